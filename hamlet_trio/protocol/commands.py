@@ -1,0 +1,236 @@
+"""What clients send, and the decoding that turns every flaw into one precise sentence."""
+
+import re
+from typing import Annotated, Any, Final, Generic, TypeVar, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.parameters import TrainingParameters
+
+Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
+SPEED_RANGE: Final = (0.1, 10.0)
+
+
+class Play(Struct, frozen=True, tag_field="command", tag="play"):
+    """Step at the session's speed until paused."""
+
+
+class Pause(Struct, frozen=True, tag_field="command", tag="pause"):
+    """Stop stepping; on `/ws/training`, stop the learner between two steps."""
+
+
+class Step(Struct, frozen=True, tag_field="command", tag="step"):
+    """Make exactly one step; while paused only."""
+
+
+class Reset(Struct, frozen=True, tag_field="command", tag="reset"):
+    """End the episode and begin the next one."""
+
+
+class SetSpeed(Struct, frozen=True, tag_field="command", tag="set_speed"):
+    """Set the multiple of 10 steps a second; `playback` tells the value used."""
+
+    speed: Speed
+
+
+class LoadModel(Struct, frozen=True, tag_field="command", tag="load_model"):
+    """Load a model of the models folder; the session plays on meanwhile."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=255, description="file name in the models folder")]
+
+
+class Status(Struct, frozen=True, tag_field="command", tag="status"):
+    """Ask for `playback` (`/ws`) or `training_status` (`/ws/training`)."""
+
+
+class TakeControl(Struct, frozen=True, tag_field="command", tag="take_control"):
+    """A person plays instead of the policy: each `act` is one step."""
+
+
+class Act(Struct, frozen=True, tag_field="command", tag="act"):
+    """One step with the person's action: 0 up, 1 down, 2 left, 3 right, 4 interact."""
+
+    action: Annotated[int, Meta(ge=0, le=4, description="0 up, 1 down, 2 left, 3 right, 4 interact")]
+
+
+class ReleaseControl(Struct, frozen=True, tag_field="command", tag="release_control"):
+    """Give control back to the policy."""
+
+
+class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
+    """Choose what extra fields frames carry; a field left out keeps its value."""
+
+    q_values: bool | UnsetType = UNSET
+    attention: bool | UnsetType = UNSET
+
+
+InferenceCommand = (
+    Play | Pause | Step | Reset | SetSpeed | LoadModel | Status | TakeControl | Act | ReleaseControl | SetView
+)
+
+
+class StartTraining(TrainingParameters, frozen=True, tag_field="command", tag="start_training"):
+    """Start the one training run with these parameters."""
+
+    type: str | UnsetType = UNSET
+
+    def parameters(self) -> TrainingParameters:
+        """The parameters alone, without the envelope."""
+        return TrainingParameters(
+            **{name: getattr(self, name) for name in TrainingParameters.__struct_fields__}
+        )
+
+
+class Resume(Struct, frozen=True, tag_field="command", tag="resume"):
+    """Go on with a paused run, at the very next step."""
+
+
+class Stop(Struct, frozen=True, tag_field="command", tag="stop"):
+    """Save a checkpoint and end the run."""
+
+
+TrainingCommand = StartTraining | Pause | Resume | Stop | Status
+
+
+_envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
+_UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`", re.DOTALL)
+_SHOWN: Final = 60  # characters of a refused value that are repeated back
+
+
+Command = TypeVar("Command")
+
+
+class CommandDecoder(Generic[Command]):
+    """Decodes one endpoint's commands.
+
+    `decode` returns a typed command, or raises `BadMessageError` with a stable code and a sentence that
+    names the field, the value given and what is allowed. It raises nothing else, whatever the bytes.
+    """
+
+    def __init__(self, union: Any) -> None:
+        self._decoders: dict[str, msgspec.json.Decoder[Command]] = {}
+        self._types: dict[str, type[Struct]] = {}
+        for command_type in get_args(union):
+            name = str(command_type.__struct_config__.tag)
+            self._types[name] = command_type
+            self._decoders[name] = msgspec.json.Decoder(command_type)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The names of the endpoint's commands."""
+        return tuple(self._types)
+
+    def decode(self, frame: str | bytes | None) -> Command:
+        """Decode one text frame; a binary one (`bytes`, or `None` for an empty one) is refused."""
+        if not isinstance(frame, str):
+            raise BadMessageError(
+                ErrorCode.BINARY_FRAME, "Send commands as JSON in text frames, not in binary ones."
+            )
+        try:
+            fields = _envelope.decode(frame)
+            name = self._command_name(fields)
+            return self._decoders[name].decode(frame)
+        except msgspec.ValidationError as error:
+            reason = str(error)
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            raise BadMessageError(
+                ErrorCode.INVALID_JSON,
+                "The message is not valid JSON; numbers must be finite and text must be UTF-8.",
+            ) from None
+        if reason.startswith("Expected `object`"):
+            raise BadMessageError(
+                ErrorCode.NOT_AN_OBJECT, 'Send one JSON object, such as {"command": "status"}.'
+            )
+        raise self._explain(name, fields, reason)
+
+    def _command_name(self, fields: dict[str, msgspec.Raw]) -> str:
+        allowed = ", ".join(self._types)
+        if "command" not in fields:
+            raise BadMessageError(
+                ErrorCode.MISSING_COMMAND,
+                f"The message has no `command`; it is one of {allowed}.",
+                field="command",
+            )
+        shown = _shown(fields["command"])
+        try:
+            name = _text.decode(fields["command"])
+        except msgspec.ValidationError:
+            raise BadMessageError(
+                ErrorCode.WRONG_TYPE,
+                f"`command` must be text, one of {allowed}; {shown} was sent.",
+                field="command",
+            ) from None
+        if name not in self._types:
+            raise BadMessageError(
+                ErrorCode.UNKNOWN_COMMAND,
+                f"There is no command {shown} here; there are {allowed}.",
+                command=name[:_SHOWN],
+                field="command",
+            )
+        return name
+
+    def _explain(self, name: str, fields: dict[str, msgspec.Raw], reason: str) -> BadMessageError:
+        """Turn msgspec's reason into our own sentence; the schema of the field tells what is allowed."""
+        if missing := _MISSING.search(reason):
+            code, field = ErrorCode.MISSING_FIELD, missing["field"]
+            sentence = f"`{name}` needs `{field}`: {self._allowed(name, field)}."
+        elif unknown := _UNKNOWN.search(reason):
+            code, field = ErrorCode.UNKNOWN_FIELD, unknown["field"][:_SHOWN]
+            known = ", ".join(f for f in self._types[name].__struct_fields__ if f != "type")
+            sentence = f"`{name}` has no field `{field}`; it has {known}."
+        elif not (path := _PATH.search(reason)):
+            # A rule between fields, from the struct's own __post_init__; its sentence begins with the field.
+            code, field, sentence = ErrorCode.OUT_OF_RANGE, reason.split("`")[1], reason
+        elif (field := re.split(r"[.\[]", path["path"])[0]) == "command":
+            code, sentence = ErrorCode.OUT_OF_RANGE, "`command` was sent twice in one message."
+        else:
+            code = ErrorCode.WRONG_TYPE if ", got `" in reason else ErrorCode.OUT_OF_RANGE
+            shown = _shown(fields.get(field, msgspec.Raw()))
+            sentence = f"`{field}` must be {self._allowed(name, field)}; {shown} was sent."
+        return BadMessageError(code, sentence, command=name, field=field)
+
+    def _allowed(self, name: str, field: str) -> str:
+        """What a field may hold, in words, from its type and limits."""
+        info = msgspec.inspect.type_info(self._types[name])
+        assert isinstance(info, msgspec.inspect.StructType)
+        return next(_describe(known.type) for known in info.fields if known.encode_name == field)
+
+
+def _describe(info: msgspec.inspect.Type) -> str:
+    """A field's type and limits in words."""
+    inspect = msgspec.inspect
+    match info:
+        case inspect.Metadata():
+            words = _describe(info.type)
+        case inspect.UnionType():
+            words = " or ".join(_describe(part) for part in info.types)
+        case inspect.LiteralType():
+            words = "one of " + ", ".join(str(value) for value in info.values)
+        case inspect.IntType() | inspect.FloatType():
+            kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+            words = kind if info.ge is None else f"{kind} from {info.ge} to {info.le}"
+        case inspect.StrType():
+            words = "text" if info.max_length is None else f"text of 1 to {info.max_length} characters"
+        case inspect.BoolType():
+            words = "true or false"
+        case inspect.NoneType():
+            words = "null"
+        case _:
+            raise TypeError(f"no words for {info!r}")
+    return words
+
+
+def _shown(value: msgspec.Raw) -> str:
+    """A refused value as it was sent, shortened."""
+    text = bytes(value).decode(errors="replace")
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+inference_commands: Final[CommandDecoder[InferenceCommand]] = CommandDecoder(InferenceCommand)
+training_commands: Final[CommandDecoder[TrainingCommand]] = CommandDecoder(TrainingCommand)

@@ -1,0 +1,52 @@
+"""The parameters of a training run: one typed struct for the wire, the command line and the trainer."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from hamlet_trio.agent.names import NetworkType
+
+__all__ = ["DeviceName", "NetworkType", "RewardName", "TrainingParameters"]
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+RewardName = Literal["shaped", "survival"]
+
+
+class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run is given. Defaults and limits are the wire's; `GET /api/schema` exports both.
+
+    `resume_from` names an interrupted run (its run id) or a model in the models folder to start from.
+    """
+
+    num_episodes: Annotated[int, Meta(ge=1, le=100_000, description="episodes to train for")] = 100
+    batch_size: Annotated[int, Meta(ge=1, le=4096, description="transitions in one gradient step")] = 32
+    buffer_capacity: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="transitions the replay buffer holds")
+    ] = 10_000
+    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show every so manieth episode")] = 5
+    step_delay: Annotated[
+        float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
+    ] = 0.2
+    network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "dueling"
+    learning_rate: Annotated[float, Meta(ge=1e-7, le=1, description="step size of the optimiser")] = 1e-3
+    gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.99
+    seed: Annotated[
+        Annotated[int, Meta(ge=0, le=2**32 - 1)] | None,
+        Meta(description="seed of everything random; chosen and reported if null"),
+    ] = None
+    checkpoint_every: Annotated[
+        int, Meta(ge=1, le=100_000, description="save a checkpoint every so many episodes")
+    ] = 50
+    max_steps: Annotated[int, Meta(ge=1, le=100_000, description="an episode is truncated after this")] = 500
+    resume_from: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=255)] | None,
+        Meta(description="a run id or a model to go on from"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Check what one field allows another; msgspec turns the ValueError into its ValidationError."""
+        if self.batch_size > self.buffer_capacity:
+            raise ValueError(
+                f"`batch_size` must not exceed buffer_capacity ({self.buffer_capacity}); "
+                f"{self.batch_size} was sent."
+            )
