@@ -22,8 +22,8 @@ _ENDPOINTS = {
 def build_schema() -> dict[str, Any]:
     """Every command and message of both endpoints, the training parameters, error and close codes.
 
-    Returns a dict: `protocol_version`; `endpoints[name]["commands" | "messages"][tag]`, references into `$defs`;
-    `training_parameters` likewise; `errors` and `close_codes` map each code to its description.
+    Returns a dict: `protocol_version`; `endpoints[name]["commands" | "messages"][tag]`, references into
+    `$defs`; `training_parameters` likewise; `errors` and `close_codes` map each code to its description.
     """
     types: list[Any] = [TrainingParameters]
     for unions in _ENDPOINTS.values():

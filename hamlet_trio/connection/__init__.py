@@ -1,0 +1,15 @@
+"""What every WebSocket connection has, whichever endpoint it is on: transport, rate-limited commands, outbox."""
+
+from hamlet_trio.connection.commands import AbuseError, CommandStream
+from hamlet_trio.connection.outbox import Outbox, OutboxFullError, OutboxStatistics
+from hamlet_trio.connection.transport import ServerFullError, Transport
+
+__all__ = [
+    "AbuseError",
+    "CommandStream",
+    "Outbox",
+    "OutboxFullError",
+    "OutboxStatistics",
+    "ServerFullError",
+    "Transport",
+]

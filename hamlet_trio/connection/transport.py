@@ -1,0 +1,26 @@
+"""What a WebSocket is to a session, so that sessions know nothing of Quart and tests need no socket."""
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """One accepted connection.
+
+    A disconnect is not an exception: the connection's whole nursery is cancelled, and only while some task
+    waits in `receive`, so one always must.
+    """
+
+    async def receive(self) -> str | bytes | None:
+        """The next frame: text as `str`, binary as `bytes`, or `None` for an empty binary one."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """Send one text frame; called by one task only, and always a checkpoint."""
+        ...
+
+
+class ServerFullError(Exception):
+    """No session or viewer slot is free; the handshake is answered with 503 and `Retry-After`."""
+
+    def __init__(self, what: str, limit: int, setting: str) -> None:
+        super().__init__(f"All {limit} {what} are in use ({setting}); try again in a few seconds.")
