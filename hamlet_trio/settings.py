@@ -41,9 +41,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(min_length=1, description="folder of what runs need to resume, and of the training lock")
     ] = "data"
     allowed_origins: Annotated[
-        list[str],
+        tuple[str, ...],
         Meta(description='origins whose pages may connect, comma-separated; "*" for any. Scripts send none'),
-    ] = ["*"]
+    ] = ("*",)
     log_level: Annotated[LogLevel, Meta(description="least serious level that is logged")] = "info"
     log_format: Annotated[LogFormat, Meta(description="auto: console on a terminal, JSON elsewhere")] = "auto"
     max_sessions: Annotated[
@@ -69,7 +69,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     command_abuse: Annotated[
         int,
         Meta(
-            ge=1, le=1_000_000, description="commands refused in a row before the connection closes with 1008"
+            ge=1,
+            le=1_000_000,
+            description="refused commands, without a calm between them, that close with 1008",
         ),
     ] = 2000
     send_timeout: Annotated[
@@ -99,7 +101,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {
     "host": "127.0.0.1",
-    "allowed_origins": [],
+    "allowed_origins": (),
     "log_level": "warning",
     "log_format": "json",
 }

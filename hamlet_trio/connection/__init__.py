@@ -1,4 +1,4 @@
-"""What every WebSocket connection has, whichever endpoint it is on: transport, rate-limited commands, outbox."""
+"""What every WebSocket connection has: a transport, rate-limited commands, an outbox."""
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream
 from hamlet_trio.connection.outbox import Outbox, OutboxFullError, OutboxStatistics

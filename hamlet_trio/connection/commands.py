@@ -17,7 +17,7 @@ class AbuseError(Exception):
 
 
 class TokenBucket:
-    """Allows `rate` takes a second in the long run and `burst` at once; times are those of `trio.current_time`."""
+    """Allows `rate` takes a second in the long run and `burst` at once, on the clock of Trio."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
@@ -27,13 +27,22 @@ class TokenBucket:
 
     def take(self) -> bool:
         """Take one token if there is one."""
-        now = trio.current_time()
-        self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
-        self._updated = now
+        self._refill()
         if self._tokens < 1:
             return False
         self._tokens -= 1
         return True
+
+    @property
+    def full(self) -> bool:
+        """Whether as much time has passed without takes as fills the whole bucket."""
+        self._refill()
+        return self._tokens >= self._burst
+
+    def _refill(self) -> None:
+        now = trio.current_time()
+        self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+        self._updated = now
 
 
 class CommandStream(Generic[Command]):
@@ -49,26 +58,28 @@ class CommandStream(Generic[Command]):
         self._bucket = TokenBucket(settings.command_rate, settings.command_burst)
         self._rate = settings.command_rate
         self._patience = settings.command_abuse
-        self._refused_in_a_row = 0
+        self._refused = 0
 
     async def receive(self) -> Command | BadMessageError:
         """The next command, or why the next frame is none.
 
-        Raises `AbuseError` once `command_abuse` frames in a row exceeded the rate limit.
+        Raises `AbuseError` once more than `command_abuse` frames exceeded the rate limit while the bucket
+        never filled up again: a client that meant no harm would have paused.
         """
         frame = await self._transport.receive()
+        if self._bucket.full:
+            self._refused = 0
         if not self._bucket.take():
             return self._refuse()
-        self._refused_in_a_row = 0
         try:
             return self._decoder.decode(frame)
         except BadMessageError as error:
             return error
 
     def _refuse(self) -> BadMessageError:
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row > self._patience:
-            raise AbuseError(f"{self._refused_in_a_row} commands in a row exceeded the rate limit")
+        self._refused += 1
+        if self._refused > self._patience:
+            raise AbuseError(f"{self._refused} commands exceeded the rate limit without a calm between")
         return BadMessageError(
             ErrorCode.RATE_LIMITED,
             f"Send at most {self._rate:g} commands a second; this one was not carried out.",

@@ -1,0 +1,56 @@
+"""Settings: where each comes from, which wins, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from hamlet_trio.settings import Settings, SettingsError, load_settings
+
+
+def test_defaults_are_those_of_development() -> None:
+    assert load_settings({}) == Settings()
+    assert (Settings().host, Settings().port, Settings().allowed_origins) == ("0.0.0.0", 8765, ("*",))
+
+
+def test_the_environment_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
+    file = tmp_path / "hamlet.toml"
+    file.write_text('port = 7000\nhost = "::1"\nmax_sessions = 5\n')
+    environment = {"HAMLET_CONFIG": str(file), "HAMLET_PORT": "9000", "HAMLET_COMPRESSION": "true"}
+    settings = load_settings(environment, port=None, host="localhost")
+    assert (settings.port, settings.host, settings.max_sessions) == (9000, "localhost", 5)
+    assert settings.compression is True
+
+
+def test_origins_are_a_comma_separated_list() -> None:
+    settings = load_settings({"HAMLET_ALLOWED_ORIGINS": "https://a.example, https://b.example"})
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+def test_production_has_stricter_defaults() -> None:
+    settings = load_settings({"HAMLET_PROFILE": "production"})
+    assert (settings.host, settings.log_level, settings.allowed_origins) == ("127.0.0.1", "warning", ())
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"HAMLET_PORT": "http"}, "HAMLET_PORT=http"),
+        ({"HAMLET_PORT": "70000"}, "HAMLET_PORT=70000"),
+        ({"HAMLET_PROFILE": "staging"}, "HAMLET_PROFILE=staging"),
+        ({"HAMLET_MAX_SESSIONS": "0"}, "HAMLET_MAX_SESSIONS=0"),
+        ({"HAMLET_PROFILE": "production", "HAMLET_ALLOWED_ORIGINS": "*"}, "HAMLET_ALLOWED_ORIGINS"),
+        ({"HAMLET_CONFIG": "no-such.toml"}, "HAMLET_CONFIG"),
+    ],
+)
+def test_a_bad_setting_is_refused_by_the_name_of_its_variable(
+    environment: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load_settings(environment)
+
+
+def test_an_unknown_setting_of_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "hamlet.toml"
+    file.write_text("prot = 7000\n")
+    with pytest.raises(SettingsError, match="prot"):
+        load_settings({"HAMLET_CONFIG": str(file)})
