@@ -1,0 +1,145 @@
+"""Building a Q-network from names and sizes, and recognising one from the keys and shapes of its weights."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import torch
+from torch import Tensor
+
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks.layers import Network, Shapes
+from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
+from hamlet_trio.agent.networks.relational import RelationalNetwork
+from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork
+from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, arrange, make_sizes
+
+NETWORKS: Final[dict[NetworkType, type[Network]]] = {
+    network.network_type: network
+    for network in (QNetwork, DuelingNetwork, SpatialNetwork, SpatialDuelingNetwork, RelationalNetwork)
+}
+
+MAX_PARAMETERS: Final = 4_000_000
+"""A network read from a file may have at most this many; the largest reference network has 0.4 million."""
+
+_MAX_KEYS: Final = 512
+
+
+def build_network(
+    network_type: NetworkType,
+    observation_size: int,
+    num_actions: int,
+    width: int,
+    height: int,
+    *,
+    generator: torch.Generator | None = None,
+    **sizes: Any,
+) -> Network:
+    """A new network on the CPU with freshly drawn weights.
+
+    Sizes left out have the defaults of `networks.spec`. Weights are drawn from `generator`, else from one
+    seeded with 0; torch's global generator is never touched. Raises `NetworkError` for an unknown type or
+    size, or an `observation_size` that is not 8 + `width` * `height`.
+    """
+    arrange(observation_size - SCALARS, width, height)
+    spec = NetworkSpec(
+        network_type=network_type,
+        width=width,
+        height=height,
+        num_actions=num_actions,
+        sizes=make_sizes(network_type, sizes),
+    )
+    return build_from_spec(spec, generator=generator)
+
+
+def build_from_spec(spec: NetworkSpec, *, generator: torch.Generator | None = None) -> Network:
+    """As `build_network`, from a spec."""
+    network = _outline(spec).to_empty(device="cpu")
+    network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
+    return network
+
+
+def restore_network(spec: NetworkSpec, state_dict: Mapping[str, Tensor]) -> Network:
+    """A network on the CPU with the given weights, copied and as float32; they must fit the spec."""
+    network = _outline(spec).to_empty(device="cpu")
+    network.load_state_dict(state_dict)
+    return network
+
+
+def _outline(spec: NetworkSpec) -> Network:
+    """The network on the meta device: shapes without memory, and no draw from the global generator."""
+    network_class: Any = NETWORKS[spec.network_type]
+    with torch.device("meta"):
+        network: Network = network_class(spec, spec.sizes)
+    return network
+
+
+def recognise(
+    state_dict: Mapping[str, Tensor],
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    heads: int | None = None,
+) -> NetworkSpec:
+    """Type, world shape and sizes of the network that weights belong to, from their keys and shapes.
+
+    Weights tell how many cells the world has; `width` and `height` say how they are arranged (a square by
+    default), `heads` how many attention heads a relational network has (four by default). Values are not
+    looked at. Raises `NetworkError` when a key is missing or too many, a shape does not fit, there are more
+    than `MAX_PARAMETERS` numbers, or the world is another one.
+    """
+    if not state_dict:
+        raise NetworkError("There are no weights in it.")
+    if len(state_dict) > _MAX_KEYS:
+        raise NetworkError(
+            f"It has {len(state_dict)} parameters; no known network has more than {_MAX_KEYS}."
+        )
+    shapes = {key: tuple(tensor.shape) for key, tensor in state_dict.items()}
+    count = sum(math.prod(shape) for shape in shapes.values())
+    if count > MAX_PARAMETERS:
+        raise NetworkError(
+            f"Its parameters hold {count:,} numbers; more than {MAX_PARAMETERS:,} are refused."
+        )
+    network_class = _closest(shapes)
+    cells, actions, sizes = network_class.read_shapes(shapes)
+    if heads is not None and network_class is RelationalNetwork:
+        sizes = make_sizes("relational", msgspec.to_builtins(sizes) | {"heads": heads})
+    width, height = arrange(cells, width, height)
+    spec = NetworkSpec(
+        network_type=network_class.network_type, width=width, height=height, num_actions=actions, sizes=sizes
+    )
+    _compare(shapes, spec)
+    return spec
+
+
+def _closest(shapes: Shapes) -> type[Network]:
+    parts = {key.partition(".")[0] for key in shapes}
+    best = max(NETWORKS.values(), key=lambda network: len(parts & network.parts) / len(parts | network.parts))
+    if not parts & best.parts:
+        found = ", ".join(sorted(parts)[:3])
+        raise NetworkError(
+            f"Its parameters ({_short(found)}) belong to no known network; known are {', '.join(NETWORKS)}."
+        )
+    return best
+
+
+def _compare(shapes: Shapes, spec: NetworkSpec) -> None:
+    expected = {key: tuple(tensor.shape) for key, tensor in _outline(spec).state_dict().items()}
+    kind = f"a {spec.network_type} network"
+    for key in expected:
+        if key not in shapes:
+            raise NetworkError(f"The parameter {key} of {kind} is missing.")
+    for key, shape in shapes.items():
+        if key not in expected:
+            raise NetworkError(f"The parameter {_short(key)} does not belong to {kind}.")
+        if shape != expected[key]:
+            raise NetworkError(
+                f"The parameter {key} of {kind} has shape {list(shape)}; {list(expected[key])} is needed."
+            )
+
+
+def _short(text: str) -> str:
+    """Foreign text made fit for a message: no control characters, no endless line."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= 80 else text[:79] + "…"

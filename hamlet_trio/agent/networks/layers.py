@@ -1,0 +1,148 @@
+"""The pieces that several Q-networks share, and how new weights are drawn."""
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, Sizes
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Shapes of parameters by state-dict key."""
+
+
+class Network(nn.Module, ABC):
+    """A Q-network: observations float32 [n, observation_size] to Q-values float32 [n, num_actions]."""
+
+    network_type: ClassVar[NetworkType]
+    parts: ClassVar[frozenset[str]]
+    """The first words of the state-dict keys; no two types have the same."""
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @abstractmethod
+    def forward(self, observations: Tensor) -> Tensor: ...
+
+    @staticmethod
+    @abstractmethod
+    def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
+        """Grid cells, actions and sizes that parameters of these shapes imply.
+
+        Raises `NetworkError` where a shape needed to tell is missing or senseless. It need not look at every
+        parameter: the caller compares all shapes with those of a network built from the answer.
+        """
+
+    def __call__(self, observations: Tensor) -> Tensor:
+        result: Tensor = super().__call__(observations)
+        return result
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw new weights as torch does by default, but from `generator`, leaving the global one alone."""
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                draw_affine(module.weight, module.bias, math.prod(module.weight.shape[1:]), generator)
+            elif isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, SelfInitialising):
+                module.draw(generator)
+
+
+class SelfInitialising(ABC):
+    """A module whose own parameters `Network.initialise` cannot know; its children are drawn apart."""
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw this module's own parameters."""
+
+
+def draw_affine(weight: Tensor, bias: Tensor | None, fan_in: int, generator: torch.Generator) -> None:
+    """Uniform in +-1/sqrt(fan_in), weight and bias alike: what torch's Linear and Conv2d start from."""
+    bound = 1 / math.sqrt(fan_in)
+    nn.init.uniform_(weight, -bound, bound, generator=generator)
+    if bias is not None:
+        nn.init.uniform_(bias, -bound, bound, generator=generator)
+
+
+def perceptron(widths: Sequence[int], *, last_relu: bool) -> nn.Sequential:
+    """Linear layers from `widths[0]` on with ReLU between them, and after the last if so asked."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*(layers if last_relu else layers[:-1]))
+
+
+def grid_convolution(channels: Sequence[int], cells: int, features: int) -> nn.Sequential:
+    """3 x 3 convolutions that keep the grid's shape, flattened into `features` values, all with ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise((1, *channels)):
+        layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * cells, features), nn.ReLU())
+
+
+def grid_of(observations: Tensor, spec: NetworkSpec) -> Tensor:
+    """The grid of observations as images [n, 1, height, width]."""
+    return observations[:, SCALARS:].reshape(-1, 1, spec.height, spec.width)
+
+
+def dueling(value: Tensor, advantage: Tensor) -> Tensor:
+    """Q-values from a state's value [n, 1] and advantages [n, actions]; Wang et al. 2016, equation 9."""
+    return value + advantage - advantage.mean(dim=1, keepdim=True)
+
+
+def layer_outputs(shapes: Shapes, part: str) -> tuple[int, ...]:
+    """Outputs of the layers `part`.0, `part`.2, ... of a `perceptron`, or channels of convolutions."""
+    return tuple(_outputs(shapes, part))
+
+
+def _outputs(shapes: Shapes, part: str) -> Iterator[int]:
+    for index in itertools.count(0, 2):
+        shape = shapes.get(f"{part}.{index}.weight")
+        if shape is None:
+            return
+        if not shape:
+            raise NetworkError(f"The parameter {part}.{index}.weight is a single number, not a matrix.")
+        yield shape[0]
+
+
+def dimension(shapes: Shapes, key: str, axis: int) -> int:
+    """Length of one axis of a parameter; `NetworkError` where there is no such parameter or axis."""
+    shape = shapes.get(key)
+    if shape is None:
+        raise NetworkError(f"The parameter {key} is missing.")
+    if axis >= len(shape):
+        raise NetworkError(f"The parameter {key} has shape {list(shape)}, which has too few axes.")
+    return shape[axis]
+
+
+def read_grid(shapes: Shapes) -> tuple[int, tuple[int, ...], int]:
+    """Cells, channels and features of a `grid_convolution` called grid_cnn."""
+    channels = layer_outputs(shapes, "grid_cnn")
+    last = f"grid_cnn.{2 * len(channels) + 1}.weight"
+    flat = dimension(shapes, last, 1)
+    if not channels or channels[-1] < 1 or flat % channels[-1]:
+        raise NetworkError(f"The parameter {last} does not fit the convolutions before it.")
+    return flat // channels[-1], channels, dimension(shapes, last, 0)
+
+
+def read_streams(shapes: Shapes) -> tuple[int, dict[str, Any]]:
+    """Actions, and the sizes `features`, `value_hidden` and `advantage_hidden` of a dueling head."""
+    features = layer_outputs(shapes, "feature_extractor")
+    value = layer_outputs(shapes, "value_stream")
+    advantage = layer_outputs(shapes, "advantage_stream")
+    if not (features and value and advantage):
+        raise NetworkError(
+            "The first layer of feature_extractor, value_stream or advantage_stream is missing."
+        )
+    return advantage[-1], {
+        "features": features,
+        "value_hidden": value[:-1],
+        "advantage_hidden": advantage[:-1],
+    }
