@@ -1,0 +1,25 @@
+"""`python -m bench NAME [options]` runs one benchmark; without a name it lists them."""
+
+import importlib
+import sys
+
+BENCHMARKS = {
+    "isolation": "frame gaps of playing sessions without and with a training run at full speed",
+}
+
+
+def main() -> int:
+    """Run the benchmark named on the command line."""
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+        width = max(map(len, BENCHMARKS))
+        print("usage: python -m bench NAME [options]\n")
+        for name, what in BENCHMARKS.items():
+            print(f"  {name:<{width}}  {what}")
+        return 2
+    run = importlib.import_module(f"bench.{sys.argv[1]}").main
+    run(sys.argv[2:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
