@@ -14,6 +14,7 @@ from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
 from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork
 from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, arrange, make_sizes
+from hamlet_trio.agent.text import printable
 
 NETWORKS: Final[dict[NetworkType, type[Network]]] = {
     network.network_type: network
@@ -119,7 +120,8 @@ def _closest(shapes: Shapes) -> type[Network]:
     if not parts & best.parts:
         found = ", ".join(sorted(parts)[:3])
         raise NetworkError(
-            f"Its parameters ({_short(found)}) belong to no known network; known are {', '.join(NETWORKS)}."
+            f"Its parameters ({printable(found)}) belong to no known network; "
+            f"known are {', '.join(NETWORKS)}."
         )
     return best
 
@@ -132,14 +134,8 @@ def _compare(shapes: Shapes, spec: NetworkSpec) -> None:
             raise NetworkError(f"The parameter {key} of {kind} is missing.")
     for key, shape in shapes.items():
         if key not in expected:
-            raise NetworkError(f"The parameter {_short(key)} does not belong to {kind}.")
+            raise NetworkError(f"The parameter {printable(key)} does not belong to {kind}.")
         if shape != expected[key]:
             raise NetworkError(
                 f"The parameter {key} of {kind} has shape {list(shape)}; {list(expected[key])} is needed."
             )
-
-
-def _short(text: str) -> str:
-    """Foreign text made fit for a message: no control characters, no endless line."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 80 else text[:79] + "…"

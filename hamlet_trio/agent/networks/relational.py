@@ -21,7 +21,10 @@ from hamlet_trio.agent.networks.layers import (
     read_grid,
     read_streams,
 )
-from hamlet_trio.agent.networks.spec import METERS, SCALARS, NetworkSpec, RelationalSizes, Sizes
+from hamlet_trio.agent.networks.spec import SCALARS, NetworkSpec, RelationalSizes, Sizes
+from hamlet_trio.world import METERS
+
+_METERS = len(METERS)
 
 DEFAULT_HEADS = 4
 
@@ -43,10 +46,10 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
 
     def __init__(self, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.weight_in = nn.Parameter(torch.empty(METERS, hidden, 1))
-        self.bias_in = nn.Parameter(torch.empty(METERS, hidden))
-        self.weight_out = nn.Parameter(torch.empty(METERS, embedding, hidden))
-        self.bias_out = nn.Parameter(torch.empty(METERS, embedding))
+        self.weight_in = nn.Parameter(torch.empty(_METERS, hidden, 1))
+        self.bias_in = nn.Parameter(torch.empty(_METERS, hidden))
+        self.weight_out = nn.Parameter(torch.empty(_METERS, embedding, hidden))
+        self.bias_out = nn.Parameter(torch.empty(_METERS, embedding))
 
     def forward(self, meters: Tensor) -> Tensor:
         # [meter, n, hidden] throughout, the layout of batched products.
@@ -62,7 +65,7 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
         draw_affine(self.weight_out, self.bias_out, self.weight_out.shape[2], generator)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        for meter in range(METERS):
+        for meter in range(_METERS):
             for key, name in self._KEYS:
                 parameter = getattr(self, name)
                 destination[f"{prefix}{meter}.{key}"] = (parameter if keep_vars else parameter.detach())[
@@ -79,7 +82,7 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        for meter in range(METERS):
+        for meter in range(_METERS):
             for key, name in self._KEYS:
                 whole = f"{prefix}{meter}.{key}"
                 if whole not in state_dict:
@@ -92,7 +95,7 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
                     )
                     continue
                 target.copy_(state_dict[whole])
-        known = {f"{prefix}{meter}.{key}" for meter in range(METERS) for key, _ in self._KEYS}
+        known = {f"{prefix}{meter}.{key}" for meter in range(_METERS) for key, _ in self._KEYS}
         unexpected_keys.extend(key for key in state_dict if key.startswith(prefix) and key not in known)
 
 

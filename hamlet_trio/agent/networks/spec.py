@@ -7,11 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.world import METERS
 
-METERS: Final = 6
-"""Meters in an observation, in the order energy, hygiene, satiation, money, mood, social."""
-
-SCALARS: Final = 2 + METERS
+SCALARS: Final = 2 + len(METERS)
 """Values before the grid: x, y and the meters."""
 
 Widths: TypeAlias = tuple[int, ...]
@@ -150,8 +148,8 @@ def arrange(cells: int, width: int | None = None, height: int | None = None) -> 
     if width is not None and height is not None:
         if width * height != cells:
             raise NetworkError(
-                f"The weights are for a world of {cells} cells ({SCALARS + cells} observation values); this one "
-                f"is {width} x {height}, which is {width * height} ({SCALARS + width * height} values)."
+                f"The weights are for a world of {cells} cells ({SCALARS + cells} observation values), "
+                f"not of {width} x {height} ({SCALARS + width * height} values)."
             )
         return width, height
     side = math.isqrt(max(cells, 0))

@@ -1,0 +1,41 @@
+"""Writing a file so that a reader sees the old content or the new, never half."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
+    """Replace `path` by a file holding `data`, through a temporary file in the same folder.
+
+    The data is on the disk when this returns (fsync of file and folder). Raises `OSError` when it cannot be
+    written; then an older file of that name is unchanged and the temporary one is gone. The temporary's name
+    begins with a dot and ends in `.tmp`, so that no listing takes it for a model.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # Opened by hand for the permissions the umask grants; tempfile would make it unreadable to others.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system knows how (Windows does not open folders)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

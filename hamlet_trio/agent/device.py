@@ -1,0 +1,29 @@
+"""Where torch computes."""
+
+from typing import Final, Literal
+
+import torch
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+_NAMES: Final = ("auto", "cpu", "cuda")
+
+
+class DeviceError(ValueError):
+    """A device that is unknown or not there."""
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for `auto` (CUDA where there is one), `cpu` or `cuda`.
+
+    Raises `DeviceError` for another name, and for `cuda` on a machine without it.
+    """
+    if name not in _NAMES:
+        raise DeviceError(f"There is no device {name!r}; choose one of {', '.join(_NAMES)}.")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceError(
+            "The device cuda was asked for, but torch sees no CUDA GPU here; choose auto or cpu, "
+            "or install a torch built for CUDA and the GPU's driver."
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")

@@ -1,0 +1,96 @@
+"""What a checkpoint says about itself beside its weights."""
+
+import itertools
+import math
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
+from hamlet_trio.agent.text import printable
+
+FORMAT_VERSION: Final = 1
+
+_MAX_DEPTH: Final = 16
+_MAX_VALUES: Final = 200_000
+
+
+class MetadataError(ValueError):
+    """Metadata that cannot be used; the message goes on a sentence that began with the file's name."""
+
+
+class CheckpointMetadata(Struct, frozen=True, kw_only=True):
+    """Facts and story of a trained network; all but the network's own are optional.
+
+    `sizes` are those of `networks.spec` as plain values, `world` the world configuration, `parameters` the
+    training parameters, `evaluation` at least `mean_length` (steps) and `mean_return`. `seed` is the run's,
+    `episode` the last one trained. `title`, `story`, `watch_for` and `command` are for people.
+    """
+
+    format_version: int = FORMAT_VERSION
+    """0: a file of another program, which carries none of this."""
+    network_type: NetworkType
+    sizes: dict[str, Any] = {}
+    world: dict[str, Any] | None = None
+    episode: int | None = None
+    seed: int | None = None
+    parameters: dict[str, Any] = {}
+    evaluation: dict[str, Any] | None = None
+    title: str | None = None
+    story: str | None = None
+    watch_for: str | None = None
+    command: str | None = None
+
+
+def read_metadata(content: object) -> CheckpointMetadata:
+    """Metadata from the plain values of a file; unknown fields of the same format version are ignored.
+
+    Raises `MetadataError` for a newer format version, and for a field of the wrong type.
+    """
+    if not isinstance(content, dict):
+        raise MetadataError("has metadata that are no mapping of names to values")
+    version = content.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise MetadataError(
+            f"has format version {version}, written by a newer Hamlet; this one reads up to {FORMAT_VERSION}"
+        )
+    network_type = content.get("network_type")
+    if not isinstance(network_type, str) or network_type not in NETWORK_TYPES:
+        raise MetadataError("has metadata that name no known network type")
+    try:
+        _check_plain(content)
+        return msgspec.convert(content, CheckpointMetadata)
+    except msgspec.ValidationError as error:
+        raise MetadataError(f"has unusable metadata ({printable(error, 200)})") from error
+
+
+def _check_plain(content: object) -> None:
+    """Refuse what could not go on the wire: tensors, numbers that are not finite, endless nesting."""
+    waiting = [(content, 0)]
+    for seen in itertools.count():
+        if not waiting:
+            return
+        value, depth = waiting.pop()
+        # A pickle can name one list in many places, so few bytes can stand for endlessly many values.
+        if seen > _MAX_VALUES or depth > _MAX_DEPTH:
+            raise MetadataError(f"has metadata of over {_MAX_VALUES:,} values or {_MAX_DEPTH} levels")
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise MetadataError("has metadata with a name that is not text")
+            waiting += [(item, depth + 1) for item in value.values()]
+        elif isinstance(value, (list, tuple)):
+            waiting += [(item, depth + 1) for item in value]
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise MetadataError("has metadata with a number that is not finite")
+        elif value is not None and not isinstance(value, (bool, int, float, str)):
+            raise MetadataError("has metadata with other things than text, numbers, lists and mappings")
+
+
+def world_shape(metadata: CheckpointMetadata) -> tuple[int, int] | None:
+    """Width and height of the world a network was trained in, where its metadata say so."""
+    world = metadata.world or {}
+    width, height = world.get("width"), world.get("height")
+    if isinstance(width, int) and isinstance(height, int):
+        return width, height
+    return None

@@ -1,0 +1,181 @@
+"""The folder of models: which there are, which file a name means, and what each file says about itself.
+
+Listing and resolving names needs no torch; only `details` imports it, when first called.
+"""
+
+import hashlib
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from hamlet_trio.agent.text import printable
+
+DEFAULT_MODEL: Final = "trained_agent.pt"
+MAX_LISTED: Final = 1000
+"""A folder's models beyond this many, the oldest, are not listed; they can still be named."""
+
+_SUFFIX: Final = ".pt"
+_MAX_NAME_BYTES: Final = 255
+_Stamp: TypeAlias = tuple[int, int, int]
+
+
+class ModelNameError(ValueError):
+    """A name that is no model of the folder; the message says what is allowed."""
+
+
+class ModelDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model. `error` says why its contents cannot be read, and then only the file's facts are known."""
+
+    name: str
+    size_bytes: int
+    modified: str
+    """When the file was written; ISO 8601, UTC."""
+    sha256: str | None = None
+    network_type: str | None = None
+    episode: int | None = None
+    seed: int | None = None
+    evaluation: dict[str, Any] | None = None
+    title: str | None = None
+    story: str | None = None
+    watch_for: str | None = None
+    command: str | None = None
+    error: str | None = None
+
+
+class ModelFolder:
+    """The models in one folder; safe to use from several threads.
+
+    A folder that does not exist, or stops existing, has no models.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._cache: dict[str, tuple[_Stamp, ModelDetails]] = {}
+
+    def names(self) -> list[str]:
+        """File names of the models: `trained_agent.pt` first, then the newest first, at most `MAX_LISTED`."""
+        found = self._scan()
+        found.sort(key=lambda entry: (entry[0] != DEFAULT_MODEL, -entry[1], entry[0]))
+        return [name for name, _ in found[:MAX_LISTED]]
+
+    def default_name(self) -> str | None:
+        """The model a session begins with: `trained_agent.pt`, else the newest; None when there is none."""
+        names = self.names()
+        return names[0] if names else None
+
+    def resolve(self, name: str) -> Path:
+        """The file that a name, perhaps of a stranger, means; it lies in the folder, symbolic links followed.
+
+        Raises `ModelNameError` for anything but the plain name of an existing `.pt` file of this folder.
+        """
+        problem = _problem_with(name)
+        if problem is not None:
+            raise ModelNameError(f"The model name {printable(name)!r} {problem}.")
+        try:
+            folder = self.path.resolve(strict=True)
+            path = (folder / name).resolve(strict=True)
+            is_file = path.is_file()
+        except (OSError, RuntimeError):  # RuntimeError: a symlink loop, in Python before 3.13
+            raise ModelNameError(f"There is no model {printable(name)!r}; see the list of models.") from None
+        if not path.is_relative_to(folder):
+            raise ModelNameError(f"The model {printable(name)!r} is a link that leaves the models folder.")
+        if not is_file:
+            raise ModelNameError(f"The model {printable(name)!r} is not a file.")
+        return path
+
+    def details(self) -> list[ModelDetails]:
+        """What is known about each model, in the order of `names`. Reads files that changed: that takes time.
+
+        A file is read again only when its modification time, size or inode changed; what is kept is bounded
+        by `MAX_LISTED`. A model's `evaluation` is here without its rows for single episodes.
+        """
+        with self._lock:
+            kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
+            for name in self.names():
+                try:
+                    path = self.resolve(name)
+                    status = path.stat()
+                except (ModelNameError, OSError):
+                    continue  # it went away between listing and looking
+                stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+                cached = self._cache.get(name)
+                kept[name] = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
+            self._cache = kept
+            return [details for _, details in kept.values()]
+
+    def _scan(self) -> list[tuple[str, int]]:
+        """Names with modification times in ns of all that `resolve` would accept."""
+        found: list[tuple[str, int]] = []
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    try:
+                        if _problem_with(entry.name) is None and entry.is_file():
+                            if entry.is_symlink():
+                                self.resolve(entry.name)
+                            found.append((entry.name, entry.stat().st_mtime_ns))
+                    except (ModelNameError, OSError):
+                        continue  # a link that leads out, or an entry that went away meanwhile
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return found
+
+
+def _problem_with(name: str) -> str | None:
+    """What is wrong with a model's name by itself, to follow the name in a sentence."""
+    plain = "give the name of a file in the models folder"
+    problems = (
+        (not name, f"is empty; {plain}"),
+        # JSON can carry half of a surrogate pair, which is not printable either.
+        (
+            len(name.encode(errors="surrogatepass")) > _MAX_NAME_BYTES,
+            f"is longer than {_MAX_NAME_BYTES} bytes",
+        ),
+        ("/" in name or "\\" in name, f"holds a path separator; {plain}"),
+        (":" in name, f"holds the mark of a drive; {plain}"),
+        (not name.isprintable(), "holds a character that cannot be shown"),
+        (name.startswith("."), f"begins with a dot; {plain}"),
+        (not name.endswith(_SUFFIX), f"does not end in {_SUFFIX}"),
+    )
+    return next((problem for applies, problem in problems if applies), None)
+
+
+def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
+    from hamlet_trio.agent.archive import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
+    from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
+
+    modified = (
+        datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
+    sha256 = None
+    try:
+        data = read_bytes(path)
+        sha256 = hashlib.sha256(data).hexdigest()
+        metadata = parse_checkpoint(data, name).metadata
+    except CheckpointError as error:
+        return ModelDetails(
+            name=name, size_bytes=status.st_size, modified=modified, sha256=sha256, error=str(error)
+        )
+    return ModelDetails(
+        name=name,
+        size_bytes=status.st_size,
+        modified=modified,
+        sha256=sha256,
+        network_type=metadata.network_type,
+        episode=metadata.episode,
+        seed=metadata.seed,
+        evaluation=None if metadata.evaluation is None else _scalars(metadata.evaluation),
+        title=metadata.title,
+        story=metadata.story,
+        watch_for=metadata.watch_for,
+        command=metadata.command,
+    )
+
+
+def _scalars(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if not isinstance(value, (dict, list, tuple))}
