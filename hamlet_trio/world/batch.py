@@ -1,0 +1,257 @@
+"""The state of a number of worlds as arrays, and one step of all of them.
+
+A row is one agent of one world; row = world * num_agents + agent. Meters are the first axis (structure of
+arrays), so that a step of many worlds runs along memory.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hamlet_trio.world.config import METERS
+from hamlet_trio.world.reward import Terms, make_reward
+from hamlet_trio.world.rules import FAILED, BoolArray, FloatArray, IndexArray, Rules
+
+_ENERGY, _HYGIENE = METERS.index("energy"), METERS.index("hygiene")
+_MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.index("social")
+
+
+class RewardComponents(NamedTuple):
+    """What a step's rewards are the sum of (up to rounding); each (n, A) float64."""
+
+    meters: FloatArray
+    interaction: FloatArray
+    proximity: FloatArray
+    hunger: FloatArray
+    ending: FloatArray
+
+
+class StepResult(NamedTuple):
+    """One step of n worlds; the arrays belong to the caller.
+
+    Attributes:
+        rewards: (n, A) float64; 0 for an agent that had ended before.
+        terminated: (n, A) bool, the agents that ended at this step.
+        truncated: (n, A) bool, the agents alive when `max_steps` was reached.
+        interacted: (n, A) int8, the index in `config.affordances` of what was used with success, or -1.
+        components: what the rewards are made of, when it was asked for.
+    """
+
+    rewards: FloatArray
+    terminated: BoolArray
+    truncated: BoolArray
+    interacted: NDArray[np.int8]
+    components: RewardComponents | None
+
+
+class Batch:
+    """Arrays of `num_worlds` worlds with A agents each, R rows in all, and the buffers of a step.
+
+    Attributes:
+        cell: (R,) intp.
+        positions: (R, 2) int64, x and y of the cell.
+        meters: (6, R) float64, raw.
+        normalised: (6, R) float64; lack: 1 - normalised.
+        alive: (R,) bool.
+        failure: (R,) int8, a code in FAILURE_REASONS.
+        steps: (num_worlds,) int64.
+        over: (num_worlds,) bool, whether the episode is over.
+    """
+
+    def __init__(self, rules: Rules, num_worlds: int) -> None:
+        self._rules = rules
+        self._num_agents = rules.config.num_agents
+        self._max_steps = rules.config.max_steps
+        self._rows = rows = num_worlds * self._num_agents
+        self._shape = (num_worlds, self._num_agents)
+        self.cell: IndexArray = np.zeros(rows, dtype=np.intp)
+        self.positions: NDArray[np.int64] = np.zeros((rows, 2), dtype=np.int64)
+        self.meters = np.empty((len(METERS), rows))
+        self.normalised = np.empty((len(METERS), rows))
+        self.lack = np.empty((len(METERS), rows))
+        self.alive = np.ones(rows, dtype=np.bool_)
+        self.failure = np.zeros(rows, dtype=np.int8)
+        self.steps = np.zeros(num_worlds, dtype=np.int64)
+        self.over = np.zeros(num_worlds, dtype=np.bool_)
+
+        self._reward = make_reward(rules, rows)
+        self._key: IndexArray = np.empty(rows, dtype=np.intp)
+        self._kind: IndexArray = np.empty(rows, dtype=np.intp)
+        self._change = np.empty((len(METERS), rows))
+        self._flags = np.empty(rows, dtype=np.bool_)
+        self._meter_flags = np.empty((len(METERS), rows), dtype=np.bool_)
+        self._world_flags = np.empty(num_worlds, dtype=np.bool_)
+
+    def begin(self, worlds: IndexArray, rows: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
+        """Start an episode in `worlds`, whose `rows` stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
+        self.cell[rows] = cell
+        self.meters[:, rows] = meters
+        self.alive[rows] = True
+        self.failure[rows] = 0
+        self.steps[worlds] = 0
+        self.over[worlds] = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Derive positions, normalised and lack from cell and meters."""
+        self._rules.cell_xy.take(self.cell, 0, self.positions, "clip")
+        np.subtract(self.meters, self._rules.minimum, out=self.normalised)
+        np.divide(self.normalised, self._rules.span, out=self.normalised)
+        np.subtract(1.0, self.normalised, out=self.lack)
+
+    def load(self, source: "Batch", worlds: IndexArray, rows: IndexArray) -> None:
+        """Take over the state of `worlds` of `source`, whose rows are `rows`."""
+        source.cell.take(rows, None, self.cell, "clip")
+        source.meters.take(rows, 1, self.meters, "clip")
+        source.normalised.take(rows, 1, self.normalised, "clip")
+        source.lack.take(rows, 1, self.lack, "clip")
+        source.alive.take(rows, None, self.alive, "clip")
+        source.failure.take(rows, None, self.failure, "clip")
+        source.steps.take(worlds, None, self.steps, "clip")
+        source.over.take(worlds, None, self.over, "clip")
+
+    def store(self, target: "Batch", worlds: IndexArray, rows: IndexArray) -> None:
+        """Hand the state back to where `load` took it from."""
+        target.cell[rows] = self.cell
+        target.positions[rows] = self.positions
+        target.meters[:, rows] = self.meters
+        target.normalised[:, rows] = self.normalised
+        target.lack[:, rows] = self.lack
+        target.alive[rows] = self.alive
+        target.failure[rows] = self.failure
+        target.steps[worlds] = self.steps
+        target.over[worlds] = self.over
+
+    def step(self, actions: IndexArray, *, components: bool = False) -> StepResult:
+        """One step of every world in the order of the rules; `actions` (R,) intp, each 0 to 4.
+
+        No world may be over. Branches that depend on the data skip work that would change nothing.
+        """
+        rules = self._rules
+        cell, meters = self.cell, self.meters
+        # Those who ended before this step; what the step does to their rows is undone.
+        aside: IndexArray | None = None
+        if self._num_agents > 1 and np.count_nonzero(self.alive) < self._rows:
+            aside = np.flatnonzero(~self.alive)
+            held = cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside]
+
+        np.multiply(cell, 5, out=self._key)
+        np.add(self._key, actions, out=self._key)
+        kind = rules.kind.take(self._key, None, self._kind, "clip")
+        interaction: FloatArray | None = None
+        np.greater(kind, FAILED, out=self._flags)
+        if np.count_nonzero(self._flags):
+            self._settle_uses(kind)
+            interaction = self._reward.interaction(kind, self.lack)
+        rules.next_cell.take(self._key, None, cell, "clip")
+        rules.cell_xy.take(cell, 0, self.positions, "clip")
+        np.add(meters, rules.effects.take(kind, 1, self._change, "clip"), out=meters)
+        np.maximum(meters, rules.minimum, out=meters)
+        np.minimum(meters, rules.maximum, out=meters)
+
+        np.subtract(meters, rules.drain, out=meters)
+        np.maximum(meters, rules.minimum, out=meters)
+        np.subtract(meters, rules.minimum, out=self.normalised)
+        np.divide(self.normalised, rules.span, out=self.normalised)
+        self._feel_lonely()
+        np.subtract(1.0, self.normalised, out=self.lack)
+        if aside is not None:
+            cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside] = held
+            self.positions[aside] = rules.cell_xy[cell[aside]]
+
+        terms = self._reward.outcome(self.normalised, self.lack, cell)
+        interacted = rules.affordance.take(kind)
+        rewards = terms.meters.copy() if components else terms.meters
+        for term in (interaction, terms.proximity, terms.hunger):
+            if term is not None:
+                rewards += term
+        terminated = self._end(rewards)
+        if aside is not None:
+            rewards[aside] = 0.0
+            interacted[aside] = -1
+        truncated = self._count_step(terminated)
+        parts = self._components(terms, interaction, terminated, aside) if components else None
+        shape = self._shape
+        return StepResult(
+            rewards.reshape(shape),
+            terminated.reshape(shape),
+            truncated.reshape(shape),
+            interacted.reshape(shape),
+            parts,
+        )
+
+    def _settle_uses(self, kind: IndexArray) -> None:
+        """Turn uses that are refused or come too late into FAILED, those of the tired into their own kind."""
+        rules = self._rules
+        np.less(self.meters[_MONEY], rules.price.take(kind), out=self._flags)
+        kind[self._flags] = FAILED
+        if rules.config.contention and self._num_agents > 1:
+            self._settle_contention(kind)
+        if rules.has_tired:
+            below = rules.config.tired_below
+            tired = np.less(self.normalised[_ENERGY], below)
+            tired |= np.less(self.normalised[_HYGIENE], below)
+            kind[tired] = rules.tired_kind[kind[tired]]
+
+    def _settle_contention(self, kind: IndexArray) -> None:
+        by_world = kind.reshape(self._shape)
+        living = self.alive.reshape(self._shape)
+        for agent in range(1, self._num_agents):
+            mine = by_world[:, agent, None]
+            taken = ((by_world[:, :agent] == mine) & living[:, :agent]).any(axis=1)
+            by_world[taken & (mine[:, 0] > FAILED), agent] = FAILED
+
+    def _feel_lonely(self) -> None:
+        """Lower the mood of those with little company, from normalised social as it is now."""
+        config = self._rules.config
+        below = config.loneliness_below
+        social = self.normalised[_SOCIAL]
+        np.less(social, below, out=self._flags)
+        if not np.count_nonzero(self._flags):
+            return
+        loss = np.subtract(below, social)
+        np.maximum(loss, 0.0, out=loss)
+        loss *= config.loneliness_mood
+        loss /= below
+        mood, minimum = self.meters[_MOOD], self._rules.minimum[_MOOD]
+        np.subtract(mood, loss, out=mood)
+        np.maximum(mood, minimum, out=mood)
+        normal_mood = self.normalised[_MOOD]
+        np.subtract(mood, minimum, out=normal_mood)
+        np.divide(normal_mood, self._rules.span[_MOOD], out=normal_mood)
+
+    def _end(self, rewards: FloatArray) -> BoolArray:
+        """Who ends at this step, (R,); notes why and takes the penalty from `rewards`."""
+        empty = np.less_equal(self.meters, self._rules.fatal_minimum, out=self._meter_flags)
+        if not np.count_nonzero(empty):
+            return np.zeros(self._rows, dtype=np.bool_)
+        terminated = empty.any(axis=0) & self.alive
+        # The first reason in the order of the checks stands, so it is written last.
+        for code in range(len(self._rules.fatal_rows), 0, -1):
+            self.failure[terminated & empty[self._rules.fatal_rows[code - 1]]] = code
+        rewards[terminated] -= self._rules.config.end_penalty
+        self.alive[terminated] = False
+        np.logical_not(self.alive.reshape(self._shape).any(axis=1), out=self.over)
+        return terminated
+
+    def _count_step(self, terminated: BoolArray) -> BoolArray:
+        """Count the step in every world; who is truncated by it, (R,)."""
+        self.steps += 1
+        np.greater_equal(self.steps, self._max_steps, out=self._world_flags)
+        if not np.count_nonzero(self._world_flags):
+            return np.zeros(self._rows, dtype=np.bool_)
+        np.logical_or(self.over, self._world_flags, out=self.over)
+        return np.repeat(self._world_flags, self._num_agents) & self.alive
+
+    def _components(
+        self, terms: Terms, interaction: FloatArray | None, terminated: BoolArray, aside: IndexArray | None
+    ) -> RewardComponents:
+        ending = np.where(terminated, -self._rules.config.end_penalty, 0.0)
+        parts = []
+        for term in (terms.meters, interaction, terms.proximity, terms.hunger, ending):
+            part = np.zeros(self._rows) if term is None else term
+            if aside is not None:
+                part[aside] = 0.0
+            parts.append(part.reshape(self._shape))
+        return RewardComponents(*parts)

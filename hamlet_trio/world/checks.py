@@ -1,0 +1,43 @@
+"""The checks behind the world's configuration, and the error that they raise."""
+
+import math
+
+
+class ConfigError(ValueError):
+    """A world that cannot be: says which field, what it was given, and what is allowed.
+
+    Attributes:
+        field: dotted path of the field, such as `meters.energy.drain`.
+        value: what was given.
+        allowed: what the field takes, in words.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"{field} is {value!r}; allowed: {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+def check_number(
+    field: str, value: object, low: float = -math.inf, high: float = math.inf, *, above_low: bool = False
+) -> None:
+    """Raise ConfigError unless `value` is finite and in low..high (more than `low` with `above_low`)."""
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if math.isfinite(number) and low <= number <= high and not (above_low and number == low):
+        return
+    lower = f"more than {low:g}" if above_low else f"at least {low:g}"
+    limits = [text for text, limit in ((lower, low), (f"at most {high:g}", high)) if math.isfinite(limit)]
+    raise ConfigError(field, value, " and ".join(["a finite number", *limits]))
+
+
+def check_integer(field: str, value: object, low: int, high: int) -> None:
+    """Raise ConfigError unless `value` is an integer in low..high."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(field, value, f"an integer from {low} to {high}")
+
+
+def check_name(field: str, value: object) -> None:
+    """Raise ConfigError unless `value` is a printable name of 1 to 32 characters."""
+    if not isinstance(value, str) or not 0 < len(value) <= 32 or not value.isprintable():
+        raise ConfigError(field, value, "a name of 1 to 32 printable characters")

@@ -1,0 +1,262 @@
+"""The typed configuration of a world; every number of the rules is a default here.
+
+All of it is frozen, compares by value and converts to and from JSON with msgspec, so that a checkpoint can
+carry the world that it was trained in. A value that is not allowed raises `ConfigError`, which msgspec turns
+into its ValidationError, with the same sentence, when the configuration comes out of a file.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from hamlet_trio.world.checks import ConfigError, check_integer, check_name, check_number
+from hamlet_trio.world.reward_config import ShapedReward, SurvivalReward
+
+ACTIONS: Final = ("up", "down", "left", "right", "interact")
+"""The actions by number."""
+
+INTERACT: Final = 4
+
+METERS: Final = ("energy", "hygiene", "satiation", "money", "mood", "social")
+"""The meters, in the order of every array's last axis and of the observation."""
+
+FAILURE_REASONS: Final = (
+    None,
+    "energy_depleted",
+    "hygiene_depleted",
+    "satiation_depleted",
+    "mood_depleted",
+    "bankrupt",
+)
+"""Why an agent ended, by the code in `Worlds.failure`; the order is also the order of the checks."""
+
+FATAL_METERS: Final = ("energy", "hygiene", "satiation", "mood", "money")
+"""The meter behind each failure reason from code 1 on."""
+
+RewardName = Literal["shaped", "survival"]
+
+_LONGEST_SIDE = 128
+
+
+def _check_effects(path: str, effects: "Effects") -> None:
+    for meter, change in zip(METERS, effects.in_order(), strict=True):
+        check_number(f"{path}.{meter}", change)
+
+
+class Effects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change of each meter, in the meters' own units."""
+
+    energy: float = 0.0
+    hygiene: float = 0.0
+    satiation: float = 0.0
+    money: float = 0.0
+    mood: float = 0.0
+    social: float = 0.0
+
+    def in_order(self) -> list[float]:
+        """The six changes in the order of METERS."""
+        return [self.energy, self.hygiene, self.satiation, self.money, self.mood, self.social]
+
+
+class Meter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One meter.
+
+    Attributes:
+        name: one of METERS.
+        drain: what it loses at each step.
+        start, minimum, maximum: in the meter's own units.
+        place: the affordance that the shaped reward's proximity term leads to when this meter is critical;
+            None when there is none.
+        random_low, random_high: with random starts the normalised meter is uniform between these.
+    """
+
+    name: str
+    drain: float
+    start: float = 100.0
+    minimum: float = 0.0
+    maximum: float = 100.0
+    place: str | None = None
+    random_low: float = 0.2
+    random_high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in METERS:
+            raise ConfigError("meters.name", self.name, ", ".join(METERS))
+        path = f"meters.{self.name}"
+        check_number(f"{path}.minimum", self.minimum)
+        check_number(f"{path}.maximum", self.maximum, self.minimum, above_low=True)
+        # A fatal meter that starts empty would end every episode at its first step.
+        fatal = self.name in FATAL_METERS
+        check_number(f"{path}.start", self.start, self.minimum, self.maximum, above_low=fatal)
+        check_number(f"{path}.drain", self.drain, 0)
+        check_number(f"{path}.random_low", self.random_low, 0, 1, above_low=fatal)
+        check_number(f"{path}.random_high", self.random_high, self.random_low, 1)
+        if self.place is not None:
+            check_name(f"{path}.place", self.place)
+
+
+class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that an agent on its cell can use.
+
+    Attributes:
+        name: what the page and the wire call it.
+        x, y: its cell.
+        code: its value in the observation's grid, 1 to 8.
+        effects: what one use does; a negative money effect is a price, and who has less money is refused.
+        tired_money: the money effect instead, for an agent with energy or hygiene normalised below
+            `WorldConfig.tired_below`; None when that makes no difference. Not for an affordance with a price.
+        rewarded: the effects that the shaped reward counts, of which only positive ones matter; None for
+            `effects`.
+    """
+
+    name: str
+    x: int
+    y: int
+    code: int
+    effects: Effects
+    tired_money: float | None = None
+    rewarded: Effects | None = None
+
+    def __post_init__(self) -> None:
+        check_name("affordances.name", self.name)
+        path = f"affordances.{self.name}"
+        check_integer(f"{path}.x", self.x, 0, _LONGEST_SIDE - 1)
+        check_integer(f"{path}.y", self.y, 0, _LONGEST_SIDE - 1)
+        check_integer(f"{path}.code", self.code, 1, 8)
+        _check_effects(f"{path}.effects", self.effects)
+        if self.rewarded is not None:
+            _check_effects(f"{path}.rewarded", self.rewarded)
+        if self.tired_money is not None:
+            if self.effects.money < 0:
+                raise ConfigError(
+                    f"{path}.tired_money", self.tired_money, "nothing where effects.money is a price"
+                )
+            check_number(f"{path}.tired_money", self.tired_money, 0)
+
+
+DEFAULT_METERS: Final = (
+    Meter("energy", drain=0.5, place="Bed"),
+    Meter("hygiene", drain=0.3, place="Shower"),
+    Meter("satiation", drain=0.4, place="HomeMeal"),
+    Meter("money", drain=0.0, start=50.0, minimum=-100.0, place="Job", random_low=0.5),
+    Meter("mood", drain=0.1, place="Gym"),
+    Meter("social", drain=0.6, start=50.0, place="Bar"),
+)
+
+DEFAULT_AFFORDANCES: Final = (
+    Affordance("Bed", 1, 1, 1, Effects(money=-5, energy=50, hygiene=5)),
+    Affordance("Shower", 2, 2, 2, Effects(money=-3, hygiene=40, energy=-3)),
+    Affordance("HomeMeal", 1, 3, 3, Effects(money=-3, satiation=45, energy=35)),
+    Affordance("FastFood", 5, 6, 4, Effects(money=-10, satiation=45, energy=15, social=1)),
+    Affordance(
+        "Job",
+        6,
+        6,
+        5,
+        Effects(money=30, energy=-15, hygiene=-10, mood=-25, social=0.05),
+        tired_money=15,
+        rewarded=Effects(money=30, social=1.5),
+    ),
+    Affordance("Gym", 7, 3, 8, Effects(money=-6, energy=-8, mood=45, social=2)),
+    Affordance("Bar", 7, 0, 7, Effects(money=-15, energy=-20, hygiene=-15, social=50, satiation=30, mood=25)),
+    Affordance("Recreation", 0, 7, 6, Effects(money=-6, mood=25, energy=12)),
+)
+
+
+class WorldConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that makes a world; the defaults are the reference rules.
+
+    Attributes:
+        width, height: cells, 2 to 128 each; x runs to the right, y downward, both from 0.
+        start: (x, y) of agent_0; the next agents stand on the cells spiralling out from it.
+        num_agents: agents in a world, at most one for each cell.
+        contention: whether an affordance serves one agent a step only, the lowest index first.
+        max_steps: steps after which an episode is truncated.
+        meters: the six, in the order of METERS.
+        affordances: at most 8, each with a cell, a name and a code of its own.
+        move: what a move changes, also a blocked one.
+        failed_interact: what an `interact` changes that found nothing, was refused or came too late.
+        tired_below: normalised energy or hygiene below which `Affordance.tired_money` applies.
+        loneliness_below: normalised social below which mood suffers.
+        loneliness_mood: mood lost a step at social 0, falling linearly to 0 at `loneliness_below`.
+        end_penalty: what an end takes from the reward.
+        meals: the affordances to the nearest of which the shaped reward's hunger term measures; none, no
+            such term.
+        reward: which of the two rewards a step gives; `shaped` and `survival` hold their numbers.
+
+    Raises:
+        ConfigError: for a field that is not allowed.
+    """
+
+    width: int = 8
+    height: int = 8
+    start: tuple[int, int] = (4, 4)
+    num_agents: int = 1
+    contention: bool = False
+    max_steps: int = 500
+    meters: tuple[Meter, ...] = DEFAULT_METERS
+    affordances: tuple[Affordance, ...] = DEFAULT_AFFORDANCES
+    move: Effects = Effects(energy=-0.5, hygiene=-0.3, satiation=-0.4)
+    failed_interact: Effects = Effects(energy=-1.0)
+    tired_below: float = 0.4
+    loneliness_below: float = 0.3
+    loneliness_mood: float = 5.0
+    end_penalty: float = 100.0
+    meals: tuple[str, ...] = ("HomeMeal", "FastFood")
+    reward: RewardName = "shaped"
+    shaped: ShapedReward = ShapedReward()
+    survival: SurvivalReward = SurvivalReward()
+
+    @property
+    def observation_size(self) -> int:
+        """Values in one agent's observation: 2 + 6 + width * height."""
+        return 2 + len(METERS) + self.width * self.height
+
+    def __post_init__(self) -> None:
+        check_integer("width", self.width, 2, _LONGEST_SIDE)
+        check_integer("height", self.height, 2, _LONGEST_SIDE)
+        if len(self.start) != 2:
+            raise ConfigError("start", self.start, "a cell (x, y)")
+        check_integer("start.x", self.start[0], 0, self.width - 1)
+        check_integer("start.y", self.start[1], 0, self.height - 1)
+        check_integer("num_agents", self.num_agents, 1, self.width * self.height)
+        if not isinstance(self.contention, bool):
+            raise ConfigError("contention", self.contention, "true or false")
+        check_integer("max_steps", self.max_steps, 1, 10**9)
+        if tuple(meter.name for meter in self.meters) != METERS:
+            given = [meter.name for meter in self.meters]
+            raise ConfigError("meters", given, f"one each, in this order: {', '.join(METERS)}")
+        _check_affordances(self)
+        _check_effects("move", self.move)
+        _check_effects("failed_interact", self.failed_interact)
+        check_number("tired_below", self.tired_below, 0, 1)
+        check_number("loneliness_below", self.loneliness_below, 0, 1, above_low=True)
+        check_number("loneliness_mood", self.loneliness_mood, 0)
+        check_number("end_penalty", self.end_penalty, 0)
+        if self.reward not in ("shaped", "survival"):
+            raise ConfigError("reward", self.reward, "shaped, survival")
+
+
+def _check_affordances(config: WorldConfig) -> None:
+    for affordance in config.affordances:
+        path = f"affordances.{affordance.name}"
+        check_integer(f"{path}.x", affordance.x, 0, config.width - 1)
+        check_integer(f"{path}.y", affordance.y, 0, config.height - 1)
+    names = [affordance.name for affordance in config.affordances]
+    _check_distinct("affordances.name", names)
+    _check_distinct("affordances.code", [affordance.code for affordance in config.affordances])
+    _check_distinct("affordances.cell", [(affordance.x, affordance.y) for affordance in config.affordances])
+    for meter in config.meters:
+        if meter.place is not None and meter.place not in names:
+            allowed = f"null or an affordance of this world: {', '.join(names)}"
+            raise ConfigError(f"meters.{meter.name}.place", meter.place, allowed)
+    for meal in config.meals:
+        if meal not in names:
+            raise ConfigError("meals", meal, f"affordances of this world: {', '.join(names)}")
+
+
+def _check_distinct(field: str, values: Sequence[object]) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ConfigError(field, value, "each once only")
