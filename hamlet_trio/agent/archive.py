@@ -19,8 +19,8 @@ import torch
 
 from hamlet_trio.agent.text import printable
 
-MAX_FILE_BYTES: Final = 64 * 2**20
-"""Largest checkpoint that is read; the largest reference one has 3 MB."""
+MAX_FILE_BYTES: Final = 160 * 2**20
+"""Largest checkpoint that is read: twice the largest network there may be, and Adam's two averages of it."""
 
 _MAX_RECORDS: Final = 4096
 _MAX_PICKLE_BYTES: Final = 4 * 2**20

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import torch
@@ -26,6 +26,7 @@ from hamlet_trio.agent.metadata import (
 )
 from hamlet_trio.agent.networks import Network, NetworkError, NetworkSpec, recognise, restore_network
 from hamlet_trio.agent.text import printable
+from hamlet_trio.world import ACTIONS
 
 __all__ = [
     "Checkpoint",
@@ -36,8 +37,6 @@ __all__ = [
     "parse_checkpoint",
     "save_checkpoint",
 ]
-
-NUM_ACTIONS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,9 +204,9 @@ def _describe(spec: NetworkSpec) -> CheckpointMetadata:
 def _check_agreement(
     content: Mapping[str, Any], metadata: CheckpointMetadata | None, spec: NetworkSpec, name: str
 ) -> None:
-    if spec.num_actions != NUM_ACTIONS:
+    if spec.num_actions != len(ACTIONS):
         raise CheckpointError(
-            f"{name} does not fit: it chooses among {spec.num_actions} actions; the world has {NUM_ACTIONS}."
+            f"{name} does not fit: it chooses among {spec.num_actions} actions; the world has {len(ACTIONS)}."
         )
     if metadata is not None and metadata.network_type != spec.network_type:
         raise CheckpointError(

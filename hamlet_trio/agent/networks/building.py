@@ -21,8 +21,8 @@ NETWORKS: Final[dict[NetworkType, type[Network]]] = {
     for network in (QNetwork, DuelingNetwork, SpatialNetwork, SpatialDuelingNetwork, RelationalNetwork)
 }
 
-MAX_PARAMETERS: Final = 4_000_000
-"""A network read from a file may have at most this many; the largest reference network has 0.4 million."""
+MAX_PARAMETERS: Final = 8_000_000
+"""A network may have at most this many numbers; the largest reference network has a third of a million."""
 
 _MAX_KEYS: Final = 512
 
@@ -41,7 +41,7 @@ def build_network(
 
     Sizes left out have the defaults of `networks.spec`. Weights are drawn from `generator`, else from one
     seeded with 0; torch's global generator is never touched. Raises `NetworkError` for an unknown type or
-    size, or an `observation_size` that is not 8 + `width` * `height`.
+    size, an `observation_size` that is not 8 + `width` * `height`, or more than `MAX_PARAMETERS` parameters.
     """
     arrange(observation_size - SCALARS, width, height)
     spec = NetworkSpec(
@@ -56,7 +56,9 @@ def build_network(
 
 def build_from_spec(spec: NetworkSpec, *, generator: torch.Generator | None = None) -> Network:
     """As `build_network`, from a spec."""
-    network = _outline(spec).to_empty(device="cpu")
+    outline = _outline(spec)
+    _check_count(sum(parameter.numel() for parameter in outline.parameters()))
+    network = outline.to_empty(device="cpu")
     network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
     return network
 
@@ -97,11 +99,7 @@ def recognise(
             f"It has {len(state_dict)} parameters; no known network has more than {_MAX_KEYS}."
         )
     shapes = {key: tuple(tensor.shape) for key, tensor in state_dict.items()}
-    count = sum(math.prod(shape) for shape in shapes.values())
-    if count > MAX_PARAMETERS:
-        raise NetworkError(
-            f"Its parameters hold {count:,} numbers; more than {MAX_PARAMETERS:,} are refused."
-        )
+    _check_count(sum(math.prod(shape) for shape in shapes.values()))
     network_class = _closest(shapes)
     cells, actions, sizes = network_class.read_shapes(shapes)
     if heads is not None and network_class is RelationalNetwork:
@@ -112,6 +110,13 @@ def recognise(
     )
     _compare(shapes, spec)
     return spec
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_PARAMETERS:
+        raise NetworkError(
+            f"The network's parameters hold {count:,} numbers; more than {MAX_PARAMETERS:,} are refused."
+        )
 
 
 def _closest(shapes: Shapes) -> type[Network]:
