@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.config import METERS
+from hamlet_trio.world.config import ACTIONS, METERS
 from hamlet_trio.world.reward import Terms, make_reward
 from hamlet_trio.world.rules import FAILED, BoolArray, FloatArray, IndexArray, Rules
 
@@ -44,6 +44,17 @@ class StepResult(NamedTuple):
     interacted: NDArray[np.int8]
     components: RewardComponents | None
 
+    def first(self, count: int) -> "StepResult":
+        """The first `count` worlds of this result."""
+        parts = self.components
+        return StepResult(
+            self.rewards[:count],
+            self.terminated[:count],
+            self.truncated[:count],
+            self.interacted[:count],
+            None if parts is None else RewardComponents(*(part[:count] for part in parts)),
+        )
+
 
 class Batch:
     """Arrays of `num_worlds` worlds with A agents each, R rows in all, and the buffers of a step.
@@ -62,7 +73,6 @@ class Batch:
     def __init__(self, rules: Rules, num_worlds: int) -> None:
         self._rules = rules
         self._num_agents = rules.config.num_agents
-        self._max_steps = rules.config.max_steps
         self._rows = rows = num_worlds * self._num_agents
         self._shape = (num_worlds, self._num_agents)
         self.cell: IndexArray = np.zeros(rows, dtype=np.intp)
@@ -82,6 +92,19 @@ class Batch:
         self._flags = np.empty(rows, dtype=np.bool_)
         self._meter_flags = np.empty((len(METERS), rows), dtype=np.bool_)
         self._world_flags = np.empty(num_worlds, dtype=np.bool_)
+        # Operands of full size, because operations on contiguous arrays of one shape are the quickest, and
+        # numbers as arrays, because a Python number costs a conversion at each use: it shows at one world.
+        self._minimum, self._maximum, self._span, self._drain, self._fatal_minimum = (
+            np.repeat(column, rows, axis=1)
+            for column in (rules.minimum, rules.maximum, rules.span, rules.drain, rules.fatal_minimum)
+        )
+        self._one = np.ones(1, dtype=np.int64)
+        self._max_steps = np.array([rules.config.max_steps], dtype=np.int64)
+        self._num_actions = np.array([len(ACTIONS)], dtype=np.intp)
+        self._failed = np.array([FAILED], dtype=np.intp)
+        self._lonely_below = np.array([rules.config.loneliness_below])
+        self._lonely_mood = np.array([rules.config.loneliness_mood])
+        self._zero, self._unit = np.zeros(1), np.ones(1)
 
     def begin(self, worlds: IndexArray, rows: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
         """Start an episode in `worlds`, whose `rows` stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
@@ -96,8 +119,8 @@ class Batch:
     def refresh(self) -> None:
         """Derive positions, normalised and lack from cell and meters."""
         self._rules.cell_xy.take(self.cell, 0, self.positions, "clip")
-        np.subtract(self.meters, self._rules.minimum, out=self.normalised)
-        np.divide(self.normalised, self._rules.span, out=self.normalised)
+        np.subtract(self.meters, self._minimum, out=self.normalised)
+        np.divide(self.normalised, self._span, out=self.normalised)
         np.subtract(1.0, self.normalised, out=self.lack)
 
     def load(self, source: "Batch", worlds: IndexArray, rows: IndexArray) -> None:
@@ -136,26 +159,26 @@ class Batch:
             aside = np.flatnonzero(~self.alive)
             held = cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside]
 
-        np.multiply(cell, 5, out=self._key)
+        np.multiply(cell, self._num_actions, out=self._key)
         np.add(self._key, actions, out=self._key)
         kind = rules.kind.take(self._key, None, self._kind, "clip")
         interaction: FloatArray | None = None
-        np.greater(kind, FAILED, out=self._flags)
+        np.greater(kind, self._failed, out=self._flags)
         if np.count_nonzero(self._flags):
             self._settle_uses(kind)
             interaction = self._reward.interaction(kind, self.lack)
         rules.next_cell.take(self._key, None, cell, "clip")
         rules.cell_xy.take(cell, 0, self.positions, "clip")
         np.add(meters, rules.effects.take(kind, 1, self._change, "clip"), out=meters)
-        np.maximum(meters, rules.minimum, out=meters)
-        np.minimum(meters, rules.maximum, out=meters)
+        np.maximum(meters, self._minimum, out=meters)
+        np.minimum(meters, self._maximum, out=meters)
 
-        np.subtract(meters, rules.drain, out=meters)
-        np.maximum(meters, rules.minimum, out=meters)
-        np.subtract(meters, rules.minimum, out=self.normalised)
-        np.divide(self.normalised, rules.span, out=self.normalised)
+        np.subtract(meters, self._drain, out=meters)
+        np.maximum(meters, self._minimum, out=meters)
+        np.subtract(meters, self._minimum, out=self.normalised)
+        np.divide(self.normalised, self._span, out=self.normalised)
         self._feel_lonely()
-        np.subtract(1.0, self.normalised, out=self.lack)
+        np.subtract(self._unit, self.normalised, out=self.lack)
         if aside is not None:
             cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside] = held
             self.positions[aside] = rules.cell_xy[cell[aside]]
@@ -170,16 +193,10 @@ class Batch:
         if aside is not None:
             rewards[aside] = 0.0
             interacted[aside] = -1
-        truncated = self._count_step(terminated)
+        truncated = self._count_step()
         parts = self._components(terms, interaction, terminated, aside) if components else None
         shape = self._shape
-        return StepResult(
-            rewards.reshape(shape),
-            terminated.reshape(shape),
-            truncated.reshape(shape),
-            interacted.reshape(shape),
-            parts,
-        )
+        return StepResult(rewards.reshape(shape), terminated, truncated, interacted.reshape(shape), parts)
 
     def _settle_uses(self, kind: IndexArray) -> None:
         """Turn uses that are refused or come too late into FAILED, those of the tired into their own kind."""
@@ -204,28 +221,26 @@ class Batch:
 
     def _feel_lonely(self) -> None:
         """Lower the mood of those with little company, from normalised social as it is now."""
-        config = self._rules.config
-        below = config.loneliness_below
         social = self.normalised[_SOCIAL]
-        np.less(social, below, out=self._flags)
+        np.less(social, self._lonely_below, out=self._flags)
         if not np.count_nonzero(self._flags):
             return
-        loss = np.subtract(below, social)
-        np.maximum(loss, 0.0, out=loss)
-        loss *= config.loneliness_mood
-        loss /= below
-        mood, minimum = self.meters[_MOOD], self._rules.minimum[_MOOD]
+        loss = np.subtract(self._lonely_below, social)
+        np.maximum(loss, self._zero, out=loss)
+        np.multiply(loss, self._lonely_mood, out=loss)
+        np.divide(loss, self._lonely_below, out=loss)
+        mood, minimum = self.meters[_MOOD], self._minimum[_MOOD]
         np.subtract(mood, loss, out=mood)
         np.maximum(mood, minimum, out=mood)
         normal_mood = self.normalised[_MOOD]
         np.subtract(mood, minimum, out=normal_mood)
-        np.divide(normal_mood, self._rules.span[_MOOD], out=normal_mood)
+        np.divide(normal_mood, self._span[_MOOD], out=normal_mood)
 
     def _end(self, rewards: FloatArray) -> BoolArray:
-        """Who ends at this step, (R,); notes why and takes the penalty from `rewards`."""
-        empty = np.less_equal(self.meters, self._rules.fatal_minimum, out=self._meter_flags)
+        """Who ends at this step, (num_worlds, A); notes why and takes the penalty from `rewards`."""
+        empty = np.less_equal(self.meters, self._fatal_minimum, out=self._meter_flags)
         if not np.count_nonzero(empty):
-            return np.zeros(self._rows, dtype=np.bool_)
+            return np.zeros(self._shape, dtype=np.bool_)
         terminated = empty.any(axis=0) & self.alive
         # The first reason in the order of the checks stands, so it is written last.
         for code in range(len(self._rules.fatal_rows), 0, -1):
@@ -233,21 +248,21 @@ class Batch:
         rewards[terminated] -= self._rules.config.end_penalty
         self.alive[terminated] = False
         np.logical_not(self.alive.reshape(self._shape).any(axis=1), out=self.over)
-        return terminated
+        return terminated.reshape(self._shape)
 
-    def _count_step(self, terminated: BoolArray) -> BoolArray:
-        """Count the step in every world; who is truncated by it, (R,)."""
-        self.steps += 1
+    def _count_step(self) -> BoolArray:
+        """Count the step in every world; who is truncated by it, (num_worlds, A)."""
+        np.add(self.steps, self._one, out=self.steps)
         np.greater_equal(self.steps, self._max_steps, out=self._world_flags)
         if not np.count_nonzero(self._world_flags):
-            return np.zeros(self._rows, dtype=np.bool_)
+            return np.zeros(self._shape, dtype=np.bool_)
         np.logical_or(self.over, self._world_flags, out=self.over)
-        return np.repeat(self._world_flags, self._num_agents) & self.alive
+        return self._world_flags[:, None] & self.alive.reshape(self._shape)
 
     def _components(
         self, terms: Terms, interaction: FloatArray | None, terminated: BoolArray, aside: IndexArray | None
     ) -> RewardComponents:
-        ending = np.where(terminated, -self._rules.config.end_penalty, 0.0)
+        ending = np.where(terminated.reshape(-1), -self._rules.config.end_penalty, 0.0)
         parts = []
         for term in (terms.meters, interaction, terms.proximity, terms.hunger, ending):
             part = np.zeros(self._rows) if term is None else term

@@ -60,9 +60,9 @@ class _BandTable:
         thresholds = len(bands[0][0])
         base = thresholds + 1
         self._compare = compare
-        self._above = np.array([above for above, _ in bands]).T[:, :, None].copy()
+        self._above = np.repeat(np.array([above for above, _ in bands]).T[:, :, None], rows, axis=2)
         digits = np.array([base**meter for meter in range(len(bands))], dtype=np.int16)
-        self._digits = np.tile(digits, thresholds)[:, None]
+        self._digits = np.repeat(np.tile(digits, thresholds)[:, None], rows, axis=1)
         table = np.zeros(1)
         for _, values in bands:
             table = np.add.outer(np.array(values[::-1]), table).ravel()
@@ -70,12 +70,12 @@ class _BandTable:
         self._passed = np.empty((thresholds, len(bands), rows), dtype=np.bool_)
         self._flat_passed = self._passed.reshape(thresholds * len(bands), rows)
         self._weighted = np.empty(self._flat_passed.shape, dtype=np.int16)
-        self._code = np.empty(rows, dtype=np.intp)
+        self._code = np.empty(rows, dtype=np.int16)
 
     def sum(self, normalised: FloatArray) -> FloatArray:
         self._compare(normalised, self._above, out=self._passed)
         np.multiply(self._flat_passed, self._digits, out=self._weighted)
-        np.add.reduce(self._weighted, axis=0, dtype=np.intp, out=self._code)
+        np.add.reduce(self._weighted, axis=0, dtype=np.int16, out=self._code)
         return self._table.take(self._code)
 
 
@@ -87,14 +87,14 @@ class _Shaped:
 
         cells = config.width * config.height
         reach = float(config.width + config.height)
-        self._need_scale = np.ones((len(METERS), 1))
+        self._need_scale = np.ones((len(METERS), rows))
         self._need_scale[_MONEY] = shaped.money_need_scale
         rewarded = [a.effects if a.rewarded is None else a.rewarded for a in config.affordances]
         neither = [[0.0] * len(METERS)] * 2
         listed = np.array(neither + 2 * [effects.in_order() for effects in rewarded]).T
         self._gain = np.ascontiguousarray(np.maximum(listed, 0.0) / 50.0 * shaped.interaction_scale)
 
-        critical = np.full((len(METERS), 1), shaped.critical_below)
+        critical = np.full((len(METERS), rows), shaped.critical_below)
         critical[_MONEY] = shaped.money_critical_below
         self._critical_below = critical
         nearness = np.zeros((len(METERS), cells))
@@ -102,9 +102,10 @@ class _Shaped:
             if meter.place is not None:
                 nearness[row] = (1.0 - rules.distance_to(meter.place) / reach) * shaped.proximity_scale
         self._nearness = nearness[_CRITICAL_ORDER].ravel()
-        self._cells = cells
+        self._cells = np.array([cells], dtype=np.intp)
 
-        self._hunger_below = shaped.hunger_below if config.meals else -np.inf
+        self._hunger_below = np.array([shaped.hunger_below if config.meals else -np.inf])
+        self._zero = np.zeros(1)
         to_meals = [rules.distance_to(meal) for meal in config.meals] or [np.zeros(cells)]
         self._hunger = np.minimum.reduce(to_meals) / reach * shaped.hunger_scale / shaped.hunger_below
 
@@ -129,17 +130,16 @@ class _Shaped:
             np.multiply(lack, self._is_critical, out=self._work)
             urgency = self._work.take(_CRITICAL_ORDER, 0, self._urgency, "clip")
             place = urgency.argmax(axis=0)
-            place *= self._cells
-            place += cell
+            np.multiply(place, self._cells, out=place)
+            np.add(place, cell, out=place)
             proximity = self._nearness.take(place)
-            proximity *= np.maximum.reduce(urgency, axis=0)
+            np.multiply(proximity, urgency.max(axis=0), out=proximity)
         satiation = normalised[_SATIATION]
         np.less(satiation, self._hunger_below, out=self._hungry)
         if np.count_nonzero(self._hungry):
-            hunger = np.subtract(self._hunger_below, satiation)
-            np.maximum(hunger, 0.0, out=hunger)
-            hunger *= self._hunger.take(cell)
-            np.negative(hunger, out=hunger)
+            hunger = np.subtract(satiation, self._hunger_below)
+            np.minimum(hunger, self._zero, out=hunger)
+            np.multiply(hunger, self._hunger.take(cell), out=hunger)
         return Terms(self._bands.sum(normalised), proximity, hunger)
 
 

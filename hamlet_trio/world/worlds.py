@@ -13,6 +13,7 @@ from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
 from hamlet_trio.world.state import RandomState, WorldState
 
 WorldIndices: TypeAlias = Sequence[int] | NDArray[np.integer]
+_LAST_ACTION = np.array([len(ACTIONS) - 1], dtype=np.uintp)
 Array = TypeVar("Array", bound=NDArray[np.generic])
 
 
@@ -61,7 +62,7 @@ class Worlds:
         self.observation_size = self.config.observation_size
         self._rules = Rules(self.config)
         self._all = Batch(self._rules, num_worlds)
-        self._part = (0, self._all)
+        self._parts: dict[int, Batch] = {}
         self._observer = Observer(self._rules)
         entropy = np.random.SeedSequence(seed).entropy
         self._generators = [
@@ -133,12 +134,7 @@ class Worlds:
         over = self._all.over[indices]
         if np.count_nonzero(over):
             raise _over(indices[over])
-        rows = self._rows(indices)
-        part = self._batch_of(indices.size)
-        part.load(self._all, indices, rows)
-        result = part.step(checked, components=components)
-        part.store(self._all, indices, rows)
-        return result
+        return self._step_part(checked, indices, components=components)
 
     def observe(
         self, worlds: WorldIndices | None = None, out: NDArray[np.float32] | None = None
@@ -221,11 +217,25 @@ class Worlds:
         normalised = low + (high - low) * np.concatenate(drawn_meters).T
         return np.concatenate(drawn_cells), self._rules.minimum + normalised * self._rules.span
 
-    def _batch_of(self, size: int) -> Batch:
-        """Work space for a subset; the last one is kept, since callers tend to come back with that size."""
-        if self._part[0] != size:
-            self._part = (size, Batch(self._rules, size))
-        return self._part[1]
+    def _step_part(self, actions: IndexArray, indices: IndexArray, *, components: bool) -> StepResult:
+        """Step a subset in work space of its own, kept for each power of two.
+
+        A subset of another size is filled up with its last world, whose copies all come to the same.
+        """
+        count = indices.size
+        size = 1 << (count - 1).bit_length()
+        if size > count:
+            fill = size - count
+            indices = np.concatenate([indices, np.repeat(indices[-1:], fill)])
+            actions = np.concatenate([actions, np.tile(actions[-self.num_agents :], fill)])
+        part = self._parts.get(size)
+        if part is None:
+            part = self._parts[size] = Batch(self._rules, size)
+        rows = self._rows(indices)
+        part.load(self._all, indices, rows)
+        result = part.step(actions, components=components)
+        part.store(self._all, indices, rows)
+        return result if size == count else result.first(count)
 
     def _rows(self, indices: IndexArray) -> IndexArray:
         agents = self.num_agents
@@ -256,8 +266,9 @@ class Worlds:
             raise ValueError(f"actions has the shape {given.shape}; allowed: {allowed}")
         if given.dtype.kind not in "iu":
             raise ValueError(f"actions is an array of {given.dtype}; allowed: integers")
-        checked = np.ascontiguousarray(given, dtype=np.intp).reshape(-1)
-        if np.count_nonzero(checked.view(np.uintp) >= len(ACTIONS)):
+        checked = given.astype(np.intp, copy=False).reshape(-1)
+        # As unsigned numbers the negative ones are too large as well.
+        if np.count_nonzero(checked.view(np.uintp) > _LAST_ACTION):
             wrong = next(action for action in checked.tolist() if not 0 <= action < len(ACTIONS))
             raise ValueError(f"actions has {wrong}; allowed: 0 to {len(ACTIONS) - 1} ({', '.join(ACTIONS)})")
         return checked
