@@ -1,0 +1,119 @@
+"""How long a policy lives, and with what return."""
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from hamlet_trio.agent.exploration import EpsilonGreedy
+from hamlet_trio.agent.policy import Policy
+from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds
+
+_WORLDS_AT_ONCE = 1024
+
+
+class EpisodeResult(Struct, frozen=True, kw_only=True):
+    """One agent's episode: steps survived, undiscounted sum of rewards, and why it ended before its time."""
+
+    length: int
+    episode_return: float = msgspec.field(name="return")
+    failure_reason: str | None
+
+
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """What a policy did: means over `episodes`, whose rows they are; converts to JSON with msgspec."""
+
+    mean_length: float
+    mean_return: float
+    epsilon: float
+    seed: int
+    episodes: list[EpisodeResult]
+
+
+def evaluate(
+    policy: Policy,
+    config: WorldConfig | None = None,
+    *,
+    episodes: int,
+    seed: int,
+    epsilon: float = 0.0,
+    max_steps: int | None = None,
+    random_start: bool = False,
+) -> Evaluation:
+    """Let a policy play `episodes` episodes in worlds of their own, all at once.
+
+    With probability `epsilon` an action is random. Starts are those of the configuration, from where a greedy
+    policy plays the same episode every time, unless `random_start`. `max_steps` replaces the configuration's.
+    In a world of several agents each agent's episode is a row, so there are that many times `episodes` rows.
+    The same arguments give the same result.
+
+    Raises:
+        ValueError: when there are no episodes, epsilon is not from 0 to 1, or the policy is for a world of
+            another shape.
+        ConfigError: for a `max_steps` that is not allowed.
+    """
+    config = WorldConfig() if config is None else config
+    if max_steps is not None:
+        config = msgspec.structs.replace(config, max_steps=max_steps)
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}; it must be 1 or more.")
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon is {epsilon}; it must be from 0 to 1.")
+    if (policy.spec.width, policy.spec.height) != (config.width, config.height):
+        raise ValueError(
+            f"The policy is for a world of {policy.spec.width} x {policy.spec.height} cells; "
+            f"this one has {config.width} x {config.height}."
+        )
+    exploration = EpsilonGreedy(np.random.SeedSequence(seed, spawn_key=(0,)))
+    rows: list[EpisodeResult] = []
+    for first in range(0, episodes, _WORLDS_AT_ONCE):
+        count = min(_WORLDS_AT_ONCE, episodes - first)
+        rows += _play(
+            policy,
+            config,
+            count=count,
+            seeds=(seed, first),
+            exploration=exploration,
+            epsilon=epsilon,
+            random_start=random_start,
+        )
+    return Evaluation(
+        mean_length=float(np.mean([row.length for row in rows])),
+        mean_return=float(np.mean([row.episode_return for row in rows])),
+        epsilon=epsilon,
+        seed=seed,
+        episodes=rows,
+    )
+
+
+def _play(
+    policy: Policy,
+    config: WorldConfig,
+    *,
+    count: int,
+    seeds: tuple[int, int],
+    exploration: EpsilonGreedy,
+    epsilon: float,
+    random_start: bool,
+) -> list[EpisodeResult]:
+    """One episode in each of `count` worlds; finished ones are left out of the batch."""
+    world_seed = int(np.random.SeedSequence(seeds, spawn_key=(1,)).generate_state(1)[0])
+    worlds = Worlds(count, config, seed=world_seed)
+    worlds.reset(random_start=random_start)
+    returns = np.zeros((count, worlds.num_agents))
+    lengths = np.zeros((count, worlds.num_agents), dtype=np.int64)
+    active = np.arange(count)
+    while active.size:
+        observations = worlds.observe(active).reshape(-1, worlds.observation_size)
+        explores, actions = exploration.draw(len(observations), epsilon)
+        actions = np.where(explores, actions, policy.act(observations).actions)
+        playing = worlds.alive[active]
+        result = worlds.step(actions.reshape(active.size, -1), active)
+        returns[active] += result.rewards
+        lengths[active] += playing
+        active = active[~worlds.over[active]]
+    return [
+        EpisodeResult(length=length, episode_return=total, failure_reason=FAILURE_REASONS[code])
+        for length, total, code in zip(
+            lengths.ravel().tolist(), returns.ravel().tolist(), worlds.failure.ravel().tolist(), strict=True
+        )
+    ]

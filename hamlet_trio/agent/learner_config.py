@@ -1,0 +1,95 @@
+"""The settings of a learner."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
+
+TargetUpdate = Literal["soft", "periodic"]
+
+
+class LearnerConfigError(ValueError):
+    """A setting of the learner is out of range; `field` is its name and the message says what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"{field} is {value!r}; it must be {allowed}.")
+        self.field = field
+
+
+class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a `DQNLearner` learns. Converts to and from plain values with msgspec; frozen, compares by value.
+
+    Attributes:
+        network_type: which Q-network.
+        sizes: its sizes where they are not the default, as in `networks.spec`.
+        device: where to compute; `auto` is CUDA where there is one.
+        learning_rate: of Adam (Kingma and Ba 2015).
+        gamma: discount a step.
+        batch_size: transitions in one update.
+        buffer_capacity: transitions the replay memory holds.
+        learning_starts: transitions remembered before the first update (at least `batch_size` in any case).
+        updates_per_step: updates a call of `learn`; a fraction means one in so many calls.
+        n_step: steps of reward before the bootstrapped value (Sutton and Barto 2018, section 7.1).
+        double: Double DQN's target (van Hasselt et al. 2016) instead of DQN's (Mnih et al. 2015).
+        huber_delta: TD errors larger than this count linearly.
+        gradient_clip: largest norm of the whole gradient; None leaves it as it is.
+        target_update: `soft` moves the target network by `tau` of the difference after each update
+            (Lillicrap et al. 2016), `periodic` copies the network every `target_period` updates.
+    """
+
+    network_type: NetworkType = "dueling"
+    sizes: dict[str, Any] = {}
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    learning_rate: float = 1e-3
+    gamma: float = 0.99
+    batch_size: int = 32
+    buffer_capacity: int = 10_000
+    learning_starts: int = 500
+    updates_per_step: float = 1.0
+    n_step: int = 1
+    double: bool = True
+    huber_delta: float = 1.0
+    gradient_clip: float | None = 10.0
+    target_update: TargetUpdate = "soft"
+    tau: float = 0.005
+    target_period: int = 500
+
+    def __post_init__(self) -> None:
+        if self.network_type not in NETWORK_TYPES:
+            raise LearnerConfigError("network_type", self.network_type, f"one of {', '.join(NETWORK_TYPES)}")
+        if self.device not in {"auto", "cpu", "cuda"}:
+            raise LearnerConfigError("device", self.device, "auto, cpu or cuda")
+        if self.target_update not in {"soft", "periodic"}:
+            raise LearnerConfigError("target_update", self.target_update, "soft or periodic")
+        self._check("learning_rate", 0, 1, above=True)
+        self._check("gamma", 0, 1)
+        self._check("batch_size", 1, 65_536)
+        self._check("buffer_capacity", 1, 10_000_000)
+        self._check("learning_starts", 0, self.buffer_capacity)
+        self._check("updates_per_step", 0, 1000, above=True)
+        self._check("n_step", 1, 1000)
+        self._check("huber_delta", 0, 1e6, above=True)
+        if self.gradient_clip is not None:
+            self._check("gradient_clip", 0, 1e6, above=True)
+        self._check("tau", 0, 1, above=True)
+        self._check("target_period", 1, 1_000_000_000)
+        if self.batch_size > self.buffer_capacity:
+            raise LearnerConfigError(
+                "batch_size", self.batch_size, f"at most buffer_capacity, which is {self.buffer_capacity}"
+            )
+
+    def _check(self, field: str, low: float, high: float, *, above: bool = False) -> None:
+        value = getattr(self, field)
+        # Written so that NaN fails too.
+        if not (low < value <= high if above else low <= value <= high):
+            raise LearnerConfigError(
+                field,
+                value,
+                f"{'above' if above else 'from'} {low} {'and at most' if above else 'to'} {high}",
+            )
+
+    def for_network(self, network_type: NetworkType, sizes: object) -> "LearnerConfig":
+        """These settings for another network, such as that of a checkpoint's spec."""
+        return msgspec.structs.replace(self, network_type=network_type, sizes=msgspec.to_builtins(sizes))
