@@ -1,0 +1,42 @@
+"""permessage-deflate (RFC 7692) that never inflates a message past the limit."""
+
+import zlib
+
+from wsproto.extensions import PerMessageDeflate
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol
+
+
+class BoundedDeflate(PerMessageDeflate):
+    """Compression with a bound: a message that would inflate to more than `limit` bytes ends with 1009.
+
+    A message of 58 KB can hold 60 MB of zeros, so counting what arrives bounds nothing.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+        self._inflated = 0
+
+    def frame_inbound_payload_data(
+        self, proto: FrameDecoder | FrameProtocol, data: bytes
+    ) -> bytes | CloseReason:
+        """Inflate a piece of a frame, or say why not."""
+        if not (self._inbound_compressed and self._inbound_is_compressible and self._decompressor):
+            return data
+        room = self._limit - self._inflated + 1
+        try:
+            inflated = self._decompressor.decompress(bytes(data), room)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        self._inflated += len(inflated)
+        if self._inflated > self._limit or self._decompressor.unconsumed_tail:
+            return CloseReason.MESSAGE_TOO_BIG
+        return inflated
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        """End a frame; with `fin`, the message, and with it the count."""
+        if fin and self._inbound_is_compressible:
+            self._inflated = 0
+        return super().frame_inbound_complete(proto, fin)

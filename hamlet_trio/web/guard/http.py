@@ -1,0 +1,55 @@
+"""HTTP/1.1 and nothing else; what cannot be read gets a problem document and ends the connection."""
+
+from http import HTTPStatus
+from typing import Final
+
+import h11
+from hypercorn.protocol.h11 import H11Protocol
+
+from hamlet_trio.protocol.errors import ErrorCode
+from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
+
+_VERSIONS: Final = (b"1.0", b"1.1")
+_TARGETS: Final = (b"/", b"http://", b"https://")
+_TOO_LARGE: Final = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+class GuardedHTTP(H11Protocol):
+    """One HTTP/1.1 connection.
+
+    Hypercorn would turn it into an HTTP/2 one wherever the client says so, and fail on header bytes that are
+    not ASCII. Here HTTP/2 without TLS is refused with 505, an upgrade to h2c is not taken up (the answer
+    comes over HTTP/1.1, as RFC 9110 section 7.8 allows), and such bytes are answered with 400.
+    """
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Refuse what the app must not see; raises `ConnectionEnded` after the answer."""
+        if event.http_version not in _VERSIONS:
+            await self._refuse(event, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        if not event.target.startswith(_TARGETS) and (event.method, event.target) != (b"OPTIONS", b"*"):
+            await self._refuse(event, HTTPStatus.BAD_REQUEST)
+        for name, value in event.headers:
+            is_handshake = name in {b"connection", b"upgrade"} or name.startswith(b"sec-websocket-")
+            if is_handshake and not value.isascii():
+                await self._refuse(event, HTTPStatus.BAD_REQUEST)
+
+    async def _refuse(self, request: h11.Request, status: HTTPStatus) -> None:
+        await self._send_error_response(status, with_body=request.method != b"HEAD")
+        raise ConnectionEnded
+
+    async def _send_error_response(self, status_code: int, with_body: bool = True) -> None:
+        """Answer what could not be read; Hypercorn's own answer has no body."""
+        guarded(self.config).counts.malformed += 1
+        code = ErrorCode.REQUEST_TOO_LARGE if status_code in _TOO_LARGE else ErrorCode.INVALID_REQUEST
+        body = problem_document(status_code, code, code.description)
+        headers = [
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            *self.config.response_headers("h11"),
+        ]
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        if with_body:
+            await self._send_h11_event(h11.Data(data=body))
+        await self._send_h11_event(h11.EndOfMessage())

@@ -1,0 +1,159 @@
+"""The guard itself: one connection's errors, stalls and silences never reach another one."""
+
+import socket
+from typing import Final
+
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, LifespanState
+
+from hamlet_trio.logs import get_logger
+from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+
+LINGER: Final = 1.0  # seconds for which a connection that was ended still discards what arrives
+_SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
+
+
+class GuardedServer(TCPServer):
+    """One accepted connection, whatever happens on it.
+
+    Error handling: an exception in Hypercorn's code or beneath it is logged and ends this connection alone;
+    without this it would end the process. Only cancellation passes.
+
+    Sends cannot be cancelled (a frame must not be cut in half), so they have a deadline under the shield: a
+    client that takes nothing for `send_timeout` seconds is dropped. A peer that vanished is noticed by the
+    kernel after `half_open_timeout` seconds, whether anything is being sent or not.
+
+    Ending: after the last answer the server closes its half, and for `LINGER` seconds discards what the
+    client still sends. Closing at once would reset a connection with unread data on it, and the reset
+    destroys the answer, such as a close frame that says why, before the client has read it.
+    """
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: LifespanState,
+        stream: "trio.SSLStream[trio.SocketStream]",
+    ) -> None:
+        super().__init__(app, config, context, state, stream)
+        self._limits = guarded(config).limits
+        self._counts = guarded(config).counts
+        self._reading = trio.CancelScope()
+        self._ending = False
+
+    async def run(self) -> None:
+        """Serve the connection until it ends; raises nothing but cancellation."""
+        self._counts.opened += 1
+        try:
+            notice_silence(_socket(self.stream), self._limits.half_open_timeout)
+            await super().run()
+        except* OSError as errors:  # such as a peer that was gone before its connection was set up
+            get_logger().debug("connection broke", exc_info=errors)
+        except* Exception as errors:
+            self._counts.failed += 1
+            get_logger().error("connection failed", exc_info=errors)
+        finally:
+            self._counts.closed += 1
+
+    async def protocol_send(self, event: Event) -> None:
+        """Send bytes, or end the connection."""
+        if isinstance(event, RawData):
+            if not await self._send(event.data):
+                await self.protocol.handle(Closed())
+        elif isinstance(event, Closed):
+            await self._end()
+        else:
+            await super().protocol_send(event)
+
+    async def _send(self, data: bytes) -> bool:
+        """Whether the kernel took all of it in time."""
+        async with self.send_lock:
+            for start in range(0, len(data), _SEND_SIZE):
+                with trio.move_on_after(self._limits.send_timeout, shield=True) as patience:
+                    try:
+                        await self.stream.send_all(data[start : start + _SEND_SIZE])
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        return False
+                if patience.cancelled_caught:
+                    self._counts.stalled += 1
+                    get_logger().info("client stopped reading", seconds=self._limits.send_timeout)
+                    await trio.aclose_forcefully(self.stream)
+                    return False
+        return True
+
+    async def _read_data(self) -> None:
+        """Give the protocol what arrives until either side ends, then discard for a moment."""
+        with self._reading:
+            try:
+                while not self._ending:
+                    data = await self._receive()
+                    if not self._ending:
+                        await self.protocol.handle(RawData(data))
+                    if not data:
+                        break
+            except ConnectionEnded:
+                await self._end()
+            while self._ending and await self._receive():
+                pass
+        await self.idle_task.stop()
+        await self.protocol.handle(Closed())
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self.stream.receive_some(MAX_RECV))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+
+    async def _end(self) -> None:
+        """Close the server's half and tell the app; the reader finishes the rest."""
+        if not self._ending:
+            self._ending = True
+            self._reading.deadline = trio.current_time() + LINGER
+            if not await self._send_eof(self.stream):
+                self._reading.cancel()
+        await self.protocol.handle(Closed())
+
+    async def _send_eof(self, stream: trio.abc.Stream) -> bool:
+        """Whether the server's half is closed now and the client's is not; TLS has no halves."""
+        if not isinstance(stream, trio.SocketStream):
+            return False
+        async with self.send_lock:
+            try:
+                await stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
+        return True
+
+
+def _socket(stream: trio.abc.Stream) -> trio.socket.SocketType:
+    """The socket beneath a plain or a TLS stream."""
+    if isinstance(stream, trio.SSLStream):
+        stream = stream.transport_stream
+    assert isinstance(stream, trio.SocketStream)
+    return stream.socket
+
+
+def notice_silence(connection: trio.socket.SocketType, timeout: float) -> None:
+    """Have the kernel end a TCP connection whose peer gives no sign of life for `timeout` seconds.
+
+    Idle ones are probed from half the time on, every tenth of it; where data is under way, its
+    acknowledgement is waited for that long (TCP_USER_TIMEOUT, RFC 5482). WebSocket pings would not do:
+    Hypercorn sends them but never looks for the pongs. Options that a system lacks are left out.
+    """
+    if connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {
+        "TCP_KEEPIDLE": max(1, int(timeout / 2)),
+        "TCP_KEEPINTVL": max(1, int(timeout / 10)),
+        "TCP_KEEPCNT": 5,
+        "TCP_USER_TIMEOUT": int(timeout * 1000),
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

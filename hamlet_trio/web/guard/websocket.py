@@ -1,0 +1,120 @@
+"""WebSockets (RFC 6455): messages counted in bytes, connections that end when they say so."""
+
+from typing import Any
+
+import trio
+from hypercorn.protocol.events import Body, Data, Event, Response
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason
+from wsproto.handshake import server_extensions_handshake
+from wsproto.utilities import generate_accept_token
+
+from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+from hamlet_trio.web.guard.deflate import BoundedDeflate
+
+
+class GuardedWebSocket(WSStream):
+    """One WebSocket, from its handshake to its end.
+
+    Memory: holds at most one message of `max_message_bytes`. A longer one, whole, in fragments or inflated,
+    closes with 1009; a protocol error closes with the code wsproto gives it (1002, 1007). After either the
+    connection ends: nothing more is collected, and the app is told of a disconnect.
+    """
+
+    _message: bytearray | None = None
+    _answered = False  # the app has answered the handshake, though perhaps not all is sent yet
+    _refused = False  # the guard has
+
+    async def handle(self, event: Event) -> None:
+        """Take what the connection received.
+
+        Data before the handshake was answered is an error of the client's; Hypercorn answers it and then
+        forgets to tell the app, or fails where the app has answered already.
+        """
+        if isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
+            self._refused = True
+            if not self._answered:
+                self.state = ASGIWebsocketState.HTTPCLOSED
+                await self._send_error_response(400)
+            raise ConnectionEnded
+        await super().handle(event)
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        """Send what the app says; a checkpoint also after the end, or an app that only sends would spin."""
+        if self.closed or (self._refused and message is not None):
+            await trio.lowlevel.checkpoint()
+            return
+        self._answered = True
+        await super().app_send(message)
+
+    async def _accept(self, message: WebsocketAcceptEvent) -> None:
+        """Answer the handshake. No subprotocols are spoken; compression only where the settings have it."""
+        assert self.handshake.key is not None, (
+            "GuardedHTTP admits HTTP/1.1 alone, whose handshakes have a key"
+        )
+        limits = guarded(self.config).limits
+        extensions: list[Extension] = [BoundedDeflate(limits.max_message_bytes)] if limits.compression else []
+        headers = [
+            (b"upgrade", b"websocket"),
+            (b"connection", b"Upgrade"),
+            (b"sec-websocket-accept", generate_accept_token(self.handshake.key)),
+            *message.get("headers", []),
+        ]
+        if agreed := self._agree(extensions):
+            headers.append((b"sec-websocket-extensions", agreed))
+        self.state = ASGIWebsocketState.CONNECTED
+        self.connection = Connection(ConnectionType.SERVER, extensions)
+        self.handshake.accepted = True
+        await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
+
+    def _agree(self, extensions: list[Extension]) -> bytes | None:
+        try:
+            return server_extensions_handshake(self.handshake.extensions or [], extensions)
+        except ValueError:  # an offer with parameters that are no numbers counts as none
+            return None
+
+    async def _handle_events(self) -> None:
+        for event in self.connection.events():
+            if isinstance(event, Message):
+                await self._collect(event)
+            elif isinstance(event, Ping):
+                await self._send_wsproto_event(event.response())
+            elif isinstance(event, CloseConnection):
+                await self._answer_close(event)
+
+    async def _collect(self, event: "Message[Any]") -> None:
+        """Put a message together from its pieces and hand it to the app."""
+        is_text = isinstance(event, TextMessage)
+        piece = event.data.encode() if is_text else event.data
+        message = bytearray() if self._message is None else self._message
+        if len(message) + len(piece) > guarded(self.config).limits.max_message_bytes:
+            await self._fail(CloseReason.MESSAGE_TOO_BIG)
+        message += piece
+        self._message = None if event.message_finished else message
+        if event.message_finished:
+            assert self.app_put is not None
+            await self.app_put(
+                {
+                    "type": "websocket.receive",
+                    "bytes": None if is_text else bytes(message),
+                    "text": message.decode() if is_text else None,
+                }
+            )
+
+    async def _answer_close(self, event: CloseConnection) -> None:
+        if self.connection.state is ConnectionState.REMOTE_CLOSING:
+            await self._send_wsproto_event(event.response())
+        elif self.connection.state is ConnectionState.OPEN:  # wsproto's way of reporting a protocol error
+            await self._fail(CloseReason(event.code))
+        raise ConnectionEnded
+
+    async def _fail(self, code: CloseReason) -> None:
+        self._message = None
+        if code is CloseReason.MESSAGE_TOO_BIG:
+            guarded(self.config).counts.oversized += 1
+        await self._send_wsproto_event(CloseConnection(code=code))
+        raise ConnectionEnded

@@ -1,0 +1,54 @@
+"""Opening the port, with one sentence for a person where that fails."""
+
+import errno
+import socket
+from typing import Final
+
+_BACKLOG: Final = 1024
+
+
+class CannotListenError(Exception):
+    """The address cannot be listened on; the message is one sentence that says what to do."""
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of the host, such as the two of `localhost`.
+
+    Port 0 lets the system choose, one port for all addresses; "::" means every IPv4 address too.
+    Raises `CannotListenError` where the port is in use or the host is not of this machine.
+    """
+    name = host.removeprefix("[").removesuffix("]")
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            chosen = sockets[0].getsockname()[1] if sockets else port  # one port for all addresses
+            sockets.append(_listen_on(family, (address[0], chosen, *address[2:])))
+    except (OSError, UnicodeError) as error:
+        for opened in sockets:
+            opened.close()
+        raise CannotListenError(_explain(error, host, port)) from error
+    return sockets
+
+
+def _listen_on(family: int, address: tuple[object, ...]) -> socket.socket:
+    is_any = address[0] == "::" and socket.has_dualstack_ipv6()
+    opened = socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=is_any)
+    opened.setblocking(False)
+    return opened
+
+
+def _explain(error: OSError | UnicodeError, host: str, port: int) -> str:
+    elsewhere = f"choose another one, such as HAMLET_PORT={port + 1 if 0 < port < 65535 else 9000}"
+    reason = getattr(error, "errno", None)
+    if reason == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use, perhaps by another Hamlet; {elsewhere} "
+            f"(or --port {elsewhere.rpartition('=')[2]})."
+        )
+    if reason == errno.EACCES:
+        return f"Port {port} may only be opened by an administrator; {elsewhere}."
+    return (
+        f"Cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}. "
+        "HAMLET_HOST is 0.0.0.0 for every address of this machine, 127.0.0.1 for this machine alone."
+    )

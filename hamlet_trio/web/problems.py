@@ -1,0 +1,35 @@
+"""Errors over HTTP: problem documents (RFC 9457) with a stable `code`."""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from quart import Response
+
+from hamlet_trio.protocol.errors import ErrorCode
+
+PROBLEM_TYPE: Final = "application/problem+json"
+
+
+class Problem(Struct, frozen=True):
+    """One error: `title` names the status, `code` is stable, `detail` says what to do in one sentence."""
+
+    status: int
+    title: str
+    code: str
+    detail: str
+    type: str = "about:blank"
+
+
+def problem_document(status: int, code: ErrorCode, detail: str) -> bytes:
+    """The document's JSON."""
+    return msgspec.json.encode(Problem(status, HTTPStatus(status).phrase, code.value, detail))
+
+
+def problem(status: int, code: ErrorCode, detail: str, **headers: str) -> Response:
+    """The answer that carries it; a header `retry_after` becomes `Retry-After`."""
+    response = Response(problem_document(status, code, detail), status, content_type=PROBLEM_TYPE)
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-").title()] = value
+    return response
