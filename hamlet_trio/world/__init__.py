@@ -1,7 +1,10 @@
 """The Hamlet world: its rules, N worlds stepped as arrays, and the Gymnasium and PettingZoo faces.
 
-Importing this package imports neither gymnasium nor pettingzoo; they are an extra.
+Importing this package imports neither gymnasium nor pettingzoo; they are an extra. It does see to it that
+`gymnasium.make("Hamlet-v0")` works, whichever of the two is imported first.
 """
+
+from typing import TYPE_CHECKING
 
 from hamlet_trio.world.batch import RewardComponents, StepResult
 from hamlet_trio.world.checks import ConfigError
@@ -18,9 +21,13 @@ from hamlet_trio.world.config import (
     RewardName,
     WorldConfig,
 )
+from hamlet_trio.world.registration import register_with_gymnasium
 from hamlet_trio.world.reward_config import Bands, ShapedReward, SurvivalReward
 from hamlet_trio.world.state import RandomState, WorldState
 from hamlet_trio.world.worlds import EpisodeOverError, WorldIndices, Worlds
+
+if TYPE_CHECKING:
+    from hamlet_trio.world.pettingzoo_face import HamletParallelEnv
 
 __all__ = [
     "ACTIONS",
@@ -45,4 +52,32 @@ __all__ = [
     "WorldIndices",
     "WorldState",
     "Worlds",
+    "parallel_env",
 ]
+
+register_with_gymnasium()
+
+
+def parallel_env(
+    config: WorldConfig | None = None,
+    *,
+    num_agents: int | None = None,
+    reward: RewardName | None = None,
+    max_steps: int | None = None,
+    render_mode: str | None = None,
+) -> "HamletParallelEnv":
+    """A PettingZoo ParallelEnv of one world; arguments and errors are those of HamletParallelEnv.
+
+    Raises:
+        ModuleNotFoundError: when the extra `gym` is not installed; the message says how to install it.
+    """
+    try:
+        from hamlet_trio.world.pettingzoo_face import HamletParallelEnv  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        if error.name not in ("gymnasium", "pettingzoo"):
+            raise
+        message = f'parallel_env needs {error.name}: pip install "hamlet-trio[gym]"'
+        raise ModuleNotFoundError(message, name=error.name) from error
+    return HamletParallelEnv(
+        config, num_agents=num_agents, reward=reward, max_steps=max_steps, render_mode=render_mode
+    )

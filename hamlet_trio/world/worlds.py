@@ -14,6 +14,7 @@ from hamlet_trio.world.state import RandomState, WorldState
 
 WorldIndices: TypeAlias = Sequence[int] | NDArray[np.integer]
 _LAST_ACTION = np.array([len(ACTIONS) - 1], dtype=np.uintp)
+_STATE_ARRAYS = ("cell", "meters", "alive", "failure", "steps", "over")
 Array = TypeVar("Array", bound=NDArray[np.generic])
 
 
@@ -27,8 +28,8 @@ class Worlds:
     The attributes below are live, read-only views of the state: they change with the next step or reset, so
     copy what must be kept. A subset of worlds, where a method takes one, is a sequence or array of distinct
     indices, and the arrays that go in and come out have its length n and its order; None means all. Stepping
-    a subset gives to the last bit what stepping each of its worlds alone gives. Not safe to share between
-    threads.
+    a subset gives to the last bit what stepping each of its worlds alone gives. Copies and pickles are whole
+    and independent. Not safe to share between threads.
 
     Attributes:
         config: what every world was made from.
@@ -204,6 +205,17 @@ class Worlds:
         self._all.steps[indices] = state.steps
         self._all.over[indices] = state.steps >= self.config.max_steps or 0 not in state.failures
         self._generators[indices[0]] = generator
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A copy or pickle of the attributes would part the views from the arrays that they show.
+        arrays = {name: getattr(self._all, name) for name in _STATE_ARRAYS}
+        return Worlds, (self.num_worlds, self.config), (arrays, self._generators)
+
+    def __setstate__(self, state: tuple[dict[str, NDArray[np.generic]], list[np.random.Generator]]) -> None:
+        arrays, self._generators = state
+        for name, values in arrays.items():
+            getattr(self._all, name)[...] = values
+        self._all.refresh()
 
     def _draw_starts(self, indices: IndexArray) -> tuple[IndexArray, FloatArray]:
         cells = self.config.width * self.config.height

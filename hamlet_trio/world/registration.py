@@ -1,0 +1,53 @@
+"""Gymnasium's knowledge of Hamlet-v0.
+
+Gymnasium 1.0 gave up loading plugins by entry point: whoever has environments registers them when imported.
+But gymnasium is an extra here and takes long to import, so the world must not import it. Hence: registered
+at once where gymnasium is there already, else right after its import.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+
+def register() -> None:
+    """Register Hamlet-v0 with Gymnasium; a second call changes nothing.
+
+    The step limit is the world's own, so Gymnasium adds none.
+    """
+    from gymnasium.envs import registration  # noqa: PLC0415 - gymnasium is an extra
+
+    if "Hamlet-v0" not in registration.registry:
+        registration.register(id="Hamlet-v0", entry_point="hamlet_trio.world.gymnasium_face:HamletEnv")
+
+
+def register_with_gymnasium() -> None:
+    """Register Hamlet-v0 now when gymnasium is imported, else as soon as it is."""
+    if "gymnasium" in sys.modules:
+        register()
+    elif not any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RegisterAfterImport())
+
+
+class _RegisterAfterImport(MetaPathFinder):
+    """Finds gymnasium as usual, and has Hamlet-v0 registered when its import is done."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == "gymnasium" else None
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_and_register(module: ModuleType) -> None:
+            execute(module)
+            register()
+            sys.meta_path.remove(self)
+
+        # On this spec's own loader; wrapping it in another would hide the methods that resources are read
+        # with.
+        setattr(spec.loader, "exec_module", execute_and_register)  # noqa: B010 - a method, for mypy
+        return spec
