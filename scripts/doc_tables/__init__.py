@@ -1,0 +1,18 @@
+"""The tables of the documentation that are made from the code: `python -m scripts.doc_tables` writes them.
+
+A page holds each table between two markers, `<!-- table: NAME -->` and `<!-- end: NAME -->`. Only what stands
+between them is generated. tests/docs/test_tables.py fails when a page and the code disagree.
+"""
+
+from collections.abc import Callable, Mapping
+
+from scripts.doc_tables import command_line, messages, protocol, settings, world
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    **settings.TABLES,
+    **world.TABLES,
+    **protocol.TABLES,
+    **messages.TABLES,
+    **command_line.TABLES,
+}
+"""Every table by name, as a function that returns its Markdown."""

@@ -1,0 +1,64 @@
+"""The tables of the command line, from the commands themselves."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import typer.main
+
+from scripts.doc_tables.markdown import code, sentence, table
+
+
+def command_tree() -> dict[str, Any]:
+    """Every command of `hamlet` by name, as click objects."""
+    from hamlet_trio.cli import app  # noqa: PLC0415  # so that the other tables need no command line
+
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+def options_of(command: Any) -> set[str]:
+    """Every spelling of every option of a command."""
+    return {
+        spelling for parameter in command.params for spelling in (*parameter.opts, *parameter.secondary_opts)
+    }
+
+
+def options(name: str) -> str:
+    """Every argument and option of one command."""
+    rows = []
+    for parameter in command_tree()[name].params:
+        if parameter.param_type_name == "argument":
+            spelling = code(parameter.human_readable_name.upper())
+        else:
+            spelling = ", ".join(map(code, (*parameter.opts, *parameter.secondary_opts)))
+        rows.append((spelling, _default(parameter), sentence(getattr(parameter, "help", None) or "")))
+    return table(("Option", "Default", "What it does"), rows)
+
+
+def _default(parameter: Any) -> str:
+    shown = getattr(parameter, "show_default", None)
+    if parameter.required:
+        return "needed"
+    if isinstance(shown, str):
+        return code(shown)
+    if parameter.default in (None, False, ()):
+        return ""
+    return code("on" if parameter.default is True else parameter.default)
+
+
+def commands() -> str:
+    """The commands, one line each."""
+    rows = [
+        (f"[`hamlet {name}`](#hamlet-{name})", sentence((command.help or "").partition("\n\n")[0]))
+        for name, command in command_tree().items()
+    ]
+    return table(("Command", "What it does"), rows)
+
+
+COMMANDS: Final = ("serve", "train", "evaluate", "models")
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    **{f"options-{name}": partial(options, name) for name in COMMANDS},
+}

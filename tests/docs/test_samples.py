@@ -1,0 +1,121 @@
+"""Every program of the documentation runs and does what its page says."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.server import running_server
+from scripts.doc_tables.pages import DOCS, REPOSITORY
+from tests.docs.reading import EVERY_PAGE
+
+SAMPLES = DOCS / "samples"
+LIMIT = 120  # seconds; far more than any of them needs
+
+
+def run_sample(name: str, *arguments: str) -> str:
+    """What a sample prints; it must succeed and complain of nothing."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", SAMPLES / name, *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty models folder; the run of the first sample fills it."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def port(models: Path) -> Iterator[int]:
+    """A real server's port."""
+    with running_server(models_dir=str(models)) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def trained(port: int, models: Path) -> tuple[Path, str]:
+    """The model that the sample for training leaves behind, and what it printed."""
+    printed = run_sample("train.py", f"ws://127.0.0.1:{port}/ws/training", "3")
+    return models / "trained_agent.pt", printed
+
+
+def test_train(trained: tuple[Path, str]) -> None:
+    model, printed = trained
+    lines = printed.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3", "saved"]
+    assert model.is_file()
+
+
+def test_watch(port: int, trained: tuple[Path, str]) -> None:
+    command = [sys.executable, "-u", str(SAMPLES / "watch.py"), f"ws://127.0.0.1:{port}/ws"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(6)]
+        process.terminate()
+    steps = [int(line.split()[0]) for line in lines]
+    # The frame of the session's first episode, then that of the loaded model's, then steps.
+    assert steps == [0, 0, 1, 2, 3, 4]
+    meters = json.loads(lines[-1].split(maxsplit=2)[2].replace("'", '"'))
+    assert set(meters) == {"energy", "hygiene", "satiation", "money", "mood", "social"}
+
+
+def test_watch_says_why_a_model_cannot_be_loaded(port: int) -> None:
+    printed = run_sample("watch.py", f"ws://127.0.0.1:{port}/ws", "nothing.pt")
+    assert "nothing.pt" in printed.splitlines()[-1]
+
+
+def test_own_rule(port: int) -> None:
+    printed = run_sample("own_rule.py", f"ws://127.0.0.1:{port}/ws")
+    # docs/world.md states both numbers.
+    assert printed.splitlines()[-1] == "lived 500 steps, return 842.9"
+
+
+def test_use_checkpoint(trained: tuple[Path, str]) -> None:
+    assert re.fullmatch(
+        r"dueling: lived [1-9]\d* steps, last did \w+\n", run_sample("use_checkpoint.py", str(trained[0]))
+    )
+
+
+def test_gymnasium_random() -> None:
+    printed = run_sample("gymnasium_random.py")
+    assert re.match(r"\d+ steps, return -?[\d.]+, ended by \w+\nobservation \(72,\) float32", printed)
+
+
+def test_pettingzoo_agents() -> None:
+    lines = run_sample("pettingzoo_agents.py").splitlines()
+    assert [line.split(":")[0] for line in lines] == ["agent_0", "agent_1", "agent_2"]
+
+
+def test_many_worlds() -> None:
+    printed = run_sample("many_worlds.py")
+    mean = float(re.findall(r"[\d.]+", printed)[0])
+    assert 72 < mean < 78  # docs/world.md says 75
+
+
+def test_configured_world() -> None:
+    shapes, refusal = run_sample("configured_world.py").splitlines()
+    assert shapes == "(4, 2, 2) (4, 2, 6) (4, 2)"
+    assert refusal.startswith("max_steps is 0; allowed")
+
+
+def test_every_sample_is_run_here_and_named_on_a_page() -> None:
+    for sample in SAMPLES.glob("*.py"):
+        assert f"def test_{sample.stem}" in Path(__file__).read_text(encoding="utf-8")
+        assert f"samples/{sample.name}" in EVERY_PAGE
+
+
+def test_the_client_of_the_quick_start_is_short() -> None:
+    lines = (SAMPLES / "watch.py").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line.strip()]) <= 16
