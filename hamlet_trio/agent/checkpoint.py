@@ -112,8 +112,10 @@ def parse_checkpoint(
                 f"{name} is inconsistent: its target_network is not shaped as its q_network."
             )
         _check_finite(target, name, "target_network")
+    network = restore_network(spec, weights).eval()
+    _check_answers(network, name)
     return Checkpoint(
-        network=restore_network(spec, weights).to(device).eval(),
+        network=network.to(device),
         metadata=metadata or _describe(spec),
         target=target,
         optimizer=_optimizer(content, name),
@@ -133,7 +135,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     _check_finite(weights, "The checkpoint", "q_network")
     _check_finite(target, "The checkpoint", "target_network")
     metadata = msgspec.structs.replace(
-        checkpoint.metadata, network_type=spec.network_type, sizes=msgspec.to_builtins(spec.sizes)
+        checkpoint.metadata, network_type=spec.network_type, sizes=spec.plain_sizes()
     )
     content = {
         "q_network": dict(weights),
@@ -186,6 +188,15 @@ def _check_finite(weights: Mapping[str, Tensor], name: str, part: str) -> None:
             raise CheckpointError(f"{name} is useless: {part} has numbers that are not finite, in {key}.")
 
 
+def _check_answers(network: Network, name: str) -> None:
+    """Refuse finite weights so large that Q-values overflow, on the extremes of observations."""
+    size = network.spec.observation_size
+    extremes = torch.stack((torch.zeros(size), torch.ones(size), torch.full((size,), 10.0)))
+    with torch.inference_mode():
+        if not torch.isfinite(network(extremes)).all():
+            raise CheckpointError(f"{name} is useless: its weights are so large that Q-values overflow.")
+
+
 def _metadata(content: Mapping[str, Any], name: str) -> CheckpointMetadata | None:
     if "metadata" not in content:
         return None
@@ -196,9 +207,7 @@ def _metadata(content: Mapping[str, Any], name: str) -> CheckpointMetadata | Non
 
 
 def _describe(spec: NetworkSpec) -> CheckpointMetadata:
-    return CheckpointMetadata(
-        format_version=0, network_type=spec.network_type, sizes=msgspec.to_builtins(spec.sizes)
-    )
+    return CheckpointMetadata(format_version=0, network_type=spec.network_type, sizes=spec.plain_sizes())
 
 
 def _check_agreement(

@@ -90,6 +90,6 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f"{'above' if above else 'from'} {low} {'and at most' if above else 'to'} {high}",
             )
 
-    def for_network(self, network_type: NetworkType, sizes: object) -> "LearnerConfig":
-        """These settings for another network, such as that of a checkpoint's spec."""
-        return msgspec.structs.replace(self, network_type=network_type, sizes=msgspec.to_builtins(sizes))
+    def for_network(self, network_type: NetworkType, sizes: dict[str, Any]) -> "LearnerConfig":
+        """These settings for another network: of a spec, its `network_type` and `plain_sizes()`."""
+        return msgspec.structs.replace(self, network_type=network_type, sizes=sizes)

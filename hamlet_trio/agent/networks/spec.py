@@ -126,6 +126,11 @@ class NetworkSpec(Struct, frozen=True, kw_only=True):
         """Values in one observation."""
         return SCALARS + self.width * self.height
 
+    def plain_sizes(self) -> dict[str, Any]:
+        """The sizes as plain values: numbers and lists of numbers."""
+        sizes = msgspec.structs.asdict(self.sizes)
+        return {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
+
 
 def make_sizes(network_type: NetworkType, sizes: dict[str, Any]) -> Sizes:
     """The `Sizes` of a type from plain values; what is left out has its default.
