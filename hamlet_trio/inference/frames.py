@@ -1,0 +1,115 @@
+"""The frames and other messages that a session sends, made from moments."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from hamlet_trio.inference.moment import Moment, Thoughts
+from hamlet_trio.protocol.messages import (
+    ActionName,
+    AffordanceMarker,
+    AgentMarker,
+    AgentState,
+    InferenceGrid,
+    Meters,
+    RewardBreakdown,
+    StateUpdate,
+    StepInfo,
+)
+from hamlet_trio.world import ACTIONS, METERS, WorldConfig
+
+AGENT: Final = "agent_0"
+AGENT_COLOR: Final = "#2f6fed"
+
+_ACTIONS = msgspec.convert(ACTIONS, tuple[ActionName, ...])
+_ENERGY, _HYGIENE, _SATIATION = (METERS.index(name) for name in ("energy", "hygiene", "satiation"))
+_SOCIAL: Final = METERS.index("social")
+
+
+class HeatMap:
+    """How often each cell was visited, over the most visited one; kept up to date visit by visit.
+
+    `shares` maps "x,y" to 0..1, rounded to three decimals, for visited cells only.
+    """
+
+    def __init__(self, config: WorldConfig) -> None:
+        self._keys = [[f"{x},{y}" for y in range(config.height)] for x in range(config.width)]
+        self._visits: dict[str, int] = {}
+        self._most = 1
+        self.shares: dict[str, float] = {}
+
+    def visit(self, x: int, y: int) -> None:
+        """Count one visit."""
+        key = self._keys[x][y]
+        visits = self._visits.get(key, 0) + 1
+        self._visits[key] = visits
+        if visits > self._most:
+            self._most = visits
+            self.shares = {cell: round(number / visits, 3) for cell, number in self._visits.items()}
+        else:
+            self.shares[key] = round(visits / self._most, 3)
+
+    def clear(self) -> None:
+        """Forget all visits."""
+        self._visits.clear()
+        self.shares = {}
+        self._most = 1
+
+
+class FrameMaker:
+    """Makes the frames of one session; what never changes in its world is made once, for all frames."""
+
+    def __init__(self, config: WorldConfig) -> None:
+        self._width = config.width
+        self._height = config.height
+        self._affordances = [AffordanceMarker(place.name, place.x, place.y) for place in config.affordances]
+
+    def make(
+        self,
+        moment: Moment,
+        *,
+        episode: int,
+        step: int,
+        total_reward: float,
+        heat_map: HeatMap,
+        thoughts: Thoughts,
+    ) -> StateUpdate:
+        """The frame of a moment. `total_reward` is the episode's return so far, `thoughts` what it shows."""
+        reward = moment.reward
+        last_action = _ACTIONS[moment.action]
+        meters = moment.meters
+        return StateUpdate(
+            step=step,
+            action=moment.action,
+            reward=reward,
+            cumulative_reward=total_reward,
+            done=moment.terminated or moment.truncated,
+            grid=InferenceGrid(
+                self._width,
+                self._height,
+                [AgentMarker(AGENT, moment.x, moment.y, AGENT_COLOR, last_action)],
+                self._affordances,
+            ),
+            agents={
+                AGENT: AgentState(
+                    Meters(
+                        meters[_ENERGY],
+                        meters[_HYGIENE],
+                        meters[_SATIATION],
+                        moment.money,
+                        moment.mood,
+                        meters[_SOCIAL],
+                    ),
+                    last_action,
+                    reward,
+                )
+            },
+            info=StepInfo(step, moment.failure_reason),
+            episode=episode,
+            heat_map=heat_map.shares,
+            truncated=moment.truncated,
+            reward_breakdown=RewardBreakdown(*moment.components) if moment.components else UNSET,
+            q_values=moment.q_values if thoughts.q_values and moment.q_values is not None else UNSET,
+            attention=moment.attention if thoughts.attention else UNSET,
+        )

@@ -1,0 +1,120 @@
+"""The inference service: one an app; owns the policy engine, the policies and the places for sessions."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import trio
+
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.connection import ServerFullError
+from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
+from hamlet_trio.logs import get_logger
+from hamlet_trio.settings import Settings
+
+if TYPE_CHECKING:
+    from hamlet_trio.inference.engine import PolicyEngine
+    from hamlet_trio.inference.policies import PolicyStore
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 10.0
+
+
+class InferenceService:
+    """What all sessions share. `run` must be running; until `ready` is set, sessions wait.
+
+    Making one is quick: torch and numpy are imported by `run`, in a thread.
+    """
+
+    def __init__(self, settings: Settings, models: ModelFolder) -> None:
+        self.ready = trio.Event()
+        self.counters = SessionCounters()
+        self.capacity = settings.max_sessions
+        self.active_sessions = 0
+        self._models = models
+        self._parts: tuple[PolicyEngine, PolicyStore] | None = None
+        self._restarts = 0
+
+    @property
+    def engine(self) -> "PolicyEngine":
+        """The policy engine; there once the service is ready."""
+        assert self._parts is not None, "wait for `ready` first"
+        return self._parts[0]
+
+    @property
+    def policies(self) -> "PolicyStore":
+        """The policies; there once the service is ready."""
+        assert self._parts is not None, "wait for `ready` first"
+        return self._parts[1]
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Hold a place for one session, which takes its world when it begins.
+
+        Raises `ServerFullError` when all `capacity` places are taken.
+        """
+        if self.active_sessions >= self.capacity:
+            raise ServerFullError("sessions", self.capacity, "HAMLET_MAX_SESSIONS")
+        self.active_sessions += 1
+        try:
+            yield
+        finally:
+            self.active_sessions -= 1
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. An error of its own is logged, and what it hit is started again.
+
+        Sessions that waited for the engine when it failed end with an error; all others go on.
+        """
+        task_status.started()
+        pause = _FIRST_PAUSE
+        while True:
+            began = trio.current_time()
+            try:
+                if self._parts is None:
+                    self._parts = await self._prepare()
+                    self.ready.set()
+                await self.engine.run()
+            except Exception:
+                self._restarts += 1
+                get_logger().exception("inference_failed", restarts=self._restarts)
+            # Longer pauses for what fails again and again; a failure after a while of work starts afresh.
+            pause = _FIRST_PAUSE if trio.current_time() - began > _LONGEST_PAUSE else pause
+            await trio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def statistics(self) -> InferenceStatistics:
+        """A snapshot for the metrics."""
+        counters = EngineCounters() if self._parts is None else self.engine.counters
+        return InferenceStatistics(
+            ready=self.ready.is_set(),
+            active_sessions=self.active_sessions,
+            capacity=self.capacity,
+            loaded_policies=0 if self._parts is None else self.policies.loaded,
+            engine_restarts=self._restarts,
+            engine=msgspec.structs.replace(counters),
+            sessions=msgspec.structs.replace(self.counters),
+        )
+
+    async def _prepare(self) -> "tuple[PolicyEngine, PolicyStore]":
+        began = time.perf_counter()
+        parts = await trio.to_thread.run_sync(_build, self.capacity, self._models)
+        get_logger().info("inference_ready", seconds=round(time.perf_counter() - began, 2))
+        return parts
+
+
+def _build(capacity: int, models: ModelFolder) -> "tuple[PolicyEngine, PolicyStore]":
+    """In a thread, since importing torch takes a second or two."""
+    import torch  # noqa: PLC0415
+
+    from hamlet_trio.inference import playhead  # noqa: F401, PLC0415 (so that no session waits for an import)
+    from hamlet_trio.inference.engine import PolicyEngine  # noqa: PLC0415
+    from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
+
+    # Batches are small: a second thread for one would cost more than it brings, and the cores are the
+    # trainer's and the event loop's.
+    torch.set_num_threads(1)
+    engine = PolicyEngine(capacity)
+    return engine, PolicyStore(models, engine.config)

@@ -1,0 +1,119 @@
+"""One inference session: the tasks of one connection, and how they end."""
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from hamlet_trio.connection import AbuseError, CommandStream, Transport
+from hamlet_trio.inference.mailbox import Mailbox
+from hamlet_trio.inference.service import InferenceService
+from hamlet_trio.logs import get_logger
+from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
+from hamlet_trio.protocol.errors import BadMessageError, CloseCode
+from hamlet_trio.settings import Settings
+
+if TYPE_CHECKING:
+    from hamlet_trio.inference.playhead import Mail
+    from hamlet_trio.inference.policies import Lease
+
+MAX_WAITING_COMMANDS: Final = 1024
+MAX_WAITING_LOADS: Final = 8
+MAX_OUTGOING: Final = 8
+
+
+async def serve_session(
+    service: InferenceService,
+    transport: Transport,
+    *,
+    session_id: str,
+    settings: Settings,
+    draining: trio.Event,
+) -> CloseCode | None:
+    """Play for one client, within `service.admit()`, until there is reason to close; returns the close code.
+
+    A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
+    and an error of our own, which is logged here, each return their code; closing is the caller's.
+
+    Bounds: `MAX_WAITING_COMMANDS` commands wait, more are refused with `rate_limited`; `MAX_WAITING_LOADS`
+    models wait to be loaded behind the one that is, more are refused with `too_many_loads`; `MAX_OUTGOING`
+    messages wait to be sent, and then the playhead waits too: this session slows down, and no other.
+    """
+    code: CloseCode | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_serve, service, transport, session_id, settings)
+            await draining.wait()
+            code = CloseCode.SERVICE_RESTART
+            nursery.cancel_scope.cancel()
+    except* AbuseError:
+        code = CloseCode.POLICY_VIOLATION
+        get_logger().warning("session_abuse", session_id=session_id)
+    except* Exception:
+        code = CloseCode.INTERNAL_ERROR
+        service.counters.failed_sessions += 1
+        get_logger().exception("session_failed", session_id=session_id)
+    return code
+
+
+async def _serve(
+    service: InferenceService, transport: Transport, session_id: str, settings: Settings
+) -> None:
+    """Run the session's tasks until one of them fails or all are cancelled."""
+    commands = CommandStream(transport, inference_commands, settings)
+    mailbox: Mailbox[Mail] = Mailbox(MAX_WAITING_COMMANDS)
+    outgoing, to_send = trio.open_memory_channel[str](MAX_OUTGOING)
+    async with trio.open_nursery() as connection:
+        # Before anything that waits: a disconnect is noticed only while something receives.
+        connection.start_soon(_receive, commands, mailbox)
+        connection.start_soon(_send, to_send, transport)
+        await service.ready.wait()
+        await _play(service, mailbox, outgoing, session_id)
+
+
+async def _play(
+    service: InferenceService,
+    mailbox: "Mailbox[Mail]",
+    outgoing: trio.MemorySendChannel[str],
+    session_id: str,
+) -> None:
+    from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415 (numpy; there once the service is ready)
+
+    loads, to_load = trio.open_memory_channel[str](MAX_WAITING_LOADS)
+    # What is lent outlives the tasks that use it.
+    with service.engine.slot() as slot, service.policies.lease() as lease:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_load, to_load, lease, mailbox)
+            model = await lease.take_default()
+            playhead = Playhead(
+                engine=service.engine,
+                slot=slot,
+                lease=lease,
+                model=model,
+                mailbox=mailbox,
+                outgoing=outgoing,
+                loads=loads,
+                counters=service.counters,
+            )
+            await playhead.run(session_id, await service.policies.names())
+
+
+async def _receive(commands: CommandStream[InferenceCommand], mailbox: "Mailbox[Mail]") -> None:
+    while True:
+        mailbox.put(await commands.receive())
+
+
+async def _load(names: trio.MemoryReceiveChannel[str], lease: "Lease", mailbox: "Mailbox[Mail]") -> None:
+    """Load models on command, one after the other, while the playhead plays on."""
+    async for name in names:
+        mail: Mail
+        try:
+            mail = await lease.take(name)
+        except BadMessageError as error:
+            mail = error
+        await mailbox.put_when_room(mail)
+
+
+async def _send(messages: trio.MemoryReceiveChannel[str], transport: Transport) -> None:
+    """The only task that sends."""
+    async for text in messages:
+        await transport.send(text)
