@@ -1,0 +1,12 @@
+"""Training: the run, its trainer process, and the supervisor that broadcasts it to viewers.
+
+In the server: `TrainingService` (one run at a time) and `serve_viewer` (one connection). In the trainer's
+process and on the command line: `session` and `driver`, which need torch and are imported from there.
+"""
+
+from hamlet_trio.training.hub import HubStatistics
+from hamlet_trio.training.progress import Failure
+from hamlet_trio.training.supervisor import TrainingService, TrainingStatistics
+from hamlet_trio.training.viewer import serve_viewer
+
+__all__ = ["Failure", "HubStatistics", "TrainingService", "TrainingStatistics", "serve_viewer"]

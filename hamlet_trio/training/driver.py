@@ -1,0 +1,131 @@
+"""Training without a server: a run from its parameters to a model file, for the command line."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from msgspec import Struct
+
+from hamlet_trio.agent.learner import DivergedError
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.protocol.errors import BadMessageError
+from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import DeviceName
+from hamlet_trio.training.lock import LockedError
+from hamlet_trio.training.plan import make_plan
+from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
+from hamlet_trio.training.run import StepOutcome, TrainingRun
+from hamlet_trio.training.session import Ending, SaveError, StartError, open_session
+from hamlet_trio.training.store import RunStore
+from hamlet_trio.world import WorldConfig
+
+__all__ = ["DivergedError", "SaveError", "StartError", "TrainingResult", "train_to_file"]
+
+
+class TrainingResult(Struct, frozen=True, kw_only=True):
+    """How a run ended. An interrupted one can go on: `resume_from` its `run_id`.
+
+    `model` is the file saved, None if nothing was learnt yet; the means are over the last five episodes.
+    """
+
+    how: Ending
+    run_id: str
+    parameters: TrainingParameters
+    episodes: int
+    steps: int
+    average_reward: float
+    average_length: float
+    model: Path | None
+
+
+def _ignore(_: object) -> None:
+    """Nobody listens."""
+
+
+def train_to_file(
+    parameters: TrainingParameters,
+    out: Path,
+    *,
+    data_dir: Path,
+    models_dir: Path,
+    device: DeviceName = "auto",
+    world_config: WorldConfig | None = None,
+    recipe: Recipe = DEFAULT_RECIPE,
+    on_start: Callable[[TrainingRun], object] = _ignore,
+    on_step: Callable[[StepOutcome], object] = _ignore,
+    on_episode: Callable[[EpisodeComplete], object] = _ignore,
+    on_save: Callable[[CheckpointSaved], object] = _ignore,
+    on_save_problem: Callable[[SaveError], object] = _ignore,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
+
+    What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
+    id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
+    once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
+    its first step, with the parameters in force.
+
+    Uses as many threads of torch as the process is set to.
+
+    Raises `StartError` when the run cannot begin, `DivergedError` when its loss is not finite any more, and
+    `SaveError` when its end cannot be saved; a failing autosave is told to `on_save_problem` and training
+    goes on.
+    """
+    store = RunStore(data_dir)
+    models = ModelFolder(models_dir)
+    try:
+        plan = make_plan(parameters, store, models)
+    except BadMessageError as error:
+        raise StartError(error.message) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(store.training(plan.run_id))
+        except LockedError as error:
+            raise StartError(f"Run {plan.run_id} is trained by another process.") from error
+        except OSError as error:
+            raise StartError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
+        session = open_session(
+            plan.run_id,
+            plan.parameters,
+            store=store,
+            models=models,
+            model_path=out,
+            resume=plan.resume,
+            device=device,
+            world_config=world_config,
+            recipe=recipe,
+        )
+        on_start(session.run)
+        how: Ending = "complete"
+        while not session.run.finished:
+            if should_stop():
+                how = "interrupted"
+                break
+            try:
+                outcome, complete = session.step()
+            except DivergedError as error:
+                session.fail(str(error))
+                raise
+            on_step(outcome)
+            if complete is not None:
+                on_episode(complete)
+            if complete is not None and session.save_due:
+                try:
+                    on_save(session.save())
+                except SaveError as error:
+                    on_save_problem(error)
+        problem = session.end(how)
+    if problem is not None:
+        raise SaveError(problem)
+    reward, length = session.run.recent_means()
+    return TrainingResult(
+        how=how,
+        run_id=plan.run_id,
+        parameters=session.run.parameters,
+        episodes=session.run.completed,
+        steps=session.run.steps,
+        average_reward=reward,
+        average_length=length,
+        model=out if session.model_saved is not None else None,
+    )

@@ -1,0 +1,112 @@
+"""The broadcast of one run to its viewers: nobody waits for anybody."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+from msgspec import Struct
+
+from hamlet_trio.connection import Outbox, OutboxFullError
+from hamlet_trio.protocol.messages import TrainingMessage, encode
+
+
+class Viewer:
+    """One viewer as the hub sees it: what waits to be sent to it, and whether it is too slow.
+
+    Resource handling: made and forgotten by `Hub.joined`. Once `too_slow` is set nothing more is queued,
+    and the viewer's connection is to be closed with 1013.
+    """
+
+    def __init__(self, session_id: str, outbox: Outbox) -> None:
+        self.session_id: Final = session_id
+        self.outbox: Final = outbox
+        self.too_slow: Final = trio.Event()
+
+    def tell(self, message: TrainingMessage) -> None:
+        """Queue a message for this viewer alone; never waits, never drops."""
+        self.put_event(encode(message))
+
+    def put_event(self, text: str) -> None:
+        """Queue what must arrive; a viewer that has no room left for it is too slow."""
+        if self.too_slow.is_set():
+            return
+        try:
+            self.outbox.put_event(text)
+        except OutboxFullError:
+            self.too_slow.set()
+
+    def put_frame(self, text: str) -> None:
+        """Queue a frame, in place of the oldest waiting one where too many wait."""
+        if not self.too_slow.is_set():
+            self.outbox.put_frame(text)
+
+
+class HubStatistics(Struct, frozen=True):
+    """Since the start of the server: frames queued for viewers, dropped, and viewers found too slow."""
+
+    viewers: int
+    frames: int
+    frames_dropped: int
+    viewers_dropped: int
+
+
+class Hub:
+    """Every viewer, and the one place that a broadcast goes through.
+
+    Texts are encoded once and shared by all outboxes. Memory a viewer: `max_events` + `max_frames`
+    references. `on_watched` is called with True when the first viewer joins and False when the last leaves.
+    """
+
+    def __init__(self, *, max_events: int, max_frames: int, on_watched: Callable[[bool], None]) -> None:
+        self._max_events = max_events
+        self._max_frames = max_frames
+        self._on_watched = on_watched
+        self._viewers: set[Viewer] = set()
+        self._frames = 0
+        self._frames_dropped_before = 0
+        self._viewers_dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    @contextmanager
+    def joined(self, session_id: str) -> Iterator[Viewer]:
+        """A viewer for as long as the context lasts."""
+        viewer = Viewer(session_id, Outbox(max_events=self._max_events, max_frames=self._max_frames))
+        self._viewers.add(viewer)
+        if len(self._viewers) == 1:
+            self._on_watched(True)
+        try:
+            yield viewer
+        finally:
+            self._viewers.discard(viewer)
+            self._frames_dropped_before += viewer.outbox.statistics().dropped_frames
+            self._viewers_dropped += viewer.too_slow.is_set()
+            if not self._viewers:
+                self._on_watched(False)
+
+    def broadcast(self, message: TrainingMessage) -> None:
+        """Queue a lifecycle message for every viewer."""
+        self.broadcast_event(encode(message))
+
+    def broadcast_event(self, text: str) -> None:
+        """Queue the text of a lifecycle message for every viewer; never waits."""
+        for viewer in self._viewers:
+            viewer.put_event(text)
+
+    def broadcast_frame(self, text: str) -> None:
+        """Queue the text of a frame for every viewer; never waits."""
+        self._frames += len(self._viewers)
+        for viewer in self._viewers:
+            viewer.put_frame(text)
+
+    def statistics(self) -> HubStatistics:
+        """Counts for the metrics."""
+        waiting = sum(viewer.outbox.statistics().dropped_frames for viewer in self._viewers)
+        return HubStatistics(
+            viewers=len(self._viewers),
+            frames=self._frames,
+            frames_dropped=self._frames_dropped_before + waiting,
+            viewers_dropped=self._viewers_dropped,
+        )

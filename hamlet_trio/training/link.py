@@ -1,0 +1,112 @@
+"""Length-prefixed messages over the pipes between the supervisor and its trainer.
+
+A message is a header (unsigned 32-bit length of the payload in network order, one byte of kind) and the
+payload. `Unpacker` cuts a stream of bytes into messages without doing any I/O; `PipeReader` reads them
+from a file descriptor in a thread of the trainer, `MessageStream` from a pipe under Trio.
+"""
+
+import os
+import struct
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import trio
+from trio.abc import ReceiveStream
+
+MAX_LENGTH: Final = 16 * 1024 * 1024  # bytes; 2,000 episode records, the largest message, take about 0.6 MB
+_HEADER: Final = struct.Struct("!IB")
+_CHUNK: Final = 65_536
+
+
+class LinkError(Exception):
+    """The bytes on the pipe are no message: garbage, an absurd length, or an end in the middle of one."""
+
+
+class Kind(IntEnum):
+    """What a payload is."""
+
+    CONTROL = 1  # an order to the trainer or a report from it (orders.py), for the two of them alone
+    EVENT = 2  # a lifecycle message of the wire as JSON: never dropped, read by the supervisor too
+    FRAME = 3  # a `state_update` of the wire as JSON: may be dropped, forwarded unread
+
+
+class Message(NamedTuple):
+    """One message: its kind and payload."""
+
+    kind: Kind
+    payload: bytes
+
+
+def pack(kind: Kind, payload: bytes) -> bytes:
+    """The bytes of one message; raises `LinkError` for a payload over `MAX_LENGTH`."""
+    if len(payload) > MAX_LENGTH:
+        raise LinkError(f"a message of {len(payload)} bytes is longer than the {MAX_LENGTH} allowed")
+    return _HEADER.pack(len(payload), kind) + payload
+
+
+class Unpacker:
+    """Cuts bytes into messages. Memory: one message, thus `MAX_LENGTH`, and what was fed beyond it."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes | bytearray) -> None:
+        """Add what was read."""
+        self._buffer += data
+
+    def next(self) -> Message | None:
+        """The next whole message, or `None` until more is fed. Raises `LinkError` on a bad header."""
+        if len(self._buffer) < _HEADER.size:
+            return None
+        length, kind = _HEADER.unpack_from(self._buffer)
+        if length > MAX_LENGTH or kind not in set(Kind):
+            raise LinkError(f"the pipe carries something else than messages: {bytes(self._buffer[:16])!r}")
+        end = _HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        message = Message(Kind(kind), bytes(self._buffer[_HEADER.size : end]))
+        del self._buffer[:end]
+        return message
+
+    def finish(self) -> None:
+        """The stream is over; raises `LinkError` if that is in the middle of a message."""
+        if self._buffer:
+            raise LinkError(f"the pipe ended in the middle of a message, after {len(self._buffer)} bytes")
+
+
+class PipeReader:
+    """Reads messages from a file descriptor, blocking; for one thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unpacker = Unpacker()
+
+    def receive(self) -> Message | None:
+        """The next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
+        while (message := self._unpacker.next()) is None:
+            data = os.read(self._descriptor, _CHUNK)
+            if not data:
+                self._unpacker.finish()
+                return None
+            self._unpacker.feed(data)
+        return message
+
+
+class MessageStream:
+    """Reads messages under Trio; `receive` is always a checkpoint and, cancelled, loses nothing."""
+
+    def __init__(self, stream: ReceiveStream) -> None:
+        self._stream = stream
+        self._unpacker = Unpacker()
+
+    async def receive(self) -> Message | None:
+        """The next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
+        # Many messages may have come at once: whoever is to send them on gets a turn after each.
+        await trio.lowlevel.checkpoint()
+        while (message := self._unpacker.next()) is None:
+            data = await self._stream.receive_some(_CHUNK)
+            if not data:
+                self._unpacker.finish()
+                return None
+            self._unpacker.feed(data)
+        return message

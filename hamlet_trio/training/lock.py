@@ -1,0 +1,79 @@
+"""A lock on a file that the system gives back when its holder dies."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
+
+
+class FileLock:
+    """Held by one process at a time; the file itself stays and means nothing.
+
+    Under POSIX it is flock(2): a child that inherits `descriptor` holds the lock too, so that it lasts until
+    both are gone. Under Windows it is a lock on the file's first byte, which no child shares.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._descriptor: int | None = None
+
+    @property
+    def descriptor(self) -> int | None:
+        """The file descriptor for a child to inherit, while the lock is held; none under Windows."""
+        return None if sys.platform == "win32" else self._descriptor
+
+    def acquire(self) -> None:
+        """Take the lock without waiting, making the folder if need be.
+
+        Raises `LockedError` if another process holds it, `OSError` if the file cannot be opened.
+        """
+        assert self._descriptor is None, "the lock is held already"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        try:
+            _lock(descriptor)
+        except (BlockingIOError, PermissionError):
+            os.close(descriptor)
+            raise LockedError(f"{self.path} is locked by another process") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back, also on behalf of children that share it; no change if it is not held."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            _unlock(descriptor)
+            os.close(descriptor)
+
+    def __enter__(self) -> "FileLock":
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,115 @@
+"""What the supervisor orders its trainer to do, and what the trainer reports back.
+
+They travel as MessagePack in `Kind.CONTROL` messages of the link. That the supervisor closes the pipe is
+an order too: save, so that the run can be resumed, and end.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import DeviceName
+
+
+class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
+    """The first order of every trainer.
+
+    With `resume` the run goes on from its saved state, or from its beginning where none was saved yet.
+    """
+
+    run_id: str
+    parameters: TrainingParameters  # with the seed filled in
+    models_dir: str
+    data_dir: str
+    device: DeviceName
+    resume: bool
+    paused: bool
+    watched: bool
+
+
+class PauseOrder(Struct, frozen=True, tag="pause"):
+    """Stand still before the next step."""
+
+
+class ResumeOrder(Struct, frozen=True, tag="resume"):
+    """Go on with the next step."""
+
+
+class StopOrder(Struct, frozen=True, tag="stop"):
+    """Save the model and end the run."""
+
+
+class WatchOrder(Struct, frozen=True, tag="watch"):
+    """Whether anybody watches; frames are built only while somebody does."""
+
+    watched: bool
+
+
+Order = BeginOrder | PauseOrder | ResumeOrder | StopOrder | WatchOrder
+
+
+class StartedReport(Struct, frozen=True, kw_only=True, tag="started"):
+    """The run is set up. `parameters` are those in force, `episode` the number of finished episodes."""
+
+    parameters: TrainingParameters
+    device: str
+    episode: int
+
+
+class PausedReport(Struct, frozen=True, tag="paused"):
+    """The learner stands still after `step` steps of `episode`."""
+
+    episode: int
+    step: int
+
+
+class ResumedReport(Struct, frozen=True, tag="resumed"):
+    """The learner goes on with the step after `step` of `episode`."""
+
+    episode: int
+    step: int
+
+
+class EndedReport(Struct, frozen=True, kw_only=True, tag="ended"):
+    """The run ended as it should; the last report of its trainer.
+
+    `interrupted`: the pipe was closed, and what a resume needs was saved. `model_saved` is the file name of
+    the saved model, if any; `problem` says why the last save failed, where it did.
+    """
+
+    how: Literal["complete", "stopped", "interrupted"]
+    model_saved: str | None
+    average_reward: float
+    average_length: float
+    problem: str | None = None
+
+
+class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The run cannot go on. Without `retry` another attempt would fail in the same way."""
+
+    reason: str
+    retry: bool
+
+
+Report = StartedReport | PausedReport | ResumedReport | EndedReport | FailedReport
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_orders: Final[msgspec.msgpack.Decoder[Order]] = msgspec.msgpack.Decoder(Order)
+_reports: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
+
+
+def encode_control(message: Order | Report) -> bytes:
+    """The payload of a control message."""
+    return _encoder.encode(message)
+
+
+def decode_order(payload: bytes) -> Order:
+    """The order in a control message's payload; raises `msgspec.DecodeError` if it is none."""
+    return _orders.decode(payload)
+
+
+def decode_report(payload: bytes) -> Report:
+    """The report in a control message's payload; raises `msgspec.DecodeError` if it is none."""
+    return _reports.decode(payload)

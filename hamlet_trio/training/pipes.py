@@ -1,0 +1,160 @@
+"""The trainer's ends of its two pipes, each served by a thread, so that the learner never waits for one."""
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from hamlet_trio.protocol.messages import TrainingMessage, encode_bytes
+from hamlet_trio.training.link import Kind, LinkError, PipeReader, pack
+from hamlet_trio.training.orders import Order, Report, decode_order, encode_control
+
+MAX_ORDERS: Final = 64
+MAX_FRAMES: Final = 32
+MAX_EVENTS: Final = 4096
+
+
+def take_over_pipes() -> tuple[int, int]:
+    """Keep standard input and output for messages alone; returns descriptors to read and to write.
+
+    Whatever else reads standard input finds it empty, and whatever prints, in Python or below it, prints to
+    standard error.
+    """
+    orders, messages = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return orders, messages
+
+
+def complain(text: str) -> None:
+    """Write a line to standard error, for the server's log; that may have gone with the server."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+class Inbox:
+    """The supervisor's orders, read by a thread.
+
+    When `MAX_ORDERS` wait, the thread stops reading and they wait in the pipe. The end of the pipe, or
+    anything on it that is no order, means that the supervisor is gone: `None` in place of an order, forever.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._reader = PipeReader(descriptor)
+        self._orders: queue.Queue[Order | None] = queue.Queue(MAX_ORDERS)
+        self._ended = False
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while (message := self._reader.receive()) is not None:
+                self._orders.put(decode_order(message.payload))
+        except (LinkError, msgspec.DecodeError, OSError) as error:
+            complain(f"the orders broke off: {error}")
+        self._orders.put(None)
+
+    def get(self, deadline: float | None = None) -> Order | None:
+        """The next order; waits for it, until `time.monotonic()` reaches the deadline if there is one.
+
+        Raises `TimeoutError` at the deadline; one that has passed does not wait.
+        """
+        if self._ended:
+            return None
+        try:
+            if deadline is None:
+                order = self._orders.get()
+            else:
+                left = deadline - time.monotonic()
+                order = self._orders.get(timeout=left) if left > 0 else self._orders.get_nowait()
+        except queue.Empty:
+            raise TimeoutError from None
+        self._ended = order is None
+        return order
+
+    def has_order(self) -> bool:
+        """Whether `get` would return at once."""
+        return self._ended or not self._orders.empty()
+
+
+class Outlet:
+    """The trainer's messages, written by a thread.
+
+    Order is kept. When `MAX_FRAMES` frames wait, a new one pushes out the oldest. When `MAX_EVENTS` other
+    messages wait, for a server that has stood still for thousands of episodes, the learner waits as well.
+    Once the server is gone, messages go nowhere.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._changed = threading.Condition()
+        self._events: deque[tuple[int, bytes]] = deque()
+        self._frames: deque[tuple[int, bytes]] = deque(maxlen=MAX_FRAMES)
+        self._count = 0
+        self._closing = False
+        self._broken = False
+        self._thread = threading.Thread(target=self._write, name="messages", daemon=True)
+        self._thread.start()
+
+    def report(self, report: Report) -> None:
+        """Send what only the supervisor reads."""
+        self._put_event(pack(Kind.CONTROL, encode_control(report)))
+
+    def announce(self, message: TrainingMessage) -> None:
+        """Send what every viewer must get."""
+        self._put_event(pack(Kind.EVENT, encode_bytes(message)))
+
+    def show(self, frame: TrainingMessage) -> None:
+        """Send a frame."""
+        packed = pack(Kind.FRAME, encode_bytes(frame))
+        with self._changed:
+            self._count += 1
+            self._frames.append((self._count, packed))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what waits, or find the server gone; then end the thread and close the pipe."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        os.close(self._descriptor)
+
+    def _put_event(self, packed: bytes) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._events) < MAX_EVENTS or self._broken)
+            if self._broken:
+                return
+            self._count += 1
+            self._events.append((self._count, packed))
+            self._changed.notify_all()
+
+    def _write(self) -> None:
+        try:
+            while (packed := self._next()) is not None:
+                written = 0
+                while written < len(packed):
+                    written += os.write(self._descriptor, memoryview(packed)[written:])
+        except OSError as error:
+            complain(f"nobody reads the trainer's messages: {error.strerror}")
+        with self._changed:
+            self._broken = True
+            self._changed.notify_all()
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._events or self._frames or self._closing)
+            if not self._events and not self._frames:
+                return None
+            frame_first = not self._events or (self._frames and self._frames[0] < self._events[0])
+            packed = (self._frames if frame_first else self._events).popleft()[1]
+            self._changed.notify_all()
+            return packed

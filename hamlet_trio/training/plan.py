@@ -1,0 +1,88 @@
+"""Checking a start command and making a run's plan of it, before anything starts."""
+
+import secrets
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.agent.models import ModelFolder, ModelNameError
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.lock import FileLock, LockedError
+from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
+
+_COMMAND: Final = "start_training"
+_DEFAULT_EPISODES: Final = TrainingParameters().num_episodes
+
+
+class RunPlan(Struct, frozen=True):
+    """A run about to start: `resume` tells whether it goes on from its saved state."""
+
+    run_id: str
+    parameters: TrainingParameters
+    resume: bool
+
+
+def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> RunPlan:
+    """The plan for parameters; a seed is chosen where none was given. Does file I/O.
+
+    An interrupted run keeps its own parameters, so that it goes on exactly; only its number of episodes may
+    be raised, and one left at its default does not count as given.
+
+    Raises `BadMessageError` when `resume_from` names neither an interrupted run nor a model.
+    """
+    source = parameters.resume_from
+    if source is not None and not source.endswith(".pt"):
+        return _plan_to_resume(source, parameters.num_episodes, store)
+    if source is not None:
+        try:
+            models.resolve(source)
+        except ModelNameError as error:
+            raise _unknown(str(error)) from None
+    seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
+    return RunPlan(new_run_id(), msgspec.structs.replace(parameters, seed=seed), resume=False)
+
+
+def _plan_to_resume(run_id: str, num_episodes: int, store: RunStore) -> RunPlan:
+    try:
+        record = store.find_resumable(run_id)
+    except RunNotFoundError as error:
+        raise _unknown(f"`resume_from` names no run that can be resumed: {error}") from None
+    own = record.parameters
+    given = own.num_episodes if num_episodes == _DEFAULT_EPISODES else num_episodes
+    if given < own.num_episodes:
+        raise BadMessageError(
+            ErrorCode.OUT_OF_RANGE,
+            f"`num_episodes` of a resumed run can only be raised, from {own.num_episodes}; {given} was sent.",
+            command=_COMMAND,
+            field="num_episodes",
+        )
+    return RunPlan(run_id, msgspec.structs.replace(own, num_episodes=given), resume=True)
+
+
+def _unknown(sentence: str) -> BadMessageError:
+    return BadMessageError(ErrorCode.UNKNOWN_CHECKPOINT, sentence, command=_COMMAND, field="resume_from")
+
+
+def take_lock(lock: FileLock) -> None:
+    """Take the lock of training over a data folder. Does file I/O.
+
+    Raises `BadMessageError` when another server trains over that folder, or it cannot be written to.
+    """
+    data_dir = lock.path.parent.resolve()
+    try:
+        lock.acquire()
+    except LockedError:
+        raise BadMessageError(
+            ErrorCode.TRAINING_LOCKED,
+            f"Another server trains over the data folder {data_dir}; wait for its run to end, "
+            "or give this server a folder of its own (HAMLET_DATA_DIR).",
+            command=_COMMAND,
+        ) from None
+    except OSError as error:
+        raise BadMessageError(
+            ErrorCode.TRAINING_UNAVAILABLE,
+            f"The data folder {data_dir} cannot be used: {error.strerror}.",
+            command=_COMMAND,
+        ) from None

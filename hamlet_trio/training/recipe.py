@@ -1,0 +1,58 @@
+"""How a run learns, beyond what its parameters say: the one place where the learner's settings are chosen."""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.schedule import EpsilonSchedule
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.world import WorldConfig
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """The settings of learner, exploration and evaluation.
+
+    Attributes:
+        learner: the learner's settings; those that `TrainingParameters` has are replaced by the run's.
+        schedule: epsilon by episode.
+        random_start: whether episodes begin anywhere, with meters at random.
+        evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
+        evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
+            one every time.
+    """
+
+    learner: LearnerConfig = LearnerConfig()
+    schedule: EpsilonSchedule = EpsilonSchedule()
+    random_start: bool = False
+    evaluations: int = 20
+    evaluation_episodes: int = 1
+
+    def learner_config(
+        self, parameters: TrainingParameters, device: Literal["auto", "cpu", "cuda"]
+    ) -> LearnerConfig:
+        """The learner's settings for a run."""
+        return msgspec.structs.replace(
+            self.learner,
+            network_type=parameters.network_type,
+            device=device,
+            learning_rate=parameters.learning_rate,
+            gamma=parameters.gamma,
+            batch_size=parameters.batch_size,
+            buffer_capacity=parameters.buffer_capacity,
+            learning_starts=min(self.learner.learning_starts, parameters.buffer_capacity),
+        )
+
+    def world_config(self, parameters: TrainingParameters, world: WorldConfig | None = None) -> WorldConfig:
+        """The world of a run: the given one, or the default, with the run's `max_steps`."""
+        return msgspec.structs.replace(
+            WorldConfig() if world is None else world, max_steps=parameters.max_steps
+        )
+
+    def evaluates_after(self, episode: int, num_episodes: int) -> bool:
+        """Whether a greedy evaluation follows this episode."""
+        return episode == num_episodes or episode % -(-num_episodes // self.evaluations) == 0
+
+
+DEFAULT_RECIPE: Final = Recipe()

@@ -1,0 +1,158 @@
+"""What is kept of runs under the data folder: a record each, and what an unfinished one needs to resume.
+
+<data_dir>/training.lock            held by the server that trains
+<data_dir>/runs/<run_id>/run.json   the record: parameters, state, episode
+<data_dir>/runs/<run_id>/state.bin  everything a resume needs; gone once the run is finished
+<data_dir>/runs/<run_id>/lock       held by the process that trains this run
+"""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.lock import FileLock, LockedError
+
+KEPT_FINISHED: Final = 20  # records, of about 1 KB
+KEPT_UNFINISHED: Final = 5  # records with their resume state, which may be large
+
+_RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+
+class RunNotFoundError(Exception):
+    """No run of that id can be resumed; the message says why."""
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """One run. `episode` counts finished episodes as of the last save; `model` is the last one saved.
+
+    `previous_kept`: the model that was there before this run was put aside already. `reason` tells how a
+    failed run failed.
+    """
+
+    run_id: str
+    parameters: TrainingParameters
+    state: Literal["unfinished", "complete", "stopped", "failed"] = "unfinished"
+    episode: Annotated[int, Meta(ge=0)] = 0
+    model: str | None = None
+    previous_kept: bool = False
+    reason: str | None = None
+
+
+def new_run_id() -> str:
+    """A new run's id, which sorts by time: `20250131-235959-a1b2c3` (UTC)."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+class RunStore:
+    """The runs under one data folder. Every method does file I/O: call them from a thread."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._runs = data_dir / "runs"
+
+    @contextmanager
+    def training(self, run_id: str) -> Iterator[None]:
+        """Hold the run while it is trained here; raises `LockedError` if another process does."""
+        with FileLock(self._folder(run_id) / "lock"):
+            yield
+
+    def read(self, run_id: str) -> RunRecord:
+        """A run's record; raises `RunNotFoundError` if there is none or it cannot be read."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise RunNotFoundError(f"There is no run {run_id[:80]!r}.")
+        try:
+            content = (self._folder(run_id) / "run.json").read_bytes()
+            return msgspec.json.decode(content, type=RunRecord)
+        except FileNotFoundError:
+            raise RunNotFoundError(f"There is no run {run_id}.") from None
+        except (OSError, msgspec.DecodeError) as error:
+            raise RunNotFoundError(f"The record of run {run_id} cannot be read: {error}.") from error
+
+    def write(self, record: RunRecord) -> None:
+        """Write a run's record; raises `OSError`, and then the older record is whole."""
+        folder = self._folder(record.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "run.json", msgspec.json.format(msgspec.json.encode(record), indent=2))
+
+    def write_state(self, run_id: str, state: bytes) -> None:
+        """Write what a resume needs; raises `OSError`, and then the older state is whole."""
+        write_atomically(self._state_path(run_id), state)
+
+    def read_state(self, run_id: str) -> bytes | None:
+        """What a resume needs; `None` before the run's first save. Raises `OSError`."""
+        path = self._state_path(run_id)
+        return path.read_bytes() if path.exists() else None
+
+    def finish(self, record: RunRecord) -> None:
+        """Write a finished run's record, drop its resume state, and forget runs that are too old.
+
+        Raises `OSError` if the record cannot be written; the run can be resumed then.
+        """
+        assert record.state != "unfinished"
+        self.write(record)
+        self._state_path(record.run_id).unlink(missing_ok=True)
+        self.prune()
+
+    def find_resumable(self, run_id: str) -> RunRecord:
+        """The record of an interrupted run; raises `RunNotFoundError` if it cannot be resumed."""
+        record = self.read(run_id)
+        if record.state != "unfinished":
+            raise RunNotFoundError(f"Run {run_id} is over ({record.state}); its model can be resumed from.")
+        if not self._state_path(run_id).exists():
+            raise RunNotFoundError(f"Run {run_id} ended before anything of it was saved.")
+        if self._is_training(run_id):
+            raise RunNotFoundError(f"Run {run_id} is being trained right now.")
+        return record
+
+    def resumable(self) -> list[str]:
+        """The ids of interrupted runs, newest first."""
+        return [run_id for run_id in self._newest_first() if self._can_resume(run_id)]
+
+    def prune(self) -> None:
+        """Forget all but the newest finished and the newest unfinished runs, and what is unreadable."""
+        kept = {"finished": 0, "unfinished": 0}
+        for run_id in self._newest_first():
+            if self._is_training(run_id):
+                continue
+            try:
+                kind = "unfinished" if self.read(run_id).state == "unfinished" else "finished"
+            except RunNotFoundError:
+                kind = "finished"
+            kept[kind] += 1
+            if kept[kind] > (KEPT_FINISHED if kind == "finished" else KEPT_UNFINISHED):
+                shutil.rmtree(self._folder(run_id), ignore_errors=True)
+
+    def _can_resume(self, run_id: str) -> bool:
+        try:
+            self.find_resumable(run_id)
+        except RunNotFoundError:
+            return False
+        return True
+
+    def _is_training(self, run_id: str) -> bool:
+        try:
+            with self.training(run_id):
+                return False
+        except LockedError:
+            return True
+
+    def _newest_first(self) -> list[str]:
+        if not self._runs.is_dir():
+            return []
+        names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
+        return sorted(names, reverse=True)
+
+    def _state_path(self, run_id: str) -> Path:
+        return self._folder(run_id) / "state.bin"
+
+    def _folder(self, run_id: str) -> Path:
+        return self._runs / run_id
