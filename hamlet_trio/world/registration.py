@@ -25,7 +25,7 @@ def register() -> None:
 
 def register_with_gymnasium() -> None:
     """Register Hamlet-v0 now when gymnasium is imported, else as soon as it is."""
-    if "gymnasium" in sys.modules:
+    if sys.modules.get("gymnasium") is not None:
         register()
     elif not any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _RegisterAfterImport())

@@ -54,7 +54,9 @@ class ShapedReward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for meter in ("energy", "hygiene", "satiation", "money", "mood", "social"):
             bands: Bands = getattr(self, meter)
             path = f"shaped.{meter}"
-            if any(high <= low for high, low in pairwise(bands.above)):
+            # msgspec checks a tuple's length when it reads a file, but not in a call.
+            above: tuple[float, ...] = bands.above
+            if len(above) != 3 or any(high <= low for high, low in pairwise(above)):
                 raise ConfigError(f"{path}.above", bands.above, "three falling thresholds")
             if len(bands.values) != 4:
                 raise ConfigError(f"{path}.values", bands.values, "four rewards")

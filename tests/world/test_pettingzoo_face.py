@@ -1,0 +1,81 @@
+"""The PettingZoo face, against PettingZoo's own checks and against Worlds."""
+
+import gymnasium
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from hamlet_trio.world import ConfigError, Effects, EpisodeOverError, WorldConfig, Worlds, parallel_env
+
+
+@pytest.mark.parametrize("num_agents", [1, 3])
+def test_pettingzoo_finds_nothing_to_object_to(num_agents: int) -> None:
+    parallel_api_test(parallel_env(num_agents=num_agents), num_cycles=300)
+    parallel_seed_test(lambda: parallel_env(num_agents=num_agents), num_cycles=50)
+
+
+def test_agents_leave_as_they_end() -> None:
+    """agent_1 walks until it starves; agent_0 stays, and goes on alone to the step limit."""
+    meters = tuple(replace(meter, drain=0.0) for meter in WorldConfig().meters)
+    config = WorldConfig(
+        num_agents=2, max_steps=6, meters=meters, move=Effects(satiation=-40), failed_interact=Effects()
+    )
+    env, worlds = parallel_env(config), Worlds(1, config)
+    observations, infos = env.reset()
+    assert env.agents == ["agent_0", "agent_1"]
+    assert infos["agent_1"]["position"] == (5, 4)
+    assert (observations["agent_0"][8:] == 10).sum() == 1
+    actions = {"agent_0": 4, "agent_1": 0}
+    left = {}
+    while env.agents:
+        acting = list(env.agents)
+        result = worlds.step([list(actions.values())])
+        observations, rewards, terminations, truncations, infos = env.step(
+            {agent: actions[agent] for agent in acting}
+        )
+        for agent in acting:
+            index = int(agent[-1])
+            np.testing.assert_array_equal(observations[agent], worlds.observe()[0, index])
+            assert rewards[agent] == result.rewards[0, index]
+            if terminations[agent] or truncations[agent]:
+                left[agent] = (int(worlds.steps[0]), truncations[agent], infos[agent]["failure_reason"])
+        assert list(observations) == list(rewards) == list(infos) == acting
+    assert left == {"agent_1": (3, False, "satiation_depleted"), "agent_0": (6, True, None)}
+    with pytest.raises(EpisodeOverError):
+        env.step({})
+
+
+def test_the_spaces_are_the_same_objects_each_time() -> None:
+    env = parallel_env(num_agents=2)
+    assert env.observation_space("agent_1") is env.observation_space("agent_1")
+    assert env.action_space("agent_0") is env.action_space("agent_0")
+    assert env.action_space("agent_0") == gymnasium.spaces.Discrete(5)
+    assert env.observation_space("agent_0").shape == (72,)
+
+
+def test_wrong_actions_are_refused() -> None:
+    env = parallel_env(num_agents=2)
+    with pytest.raises(ValueError, match="none: reset first"):
+        env.step({"agent_0": 0, "agent_1": 0})
+    env.reset()
+    with pytest.raises(ValueError, match="actions is of agent_0; allowed: one each of agent_0, agent_1"):
+        env.step({"agent_0": 0})
+    with pytest.raises(ValueError, match="actions has 7"):
+        env.step({"agent_0": 0, "agent_1": 7})
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(ConfigError, match="num_agents is 65; allowed: an integer from 1 to 64"):
+        parallel_env(num_agents=65)
+    with pytest.raises(ValueError, match="render_mode is 'human'; allowed: ansi"):
+        parallel_env(render_mode="human")
+
+
+def test_it_can_be_drawn() -> None:
+    env = parallel_env(num_agents=3, render_mode="ansi")
+    env.reset()
+    lines = (env.render() or "").splitlines()
+    assert lines[4:6] == [". . . . 0 1 . .", ". . . . . 2 . ."]
+    assert lines[10].startswith("agent_2: energy")
+    assert parallel_env().render() is None
