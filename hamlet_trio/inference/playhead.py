@@ -107,6 +107,7 @@ class Playhead:
 
     async def _begin_episode(self) -> None:
         self._episode += 1
+        self._counters.episodes += 1
         self._step = 0
         self._total_reward = 0.0
         self._over = False
@@ -127,7 +128,6 @@ class Playhead:
         if self._over:
             return
         self._over = True
-        self._counters.episodes += 1
         failure = None if last is None else last.failure_reason
         await self._send(messages.EpisodeEnd(self._episode, self._step, self._total_reward, reason, failure))
 

@@ -94,8 +94,8 @@ class InferenceService:
             capacity=self.capacity,
             loaded_policies=0 if self._parts is None else self.policies.loaded,
             engine_restarts=self._restarts,
-            engine=msgspec.structs.replace(counters),
-            sessions=msgspec.structs.replace(self.counters),
+            **msgspec.structs.asdict(counters),
+            **msgspec.structs.asdict(self.counters),
         )
 
     async def _prepare(self) -> "tuple[PolicyEngine, PolicyStore]":
