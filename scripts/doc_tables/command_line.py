@@ -29,7 +29,7 @@ def options(name: str) -> str:
     rows = []
     for parameter in command_tree()[name].params:
         if parameter.param_type_name == "argument":
-            spelling = code(parameter.human_readable_name.upper())
+            spelling = code(parameter.name.upper())
         else:
             spelling = ", ".join(map(code, (*parameter.opts, *parameter.secondary_opts)))
         rows.append((spelling, _default(parameter), sentence(getattr(parameter, "help", None) or "")))
@@ -42,7 +42,7 @@ def _default(parameter: Any) -> str:
         return "needed"
     if isinstance(shown, str):
         return code(shown)
-    if parameter.default in (None, False, ()):
+    if parameter.default is None or parameter.default is False:
         return ""
     return code("on" if parameter.default is True else parameter.default)
 

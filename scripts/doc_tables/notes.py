@@ -73,7 +73,7 @@ NOTES: Final[dict[str, str]] = {
     "current_episode": "The episode the run is in.",
     "total_episodes": "How many episodes the run will have.",
     "state": "Where the run stands.",
-    "parameters": "The parameters in force, with the seed that was chosen; null when there is no run.",
+    "parameters": "The parameters in force, with the chosen seed. Between runs the last one's.",
     "viewers": "Connections on `/ws/training`.",
     "run_id": "Names the run; `resume_from` takes it.",
     "TrainingStatus.reason": "Why the last run failed, where one did.",

@@ -1,0 +1,33 @@
+"""The table of `/metrics`, from what a server that has just been made would tell."""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from hamlet_trio.settings import Settings
+from scripts.doc_tables.markdown import code, sentence, table
+
+
+def metrics() -> str:
+    """Every metric of our own with its kind and meaning."""
+    return trio.run(_metrics)
+
+
+async def _metrics() -> str:
+    from hamlet_trio.web.metrics import ServerCollector  # noqa: PLC0415  # the server's libraries, for this table only
+    from hamlet_trio.web.server import Metaserver  # noqa: PLC0415
+
+    collected = ServerCollector(Metaserver(Settings())).collect()
+    rows = [
+        (
+            code(metric.name + ("_total" if metric.type == "counter" else "")),
+            metric.type,
+            sentence(metric.documentation),
+        )
+        for metric in collected
+    ]
+    return table(("Name", "Kind", "What it tells"), rows)
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {"metrics": metrics}
