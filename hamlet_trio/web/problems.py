@@ -7,8 +7,6 @@ import msgspec
 from msgspec import Struct
 from quart import Response
 
-from hamlet_trio.protocol.errors import ErrorCode
-
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
@@ -22,12 +20,12 @@ class Problem(Struct, frozen=True):
     type: str = "about:blank"
 
 
-def problem_document(status: int, code: ErrorCode, detail: str) -> bytes:
+def problem_document(status: int, code: str, detail: str) -> bytes:
     """The document's JSON."""
-    return msgspec.json.encode(Problem(status, HTTPStatus(status).phrase, code.value, detail))
+    return msgspec.json.encode(Problem(status, HTTPStatus(status).phrase, str(code), detail))
 
 
-def problem(status: int, code: ErrorCode, detail: str, **headers: str) -> Response:
+def problem(status: int, code: str, detail: str, **headers: str) -> Response:
     """The answer that carries it; a header `retry_after` becomes `Retry-After`."""
     response = Response(problem_document(status, code, detail), status, content_type=PROBLEM_TYPE)
     for name, value in headers.items():

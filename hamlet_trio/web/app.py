@@ -1,0 +1,87 @@
+"""The app: routes, WebSockets, errors as problem documents, and the services for as long as it is served."""
+
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Final
+
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from hamlet_trio.protocol.errors import ErrorCode
+from hamlet_trio.settings import Settings
+from hamlet_trio.web.page import BuiltPage
+from hamlet_trio.web.problems import problem
+from hamlet_trio.web.routes import make_routes
+from hamlet_trio.web.server import Metaserver
+from hamlet_trio.web.services import Services
+from hamlet_trio.web.sockets import make_sockets
+
+_CODES: Final = {
+    HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.REQUEST_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
+}
+_MAX_BODY: Final = 65_536  # no route reads a body
+_SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace
+
+
+class HamletApp(QuartTrio):
+    """The ASGI app; `server` is all of its state."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("hamlet_trio.web", static_folder=None)
+        self.server: Final = Metaserver(settings)
+
+
+def create_app(settings: Settings) -> HamletApp:
+    """The app of one server. Serve it behind the connection guard: see `serve.py` and `asgi.py`."""
+    app = HamletApp(settings)
+    server = app.server
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+    app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = settings.shutdown_grace + _SERVICES_MARGIN
+    app.register_blueprint(make_sockets(server))
+    app.register_blueprint(make_routes(server, BuiltPage()))
+
+    @app.while_serving
+    async def run_services() -> AsyncGenerator[None, None]:
+        services = Services(server)
+        await app.nursery.start(services.run)
+        yield
+        server.draining.set()
+        await services.stop()
+
+    @app.errorhandler(HTTPException)
+    async def as_problem(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+        code = _CODES.get(status, ErrorCode.INVALID_REQUEST)
+        response = problem(status, code, code.description)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    @app.after_request
+    async def add_headers(response: Response) -> Response:
+        _add_cors(response, server)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return app
+
+
+def _add_cors(response: Response, server: Metaserver) -> None:
+    """Let pages of the allowed origins read the answer (the Fetch standard's CORS protocol)."""
+    if server.origins.any:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    else:
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin is None or not server.origins.allow([origin]):
+            return
+        response.headers["Access-Control-Allow-Origin"] = origin
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Max-Age"] = "600"

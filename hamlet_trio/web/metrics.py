@@ -1,0 +1,115 @@
+"""`/metrics`: what the services count, in Prometheus' text format. Only this module knows Prometheus."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import trio
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hamlet_trio.web.server import Metaserver
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Sample(NamedTuple):
+    """One metric: its name, what it means, and its value now."""
+
+    name: str
+    help: str
+    value: float
+
+
+class ServerCollector(Collector):
+    """Reads every value at the moment of a scrape; must be collected in the server's own thread."""
+
+    def __init__(self, server: Metaserver) -> None:
+        self._server = server
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric of this server."""
+        for source in (self._server_gauges, self._inference_gauges, self._training_gauges):
+            yield from (GaugeMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
+        for source in (self._connection_counters, self._inference_counters, self._training_counters):
+            yield from (CounterMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the names are known when they are collected."""
+        return []
+
+    def _server_gauges(self) -> list[Sample]:
+        server, counts = self._server, self._server.connections
+        return [
+            Sample("ready", "1 when sessions can play", server.is_ready),
+            Sample("draining", "1 while the server shuts down", server.draining.is_set()),
+            Sample("uptime_seconds", "seconds since the start", server.uptime),
+            Sample("connections", "TCP connections now", counts.opened - counts.closed),
+            Sample("tasks", "Trio tasks now", trio.lowlevel.current_statistics().tasks_living),
+            Sample("threads", "threads now", threading.active_count()),
+        ]
+
+    def _connection_counters(self) -> list[Sample]:
+        counts = self._server.connections
+        return [
+            Sample("connections_opened", "TCP connections accepted", counts.opened),
+            Sample("connections_failed", "connections ended by an error in the server", counts.failed),
+            Sample("connections_stalled", "clients dropped because they stopped reading", counts.stalled),
+            Sample("connections_oversized", "connections closed with 1009", counts.oversized),
+            Sample("connections_malformed", "requests that could not be read", counts.malformed),
+        ]
+
+    def _inference_gauges(self) -> list[Sample]:
+        numbers = self._server.inference.statistics()
+        return [
+            Sample("inference_sessions", "inference sessions now", numbers.active_sessions),
+            Sample("inference_capacity", "inference sessions at most", numbers.capacity),
+            Sample("inference_policies", "policies in memory", numbers.loaded_policies),
+            Sample("inference_largest_batch", "most requests answered at once", numbers.largest_batch),
+        ]
+
+    def _inference_counters(self) -> list[Sample]:
+        numbers = self._server.inference.statistics()
+        return [
+            Sample("inference_batches", "batches of requests answered", numbers.batches),
+            Sample("inference_requests", "requests of sessions answered", numbers.requests),
+            Sample("inference_failed_requests", "requests answered with an error", numbers.failed_requests),
+            Sample("inference_steps", "steps of worlds", numbers.steps),
+            Sample("inference_compute_seconds", "seconds that batches took", numbers.compute_seconds),
+            Sample("inference_request_seconds", "seconds that requests took", numbers.request_seconds),
+            Sample("inference_engine_restarts", "restarts of the policy engine", numbers.engine_restarts),
+            Sample("inference_frames", "frames made for sessions", numbers.frames),
+            Sample("inference_episodes", "episodes begun", numbers.episodes),
+            Sample("inference_late_turns", "steps made too late to catch up", numbers.late_turns),
+            Sample("inference_failed_sessions", "sessions ended by an error", numbers.failed_sessions),
+        ]
+
+    def _training_gauges(self) -> list[Sample]:
+        training, numbers = self._server.training, self._server.training.statistics()
+        return [
+            Sample("training_viewers", "training viewers now", training.viewers),
+            Sample("training_active", "1 while a run is on", training.is_training),
+            Sample("training_steps_per_second", "the run's speed", numbers.steps_per_second),
+        ]
+
+    def _training_counters(self) -> list[Sample]:
+        numbers = self._server.training.statistics()
+        return [
+            Sample("training_runs", "runs started", numbers.runs),
+            Sample("training_restarts", "runs resumed after their trainer died", numbers.restarts),
+            Sample("training_episodes", "episodes trained", numbers.episodes),
+            Sample("training_steps", "steps trained", numbers.steps),
+            Sample("training_frames", "frames queued for viewers", numbers.hub.frames),
+            Sample("training_frames_dropped", "frames dropped for slow viewers", numbers.hub.frames_dropped),
+            Sample("training_viewers_dropped", "viewers closed with 1013", numbers.hub.viewers_dropped),
+        ]
+
+
+def make_metrics(server: Metaserver) -> Callable[[], bytes]:
+    """A function that renders the metrics of this server, from a registry of its own."""
+    registry = CollectorRegistry()
+    registry.register(ServerCollector(server))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return lambda: generate_latest(registry)

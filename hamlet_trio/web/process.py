@@ -1,0 +1,46 @@
+"""What a serving process arranges for itself: room for its connections, one form for its logs."""
+
+import logging
+from typing import Any
+
+from hamlet_trio.logs import get_logger
+
+resource: Any
+try:
+    import resource
+except ImportError:  # Windows, which has no such limit
+    resource = None
+
+_OTHER_FILES = 256  # models, the trainer's pipes, HTTP requests
+
+
+class StructuredHandler(logging.Handler):
+    """Hands what libraries log to the structured log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record."""
+        get_logger(logger=record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+def gather_library_logs() -> None:
+    """Have what Quart, Hypercorn and others warn of come out like our own; twice changes nothing."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, StructuredHandler) for handler in root.handlers):
+        root.addHandler(StructuredHandler())
+    root.setLevel(logging.WARNING)
+
+
+def allow_many_files(connections: int) -> None:
+    """Raise the limit of open files for so many connections, as far as this process may."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < connections:
+        get_logger().warning(
+            "too few open files allowed for all connections", allowed=hard, wanted=connections
+        )

@@ -1,0 +1,157 @@
+"""The HTTP routes; what they answer stands in answers.py, errors in problems.py."""
+
+from http import HTTPStatus
+from typing import Final
+
+from quart import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+
+from hamlet_trio import __version__
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.answers import (
+    ActiveSessions,
+    Endpoints,
+    FailuresAnswer,
+    HealthAnswer,
+    ModelsAnswer,
+    ServiceAnswer,
+    StatusAnswer,
+    SummaryAnswer,
+    as_json,
+)
+from hamlet_trio.web.failures import FailureQuery, SummaryQuery, read_query, select, summarise
+from hamlet_trio.web.metrics import CONTENT_TYPE, make_metrics
+from hamlet_trio.web.page import BuiltPage, small_page
+from hamlet_trio.web.problems import problem
+from hamlet_trio.web.server import Metaserver
+
+_MAX_MODELS_SHOWN: Final = 20
+_STARTING: Final = "starting"
+
+
+def make_routes(server: Metaserver, page: BuiltPage) -> Blueprint:
+    """Every route but the WebSockets."""
+    routes = Blueprint("routes", __name__)
+    _add_page(routes, server, page)
+    _add_api(routes, server)
+    _add_operations(routes, server)
+    return routes
+
+
+def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
+    @routes.get("/")
+    async def root() -> Response:
+        """JSON for scripts, the page for browsers: whoever prefers HTML says so in `Accept`."""
+        accept = request.accept_mimetypes
+        if accept.quality("text/html") <= accept.quality("application/json"):
+            response = as_json(_service_answer(server))
+        elif await server.read_files(lambda: page.is_there):
+            response = await page.index()
+        else:
+            models = await server.read_files(server.models.names)
+            origin = f"{request.scheme}://{request.host}"
+            shown = models[:_MAX_MODELS_SHOWN]
+            response = small_page(_service_answer(server), shown, is_ready=server.is_ready, origin=origin)
+        response.vary.add("Accept")
+        return response
+
+    @routes.get("/<path:name>")
+    async def page_file(name: str) -> Response:
+        """A file of the built page."""
+        if not await server.read_files(lambda: page.is_there):
+            raise NotFound
+        return await page.file(name)
+
+
+def _add_api(routes: Blueprint, server: Metaserver) -> None:
+    schema = build_schema()
+
+    @routes.get("/api/status")
+    async def status() -> Response:
+        training = server.training.status()
+        active = _active_sessions(server)
+        return as_json(
+            StatusAnswer(
+                status="running",
+                connected_clients=active.inference + active.training,
+                simulation_running=active.inference > 0 or server.training.is_training,
+                version=__version__,
+                ready=server.is_ready,
+                draining=server.draining.is_set(),
+                uptime_seconds=round(server.uptime, 1),
+                active_sessions=active,
+                capacity=ActiveSessions(server.settings.max_sessions, server.settings.max_viewers),
+                training_state=training.state,
+            )
+        )
+
+    @routes.get("/api/models")
+    async def models() -> Response:
+        details = await server.read_files(server.models.details)
+        return as_json(ModelsAnswer([model.name for model in details], len(details), details))
+
+    @routes.get("/api/failures")
+    async def failures() -> Response:
+        query = read_query(request.args.to_dict(flat=False), FailureQuery)
+        return as_json(FailuresAnswer(select(server.training.recent_failures, query)))
+
+    @routes.get("/api/failure_summary")
+    async def failure_summary() -> Response:
+        query = read_query(request.args.to_dict(flat=False), SummaryQuery)
+        return as_json(SummaryAnswer(summarise(server.training.recent_failures, query)))
+
+    @routes.get("/api/schema")
+    async def wire_schema() -> Response:
+        return as_json(schema)
+
+    @routes.errorhandler(BadMessageError)
+    async def bad_query(error: BadMessageError) -> Response:
+        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message)
+
+
+def _add_operations(routes: Blueprint, server: Metaserver) -> None:
+    render_metrics = make_metrics(server)
+
+    @routes.get("/healthz")
+    async def alive() -> Response:
+        return as_json(HealthAnswer("alive"))
+
+    @routes.get("/readyz")
+    async def ready() -> Response:
+        unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+        if server.draining.is_set():
+            return problem(unavailable, ErrorCode.DRAINING, ErrorCode.DRAINING.description, retry_after="5")
+        if not server.is_ready:
+            return problem(unavailable, _STARTING, "Inference is loading; try again.", retry_after="1")
+        return as_json(HealthAnswer("ready"))
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(render_metrics(), content_type=CONTENT_TYPE)
+
+    @routes.get("/ws")
+    @routes.get("/ws/training")
+    async def upgrade_needed() -> Response:
+        return problem(
+            HTTPStatus.UPGRADE_REQUIRED,
+            ErrorCode.INVALID_REQUEST,
+            "This address speaks WebSocket; open it with a WebSocket client, such as `new WebSocket(...)`.",
+            upgrade="websocket",
+            connection="Upgrade",
+        )
+
+
+def _service_answer(server: Metaserver) -> ServiceAnswer:
+    return ServiceAnswer(
+        status="running",
+        service="Hamlet Metaserver",
+        version=__version__,
+        endpoints=Endpoints(),
+        active_sessions=_active_sessions(server),
+        training_active=server.training.is_training,
+    )
+
+
+def _active_sessions(server: Metaserver) -> ActiveSessions:
+    return ActiveSessions(server.inference.active_sessions, server.training.viewers)

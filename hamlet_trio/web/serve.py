@@ -1,0 +1,177 @@
+"""Serving: the app behind the guard, draining announced to every session the moment it begins.
+
+`main` is `hamlet serve` and the demo; `serve_hypercorns_way` lets the plain `hypercorn` command do the same.
+"""
+
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from socket import socket
+from typing import Final
+
+import hypercorn.trio.run
+import trio
+from hypercorn.config import Config, Sockets
+from hypercorn.trio.run import worker_serve
+from hypercorn.typing import AppWrapper
+from hypercorn.utils import wrap_app
+
+from hamlet_trio.logs import configure_logging, get_logger
+from hamlet_trio.settings import Settings
+from hamlet_trio.web.app import HamletApp, create_app
+from hamlet_trio.web.banner import make_banner
+from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
+from hamlet_trio.web.listening import CannotListenError, listen
+from hamlet_trio.web.process import allow_many_files, gather_library_logs
+
+_GRACEFUL_TIMEOUT: Final = 1.0  # seconds connections have to end by themselves once the server drains
+_KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept
+_SHUTDOWN_MARGIN: Final = 10.0  # seconds the app has to end, beyond the trainer's grace
+
+Trigger = Callable[[], Awaitable[None]]
+
+
+def main(settings: Settings, *, banner: bool = False) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the process's exit code.
+
+    0 after an orderly end, 1 with one sentence on standard error where the port cannot be opened.
+    """
+    configure_logging(settings)
+    gather_library_logs()
+    try:
+        sockets = listen(settings.host, settings.port)
+    except CannotListenError as error:
+        print(f"hamlet: {error}", file=sys.stderr)
+        return 1
+    allow_many_files(settings.max_sessions + settings.max_viewers)
+    try:
+        trio.run(partial(serve, settings, sockets=sockets, banner=banner))
+    except KeyboardInterrupt:  # Ctrl-C before the server was up
+        return 130
+    return 0
+
+
+async def serve(
+    settings: Settings,
+    *,
+    sockets: Sequence[socket] | None = None,
+    banner: bool = False,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until SIGTERM or SIGINT, on listening `sockets` or else where the settings say.
+
+    Reports the addresses it serves on, such as "http://127.0.0.1:8765", once it does. Every session is closed
+    with 1012 at once when the server drains; a run is saved within `shutdown_grace`. A second signal ends
+    without waiting for clients.
+
+    Raises `CannotListenError` where it has to open the port itself and cannot.
+    """
+    app = create_app(settings)
+    opened = list(sockets or listen(settings.host, settings.port))
+    port = opened[0].getsockname()[1]
+
+    def announce(binds: list[str]) -> None:
+        get_logger().info("listening", host=settings.host, port=port)
+        if banner:
+            print(make_banner(settings, port), flush=True)
+        task_status.started(binds)
+
+    wrapped = wrap_app(app, app.config["MAX_CONTENT_LENGTH"], "asgi")
+    await _serve_until_drained(app, wrapped, make_config(app), Sockets([], opened, []), announce=announce)
+
+
+def make_config(app: HamletApp) -> GuardedConfig:
+    """Hypercorn's configuration for this app's settings."""
+    settings = app.server.settings
+    config = GuardedConfig(ConnectionLimits.from_settings(settings), app.server.connections)
+    config.errorlog = logging.getLogger("hypercorn.error")  # and so to the structured log
+    config.graceful_timeout = _GRACEFUL_TIMEOUT
+    config.keep_alive_timeout = _KEEP_ALIVE
+    config.shutdown_timeout = settings.shutdown_grace + _SHUTDOWN_MARGIN
+    return config
+
+
+def serve_hypercorns_way(app: HamletApp) -> None:
+    """Have the `hypercorn` command of this process serve the app as `serve` does.
+
+    What is set on the command line or in its file stays in force, but for the guard. Where neither binds
+    anything, as deploy/hypercorn.toml does not, HAMLET_HOST and HAMLET_PORT say where to listen.
+    """
+    install_guard()
+    hypercorn.trio.run.worker_serve = partial(_serve_worker, app)  # looked up there when the worker starts
+
+
+async def _serve_worker(
+    app: HamletApp,
+    wrapped: AppWrapper,
+    config: Config,
+    *,
+    sockets: Sockets | None = None,
+    shutdown_trigger: Trigger | None = None,
+) -> None:
+    settings = app.server.settings
+    guarded = make_config(app)
+    guarded.adopt(config)
+    if sockets is None or not (sockets.secure_sockets or sockets.insecure_sockets):
+        try:
+            sockets = Sockets([], listen(settings.host, settings.port), [])
+        except CannotListenError as error:
+            raise SystemExit(f"hamlet: {error}") from None
+    allow_many_files(settings.max_sessions + settings.max_viewers)
+
+    def announce(binds: list[str]) -> None:
+        get_logger().info("listening", binds=binds)
+
+    await _serve_until_drained(
+        app, wrapped, guarded, sockets, announce=announce, shutdown_trigger=shutdown_trigger
+    )
+
+
+async def _serve_until_drained(
+    app: HamletApp,
+    wrapped: AppWrapper,
+    config: GuardedConfig,
+    sockets: Sockets,
+    *,
+    announce: Callable[[list[str]], None],
+    shutdown_trigger: Trigger | None = None,
+) -> None:
+    install_guard()
+    draining = app.server.draining
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
+            await worker_serve(
+                wrapped, config, sockets=sockets, shutdown_trigger=draining.wait, task_status=task_status
+            )
+            nursery.cancel_scope.cancel()
+
+        await nursery.start(_drain_on_signals, draining, nursery.cancel_scope)
+        if shutdown_trigger is not None:
+            nursery.start_soon(_drain_when, shutdown_trigger, draining)
+        announce(await nursery.start(run))
+    get_logger().info("ended")
+
+
+async def _drain_on_signals(
+    draining: trio.Event, server: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """Drain at the first signal, end at the second one."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in a worker: its parent sees to Ctrl-C
+    signals = [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGINT]
+    with trio.open_signal_receiver(*signals) as received:
+        task_status.started()
+        async for number in received:
+            if draining.is_set():
+                get_logger().warning("ending at once", signal=signal.Signals(number).name)
+                server.cancel()
+            else:
+                get_logger().info("draining", signal=signal.Signals(number).name)
+                draining.set()
+
+
+async def _drain_when(triggered: Trigger, draining: trio.Event) -> None:
+    await triggered()
+    draining.set()

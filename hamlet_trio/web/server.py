@@ -1,0 +1,52 @@
+"""The app's state: one object that owns the services and says how the server is."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import trio
+
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.inference import InferenceService
+from hamlet_trio.settings import Settings
+from hamlet_trio.training import TrainingService
+from hamlet_trio.web.guard import ConnectionCounts
+from hamlet_trio.web.origins import Origins
+
+_FILE_THREADS: Final = 4
+
+Value = TypeVar("Value")
+
+
+class Metaserver:
+    """One server: its settings, its services, and whether it is draining.
+
+    Attributes:
+        draining: set once, when the server is told to end; sessions watch it.
+        connections: what became of the connections; the guard counts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.models: Final = ModelFolder(settings.models_dir)
+        self.inference: Final = InferenceService(settings, self.models)
+        self.training: Final = TrainingService(settings, self.models)
+        self.origins: Final = Origins(settings.allowed_origins)
+        self.draining: Final = trio.Event()
+        self.connections: Final = ConnectionCounts()
+        self._started_at = time.monotonic()
+        self._file_threads = trio.CapacityLimiter(_FILE_THREADS)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions can play: inference is loaded and the server is not draining."""
+        return self.inference.ready.is_set() and not self.draining.is_set()
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the server was made."""
+        return time.monotonic() - self._started_at
+
+    async def read_files(self, function: Callable[..., Value], *arguments: Any) -> Value:
+        """Call a function that reads files in a thread, so that a slow disk holds up no session."""
+        return await trio.to_thread.run_sync(function, *arguments, limiter=self._file_threads)
