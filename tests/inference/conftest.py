@@ -1,0 +1,40 @@
+"""A folder of models and a running inference service."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.inference import InferenceService
+from hamlet_trio.settings import Settings
+from tests.inference.support import DOWN, INTERACT, RIGHT, UP, save_model
+
+
+@pytest.fixture(scope="session")
+def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models that tests begin with, saved once: a checkpoint is written through to the disk."""
+    folder = tmp_path_factory.mktemp("models")
+    save_model(folder / "trained_agent.pt", always=RIGHT)
+    save_model(folder / "down.pt", always=DOWN)
+    save_model(folder / "up.pt", always=UP)
+    save_model(folder / "interact.pt", always=INTERACT)
+    save_model(folder / "relational.pt", network_type="relational", seed=3)
+    return folder
+
+
+@pytest.fixture
+def models(saved_models: Path, tmp_path: Path) -> Path:
+    """A folder of models of this test's own; the default one walks to the right."""
+    return Path(shutil.copytree(saved_models, tmp_path / "models"))
+
+
+@pytest.fixture
+async def service(models: Path, mock_clock: MockClock, nursery: trio.Nursery) -> InferenceService:
+    """A service that is ready, with four places."""
+    service = InferenceService(Settings(max_sessions=4), ModelFolder(models))
+    nursery.start_soon(service.run)
+    await service.ready.wait()
+    return service
