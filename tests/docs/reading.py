@@ -17,7 +17,9 @@ TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 
 EVERY_PAGE = "\n".join(TEXTS.values())
 
-_FENCE = re.compile(r"^(?P<indent> *)``` ?(?:\{ \.)?(?P<language>\w+)(?: \})?\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^ *``` ?(?:\{ \.)?(?P<language>\w+)(?: \})?\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL
+)
 
 
 class Fence(NamedTuple):
