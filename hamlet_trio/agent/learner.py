@@ -96,7 +96,10 @@ class DQNLearner:
             **config.sizes,
         ).to(self.device)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self.memory = memory or UniformMemory(config.buffer_capacity, observation_size, memory_seed)
+        # Not `memory or ...`: an empty memory is falsy.
+        self.memory = (
+            UniformMemory(config.buffer_capacity, observation_size, memory_seed) if memory is None else memory
+        )
         self.steps = 0
         self.updates = 0
         self._credit = 0.0

@@ -182,12 +182,7 @@ def test_any_missing_key_is_named(network_type: NetworkType) -> None:
 def test_any_wrong_shape_is_refused(network_type: NetworkType) -> None:
     weights = weights_of(network_type)
     for key, tensor in weights.items():
-        for wrong in (
-            torch.zeros(()),
-            torch.zeros(0),
-            torch.zeros(3, *tensor.shape),
-            torch.zeros(1, 1, 1, 1, 1),
-        ):
+        for wrong in (torch.zeros(()), torch.zeros(3, *tensor.shape)):
             with pytest.raises(NetworkError):
                 recognise({**weights, key: wrong})
 

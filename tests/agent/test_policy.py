@@ -1,0 +1,89 @@
+"""Policies: greedy, frozen, the same from any thread."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
+from hamlet_trio.agent.device import DeviceError, choose_device
+from hamlet_trio.agent.networks import build_network
+from hamlet_trio.agent.policy import Policy
+
+OBSERVATIONS = np.random.default_rng(1).random((7, 72)).astype(np.float32)
+
+
+def test_the_greedy_action_has_the_largest_q_value() -> None:
+    output = Policy.untrained(3).act(OBSERVATIONS)
+    assert (output.actions.dtype.name, output.actions.shape) == ("int64", (7,))
+    assert (output.q_values.dtype.name, output.q_values.shape) == ("float32", (7, 5))
+    np.testing.assert_array_equal(output.actions, output.q_values.argmax(axis=1))
+    assert output.attention is None
+
+
+def test_attention_when_asked_for_and_there() -> None:
+    relational = Policy.untrained(3, network_type="relational")
+    assert relational.has_attention
+    output = relational.act(OBSERVATIONS, attention=True)
+    assert output.attention is not None
+    assert output.attention.shape == (7, 6, 6)
+    np.testing.assert_allclose(output.attention.sum(axis=2), 1.0, rtol=1e-5)
+    plain = relational.act(OBSERVATIONS)
+    assert plain.attention is None
+    np.testing.assert_array_equal(plain.q_values, output.q_values)
+    other = Policy.untrained(3)
+    assert not other.has_attention
+    assert other.act(OBSERVATIONS, attention=True).attention is None
+
+
+def test_an_untrained_policy_depends_on_its_seed_alone() -> None:
+    torch.manual_seed(8)
+    first = Policy.untrained(1).act(OBSERVATIONS).q_values
+    torch.manual_seed(9)
+    np.testing.assert_array_equal(Policy.untrained(1).act(OBSERVATIONS).q_values, first)
+    assert not np.array_equal(Policy.untrained(2).act(OBSERVATIONS).q_values, first)
+    assert Policy.untrained(1, width=5, height=3).spec.observation_size == 23
+
+
+def test_a_policy_never_changes(tmp_path: Path) -> None:
+    network = build_network("qnetwork", 72, 5, 8, 8)
+    policy = Policy(network)
+    before = policy.act(OBSERVATIONS).q_values
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    np.testing.assert_array_equal(policy.act(OBSERVATIONS).q_values, before)
+    assert all(parameter.requires_grad for parameter in network.parameters()), (
+        "the learner's stays a learner's"
+    )
+    saved = Checkpoint(network=network, metadata=CheckpointMetadata(network_type="qnetwork"))
+    save_checkpoint(tmp_path / "model.pt", saved)
+    loaded = Policy.from_checkpoint(load_checkpoint(tmp_path / "model.pt"))
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(OBSERVATIONS)).numpy()
+    np.testing.assert_array_equal(loaded.act(OBSERVATIONS).q_values, expected)
+
+
+def test_threads_may_share_a_policy() -> None:
+    policy = Policy.untrained(1)
+    rows = [OBSERVATIONS[index : index + 1] for index in range(7)] * 20
+    expected = [policy.act(row).q_values for row in rows]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda row: policy.act(row).q_values, rows))
+    for answer, wanted in zip(answers, expected, strict=True):
+        np.testing.assert_array_equal(answer, wanted)
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    available = torch.cuda.is_available()
+    assert choose_device("auto").type == ("cuda" if available else "cpu")
+    with pytest.raises(DeviceError, match="There is no device 'tpu'; choose one of auto, cpu, cuda"):
+        choose_device("tpu")
+    if available:
+        assert choose_device("cuda").type == "cuda"
+    else:
+        with pytest.raises(DeviceError, match="torch sees no CUDA GPU here; choose auto or cpu"):
+            choose_device("cuda")
