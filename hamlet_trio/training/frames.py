@@ -16,7 +16,7 @@ from hamlet_trio.training.progress import AGENT_ID
 from hamlet_trio.training.run import StepOutcome, TrainingRun
 from hamlet_trio.world import METERS
 
-AGENT_COLOR: Final = "#2563eb"
+AGENT_COLOR: Final = "#2f6fed"
 _ACTION_NAMES: Final[tuple[ActionName, ...]] = get_args(ActionName)
 _ABSOLUTE: Final = ("money", "mood")  # these meters are shown in their own units, the others normalised
 

@@ -82,8 +82,9 @@ async def run_trainer(
                     nursery.start_soon(_write_orders, process.stdin, orders)
                     async with trio.open_nursery() as readers:
                         readers.start_soon(_log_lines, process.stderr, log, last_words)
-                        await _read_messages(process.stdout, on_message, log)
-                        readers.cancel_scope.deadline = trio.current_time() + _EXIT_PATIENCE
+                        sound = await _read_messages(process.stdout, on_message, log)
+                        patience = _EXIT_PATIENCE if sound else 0
+                        readers.cancel_scope.deadline = trio.current_time() + patience
                         await process.wait()
                     nursery.cancel_scope.cancel()
             outer.cancel_scope.cancel()
@@ -116,13 +117,16 @@ async def _write_orders(stdin: SendStream, orders: OrderQueue) -> None:
             await stdin.send_all(pack(Kind.CONTROL, encode_control(order)))
 
 
-async def _read_messages(stdout: ReceiveStream, on_message: Callable[[Message], None], log: Logger) -> None:
+async def _read_messages(stdout: ReceiveStream, on_message: Callable[[Message], None], log: Logger) -> bool:
+    """Handle messages to their end; False if that is not where it should be."""
     messages = MessageStream(stdout)
     try:
         while (message := await messages.receive()) is not None:
             on_message(message)
     except LinkError as error:
         log.warning("the trainer's messages broke off", reason=str(error))
+        return False
+    return True
 
 
 async def _log_lines(stderr: ReceiveStream, log: Logger, last_words: list[str]) -> None:

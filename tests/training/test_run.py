@@ -1,0 +1,199 @@
+"""The loop: what a run tells of its steps, and that going on from anywhere is exact."""
+
+import copy
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
+from hamlet_trio.agent.schedule import EpsilonSchedule
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.recipe import Recipe
+from hamlet_trio.training.run import DivergedError, EpisodeRecord, StepOutcome, TrainingRun
+from hamlet_trio.world import METERS, WorldConfig
+
+RECIPE = Recipe(learner=LearnerConfig(learning_starts=30, n_step=3), random_start=True, evaluations=1)
+
+
+def finish(run: TrainingRun) -> list[StepOutcome]:
+    outcomes = []
+    while not run.finished:
+        outcomes.append(run.step())
+    return outcomes
+
+
+def records(outcomes: list[StepOutcome]) -> list[EpisodeRecord]:
+    return [outcome.record for outcome in outcomes if outcome.record is not None]
+
+
+def weights(run: TrainingRun) -> dict[str, torch.Tensor]:
+    return dict(run.checkpoint().network.state_dict())
+
+
+def assert_same_weights(a: TrainingRun, b: TrainingRun) -> None:
+    theirs = weights(b)
+    for name, tensor in weights(a).items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def test_every_step_is_told_and_every_episode_summed_up(parameters: TrainingParameters) -> None:
+    outcomes = finish(TrainingRun(parameters, device="cpu"))
+    episodes = records(outcomes)
+    assert [record.episode for record in episodes] == [1, 2, 3, 4, 5, 6]
+    for record in episodes:
+        steps = [outcome for outcome in outcomes if outcome.episode == record.episode]
+        assert [step.step for step in steps] == list(range(1, record.length + 1))
+        assert [step.done for step in steps] == [False] * (record.length - 1) + [True]
+        assert record.reward == pytest.approx(sum(step.reward for step in steps))
+        assert steps[-1].total == record.reward
+        assert {step.epsilon for step in steps} == {record.epsilon}
+
+
+def test_averages_are_over_the_last_five_episodes(parameters: TrainingParameters) -> None:
+    run = TrainingRun(parameters, device="cpu")
+    episodes = records(finish(run))
+    assert episodes[1].avg_length_5 == np.mean([r.length for r in episodes[:2]])
+    assert episodes[5].avg_reward_5 == pytest.approx(np.mean([r.reward for r in episodes[1:6]]))
+    assert episodes[5].avg_loss_5 == pytest.approx(np.mean([r.loss for r in episodes[1:6]]))
+    assert run.recent_means() == (episodes[5].avg_reward_5, episodes[5].avg_length_5)
+
+
+def test_an_episode_cut_off_has_no_failure_and_one_that_failed_says_which(
+    parameters: TrainingParameters,
+) -> None:
+    cut = records(finish(TrainingRun(msgspec.structs.replace(parameters, max_steps=10), device="cpu")))
+    assert {(record.length, record.failure_reason) for record in cut} == {(10, None)}
+    long = msgspec.structs.replace(parameters, max_steps=500, num_episodes=1)
+    (failed,) = records(finish(TrainingRun(long, device="cpu")))
+    assert str(failed.failure_reason).endswith("_depleted")
+
+
+def test_learning_begins_once_enough_is_remembered(parameters: TrainingParameters) -> None:
+    recipe = Recipe(learner=LearnerConfig(learning_starts=30))
+    run = TrainingRun(parameters, device="cpu", recipe=recipe)
+    episodes = records(finish(run))
+    assert episodes[0].loss == 0
+    assert episodes[0].buffer_size == episodes[0].length
+    assert episodes[1].loss > 0
+    assert episodes[5].buffer_size == parameters.buffer_capacity
+    assert run.updates == run.steps - 30 + 1
+
+
+def test_epsilon_follows_the_schedule_of_the_whole_run(parameters: TrainingParameters) -> None:
+    schedule = EpsilonSchedule(kind="linear", start=0.8, end=0.2, fraction=1.0)
+    episodes = records(finish(TrainingRun(parameters, device="cpu", recipe=Recipe(schedule=schedule))))
+    expected = [schedule.epsilon(episode, 6) for episode in range(1, 7)]
+    assert [record.epsilon for record in episodes] == expected
+
+
+def test_evaluations_are_spread_over_the_run_and_change_nothing(parameters: TrainingParameters) -> None:
+    with_two = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluations=2))
+    with_six = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluations=6))
+    evaluated = [r.episode for r in records(finish(with_two)) if r.evaluation is not None]
+    assert evaluated == [3, 6]
+    assert all(record.evaluation is not None for record in records(finish(with_six)))
+    assert_same_weights(with_two, with_six)
+
+
+@pytest.mark.parametrize("num_episodes", [1, 7, 19, 20, 21, 1000])
+def test_the_last_episode_is_always_evaluated_and_never_too_many(num_episodes: int) -> None:
+    due = [e for e in range(1, num_episodes + 1) if Recipe(evaluations=20).evaluates_after(e, num_episodes)]
+    assert due[-1] == num_episodes
+    assert len(due) <= 20
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_not(parameters: TrainingParameters) -> None:
+    one, same = (TrainingRun(parameters, device="cpu", recipe=RECIPE) for _ in range(2))
+    other = TrainingRun(msgspec.structs.replace(parameters, seed=8), device="cpu", recipe=RECIPE)
+    outcomes = finish(one)
+    assert outcomes == finish(same)
+    assert_same_weights(one, same)
+    assert outcomes != finish(other)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 19, 20, 21, 50], ids=str)
+def test_going_on_from_a_saved_state_is_exact_wherever_it_was_taken(
+    parameters: TrainingParameters, steps: int
+) -> None:
+    parameters = msgspec.structs.replace(parameters, num_episodes=4)
+    whole = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    expected = finish(whole)
+
+    first = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    before = [first.step() for _ in range(steps)]
+    position = first.episode, first.episode_step
+    state = decode_run_state(encode_run_state(first.state_dict()))
+    first.step()  # what happens after the saving is not in the state
+    second = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    second.load_state_dict(state)
+
+    assert (second.episode, second.episode_step) == position
+    assert before + finish(second) == expected
+    assert_same_weights(whole, second)
+    assert second.updates == whole.updates
+    assert np.array_equal(second.visits, whole.visits)
+
+
+def test_a_state_is_a_copy(parameters: TrainingParameters) -> None:
+    run = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    for _ in range(50):
+        run.step()
+    state = run.state_dict()
+    before = encode_run_state(copy.deepcopy(state))
+    finish(run)
+    assert encode_run_state(state) == before
+
+
+def test_visits_count_where_every_step_ended(parameters: TrainingParameters) -> None:
+    run = TrainingRun(parameters, device="cpu")
+    expected = np.zeros((8, 8), dtype=np.int64)
+    while not run.finished:
+        run.step()
+        x, y = run.worlds.positions[0, 0]
+        expected[y, x] += 1
+    assert np.array_equal(run.visits, expected)
+    assert expected.sum() == run.steps
+
+
+def test_the_world_shows_how_an_episode_ended_until_the_next_begins(parameters: TrainingParameters) -> None:
+    run = TrainingRun(msgspec.structs.replace(parameters, max_steps=500), device="cpu", recipe=RECIPE)
+    while (outcome := run.step()).record is None:
+        pass
+    fatal = METERS.index(str(outcome.record.failure_reason).removesuffix("_depleted"))
+    assert run.worlds.meters[0, 0, fatal] == 0
+    assert (run.episode, run.episode_step) == (2, 0)
+    run.step()
+    assert (run.episode, run.episode_step) == (2, 1)
+
+
+def test_a_checkpoint_tells_of_the_run_and_gives_another_its_weights(parameters: TrainingParameters) -> None:
+    config = WorldConfig(end_penalty=50)
+    run = TrainingRun(parameters, world_config=config, device="cpu", recipe=RECIPE)
+    finish(run)
+    checkpoint = run.checkpoint()
+    assert checkpoint.metadata.episode == 6
+    assert checkpoint.metadata.seed == 7
+    assert checkpoint.metadata.parameters == msgspec.to_builtins(parameters)
+    assert checkpoint.metadata.world is not None
+    assert checkpoint.metadata.world["end_penalty"] == 50
+    assert checkpoint.metadata.world["max_steps"] == 20
+    assert checkpoint.metadata.evaluation == msgspec.to_builtins(run.evaluate())
+
+    wanted = msgspec.structs.replace(parameters, network_type="relational", seed=9)
+    following = TrainingRun(wanted, device="cpu", start_from=checkpoint)
+    assert following.parameters.network_type == "qnetwork"
+    assert_same_weights(run, following)
+
+
+def test_weights_that_blow_up_end_the_run_with_what_to_do(parameters: TrainingParameters) -> None:
+    run = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    checkpoint = run.checkpoint()
+    with torch.no_grad():
+        for tensor in checkpoint.network.parameters():
+            tensor.fill_(1e30)
+    exploding = TrainingRun(parameters, device="cpu", recipe=RECIPE, start_from=checkpoint)
+    with pytest.raises(DivergedError, match="smaller learning_rate"):
+        finish(exploding)

@@ -1,0 +1,264 @@
+"""What a run leaves on the disk: saved at the right time, whole, and enough to go on exactly."""
+
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hamlet_trio.agent.checkpoint import load_checkpoint, save_checkpoint
+from hamlet_trio.agent.learner import DQNLearner
+from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.metadata import CheckpointMetadata
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.session import SaveError, StartError, TrainingSession, open_session
+from hamlet_trio.training.store import RunStore, new_run_id
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> ModelFolder:
+    return ModelFolder(tmp_path / "models")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "data")
+
+
+class Opener:
+    """Opens sessions of one run, as its trainers do one after another."""
+
+    def __init__(self, parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> None:
+        self.run_id = new_run_id()
+        self.parameters = parameters
+        self._store = store
+        self._models = models
+        self.path = models.path / "trained_agent.pt"
+
+    def __call__(self, *, resume: bool = False) -> TrainingSession:
+        return open_session(
+            self.run_id,
+            self.parameters,
+            store=self._store,
+            models=self._models,
+            model_path=self.path,
+            resume=resume,
+            device="cpu",
+        )
+
+
+@pytest.fixture
+def opened(parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> Opener:
+    return Opener(parameters, store, models)
+
+
+def make_episodes(session: TrainingSession, count: int) -> None:
+    target = session.run.completed + count
+    while session.run.completed < target:
+        session.step()
+
+
+def finish(session: TrainingSession) -> None:
+    while not session.run.finished:
+        session.step()
+        if session.run.episode_step == 0 and session.save_due:
+            session.save()
+    assert session.end("complete") is None
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow past a few bytes, as on a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_autosave_is_due_every_so_many_episodes_but_not_at_the_end(
+    parameters: TrainingParameters, store: RunStore, models: ModelFolder
+) -> None:
+    every_third = Opener(msgspec.structs.replace(parameters, checkpoint_every=3), store, models)
+    session, due = every_third(), []
+    while not session.run.finished:
+        _, complete = session.step()
+        if complete is not None and session.save_due:
+            due.append(complete.episode)
+    assert due == [3]
+
+
+def test_an_episode_is_recorded_with_the_speed_of_learning(opened: Opener) -> None:
+    session = opened()
+    make_episodes(session, 2)
+    first, second = session.history.message().episodes
+    assert (first.episode, second.episode) == (1, 2)
+    assert first.steps_per_second > 0
+    assert first.evaluation is not msgspec.UNSET
+
+
+def test_a_complete_run_leaves_its_model_and_nothing_to_resume(opened: Opener, store: RunStore) -> None:
+    finish(opened())
+    checkpoint = load_checkpoint(opened.path)
+    assert checkpoint.metadata.episode == 6
+    record = store.read(opened.run_id)
+    assert (record.state, record.episode, record.model) == ("complete", 6, "trained_agent.pt")
+    assert store.read_state(opened.run_id) is None
+    assert store.resumable() == []
+
+
+def test_an_interrupted_run_goes_on_in_the_middle_of_an_episode_to_the_same_file(
+    parameters: TrainingParameters, opened: Opener, store: RunStore, models: ModelFolder
+) -> None:
+    whole = Opener(parameters, store, models)
+    whole.path = models.path / "whole.pt"
+    finish(whole())
+
+    session = opened()
+    make_episodes(session, 2)
+    for _ in range(13):
+        session.step()
+    assert session.end("interrupted") is None
+    assert store.resumable() == [opened.run_id]
+    assert load_checkpoint(opened.path).metadata.episode == 2
+
+    resumed = opened(resume=True)
+    assert (resumed.run.completed, resumed.run.episode_step) == (2, 13)
+    assert [record.episode for record in resumed.history.message().episodes] == [1, 2]
+    finish(resumed)
+    assert opened.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_run_killed_before_its_first_save_begins_anew_with_the_same_seed(opened: Opener) -> None:
+    killed = opened()
+    outcomes = [killed.step() for _ in range(30)]
+    again = opened(resume=True)
+    assert again.run.steps == 0
+    assert [again.step()[0] for _ in range(30)] == [outcome for outcome, _ in outcomes]
+
+
+def test_the_model_from_before_the_run_is_kept_once(opened: Opener, tmp_path: Path) -> None:
+    opened.path.parent.mkdir()
+    opened.path.write_bytes(b"from before")
+    session = opened()
+    make_episodes(session, 4)
+    session.save()
+    resumed = opened(resume=True)
+    finish(resumed)
+    assert (opened.path.parent / "trained_agent.previous.pt").read_bytes() == b"from before"
+    assert sorted(path.name for path in opened.path.parent.iterdir()) == [
+        "trained_agent.previous.pt",
+        "trained_agent.pt",
+    ]
+
+
+@pytest.mark.parametrize("how", ["stopped", "interrupted"])
+def test_a_run_that_learnt_nothing_leaves_the_model_alone(opened: Opener, how: str) -> None:
+    opened.path.parent.mkdir()
+    opened.path.write_bytes(b"from before")
+    session = opened()
+    for _ in range(5):
+        session.step()
+    assert session.end(how) is None  # type: ignore[arg-type]
+    assert session.model_saved is None
+    assert [path.name for path in opened.path.parent.iterdir()] == ["trained_agent.pt"]
+    assert opened.path.read_bytes() == b"from before"
+
+
+def test_a_stopped_run_leaves_its_model_and_is_over(opened: Opener, store: RunStore) -> None:
+    session = opened()
+    make_episodes(session, 1)
+    assert session.end("stopped") is None
+    assert load_checkpoint(opened.path).metadata.episode == 1
+    assert store.read(opened.run_id).state == "stopped"
+    assert store.resumable() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file size there")
+def test_on_a_full_disk_what_was_saved_before_stays_whole(opened: Opener, store: RunStore) -> None:
+    session = opened()
+    make_episodes(session, 4)
+    session.save()
+    model, state = opened.path.read_bytes(), store.read_state(opened.run_id)
+    make_episodes(session, 1)
+    with full_disk():
+        with pytest.raises(SaveError, match="File too large; what was saved before is whole"):
+            session.save()
+        assert "File too large" in str(session.end("interrupted"))
+        assert "File too large" in str(session.end("stopped"))
+    assert opened.path.read_bytes() == model
+    assert store.read_state(opened.run_id) == state
+    assert [path.name for path in opened.path.parent.iterdir()] == ["trained_agent.pt"]
+    assert store.resumable() == [opened.run_id]
+    make_episodes(session, 1)
+    assert session.end("complete") is None
+    assert load_checkpoint(opened.path).metadata.episode == 6
+
+
+def test_starting_from_a_model_of_other_sizes_survives_a_resume(
+    store: RunStore, models: ModelFolder, parameters: TrainingParameters
+) -> None:
+    learner = DQNLearner(LearnerConfig(network_type="dueling", sizes={"features": [16, 16]}), seed=1)
+    small = learner.checkpoint(CheckpointMetadata(network_type="dueling"), epsilon=0.5)
+    models.path.mkdir()
+    save_checkpoint(models.path / "small.pt", small)
+    following = Opener(msgspec.structs.replace(parameters, resume_from="small.pt"), store, models)
+    first = following()
+    assert first.run.parameters.network_type == "dueling"
+    make_episodes(first, 3)
+    first.save()
+    (models.path / "small.pt").unlink()
+    following.parameters = first.run.parameters
+    resumed = following(resume=True)
+    assert resumed.run.completed == 3
+    finish(resumed)
+    assert load_checkpoint(following.path).spec == small.spec
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "is empty"), (b"nonsense", "not a checkpoint"), (None, "missing.pt")],
+    ids=["empty", "foreign", "not there"],
+)
+def test_a_model_that_cannot_be_started_from_is_told_by_name(
+    parameters: TrainingParameters, store: RunStore, models: ModelFolder, content: bytes | None, reason: str
+) -> None:
+    models.path.mkdir()
+    if content is not None:
+        (models.path / "missing.pt").write_bytes(content)
+    opened = Opener(msgspec.structs.replace(parameters, resume_from="missing.pt"), store, models)
+    with pytest.raises(StartError, match=reason):
+        opened()
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "foreign"])
+def test_a_damaged_state_is_told_and_not_run_over(opened: Opener, store: RunStore, damage: str) -> None:
+    session = opened()
+    make_episodes(session, 4)
+    session.save()
+    state = store.read_state(opened.run_id)
+    assert state is not None
+    damaged = {
+        "cut": state[: len(state) // 2],
+        "changed": state[:1000] + bytes([state[1000] ^ 0xFF]) + state[1001:],
+        "foreign": b"something else",
+    }[damage]
+    store.write_state(opened.run_id, damaged)
+    with pytest.raises(StartError, match=f"saved state of run {opened.run_id}"):
+        opened(resume=True)
+
+
+def test_a_run_that_cannot_go_on_keeps_its_last_model(opened: Opener, store: RunStore) -> None:
+    session = opened()
+    make_episodes(session, 4)
+    session.save()
+    session.fail("The loss is no finite number.")
+    record = store.read(opened.run_id)
+    assert (record.state, record.reason) == ("failed", "The loss is no finite number.")
+    assert store.resumable() == []
+    assert load_checkpoint(opened.path).metadata.episode == 4
