@@ -1,9 +1,11 @@
 """A folder of models and a running inference service."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import trio
 from trio.testing import MockClock
 
@@ -11,6 +13,15 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.settings import Settings
 from tests.inference.support import DOWN, INTERACT, RIGHT, UP, save_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the server."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
