@@ -1,0 +1,37 @@
+"""The command line: `hamlet serve | train | evaluate | models`.
+
+Every command imports what it needs when it runs, so that `hamlet --help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.evaluate import evaluate
+from hamlet_trio.cli.models import models
+from hamlet_trio.cli.serve import serve
+from hamlet_trio.cli.train import train
+from hamlet_trio.settings import SettingsError
+
+app = typer.Typer(
+    name="hamlet",
+    help="Watch a deep-Q agent learn to live in a small survival world.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(serve)
+app.command()(train)
+app.command()(evaluate)
+app.command()(models)
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one sentence and exit code 1, not a traceback."""
+    try:
+        app()
+    except (SettingsError, UsersError) as error:
+        print(f"hamlet: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,89 @@
+"""`hamlet evaluate`: how long a checkpoint's policy lives."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.settings import load_settings
+
+_MOST_ROWS = 30
+
+
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(help="A file, or the name of a model in the models folder.")],
+    *,
+    episodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Episodes to play.")] = 10,
+    epsilon: Annotated[float, typer.Option(min=0, max=1, help="Rate of random actions; 0 is greedy.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Truncate episodes after this.")] = None,
+    random_start: Annotated[
+        bool, typer.Option("--random-start", help="Begin episodes anywhere, with meters at random.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Play episodes with a checkpoint's policy, in worlds of its own, and say how it fared.
+
+    From the fixed start a greedy policy plays the same episode every time; --epsilon or --random-start
+    makes them differ.
+    """
+    import msgspec
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint
+    from hamlet_trio.agent.evaluation import evaluate as play
+    from hamlet_trio.agent.policy import Policy
+    from hamlet_trio.world import WorldConfig
+
+    torch.set_num_threads(1)
+    try:
+        loaded = load_checkpoint(_find(checkpoint))
+        world = loaded.metadata.world
+        config = WorldConfig() if world is None else msgspec.convert(world, WorldConfig)
+        result = play(
+            Policy.from_checkpoint(loaded),
+            config,
+            episodes=episodes,
+            seed=seed,
+            epsilon=epsilon,
+            max_steps=max_steps,
+            random_start=random_start,
+        )
+    except (CheckpointError, ValueError) as error:
+        raise UsersError(str(error)) from error
+    if as_json:
+        facts = {"checkpoint": checkpoint, "network_type": loaded.metadata.network_type}
+        print(msgspec.json.encode(facts | msgspec.to_builtins(result)).decode())
+        return
+    table = Table(title=f"{checkpoint} ({loaded.metadata.network_type})")
+    for column in ("episode", "survived", "return", "ended by"):
+        table.add_column(column, justify="left" if column == "ended by" else "right")
+    for number, row in enumerate(result.episodes[:_MOST_ROWS], 1):
+        reason = (row.failure_reason or "reaching the last step").replace("_", " ")
+        table.add_row(str(number), str(row.length), f"{row.episode_return:.1f}", reason)
+    console = Console()
+    console.print(table)
+    if len(result.episodes) > _MOST_ROWS:
+        console.print(f"and {len(result.episodes) - _MOST_ROWS} more; --json prints them all")
+    console.print(f"mean: {result.mean_length:.1f} steps survived, return {result.mean_return:.1f}")
+
+
+def _find(name: str) -> Path:
+    """A file of this name, else the model of this name in the models folder."""
+    from hamlet_trio.agent.models import ModelFolder, ModelNameError
+
+    path = Path(name)
+    if path.exists():
+        return path
+    models_dir = load_settings().models_dir
+    try:
+        return ModelFolder(models_dir).resolve(name)
+    except ModelNameError:
+        raise UsersError(
+            f"There is no file {name}, and no such model in {models_dir}; `hamlet models` lists those there."
+        ) from None

@@ -1,0 +1,46 @@
+"""`hamlet models`: the models folder as a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hamlet_trio.settings import load_settings
+
+
+def models(
+    models_dir: Annotated[str | None, typer.Option(help="Folder of the models [HAMLET_MODELS_DIR].")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """List the models that can be watched, with how each was trained."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from hamlet_trio.agent.models import ModelFolder
+
+    folder = Path(load_settings(models_dir=models_dir).models_dir)
+    details = ModelFolder(folder).details()
+    if as_json:
+        print(msgspec.json.encode({"models": details}).decode())
+        return
+    if not details:
+        print(f"There is no model in {folder}; `hamlet train --out {folder}/my_agent.pt` makes one.")
+        return
+    table = Table(title=str(folder))
+    for column in ("model", "network", "episodes", "survival", "return", "what it is"):
+        numbers = column in {"episodes", "survival", "return"}
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for detail in details:
+        evaluation = detail.evaluation or {}
+        table.add_row(
+            detail.name,
+            detail.error or detail.network_type or "",
+            "" if detail.episode is None else str(detail.episode),
+            f"{evaluation['mean_length']:.0f}" if "mean_length" in evaluation else "",
+            f"{evaluation['mean_return']:.0f}" if "mean_return" in evaluation else "",
+            detail.title or detail.story or "",
+        )
+    Console().print(table)

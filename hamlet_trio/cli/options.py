@@ -1,0 +1,69 @@
+"""Options of `hamlet train` made from TrainingParameters, so that wire and command line cannot differ."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.protocol.parameters import TrainingParameters
+
+# What only a server with viewers has, and what the command line offers in its own way.
+_NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from"})
+_OTHER_NAMES = {"num_episodes": ["--episodes", "--num-episodes"]}
+
+
+def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of its `parameters` argument, one option for each training parameter."""
+
+    def run(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _fields() if given.get(name) is not None}
+        given = {name: value for name, value in given.items() if name not in _fields()}
+        command(parameters=_checked(chosen), **given)
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "parameters"]
+    options = [_option(name, field) for name, field in _fields().items()]
+    run.__signature__ = inspect.Signature([*options, *own])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in [*options, *own]}
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    return run
+
+
+def _fields() -> dict[str, msgspec.inspect.Field]:
+    info = msgspec.inspect.type_info(TrainingParameters)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return {field.name: field for field in info.fields if field.name not in _NOT_OPTIONS}
+
+
+def _option(name: str, field: msgspec.inspect.Field) -> inspect.Parameter:
+    kind, words = field.type, ""
+    if isinstance(kind, msgspec.inspect.Metadata):
+        words = (kind.extra_json_schema or {}).get("description", "")
+        kind = kind.type
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kind = next(part for part in kind.types if not isinstance(part, msgspec.inspect.NoneType))
+    if isinstance(kind, msgspec.inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        words += ": " + ", ".join(map(str, kind.values))
+    python_type = {msgspec.inspect.IntType: int, msgspec.inspect.FloatType: float}.get(type(kind), str)
+    names = _OTHER_NAMES.get(name, ["--" + name.replace("_", "-")])
+    default = "chosen and reported" if field.default is None else str(field.default)
+    help_text = words[:1].upper() + words[1:] + "."
+    option = typer.Option(*names, help=help_text, show_default=default)
+    annotation = Annotated[python_type | None, option]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The chosen values, refused with the option's name if one is out of its limits."""
+    try:
+        msgspec.convert(chosen, TrainingParameters)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        option = "--" + place.strip("`").replace("_", "-") if place else ""
+        raise UsersError(f"{option} {chosen.get(place.strip('`'), '')}: {reason}.".strip()) from None
+    return chosen

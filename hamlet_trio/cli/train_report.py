@@ -1,0 +1,146 @@
+"""What `hamlet train` shows: a progress bar for people, lines of JSON for machines."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.training.driver import SaveError, TrainingResult
+from hamlet_trio.training.run import TrainingRun
+
+
+class Report(Protocol):
+    """Hears what happens in a run, within the context it is entered for, and then how it ended."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def on_start(self, run: TrainingRun) -> None: ...
+
+    def on_episode(self, episode: EpisodeComplete) -> None: ...
+
+    def on_save_problem(self, problem: SaveError) -> None: ...
+
+    def on_end(self, result: TrainingResult) -> None: ...
+
+
+class JsonReport:
+    """One JSON object a line on standard output; problems on standard error."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def on_start(self, run: TrainingRun) -> None:
+        """Say with which parameters the run begins."""
+        self._print({"type": "training_started", "parameters": run.parameters, "device": run.device})
+
+    def on_episode(self, episode: EpisodeComplete) -> None:
+        """Print the episode as on the wire."""
+        self._print(episode)
+
+    def on_save_problem(self, problem: SaveError) -> None:
+        """Tell of an autosave that failed; training goes on."""
+        print(f"hamlet: {problem}", file=sys.stderr)
+
+    def on_end(self, result: TrainingResult) -> None:
+        """Print how the run ended."""
+        kind = "training_complete" if result.how == "complete" else "training_stopped"
+        self._print(
+            {
+                "type": kind,
+                "run_id": result.run_id,
+                "episodes": result.episodes,
+                "steps": result.steps,
+                "model_saved": None if result.model is None else str(result.model),
+                "final_avg_reward": result.average_reward,
+                "final_avg_length": result.average_length,
+            }
+        )
+
+    def _print(self, message: object) -> None:
+        print(msgspec.json.encode(message).decode(), flush=True)
+
+
+class ProgressReport:
+    """A progress bar with the newest episode's figures, means over the last five."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._progress = Progress(
+            TextColumn("episode"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("return {task.fields[episode_return]:7.1f}"),
+            TextColumn("survival {task.fields[survival]:5.0f}"),
+            TextColumn("epsilon {task.fields[epsilon]:.2f}"),
+            TextColumn("{task.fields[speed]:5.0f} steps/s"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task = self._progress.add_task(
+            "", total=None, episode_return=0.0, survival=0.0, epsilon=1.0, speed=0.0
+        )
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+    def on_start(self, run: TrainingRun) -> None:
+        """Begin the bar where the run begins, which is not at 0 when it is resumed."""
+        parameters = run.parameters
+        self._progress.start()
+        self._progress.update(self._task, total=parameters.num_episodes, completed=run.completed)
+        self._console.print(
+            f"Training {parameters.network_type} for {parameters.num_episodes} episodes "
+            f"with seed {parameters.seed} on {run.device}; Ctrl-C saves and ends."
+        )
+
+    def on_episode(self, episode: EpisodeComplete) -> None:
+        """Move the bar."""
+        self._progress.update(
+            self._task,
+            completed=episode.episode,
+            episode_return=episode.avg_reward_5,
+            survival=episode.avg_length_5,
+            epsilon=episode.epsilon,
+            speed=episode.steps_per_second,
+        )
+        if isinstance(episode.evaluation, msgspec.UnsetType):
+            return
+        self._console.print(
+            f"episode {episode.episode}: the greedy policy lives {episode.evaluation.mean_length:.0f} steps, "
+            f"return {episode.evaluation.mean_return:.1f}",
+            highlight=False,
+        )
+
+    def on_save_problem(self, problem: SaveError) -> None:
+        """Tell of an autosave that failed; training goes on."""
+        self._console.print(f"[red]{problem}[/red]")
+
+    def on_end(self, result: TrainingResult) -> None:
+        """Say what came out, and how to go on with an interrupted run."""
+        minutes, seconds = divmod(time.monotonic() - self._started, 60)
+        self._console.print(
+            f"{result.episodes} episodes, {result.steps:,} steps in {minutes:.0f} min {seconds:.0f} s."
+        )
+        if result.model is not None:
+            self._console.print(
+                f"Saved as {result.model}; `hamlet evaluate {result.model}` shows how it fares."
+            )
+        if result.how == "interrupted":
+            self._console.print(f"Interrupted; go on with `hamlet train --resume {result.run_id}`.")

@@ -1,0 +1,115 @@
+"""The command line as a person and as a script use it: real processes, real runs."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from hamlet_trio.protocol.parameters import TrainingParameters
+from tests.cli.conftest import Hamlet
+
+
+def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
+    short = ["--network-type", "qnetwork", "--max-steps", "20"]
+    trained = hamlet("train", "--episodes", "3", "--seed", "5", "--json", *short)
+    assert trained.returncode == 0, trained.stderr
+    lines = [json.loads(line) for line in trained.stdout.splitlines()]
+    kinds = [line["type"] for line in lines]
+    assert kinds == ["training_started", *["episode_complete"] * 3, "training_complete"]
+    assert lines[0]["parameters"]["seed"] == 5
+    model = tmp_path / "models" / "trained_agent.pt"
+    assert Path(lines[-1]["model_saved"]) == model
+    assert model.is_file()
+
+    evaluated = hamlet("evaluate", str(model), "--episodes", "2", "--json")
+    result = json.loads(evaluated.stdout)
+    assert result["network_type"] == "qnetwork"
+    assert len(result["episodes"]) == 2
+    assert result["mean_length"] == sum(row["length"] for row in result["episodes"]) / 2
+    by_name = hamlet("evaluate", "trained_agent.pt", "--episodes", "2", "--json")
+    assert json.loads(by_name.stdout)["episodes"] == result["episodes"]
+
+    listed = json.loads(hamlet("models", "--json").stdout)["models"]
+    assert [(row["name"], row["network_type"], row["episode"]) for row in listed] == [
+        ("trained_agent.pt", "qnetwork", 3)
+    ]
+    assert "trained_agent.pt" in hamlet("models").stdout
+
+
+def test_the_same_seed_gives_the_same_file(hamlet: Hamlet, tmp_path: Path) -> None:
+    for name in ("a.pt", "b.pt"):
+        options = ["--episodes", "2", "--seed", "1", "--max-steps", "20", "--out", str(tmp_path / name)]
+        run = hamlet("train", "--json", *options)
+        assert run.returncode == 0, run.stderr
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+def test_an_interrupt_saves_and_a_resume_goes_on(
+    hamlet: Hamlet, environment: dict[str, str], tmp_path: Path
+) -> None:
+    short = ["--seed", "2", "--network-type", "qnetwork", "--max-steps", "2"]
+    arguments = ["train", "--episodes", "400", "--json", *short]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hamlet_trio.cli", *arguments],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        while json.loads(process.stdout.readline())["type"] != "episode_complete":
+            pass
+        process.send_signal(signal.SIGINT)
+        last = json.loads(process.stdout.read().splitlines()[-1])
+    assert process.returncode == 0
+    assert last["type"] == "training_stopped"
+    assert (tmp_path / "models" / "trained_agent.pt").is_file()
+
+    resumed = hamlet("train", "--resume", last["run_id"], "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    lines = [json.loads(line) for line in resumed.stdout.splitlines()]
+    assert lines[0]["parameters"]["seed"] == 2
+    episodes = [line["episode"] for line in lines if line["type"] == "episode_complete"]
+    assert episodes == list(range(last["episodes"] + 1, 401))
+
+    straight = hamlet("train", "--episodes", "400", "--json", *short, "--out", str(tmp_path / "straight.pt"))
+    assert straight.returncode == 0, straight.stderr
+    resumed_model = (tmp_path / "models" / "trained_agent.pt").read_bytes()
+    assert resumed_model == (tmp_path / "straight.pt").read_bytes()
+
+
+def test_progress_for_people_names_the_file_and_the_next_command(hamlet: Hamlet, tmp_path: Path) -> None:
+    run = hamlet("train", "--episodes", "2", "--max-steps", "20", "--out", str(tmp_path / "my.pt"))
+    assert run.returncode == 0, run.stderr
+    assert "hamlet evaluate" in run.stdout
+    assert (tmp_path / "my.pt").is_file()
+
+
+def test_errors_are_one_sentence_and_exit_code_1(hamlet: Hamlet, tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("no checkpoint at all")
+    for arguments, named in (
+        (["evaluate", "absent.pt"], "absent.pt"),
+        (["evaluate", "text.pt"], "text.pt"),
+        (["train", "--gamma", "3"], "--gamma"),
+        (["train", "--network-type", "huge"], "--network-type"),
+        (["train", "--resume", "nothing"], "nothing"),
+        (["serve", "--profile", "staging"], "HAMLET_PROFILE"),
+    ):
+        run = hamlet(*arguments)
+        assert run.returncode == 1, arguments
+        assert run.stdout == ""
+        assert run.stderr.startswith("hamlet: ")
+        assert len(run.stderr.splitlines()) == 1
+        assert named in run.stderr
+
+
+def test_every_training_parameter_is_an_option_with_the_wire_s_default(hamlet: Hamlet) -> None:
+    text = hamlet("train", "--help").stdout
+    defaults = TrainingParameters()
+    of_the_wire_alone = {"show_every", "step_delay", "resume_from"}
+    for name in TrainingParameters.__struct_fields__:
+        if name not in of_the_wire_alone:
+            assert "--" + name.replace("_", "-") in text
+    assert f"[default: ({defaults.buffer_capacity})]" in text
