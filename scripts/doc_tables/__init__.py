@@ -6,7 +6,7 @@ between them is generated. tests/docs/test_tables.py fails when a page and the c
 
 from collections.abc import Callable, Mapping
 
-from scripts.doc_tables import command_line, messages, metrics, protocol, settings, world
+from scripts.doc_tables import command_line, messages, metrics, page, protocol, settings, world
 
 TABLES: Mapping[str, Callable[[], str]] = {
     **settings.TABLES,
@@ -15,5 +15,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **messages.TABLES,
     **command_line.TABLES,
     **metrics.TABLES,
+    **page.TABLES,
 }
 """Every table by name, as a function that returns its Markdown."""
