@@ -93,8 +93,14 @@ def parse_checkpoint(
         content = {"q_network": content}
     weights = _weights(content["q_network"], name, "q_network")
     metadata = _metadata(content, name)
+    stated = world_shape(metadata) if metadata else None
     if width is None or height is None:
-        width, height = (metadata and world_shape(metadata)) or (None, None)
+        width, height = stated or (None, None)
+    elif stated is not None and stated != (width, height):
+        raise CheckpointError(
+            f"{name} does not fit: it was trained in a world of {stated[0]} x {stated[1]} cells, "
+            f"not of {width} x {height}."
+        )
     heads = metadata.sizes.get("heads") if metadata else None
     try:
         spec = recognise(weights, width=width, height=height, heads=heads)

@@ -299,6 +299,14 @@ def test_another_world_is_refused() -> None:
         parse_checkpoint(GOOD, "x.pt", width=10, height=10)
 
 
+def test_another_world_of_as_many_cells_is_refused() -> None:
+    metadata = {"network_type": "qnetwork", "world": {"width": 4, "height": 16}}
+    data = saved(content(metadata=metadata))
+    assert parse_checkpoint(data, "x.pt", width=4, height=16).spec.height == 16
+    with pytest.raises(CheckpointError, match="trained in a world of 4 x 16 cells, not of 8 x 8"):
+        parse_checkpoint(data, "x.pt", width=8, height=8)
+
+
 def test_two_records_of_one_name_are_refused() -> None:
     """Readers differ in which of the two they take."""
     buffer = io.BytesIO(GOOD)
