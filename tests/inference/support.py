@@ -7,7 +7,7 @@ for the message it expects, and only then lets time go on.
 import math
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,6 +83,7 @@ class Client:
         self.code: CloseCode | None = None
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
+        self._error: Exception | None = None
 
     # --- the transport -------------------------------------------------------------------------------------
 
@@ -90,6 +91,8 @@ class Client:
         return await self._incoming.receive()
 
     async def send(self, text: str) -> None:
+        if self._error is not None:
+            raise self._error
         await self._outgoing.send(text)
 
     # --- the client ----------------------------------------------------------------------------------------
@@ -151,6 +154,10 @@ class Client:
         await wait_all_tasks_blocked()
         return await self.ask("status")
 
+    def break_sending(self, error: Exception) -> None:
+        """Let every send fail from now on."""
+        self._error = error
+
     def disconnect(self) -> None:
         """Go away: the whole connection is cancelled, as the server's stack does it."""
         self.scope.cancel()
@@ -165,6 +172,12 @@ class Client:
         """Step to the end of an episode in which only `action` is done, while paused."""
         frames = await self.steps(episode_length(action))
         return frames, await self.expect(EpisodeEnd)
+
+    def forget(self) -> None:
+        """Throw away what was sent and not heard."""
+        with suppress(trio.WouldBlock):
+            while True:
+                self._messages.receive_nowait()
 
     def nothing_waits(self) -> bool:
         """Whether everything that was sent has been heard."""
@@ -202,9 +215,9 @@ async def _connection(
 
 
 async def advance(clock: MockClock, seconds: float) -> None:
-    """Let virtual time pass, and whatever waited for it begin."""
+    """Let virtual time pass, and a trace more for what rounding leaves, and whatever waited for it begin."""
     await wait_all_tasks_blocked()
-    clock.jump(seconds)
+    clock.jump(seconds + 1e-7)
     await wait_all_tasks_blocked()
 
 

@@ -1,0 +1,229 @@
+"""The policy store: one file is read once, shared, counted, and forgotten when nobody uses it."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from hamlet_trio.agent import checkpoint as checkpoint_module
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.inference.policies import LoadedPolicy, PolicyStore
+from hamlet_trio.protocol.errors import BadMessageError
+from hamlet_trio.world import WorldConfig
+from tests.inference.support import DOWN, UP, real_time_limit, save_model
+
+
+class Reads:
+    """Counts how often a file is read, and can hold a read back."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.begun = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+        load = checkpoint_module.load_checkpoint
+
+        def counted(path: Path, *, width: int, height: int) -> checkpoint_module.Checkpoint:
+            self.names.append(path.name)
+            self.begun.set()
+            assert self.go.wait(60)
+            return load(path, width=width, height=height)
+
+        monkeypatch.setattr(checkpoint_module, "load_checkpoint", counted)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    return Reads(monkeypatch)
+
+
+@pytest.fixture
+def store(models: Path, reads: Reads) -> PolicyStore:
+    return PolicyStore(ModelFolder(models), WorldConfig())
+
+
+def action_of(loaded: LoadedPolicy) -> int:
+    return int(loaded.policy.act(np.zeros((1, 72), dtype=np.float32)).actions[0])
+
+
+async def test_a_file_is_read_once_for_all_who_play_it(store: PolicyStore, reads: Reads) -> None:
+    with store.lease() as one, store.lease() as other:
+        first, second = await one.take("down.pt"), await other.take("down.pt")
+        assert first is second
+        assert (first.name, first.network_type, action_of(first)) == ("down.pt", "qnetwork", DOWN)
+    assert reads.names == ["down.pt"]
+
+
+async def test_those_who_ask_while_it_is_read_wait_for_the_one_reading(
+    store: PolicyStore, reads: Reads
+) -> None:
+    reads.go.clear()
+    taken: list[LoadedPolicy] = []
+    with real_time_limit(), store.lease() as lease:
+
+        async def take() -> None:
+            taken.append(await lease.take("down.pt"))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(take)
+            await trio.to_thread.run_sync(reads.begun.wait, 60)
+            await wait_all_tasks_blocked(0.05)
+            reads.go.set()
+        assert len(set(taken)) == 1
+        assert store.in_use == 5
+    assert reads.names == ["down.pt"]
+
+
+async def test_a_file_that_is_in_memory_does_not_wait_for_another_being_read(
+    store: PolicyStore, reads: Reads
+) -> None:
+    with real_time_limit(), store.lease() as lease:
+        await lease.take("down.pt")
+        reads.go.clear()
+        reads.begun.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lease.take, "up.pt")
+            await trio.to_thread.run_sync(reads.begun.wait, 60)
+            await lease.take("down.pt")
+            reads.go.set()
+
+
+async def test_a_replaced_file_is_read_again_and_those_who_play_the_old_one_keep_it(
+    store: PolicyStore, models: Path, reads: Reads
+) -> None:
+    with store.lease() as lease:
+        old = await lease.take("down.pt")
+        save_model(models / "down.pt", always=UP)
+        new = await lease.take("down.pt")
+        assert (action_of(old), action_of(new)) == (DOWN, UP)
+        assert reads.names == ["down.pt"] * 2
+        assert store.loaded == 2
+        lease.give_back(old)
+        assert await lease.take("down.pt") is new
+
+
+async def test_a_file_written_to_in_place_is_read_again(
+    store: PolicyStore, models: Path, reads: Reads
+) -> None:
+    with store.lease() as lease:
+        await lease.take("down.pt")
+        stat = (models / "down.pt").stat()
+        (models / "down.pt").write_bytes((models / "up.pt").read_bytes())
+        os.utime(models / "down.pt", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+        assert action_of(await lease.take("down.pt")) == UP
+
+
+async def test_what_nobody_uses_is_forgotten_but_for_a_few(store: PolicyStore, models: Path) -> None:
+    names = [f"{number}.pt" for number in range(8)]
+    for name in names:
+        (models / name).write_bytes((models / "down.pt").read_bytes())
+    with store.lease() as lease:
+        for name in names:
+            await lease.take(name)
+        assert (store.loaded, store.in_use) == (8, 8)
+    assert (store.loaded, store.in_use) == (4, 0)
+
+
+async def test_an_idle_policy_is_taken_up_again_and_then_kept(store: PolicyStore, reads: Reads) -> None:
+    with store.lease() as lease:
+        first = await lease.take("down.pt")
+    with store.lease() as lease:
+        assert await lease.take("down.pt") is first
+        with store.lease() as others:
+            for name in ("up.pt", "interact.pt", "relational.pt", "trained_agent.pt"):
+                await others.take(name)
+        assert await lease.take("down.pt") is first
+    assert reads.names.count("down.pt") == 1
+
+
+async def test_the_old_version_of_a_replaced_file_is_not_kept_idle(store: PolicyStore, models: Path) -> None:
+    with store.lease() as lease:
+        await lease.take("down.pt")
+    save_model(models / "down.pt", always=UP)
+    with store.lease() as lease:
+        await lease.take("down.pt")
+    assert store.loaded == 1
+
+
+async def test_a_refused_file_is_read_once_until_it_changes(
+    store: PolicyStore, models: Path, reads: Reads
+) -> None:
+    (models / "bad.pt").write_bytes(b"nonsense")
+    with store.lease() as lease:
+        messages = []
+        for _ in range(3):
+            with pytest.raises(BadMessageError, match="not a checkpoint") as caught:
+                await lease.take("bad.pt")
+            messages.append(caught.value.message)
+        assert len(set(messages)) == 1
+        assert reads.names == ["bad.pt"]
+        save_model(models / "bad.pt", always=UP)
+        assert action_of(await lease.take("bad.pt")) == UP
+    assert store.in_use == 0
+
+
+async def test_a_cancelled_load_leaves_no_use_behind(store: PolicyStore, reads: Reads) -> None:
+    reads.go.clear()
+    with real_time_limit(), store.lease() as lease:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lease.take, "down.pt")
+            nursery.start_soon(lease.take, "down.pt")
+            await trio.to_thread.run_sync(reads.begun.wait, 60)
+            nursery.cancel_scope.cancel()
+            reads.go.set()
+    assert store.in_use == 0
+    with real_time_limit(), store.lease() as lease:
+        assert action_of(await lease.take("down.pt")) == DOWN
+
+
+async def test_the_default_is_trained_agent(store: PolicyStore) -> None:
+    with store.lease() as lease:
+        assert (await lease.take_default()).name == "trained_agent.pt"
+
+
+async def test_the_default_is_else_the_newest(store: PolicyStore, models: Path) -> None:
+    (models / "trained_agent.pt").unlink()
+    for age, name in enumerate(("up.pt", "interact.pt", "down.pt", "relational.pt")):
+        os.utime(models / name, (1_700_000_000 - age, 1_700_000_000 - age))
+    with store.lease() as lease:
+        assert (await lease.take_default()).name == "up.pt"
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense"])
+async def test_a_damaged_default_gives_way_to_the_next(
+    store: PolicyStore, models: Path, damage: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (models / "trained_agent.pt").write_bytes(damage)
+    for age, name in enumerate(("up.pt", "interact.pt", "down.pt", "relational.pt")):
+        os.utime(models / name, (1_700_000_000 - age, 1_700_000_000 - age))
+    with store.lease() as lease:
+        assert (await lease.take_default()).name == "up.pt"
+    log = "".join(capsys.readouterr())
+    assert "model_refused" in log
+    assert "trained_agent.pt" in log
+
+
+@pytest.mark.parametrize("folder", ["empty", "missing"])
+async def test_without_any_model_the_default_is_untrained(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    store = PolicyStore(ModelFolder(tmp_path / folder), WorldConfig())
+    with store.lease() as lease:
+        default = await lease.take_default()
+        assert default.name is None
+        assert store.in_use == 1
+    assert (store.in_use, store.loaded) == (0, 0)
+
+
+async def test_worlds_of_another_size_take_models_of_that_size(models: Path) -> None:
+    save_model(models / "wide.pt", width=10, height=6, always=UP, world={"width": 10, "height": 6})
+    store = PolicyStore(ModelFolder(models), WorldConfig(width=10, height=8))
+    with store.lease() as lease:
+        with pytest.raises(BadMessageError, match="10 x 8"):
+            await lease.take("wide.pt")
+        with pytest.raises(BadMessageError, match="10 x 8"):
+            await lease.take("down.pt")
