@@ -1,0 +1,20 @@
+import { onBeforeUnmount } from 'vue'
+
+import { InferenceSession, type Wish } from '@/session/inference'
+import { TrainingRun } from '@/session/training'
+import { useRecords } from '@/stores/records'
+
+/** A session that lives as long as the component; what is seen to its end goes into the records. */
+export function useSession(wish: Partial<Wish>): InferenceSession {
+  const records = useRecords()
+  const session = new InferenceSession(wish, records.add)
+  onBeforeUnmount(() => { session.close() })
+  return session
+}
+
+/** The server's training run, watched as long as the component lives. */
+export function useTrainingRun(): TrainingRun {
+  const run = new TrainingRun()
+  onBeforeUnmount(() => { run.close() })
+  return run
+}

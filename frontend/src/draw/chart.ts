@@ -1,0 +1,89 @@
+import type uPlot from 'uplot'
+
+/** What a chart's line is drawn with. */
+export interface LineStyle {
+  label: string
+  color: string
+  faint?: boolean
+  dash?: number[]
+  points?: boolean
+}
+
+export interface Palette {
+  ink: string
+  grid: string
+  font: string
+  lines: string[]
+}
+
+/** Colours as the theme has them now: a canvas knows no custom properties. */
+export function chartPalette(host: HTMLElement, names: readonly string[]): Palette {
+  const probe = document.createElement('span')
+  host.append(probe)
+  const resolve = (name: string): string => {
+    probe.style.color = `var(--${name})`
+    return getComputedStyle(probe).color
+  }
+  const { fontFamily, fontSize } = getComputedStyle(host)
+  const palette = {
+    ink: resolve('ink-soft'),
+    grid: resolve('line'),
+    font: `${Math.round(Number.parseFloat(fontSize) * 0.72)}px ${fontFamily}`,
+    lines: names.map(resolve),
+  }
+  probe.remove()
+  return palette
+}
+
+/** uPlot's options for lines over episodes: no legend and no dragging, the figure itself has the words. */
+export function chartOptions(
+  lines: readonly LineStyle[],
+  palette: Palette,
+  size: { width: number; height: number },
+): uPlot.Options {
+  const letter = Number.parseFloat(palette.font)
+  const axis: uPlot.Axis = {
+    stroke: palette.ink,
+    font: palette.font,
+    grid: { stroke: palette.grid, width: 1 },
+    ticks: { show: false },
+    gap: Math.round(letter * 0.3),
+  }
+  return {
+    width: Math.max(1, size.width),
+    height: Math.max(1, size.height),
+    padding: [Math.round(letter * 0.5), Math.round(letter * 0.6), 0, 0],
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
+    scales: {
+      x: {
+        time: false,
+        range: (_plot, low, high) => {
+          const first = Number.isFinite(low) ? low : 1
+          return [first, Math.max(Number.isFinite(high) ? high : 1, first + 1)]
+        },
+      },
+    },
+    axes: [
+      {
+        ...axis,
+        space: letter * 5,
+        size: Math.round(letter * 1.9),
+        // Episodes are counted: no halves.
+        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000],
+      },
+      { ...axis, space: letter * 2.4, size: Math.round(letter * 3.6) },
+    ],
+    series: [
+      { label: 'episode' },
+      ...lines.map((line, index): uPlot.Series => ({
+        label: line.label,
+        stroke: palette.lines[index] ?? palette.ink,
+        alpha: line.faint ? 0.45 : 1,
+        width: line.faint ? 1.25 : 2.25,
+        dash: line.dash ?? [],
+        points: { show: line.points ?? false, size: 5 },
+      })),
+    ],
+  }
+}

@@ -1,0 +1,89 @@
+/** A move of more cells than this is a jump to elsewhere (a new episode), not a walk. */
+const WALK = 1.5
+/** No walk takes longer than this, however slow the session: a step is seen as a step. */
+const LONGEST_MS = 240
+/** How far into a wall an agent leans that cannot go on. */
+const LEAN = 0.16
+
+export interface Point {
+  x: number
+  y: number
+}
+
+/**
+ * Where one agent is drawn between two frames.
+ *
+ * Each frame sets the cell to reach and how long a step takes at the moment; `at` gives the place at
+ * an instant. A new frame starts from wherever the agent is drawn then, so that at any rate of frames
+ * the drawing is at most one step behind and never queues.
+ */
+export class Motion {
+  private from: Point = { x: 0, y: 0 }
+  private to: Point = { x: 0, y: 0 }
+  private start = 0
+  private duration = 0
+  private lean: Point = { x: 0, y: 0 }
+  private placed = false
+
+  /** Go to a cell within `interval` ms; `still` (reduced motion) places the agent there at once. */
+  moveTo(cell: Point, now: number, interval: number, still: boolean): void {
+    const here = this.walk(now)
+    const far = Math.abs(cell.x - this.to.x) + Math.abs(cell.y - this.to.y) > WALK
+    this.to = { x: cell.x, y: cell.y }
+    this.lean = { x: 0, y: 0 }
+    this.start = now
+    const jump = still || far || !this.placed
+    this.from = jump ? this.to : here
+    this.duration = jump ? 0 : Math.min(interval, LONGEST_MS)
+    this.placed = true
+  }
+
+  /** Lean towards a wall and back: the step was made, the cell stayed. */
+  bump(direction: Point, now: number, interval: number, still: boolean): void {
+    this.moveTo(this.to, now, interval, still)
+    if (!still && interval > 60) this.lean = { x: direction.x * LEAN, y: direction.y * LEAN }
+  }
+
+  at(now: number): Point {
+    const { x, y } = this.walk(now)
+    const swing = Math.sin(this.part(now) * Math.PI)
+    return { x: x + this.lean.x * swing, y: y + this.lean.y * swing }
+  }
+
+  moving(now: number): boolean {
+    return this.part(now) < 1
+  }
+
+  /** The place on the way, without any leaning. */
+  private walk(now: number): Point {
+    const part = this.part(now)
+    return {
+      x: this.from.x + (this.to.x - this.from.x) * part,
+      y: this.from.y + (this.to.y - this.from.y) * part,
+    }
+  }
+
+  private part(now: number): number {
+    return this.duration > 0 ? Math.min(1, Math.max(0, (now - this.start) / this.duration)) : 1
+  }
+}
+
+/** The time between frames as they really arrive, smoothed; what a walk takes. */
+export class Pace {
+  private last: number | null = null
+  interval = 100
+
+  tick(now: number): number {
+    if (this.last !== null) {
+      const gap = Math.min(now - this.last, 1000)
+      this.interval += (gap - this.interval) * 0.25
+    }
+    this.last = now
+    return this.interval
+  }
+
+  /** After a pause the next gap tells nothing of the pace. */
+  rest(): void {
+    this.last = null
+  }
+}

@@ -1,0 +1,57 @@
+/** The server said no, in its own words (RFC 9457), or could not be reached (`status` 0). */
+export class HttpProblem extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string | null,
+  ) {
+    super(message)
+    this.name = 'HttpProblem'
+  }
+}
+
+/** An address of the server that served this page, also where it is served under a path. */
+export function serverUrl(path: string, base: string = document.baseURI): URL {
+  const url = new URL(path, base)
+  url.search = ''
+  url.hash = ''
+  return url
+}
+
+/** The same for a WebSocket: wss under https. */
+export function socketUrl(path: string, base: string = document.baseURI): string {
+  const url = serverUrl(path, base)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
+}
+
+/** GET a JSON document; raises `HttpProblem` for anything else. */
+export async function getJson<T>(
+  path: string,
+  query: Record<string, string> = {},
+  signal?: AbortSignal,
+): Promise<T> {
+  const url = serverUrl(path)
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  let response: Response
+  try {
+    response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      cache: 'no-store',
+      ...(signal ? { signal } : {}),
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new HttpProblem('The server cannot be reached.', 0, null)
+  }
+  if (!response.ok) throw await problemOf(response)
+  return (await response.json()) as T
+}
+
+async function problemOf(response: Response): Promise<HttpProblem> {
+  const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
+  const type = response.headers.get('content-type') ?? ''
+  if (!type.includes('json')) return new HttpProblem(fallback, response.status, null)
+  const body = (await response.json()) as { detail?: string; title?: string; code?: string }
+  return new HttpProblem(body.detail ?? body.title ?? fallback, response.status, body.code ?? null)
+}

@@ -1,0 +1,137 @@
+import { shallowReactive } from 'vue'
+
+import { HttpProblem, getJson } from '@/net/http'
+
+/**
+ * connecting: the first or a repeated handshake is under way. open: the server has spoken.
+ * waiting: the connection was lost or never made, `retryAt` tells when it is tried again.
+ * refused: the server is there but gave no slot (it is full); tried again as well. closed: by us.
+ */
+export type LinkStatus = 'connecting' | 'open' | 'waiting' | 'refused' | 'closed'
+
+export interface LinkState {
+  status: LinkStatus
+  /** Failed attempts since the connection last stood. */
+  attempts: number
+  /** When the next attempt is made, in ms of `Date.now`. */
+  retryAt: number
+  /** Whether this link has ever stood: distinguishes "lost" from "not yet there". */
+  wasOpen: boolean
+  /** Why the server closed, where it said so. */
+  closeCode: number | null
+}
+
+export interface LinkEvents<Message> {
+  message(message: Message): void
+  /** The connection is gone, by itself or by `close`. */
+  down?(): void
+}
+
+const FIRST_RETRY_MS = 500
+const LAST_RETRY_MS = 10_000
+const FULL_RETRY_MS = 5_000
+
+/** Wait before attempt n (from 1): doubling, capped, and spread so that a class does not return as one. */
+export function backoff(attempt: number, random: () => number = Math.random): number {
+  const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1))
+  return longest * (0.5 + 0.5 * random())
+}
+
+/** A WebSocket that comes back: it reconnects until it is closed from this side. */
+export class Link<Message, Command> {
+  readonly state: LinkState = shallowReactive({
+    status: 'connecting',
+    attempts: 0,
+    retryAt: 0,
+    wasOpen: false,
+    closeCode: null,
+  })
+
+  private socket: WebSocket | null = null
+  private timer: ReturnType<typeof setTimeout> | null = null
+  private readonly retryNow = (): void => {
+    if (this.state.status === 'waiting' || this.state.status === 'refused') this.connect()
+  }
+
+  constructor(
+    private readonly url: string,
+    private readonly events: LinkEvents<Message>,
+  ) {
+    window.addEventListener('online', this.retryNow)
+    this.connect()
+  }
+
+  /** Send a command; false, and nothing is kept for later, while no connection stands. */
+  send(command: Command): boolean {
+    if (this.state.status !== 'open' || this.socket?.readyState !== WebSocket.OPEN) return false
+    this.socket.send(JSON.stringify(command))
+    return true
+  }
+
+  /** Try again at once rather than at `retryAt`. */
+  retry(): void {
+    this.retryNow()
+  }
+
+  close(): void {
+    window.removeEventListener('online', this.retryNow)
+    this.clearTimer()
+    this.state.status = 'closed'
+    this.socket?.close(1000)
+    this.socket = null
+  }
+
+  private connect(): void {
+    this.clearTimer()
+    this.state.status = 'connecting'
+    const socket = new WebSocket(this.url)
+    this.socket = socket
+    socket.addEventListener('message', (event: MessageEvent<string>) => { this.received(socket, event.data) })
+    socket.addEventListener('close', (event) => {
+      // A socket replaced or closed by this side has nothing more to say.
+      if (this.socket === socket) this.lost(event.code)
+    })
+  }
+
+  private received(socket: WebSocket, text: string): void {
+    if (this.socket !== socket) return
+    if (this.state.status !== 'open') {
+      Object.assign(this.state, { status: 'open', attempts: 0, wasOpen: true, closeCode: null })
+    }
+    this.events.message(JSON.parse(text) as Message)
+  }
+
+  private lost(code: number): void {
+    const stood = this.state.status === 'open'
+    this.socket = null
+    this.state.attempts += 1
+    this.state.closeCode = code
+    this.wait(backoff(this.state.attempts), 'waiting')
+    if (stood) this.events.down?.()
+    else void this.askWhy()
+  }
+
+  /** A browser is not told why a handshake failed; whether the server answers otherwise tells it. */
+  private async askWhy(): Promise<void> {
+    try {
+      await getJson('api/status')
+    } catch (error) {
+      // No answer here either: it is simply away.
+      if (error instanceof HttpProblem) return
+      throw error
+    }
+    if (this.state.status === 'waiting') this.wait(FULL_RETRY_MS * (0.8 + 0.4 * Math.random()), 'refused')
+  }
+
+  private wait(milliseconds: number, status: 'waiting' | 'refused'): void {
+    this.clearTimer()
+    this.state.status = status
+    this.state.retryAt = Date.now() + milliseconds
+    this.timer = setTimeout(() => { this.connect() }, milliseconds)
+  }
+
+  private clearTimer(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+  }
+}

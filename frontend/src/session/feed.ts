@@ -1,0 +1,115 @@
+import { shallowRef } from 'vue'
+
+import { type DrawLoop, drawLoop } from '@/draw/loop'
+import { Motion, Pace } from '@/draw/motion'
+import type { AffordanceMarker } from '@/protocol/messages'
+import { type WorldFrame, sameGround } from '@/world/frame'
+import type { ActionName } from '@/world/words'
+
+export interface Ground {
+  width: number
+  height: number
+  places: readonly AffordanceMarker[]
+}
+
+/** Text and bars follow at this rate, whatever the rate of frames. */
+const TEXT_MS = 100
+const HEAT_MS = 300
+
+const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>> = {
+  up: { x: 0, y: -1 },
+  down: { x: 0, y: 1 },
+  left: { x: -1, y: 0 },
+  right: { x: 1, y: 0 },
+}
+
+/**
+ * What one stream of frames shows at the moment.
+ *
+ * `push` takes every frame and keeps only the newest, outside Vue's reactivity: a hundred frames a
+ * second cost little more than parsing them. Agents are drawn from `motions` at the screen's rate,
+ * text from `snapshot` and the heat map from `heat` a few times a second.
+ */
+export class FrameFeed {
+  frame: WorldFrame | null = null
+  readonly motions = new Map<string, Motion>()
+  readonly snapshot = shallowRef<WorldFrame | null>(null)
+  readonly heat = shallowRef<WorldFrame['heat']>({})
+  readonly ground = shallowRef<Ground | null>(null)
+  readonly pace = new Pace()
+  /** Frames taken so far; for measurements. */
+  received = 0
+  /** Reduced motion: agents appear where they are. */
+  still = false
+
+  private textAt = -Infinity
+  private heatAt = -Infinity
+  private readonly leave: () => void
+
+  constructor(private readonly loop: DrawLoop = drawLoop) {
+    this.leave = loop.add((now) => this.publish(now))
+  }
+
+  push(frame: WorldFrame, now: number = performance.now()): void {
+    const previous = this.frame
+    this.received += 1
+    const interval = this.pace.tick(now)
+    const fresh = previous === null || frame.step === 0 || frame.episode !== previous.episode
+    for (const agent of frame.agents) {
+      let motion = this.motions.get(agent.id)
+      if (motion === undefined) this.motions.set(agent.id, (motion = new Motion()))
+      const before = previous?.agents.find((other) => other.id === agent.id)
+      const stayed = before !== undefined && before.x === agent.x && before.y === agent.y
+      const direction = DIRECTIONS[agent.last_action]
+      if (stayed && !fresh && direction) motion.bump(direction, now, interval, this.still)
+      else if (!stayed || fresh) motion.moveTo(agent, now, interval, this.still || fresh)
+    }
+    if (previous === null || !sameGround(previous, frame)) {
+      this.ground.value = { width: frame.width, height: frame.height, places: frame.affordances }
+      this.motions.forEach((_, id) => {
+        if (!frame.agents.some((agent) => agent.id === id)) this.motions.delete(id)
+      })
+    }
+    this.frame = frame
+    this.loop.wake()
+  }
+
+  setStill(still: boolean): void {
+    this.still = still
+  }
+
+  /** More about the frame on screen; the world itself has not moved. */
+  amend(extras: Pick<WorldFrame, 'qValues' | 'attention'>): void {
+    if (this.frame === null) return
+    this.frame = { ...this.frame, ...extras }
+    this.loop.wake()
+  }
+
+  /** Forget the stream, for instance after the connection was lost for good. */
+  clear(): void {
+    this.frame = null
+    this.motions.clear()
+    this.snapshot.value = null
+    this.heat.value = {}
+    this.ground.value = null
+    this.pace.rest()
+  }
+
+  close(): void {
+    this.leave()
+  }
+
+  private publish(now: number): boolean {
+    const { frame } = this
+    if (frame === null) return false
+    if (this.snapshot.value !== frame && now - this.textAt >= TEXT_MS) {
+      this.textAt = now
+      this.snapshot.value = frame
+    }
+    if (this.heat.value !== frame.heat && now - this.heatAt >= HEAT_MS) {
+      this.heatAt = now
+      this.heat.value = frame.heat
+    }
+    return this.snapshot.value !== frame || this.heat.value !== frame.heat
+  }
+}

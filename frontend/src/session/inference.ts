@@ -1,0 +1,251 @@
+import { shallowReactive, shallowRef } from 'vue'
+
+import { socketUrl } from '@/net/http'
+import { Link, type LinkState } from '@/net/socket'
+import type { EpisodeEnd, InferenceCommand, InferenceMessage, Playback, View } from '@/protocol/messages'
+import { FrameFeed } from '@/session/feed'
+import { frameOfInference } from '@/world/frame'
+
+export interface SessionState {
+  sessionId: string | null
+  models: string[]
+  model: string | null
+  networkType: string | null
+  /** The model that is being loaded. */
+  loading: string | null
+  playing: boolean
+  speed: number
+  controller: Playback['controller']
+  episode: number
+  /** The episode on screen is over and the next has not begun. */
+  over: EpisodeEnd | null
+  /** How the last finished episode ended. */
+  last: EpisodeEnd | null
+  /** What the server refused, in its words. */
+  error: string | null
+}
+
+/** What the person chose; a new connection is brought to it again. */
+export interface Wish {
+  model: string | null
+  speed: number
+  playing: boolean
+  human: boolean
+  think: boolean
+}
+
+export interface FinishedEpisode {
+  /** The model that played it, null for the untrained agent. */
+  model: string | null
+  /** Who chose the actions; an episode that changed hands counts for nobody. */
+  by: 'policy' | 'human' | 'both'
+  end: EpisodeEnd
+}
+
+const SPEED_SETTLES_MS = 600
+const KEPT_EPISODES = 300
+
+/** One `/ws` connection with its world: its own model, speed, episode and statistics. */
+export class InferenceSession {
+  readonly feed = new FrameFeed()
+  readonly state: SessionState = shallowReactive<SessionState>({
+    sessionId: null,
+    models: [],
+    model: null,
+    networkType: null,
+    loading: null,
+    playing: false,
+    speed: 1,
+    controller: 'policy',
+    episode: 0,
+    over: null,
+    last: null,
+    error: null,
+  })
+  /** Steps survived in each episode that this session's model finished, newest last. */
+  readonly survived = shallowRef<readonly number[]>([])
+  readonly wish: Wish
+
+  private readonly connection: Link<InferenceMessage, InferenceCommand>
+  private hands = new Set<Playback['controller']>()
+  private speedSentAt = -Infinity
+
+  constructor(
+    wish: Partial<Wish> = {},
+    private readonly finished: (episode: FinishedEpisode) => void = () => undefined,
+    url: string = socketUrl('ws'),
+  ) {
+    this.wish = { model: null, speed: 1, playing: false, human: false, think: false, ...wish }
+    this.state.speed = this.wish.speed
+    this.connection = new Link(url, {
+      message: (message) => { this.receive(message) },
+      down: () => { Object.assign(this.state, { playing: false, loading: null, sessionId: null }) },
+    })
+  }
+
+  get link(): LinkState {
+    return this.connection.state
+  }
+
+  play(): void {
+    this.wish.playing = true
+    this.connection.send({ command: 'play' })
+  }
+
+  pause(): void {
+    this.wish.playing = false
+    this.connection.send({ command: 'pause' })
+  }
+
+  toggle(): void {
+    if (this.state.playing) this.pause()
+    else this.play()
+  }
+
+  /** Exactly one step; a playing session is paused first. */
+  step(): void {
+    if (this.state.playing) this.pause()
+    this.connection.send({ command: 'step' })
+  }
+
+  reset(): void {
+    this.connection.send({ command: 'reset' })
+  }
+
+  setSpeed(speed: number): void {
+    this.wish.speed = speed
+    this.state.speed = speed
+    this.speedSentAt = performance.now()
+    this.connection.send({ command: 'set_speed', speed })
+  }
+
+  load(model: string): void {
+    this.wish.model = model
+    this.state.error = null
+    if (this.connection.send({ command: 'load_model', model })) this.state.loading = model
+  }
+
+  /** Ask for Q-values and attention with every frame, or for neither. */
+  setThink(think: boolean): void {
+    this.wish.think = think
+    this.connection.send({ command: 'set_view', q_values: think, attention: think })
+  }
+
+  takeControl(): void {
+    this.wish.human = true
+    this.connection.send({ command: 'take_control' })
+  }
+
+  releaseControl(): void {
+    this.wish.human = false
+    this.connection.send({ command: 'release_control' })
+  }
+
+  act(action: number): void {
+    this.connection.send({ command: 'act', action })
+  }
+
+  dismissError(): void {
+    this.state.error = null
+  }
+
+  retry(): void {
+    this.connection.retry()
+  }
+
+  close(): void {
+    this.connection.close()
+    this.feed.close()
+  }
+
+  private receive(message: InferenceMessage): void {
+    const { state } = this
+    switch (message.type) {
+      case 'connected':
+        Object.assign(state, {
+          sessionId: message.session_id,
+          models: message.available_models,
+          model: message.model_name,
+          networkType: message.network_type,
+          controller: 'policy',
+          error: null,
+        })
+        this.restore()
+        break
+      case 'episode_start':
+        Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
+        this.hands = new Set()
+        break
+      case 'state_update':
+        if (message.step > 0) this.hands.add(state.controller)
+        this.feed.push(frameOfInference(message))
+        break
+      case 'episode_end':
+        this.ended(message)
+        break
+      case 'model_loaded':
+        if (state.loading === message.model) state.loading = null
+        this.survived.value = []
+        Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
+        this.playIfWished()
+        break
+      case 'playback':
+        this.transport(message)
+        break
+      case 'view':
+        this.viewed(message)
+        break
+      case 'error':
+        state.error = message.message
+        if (message.command === 'load_model') {
+          state.loading = null
+          this.wish.model = state.model
+          this.playIfWished()
+        }
+        break
+    }
+  }
+
+  /** Bring a new connection to what was chosen on the last one. */
+  private restore(): void {
+    const { wish, state } = this
+    if (wish.think) this.setThink(true)
+    if (wish.speed !== 1) this.setSpeed(wish.speed)
+    if (wish.human) this.takeControl()
+    if (wish.model !== null && wish.model !== state.model) this.load(wish.model)
+    else this.playIfWished()
+  }
+
+  private playIfWished(): void {
+    if (this.wish.playing && !this.state.playing) this.play()
+  }
+
+  private ended(end: EpisodeEnd): void {
+    this.state.over = end
+    this.state.last = end
+    this.feed.pace.rest()
+    if (this.hands.size === 0) return
+    const by = this.hands.size > 1 ? 'both' : this.hands.has('human') ? 'human' : 'policy'
+    if (end.reason === 'meter_depleted' || end.reason === 'max_steps') {
+      this.survived.value = [...this.survived.value, end.steps].slice(-KEPT_EPISODES)
+    }
+    this.finished({ model: this.state.model, by, end })
+  }
+
+  private transport(playback: Playback): void {
+    const { state } = this
+    if (!playback.playing || playback.controller === 'human') this.feed.pace.rest()
+    state.playing = playback.playing
+    state.controller = playback.controller
+    // While a slider is being dragged, an answer to an earlier value must not pull it back.
+    if (performance.now() - this.speedSentAt > SPEED_SETTLES_MS) state.speed = playback.speed
+  }
+
+  /** A view switched on while paused shows the values of the world on screen at once. */
+  private viewed(view: View): void {
+    this.feed.amend({
+      qValues: view.q_values ? view.current_q_values : null,
+      attention: view.attention ? view.current_attention : null,
+    })
+  }
+}

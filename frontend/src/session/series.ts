@@ -1,0 +1,45 @@
+/** Past this many, records are thinned evenly, as the server thins what it sends to a late viewer. */
+const CAPACITY = 2000
+
+/** Episode records in order, bounded: past the capacity every second one goes, and every second one to come. */
+export class EpisodeSeries<Item extends { episode: number }> {
+  private kept: Item[] = []
+  private tip: Item | null = null
+  private stride = 1
+
+  constructor(private readonly capacity: number = CAPACITY) {}
+
+  /** The records kept, and always the newest. */
+  get items(): readonly Item[] {
+    const { kept, tip } = this
+    return tip === null || kept.at(-1) === tip ? kept : [...kept, tip]
+  }
+
+  get newest(): Item | null {
+    return this.tip
+  }
+
+  clear(): void {
+    this.kept = []
+    this.tip = null
+    this.stride = 1
+  }
+
+  replace(items: readonly Item[]): void {
+    this.clear()
+    for (const item of items) this.add(item)
+  }
+
+  /** A run resumed from its last save repeats episodes: the repeated one counts, what followed is void. */
+  add(item: Item): void {
+    if (this.tip !== null && item.episode <= this.tip.episode) {
+      this.kept = this.kept.filter((other) => other.episode < item.episode)
+    }
+    this.tip = item
+    if ((item.episode - 1) % this.stride === 0) this.kept.push(item)
+    while (this.kept.length > this.capacity) {
+      this.stride *= 2
+      this.kept = this.kept.filter((other) => (other.episode - 1) % this.stride === 0)
+    }
+  }
+}

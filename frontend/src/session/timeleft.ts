@@ -1,0 +1,45 @@
+import type { EpisodeComplete } from '@/protocol/messages'
+
+const WINDOW = 20
+
+/** How long the rest of a run takes, from how long its last episodes took on this screen. */
+export class TimeLeft {
+  private arrivals: number[] = []
+
+  /** An episode ended just now. */
+  tick(now: number): void {
+    this.arrivals.push(now)
+    if (this.arrivals.length > WINDOW + 1) this.arrivals.shift()
+  }
+
+  /** A pause, or another run: what came before tells nothing of what comes. */
+  restart(): void {
+    this.arrivals = []
+  }
+
+  /**
+   * Seconds left for `remaining` episodes, or null while nothing is known. A viewer who has not seen
+   * two episodes end yet estimates from the records: steps over steps a second.
+   */
+  estimate(remaining: number, records: readonly EpisodeComplete[]): number | null {
+    const first = this.arrivals[0]
+    const last = this.arrivals.at(-1)
+    if (first !== undefined && last !== undefined && this.arrivals.length > 2) {
+      return (remaining * (last - first)) / (this.arrivals.length - 1) / 1000
+    }
+    const recent = records.slice(-WINDOW).filter((record) => record.steps_per_second > 0)
+    if (recent.length === 0) return null
+    const seconds = recent.reduce((sum, record) => sum + record.length / record.steps_per_second, 0)
+    return (remaining * seconds) / recent.length
+  }
+}
+
+/** A duration as people say it. */
+export function spoken(seconds: number): string {
+  if (seconds < 10) return 'a few seconds'
+  if (seconds < 55) return `${Math.round(seconds / 5) * 5} seconds`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return minutes === 1 ? '1 minute' : `${minutes} minutes`
+  const hours = Math.floor(minutes / 60)
+  return `${hours} h ${minutes % 60} min`
+}

@@ -1,0 +1,77 @@
+import { defineStore } from 'pinia'
+import { reactive, readonly } from 'vue'
+
+export const VIEWS = ['watch', 'compare', 'play', 'train', 'failures'] as const
+export type ViewName = (typeof VIEWS)[number]
+
+/** All that a link to the page says: whoever opens it sees the same view. */
+export interface Route {
+  view: ViewName
+  /** The model that is watched; null: the server's default. */
+  model: string | null
+  /** The models that are compared. */
+  models: string[]
+  speed: number
+  heat: boolean
+  think: boolean
+}
+
+export const MAX_COMPARED = 4
+
+const DEFAULTS: Readonly<Route> = {
+  view: 'watch',
+  model: null,
+  models: [],
+  speed: 1,
+  heat: true,
+  think: true,
+}
+
+export function parseRoute(search: string): Route {
+  const query = new URLSearchParams(search)
+  const view = query.get('view')
+  const speed = Number(query.get('speed') ?? DEFAULTS.speed)
+  return {
+    view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
+    model: query.get('model') || null,
+    models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
+    speed: Number.isFinite(speed) && speed > 0 ? Math.min(10, Math.max(0.1, speed)) : DEFAULTS.speed,
+    heat: query.get('heat') !== '0',
+    think: query.get('think') !== '0',
+  }
+}
+
+/** The query of a link; what has its default is left out. */
+export function formatRoute(route: Route): string {
+  const query = new URLSearchParams()
+  if (route.view !== DEFAULTS.view) query.set('view', route.view)
+  if (route.model !== null) query.set('model', route.model)
+  for (const model of route.models) query.append('compare', model)
+  if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
+  if (!route.heat) query.set('heat', '0')
+  if (!route.think) query.set('think', '0')
+  const text = query.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+export const useRoute = defineStore('route', () => {
+  const route = reactive(parseRoute(location.search))
+
+  /** Change what the address says. Another view is a new entry of the history, all else amends it. */
+  function go(change: Partial<Route>): void {
+    const entry = change.view !== undefined && change.view !== route.view
+    Object.assign(route, change)
+    const address = location.pathname + formatRoute(route)
+    if (entry) history.pushState(null, '', address)
+    else history.replaceState(null, '', address)
+  }
+
+  /** The address of a view as a link, for opening it elsewhere. */
+  function linkTo(view: ViewName): string {
+    return formatRoute({ ...route, view }) || location.pathname
+  }
+
+  window.addEventListener('popstate', () => Object.assign(route, parseRoute(location.search)))
+
+  return { route: readonly(route) as Readonly<Route>, go, linkTo }
+})

@@ -1,0 +1,10 @@
+import type { IconName } from '@/components/icons'
+import type { ViewName } from '@/stores/route'
+
+export const VIEW_LABELS: Readonly<Record<ViewName, { label: string; icon: IconName }>> = {
+  watch: { label: 'Watch', icon: 'watch' },
+  compare: { label: 'Compare', icon: 'compare' },
+  play: { label: 'Play', icon: 'hand' },
+  train: { label: 'Train', icon: 'train' },
+  failures: { label: 'Failures', icon: 'failures' },
+}

@@ -1,0 +1,92 @@
+import type {
+  AffordanceMarker,
+  AgentMarker,
+  AgentState,
+  RewardBreakdown,
+  StateUpdate,
+  TrainingStateUpdate,
+} from '@/protocol/messages'
+
+/**
+ * The world after a step, in one form for both endpoints; whatever draws a world draws this.
+ * Agents are told apart by `id` alone: there may be several.
+ */
+export interface WorldFrame {
+  episode: number
+  step: number
+  /** Index of the action of this step; means nothing at step 0. */
+  action: number
+  reward: number
+  total: number
+  done: boolean
+  truncated: boolean
+  width: number
+  height: number
+  agents: readonly AgentMarker[]
+  affordances: readonly AffordanceMarker[]
+  /** Meters, last action and reward of each agent by its id. */
+  states: Readonly<Record<string, AgentState>>
+  /** Visits of each cell "x,y", 0..1. */
+  heat: Readonly<Record<string, number>>
+  failureReason: string | null
+  breakdown: RewardBreakdown | null
+  qValues: readonly number[] | null
+  attention: readonly (readonly number[])[] | null
+}
+
+export function frameOfInference(update: StateUpdate): WorldFrame {
+  return {
+    episode: update.episode,
+    step: update.step,
+    action: update.action,
+    reward: update.reward,
+    total: update.cumulative_reward,
+    done: update.done,
+    truncated: update.truncated ?? false,
+    width: update.grid.width,
+    height: update.grid.height,
+    agents: update.grid.agents,
+    affordances: update.grid.affordances,
+    states: update.agents,
+    heat: update.heat_map,
+    failureReason: update.info.failure_reason,
+    breakdown: update.reward_breakdown ?? null,
+    qValues: update.q_values ?? null,
+    attention: update.attention ?? null,
+  }
+}
+
+export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
+  return {
+    episode: update.episode,
+    step: update.step,
+    action: update.action,
+    reward: update.reward,
+    total: update.cumulative_reward,
+    done: update.done,
+    truncated: false,
+    width: update.grid.width,
+    height: update.grid.height,
+    agents: update.agents,
+    affordances: update.affordances,
+    states: update.agent_meters,
+    heat: update.heat_map,
+    failureReason: update.info.failure_reason,
+    breakdown: null,
+    qValues: null,
+    attention: null,
+  }
+}
+
+/** Whether two frames show the same places on the same ground, so that the ground need not be drawn again. */
+export function sameGround(a: WorldFrame, b: WorldFrame): boolean {
+  return (
+    a.width === b.width &&
+    a.height === b.height &&
+    a.affordances.length === b.affordances.length &&
+    a.affordances.every((place, index) => {
+      const other = b.affordances[index]
+      return other !== undefined && place.type === other.type && place.x === other.x && place.y === other.y
+    })
+  )
+}
