@@ -43,8 +43,10 @@ def source() -> str:
     wanted = [
         REPOSITORY / name
         for name in listed
-        if name.startswith(("hamlet_trio/", "bench/", "deploy/", "frontend/src/", "tests/"))
-        and not name.startswith("tests/docs/")
+        if (
+            name.startswith(("hamlet_trio/", "bench/", "deploy/", "frontend/src/", "tests/"))
+            and not name.startswith("tests/docs/")
+        )
         or name in ("Makefile", "pyproject.toml")
     ]
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in wanted if path.is_file())
