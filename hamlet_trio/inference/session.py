@@ -6,6 +6,7 @@ import trio
 
 from hamlet_trio.connection import AbuseError, CommandStream, Transport
 from hamlet_trio.inference.mailbox import Mailbox
+from hamlet_trio.inference.moment import EngineError
 from hamlet_trio.inference.service import InferenceService
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
@@ -48,11 +49,23 @@ async def serve_session(
     except* AbuseError:
         code = CloseCode.POLICY_VIOLATION
         get_logger().warning("session_abuse", session_id=session_id)
+    except* EngineError as errors:
+        # The engine has logged the cause, once for all sessions that it ends.
+        code = CloseCode.INTERNAL_ERROR
+        service.counters.failed_sessions += 1
+        get_logger().error("session_failed", session_id=session_id, reason=_first(errors))
     except* Exception:
         code = CloseCode.INTERNAL_ERROR
         service.counters.failed_sessions += 1
         get_logger().exception("session_failed", session_id=session_id)
     return code
+
+
+def _first(errors: BaseExceptionGroup) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 async def _serve(
