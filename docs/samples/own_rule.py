@@ -14,7 +14,7 @@ PLACES["social"] = "Bar"
 UP, DOWN, LEFT, RIGHT, INTERACT = range(5)
 
 
-def choose(frame: dict) -> int:
+def choose(frame):
     """The action of the rule for one state_update."""
     meters = frame["agents"]["agent_0"]["meters"]
     share = meters | {"money": (meters["money"] + 100) / 200, "mood": meters["mood"] / 100}
@@ -28,7 +28,7 @@ def choose(frame: dict) -> int:
     return INTERACT
 
 
-async def main(url: str = "ws://localhost:8765/ws") -> None:
+async def main(url="ws://localhost:8765/ws"):
     async with open_websocket_url(url) as socket:
         await socket.send_message(json.dumps({"command": "take_control"}))
         while True:

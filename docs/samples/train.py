@@ -7,7 +7,7 @@ import trio
 from trio_websocket import open_websocket_url
 
 
-async def main(url: str = "ws://localhost:8765/ws/training", episodes: str = "20") -> None:
+async def main(url="ws://localhost:8765/ws/training", episodes="20"):
     start = {"command": "start_training", "num_episodes": int(episodes), "show_every": 100, "step_delay": 0}
     async with open_websocket_url(url) as socket:
         await socket.send_message(json.dumps(start))

@@ -1,4 +1,4 @@
-"""Watch a model play: python docs/samples/watch.py [ws://localhost:8765/ws] [model]"""
+"""Watch a model play: python docs/samples/watch.py [URL] [model]"""
 
 import json
 import sys
@@ -7,13 +7,13 @@ import trio
 from trio_websocket import open_websocket_url
 
 
-async def main(url: str = "ws://localhost:8765/ws", model: str = "trained_agent.pt") -> None:
+async def main(url="ws://localhost:8765/ws", model="trained_agent.pt"):
     async with open_websocket_url(url) as socket:
         await socket.send_message(json.dumps({"command": "load_model", "model": model}))
         await socket.send_message(json.dumps({"command": "play"}))
         while (message := json.loads(await socket.get_message()))["type"] != "error":
             if message["type"] == "state_update":
-                print(message["step"], message["reward"], message["agents"]["agent_0"]["meters"])
+                print(message["step"], message["agents"]["agent_0"]["meters"])
         print(message["message"])
 
 

@@ -67,7 +67,7 @@ def test_watch(port: int, trained: tuple[Path, str]) -> None:
     steps = [int(line.split()[0]) for line in lines]
     # The frame of the session's first episode, then that of the loaded model's, then steps.
     assert steps == [0, 0, 1, 2, 3, 4]
-    meters = json.loads(lines[-1].split(maxsplit=2)[2].replace("'", '"'))
+    meters = json.loads(lines[-1].split(maxsplit=1)[1].replace("'", '"'))
     assert set(meters) == {"energy", "hygiene", "satiation", "money", "mood", "social"}
 
 
