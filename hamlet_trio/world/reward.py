@@ -119,7 +119,7 @@ class _Shaped:
         np.minimum(need, 1.0, out=need)
         gain = self._gain.take(kind, 1, self._urgency, "clip")
         np.multiply(need, gain, out=need)
-        # accumulate adds in the meters' order whatever the number of rows; reduce would not for a single row.
+        # accumulate adds in the meters' order whatever the number of rows; reduce promises no order.
         total: FloatArray = np.add.accumulate(need, axis=0)[-1]
         return total
 

@@ -54,6 +54,20 @@ def test_a_subset_comes_to_what_each_world_alone_comes_to(
         assert everything(together) == [one.get_state(0) for one in alone]
 
 
+def test_sums_over_meters_do_not_depend_on_the_number_of_worlds() -> None:
+    """The Bar gives to three meters at once."""
+    together, alone = Worlds(64, seed=2), Worlds(1)
+    together.reset(random_start=True)
+    for index in range(64):
+        state = together.get_state(index)
+        together.set_state(index, replace(state, positions=((7, 0),)))
+    states = everything(together)
+    rewards = together.step([4] * 64).rewards[:, 0]
+    for state, reward in zip(states, rewards.tolist(), strict=True):
+        alone.set_state(0, state)
+        assert alone.step([4]).rewards[0, 0] == reward
+
+
 def test_asking_for_components_changes_no_reward() -> None:
     with_parts, without = Worlds(50), Worlds(50)
     generator = np.random.default_rng(5)
