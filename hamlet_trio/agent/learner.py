@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from hamlet_trio.agent.adam import Adam
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
 from hamlet_trio.agent.exploration import EpsilonGreedy
@@ -113,7 +114,7 @@ class DQNLearner:
         self._exploration = EpsilonGreedy(exploration_seed)
         self._parameters = list(self.network.parameters())
         self._target_parameters = list(self.target.parameters())
-        self._optimizer = torch.optim.Adam(self._parameters, lr=config.learning_rate, fused=True)
+        self._optimizer = Adam(self._parameters, config.learning_rate)
         self._average = get_ema_multi_avg_fn(1 - config.tau)  # type: ignore[no-untyped-call]
         self._loss = nn.HuberLoss(reduction="none", delta=config.huber_delta)
         self._discounts = config.gamma ** np.arange(config.n_step + 1)
@@ -187,7 +188,7 @@ class DQNLearner:
         chosen = q_values.gather(1, actions.unsqueeze(1)).squeeze(1)
         weights = torch.from_numpy(batch.weights).to(self.device)
         loss = (weights * self._loss(chosen, targets)).mean()
-        self._optimizer.zero_grad()
+        self._optimizer.clear_gradients()
         loss.backward()
         clip = self.config.gradient_clip
         norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if clip is None else clip)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks.layers import Network, Shapes
@@ -58,14 +58,14 @@ def build_from_spec(spec: NetworkSpec, *, generator: torch.Generator | None = No
     """As `build_network`, from a spec."""
     outline = _outline(spec)
     _check_count(sum(parameter.numel() for parameter in outline.parameters()))
-    network = outline.to_empty(device="cpu")
+    network = _allocated(outline)
     network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
     return network
 
 
 def restore_network(spec: NetworkSpec, state_dict: Mapping[str, Tensor]) -> Network:
     """A network on the CPU with the given weights, copied and as float32; they must fit the spec."""
-    network = _outline(spec).to_empty(device="cpu")
+    network = _allocated(_outline(spec))
     network.load_state_dict(state_dict)
     return network
 
@@ -76,6 +76,17 @@ def _outline(spec: NetworkSpec) -> Network:
     with torch.device("meta"):
         network: Network = network_class(spec, spec.sizes)
     return network
+
+
+def _allocated(outline: Network) -> Network:
+    """The same network with memory on the CPU for its parameters, not yet filled.
+
+    `nn.Module.to_empty` would do, but its first use imports 485 modules of torch's symbolic shapes: 0.4 s.
+    """
+    for module in outline.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(torch.empty(parameter.shape, device="cpu")))
+    return outline
 
 
 def recognise(

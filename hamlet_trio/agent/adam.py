@@ -1,0 +1,83 @@
+"""Adam without the weight of torch's optimizer classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015, algorithm 1), by torch's own fused kernel and to the same bits as its class.
+
+    Making a `torch.optim.Optimizer` imports torch's compiler, which a trainer never uses: 70 MB and over a
+    second of its start. Its state dicts and those of `torch.optim.Adam` are interchangeable.
+    """
+
+    _BETAS = (0.9, 0.999)
+    _EPSILON = 1e-8
+
+    def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
+        self._parameters = list(parameters)
+        self._learning_rate = learning_rate
+        self._averages = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
+        self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
+        self._steps = [torch.zeros((), device=parameter.device) for parameter in self._parameters]
+
+    def clear_gradients(self) -> None:
+        """Forget all gradients; the next backward pass makes them anew."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move each parameter by its gradient; every parameter must have one."""
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        adam(
+            self._parameters,
+            gradients,
+            self._averages,
+            self._squares,
+            [],
+            self._steps,
+            foreach=False,
+            fused=True,
+            amsgrad=False,
+            beta1=self._BETAS[0],
+            beta2=self._BETAS[1],
+            lr=self._learning_rate,
+            weight_decay=0.0,
+            eps=self._EPSILON,
+            maximize=False,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state in the form of `torch.optim.Adam`; its tensors are the optimiser's own."""
+        state = {
+            index: {"step": step, "exp_avg": average, "exp_avg_sq": square}
+            for index, (step, average, square) in enumerate(
+                zip(self._steps, self._averages, self._squares, strict=True)
+            )
+        }
+        group = {
+            "lr": self._learning_rate,
+            "betas": self._BETAS,
+            "eps": self._EPSILON,
+            "weight_decay": 0,
+            "amsgrad": False,
+            "maximize": False,
+            "foreach": None,
+            "capturable": False,
+            "differentiable": False,
+            "fused": True,
+            "decoupled_weight_decay": False,
+            "params": list(range(len(self._parameters))),
+        }
+        return {"state": state, "param_groups": [group]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a copy of the averages of `state_dict`; the learning rate stays this one's."""
+        for index, own in self.state_dict()["state"].items():
+            for name, tensor in own.items():
+                tensor.copy_(state["state"][index][name])
