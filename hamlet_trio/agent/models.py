@@ -27,7 +27,7 @@ class ModelNameError(ValueError):
     """A name that is no model of the folder; the message says what is allowed."""
 
 
-class ModelDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ModelDetails(Struct, frozen=True, kw_only=True):
     """One model. `error` says why its contents cannot be read, and then only the file's facts are known."""
 
     name: str
