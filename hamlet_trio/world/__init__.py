@@ -1,7 +1,6 @@
 """The Hamlet world: its rules, N worlds stepped as arrays, and the Gymnasium and PettingZoo faces.
 
-Importing this package imports neither gymnasium nor pettingzoo; they are an extra. It does see to it that
-`gymnasium.make("Hamlet-v0")` works, whichever of the two is imported first.
+Importing this package imports neither gymnasium nor pettingzoo; they are an extra.
 """
 
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from hamlet_trio.world.config import (
     RewardName,
     WorldConfig,
 )
-from hamlet_trio.world.registration import register_with_gymnasium
 from hamlet_trio.world.reward_config import Bands, ShapedReward, SurvivalReward
 from hamlet_trio.world.state import RandomState, WorldState
 from hamlet_trio.world.worlds import EpisodeOverError, WorldIndices, Worlds
@@ -54,8 +52,6 @@ __all__ = [
     "Worlds",
     "parallel_env",
 ]
-
-register_with_gymnasium()
 
 
 def parallel_env(

@@ -26,6 +26,9 @@ def test_the_world_imports_no_extra_and_no_torch() -> None:
 @pytest.mark.parametrize(
     "imports",
     [
+        "import gymnasium; import hamlet_trio",
+        "import hamlet_trio; import gymnasium",
+        "import hamlet_trio; import gymnasium; import hamlet_trio.world",
         "import gymnasium; import hamlet_trio.world",
         "import hamlet_trio.world; import gymnasium",
         "import hamlet_trio.world; import gymnasium.envs",
@@ -38,10 +41,9 @@ def test_hamlet_is_registered_whichever_is_imported_first(imports: str) -> None:
     assert done.stdout.strip() == "hamlet_trio.world.gymnasium_face:HamletEnv"
 
 
-def test_gymnasium_imports_the_package_by_itself() -> None:
-    done = run(
-        "import gymnasium; print(gymnasium.make('hamlet_trio.world:Hamlet-v0').observation_space.shape)"
-    )
+@pytest.mark.parametrize("module", ["hamlet_trio", "hamlet_trio.world"])
+def test_gymnasium_imports_the_package_by_itself(module: str) -> None:
+    done = run(f"import gymnasium; print(gymnasium.make('{module}:Hamlet-v0').observation_space.shape)")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(72,)"
 

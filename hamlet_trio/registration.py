@@ -1,7 +1,7 @@
 """Gymnasium's knowledge of Hamlet-v0.
 
 Gymnasium 1.0 gave up loading plugins by entry point: whoever has environments registers them when imported.
-But gymnasium is an extra here and takes long to import, so the world must not import it. Hence: registered
+But gymnasium is an extra here and takes long to import, so Hamlet must not import it. Hence: registered
 at once where gymnasium is there already, else right after its import.
 """
 
