@@ -206,6 +206,8 @@ def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> 
         outlet.report(FailedReport(reason=str(error), retry=False))
         return
     run = session.run
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     outlet.report(StartedReport(parameters=run.parameters, device=run.device, episode=run.completed))
     if begin.resume:
         outlet.announce(session.history.message())
@@ -225,8 +227,6 @@ def main() -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
     orders, messages = take_over_pipes()
     inbox, outlet = Inbox(orders), Outlet(messages)
     try:
