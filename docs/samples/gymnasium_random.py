@@ -2,7 +2,7 @@
 
 import gymnasium
 
-env = gymnasium.make("hamlet_trio.world:Hamlet-v0")
+env = gymnasium.make("hamlet_trio:Hamlet-v0")
 env.action_space.seed(1)
 observation, info = env.reset(seed=1)
 steps, total = 0, 0.0
