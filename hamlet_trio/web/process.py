@@ -19,7 +19,7 @@ class StructuredHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record."""
-        get_logger(logger=record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        get_logger(library=record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
 def gather_library_logs() -> None:

@@ -70,12 +70,10 @@ async def serve(
     """
     app = create_app(settings)
     opened = list(sockets or listen(settings.host, settings.port))
-    port = opened[0].getsockname()[1]
 
     def announce(binds: list[str]) -> None:
-        get_logger().info("listening", host=settings.host, port=port)
         if banner:
-            print(make_banner(settings, port), flush=True)
+            print(make_banner(settings, opened[0].getsockname()[1]), flush=True)
         task_status.started(binds)
 
     wrapped = wrap_app(app, app.config["MAX_CONTENT_LENGTH"], "asgi")
@@ -121,12 +119,7 @@ async def _serve_worker(
             raise SystemExit(f"hamlet: {error}") from None
     allow_many_files(settings.max_sessions + settings.max_viewers)
 
-    def announce(binds: list[str]) -> None:
-        get_logger().info("listening", binds=binds)
-
-    await _serve_until_drained(
-        app, wrapped, guarded, sockets, announce=announce, shutdown_trigger=shutdown_trigger
-    )
+    await _serve_until_drained(app, wrapped, guarded, sockets, shutdown_trigger=shutdown_trigger)
 
 
 async def _serve_until_drained(
@@ -135,10 +128,12 @@ async def _serve_until_drained(
     config: GuardedConfig,
     sockets: Sockets,
     *,
-    announce: Callable[[list[str]], None],
+    announce: Callable[[list[str]], None] | None = None,
     shutdown_trigger: Trigger | None = None,
 ) -> None:
     install_guard()
+    address = [*sockets.insecure_sockets, *sockets.secure_sockets][0].getsockname()
+    port = address[1] if isinstance(address, tuple) else None  # a Unix socket's is a path
     draining = app.server.draining
     async with trio.open_nursery() as nursery:
 
@@ -151,7 +146,10 @@ async def _serve_until_drained(
         await nursery.start(_drain_on_signals, draining, nursery.cancel_scope)
         if shutdown_trigger is not None:
             nursery.start_soon(_drain_when, shutdown_trigger, draining)
-        announce(await nursery.start(run))
+        binds = await nursery.start(run)
+        get_logger().info("listening", port=port, addresses=binds)
+        if announce is not None:
+            announce(binds)
     get_logger().info("ended")
 
 

@@ -47,17 +47,17 @@ def make_sockets(server: Metaserver) -> Blueprint:
     @sockets.websocket("/ws")
     async def inference() -> Response | None:
         service = server.inference
-        return await _serve(server, service.admit(), partial(serve_session, service))
+        return await hold_or_refuse(server, service.admit(), partial(serve_session, service))
 
     @sockets.websocket("/ws/training")
     async def training() -> Response | None:
         service = server.training
-        return await _serve(server, service.admit(), partial(serve_viewer, service))
+        return await hold_or_refuse(server, service.admit(), partial(serve_viewer, service))
 
     return sockets
 
 
-async def _serve(
+async def hold_or_refuse(
     server: Metaserver, admission: AbstractContextManager[Any], session: Session
 ) -> Response | None:
     """Refuse the handshake with an HTTP answer, or hold a session over the connection."""

@@ -14,6 +14,7 @@ from quart_trio import QuartTrio
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.guard import ConnectionCounts, ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.listening import listen
+from tests.web.wire import PATIENCE
 
 
 @dataclass
@@ -23,18 +24,27 @@ class GuardedApp:
     port: int = 0
     counts: ConnectionCounts = field(default_factory=ConnectionCounts)
     handlers: int = 0
-    handler_ended: trio.Event = field(default_factory=trio.Event)
+    _changed: trio.Event = field(default_factory=trio.Event)
 
     @asynccontextmanager
     async def handling(self) -> AsyncIterator[None]:
         """One WebSocket handler at work."""
-        self.handlers += 1
-        self.handler_ended = trio.Event()
+        self._count(1)
         try:
             yield
         finally:
-            self.handlers -= 1
-            self.handler_ended.set()
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self.handlers += change
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_for_handlers(self, count: int) -> None:
+        """Wait until so many run; fails when they never do."""
+        with trio.fail_after(PATIENCE):
+            while self.handlers != count:
+                await self._changed.wait()
 
 
 def make_app(state: GuardedApp) -> QuartTrio:

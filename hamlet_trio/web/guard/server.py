@@ -59,6 +59,7 @@ class GuardedServer(TCPServer):
             get_logger().error("connection failed", exc_info=errors)
         finally:
             self._counts.closed += 1
+            get_logger().debug("connection closed")
 
     async def protocol_send(self, event: Event) -> None:
         """Send bytes, or end the connection."""
@@ -110,13 +111,17 @@ class GuardedServer(TCPServer):
             return b""
 
     async def _end(self) -> None:
-        """Close the server's half and tell the app; the reader finishes the rest."""
-        if not self._ending:
-            self._ending = True
-            self._reading.deadline = trio.current_time() + LINGER
-            if not await self._send_eof(self.stream):
-                self._reading.cancel()
+        """Tell the app, and close the server's half; the reader finishes the rest.
+
+        In this order: once reading is cancelled, nothing could be told from here any more.
+        """
+        if self._ending:
+            return
+        self._ending = True
         await self.protocol.handle(Closed())
+        self._reading.deadline = trio.current_time() + LINGER
+        if not await self._send_eof(self.stream):
+            self._reading.cancel()
 
     async def _send_eof(self, stream: trio.abc.Stream) -> bool:
         """Whether the server's half is closed now and the client's is not; TLS has no halves."""

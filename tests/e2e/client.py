@@ -1,0 +1,100 @@
+"""A well-behaved client of either endpoint, on a WebSocket library that knows nothing of this project."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+
+PATIENCE: Final = 60.0  # seconds after which a test that waits for a message fails instead
+
+Message = dict[str, Any]
+
+
+def strict(text: str | bytes) -> Message:
+    """The message, read as strictly as a browser does: NaN and Infinity are no JSON."""
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is not JSON")
+
+    message = json.loads(text, parse_constant=refuse)
+    assert isinstance(message, dict)
+    return message
+
+
+class Player:
+    """One connection that speaks JSON; waits fail after `PATIENCE` instead of hanging."""
+
+    def __init__(self, socket: WebSocketConnection) -> None:
+        self.socket = socket
+
+    async def send(self, command: str, **fields: Any) -> None:
+        """Send one command."""
+        await self.socket.send_message(json.dumps({"command": command, **fields}))
+
+    async def receive(self) -> Message:
+        """The next message."""
+        with trio.fail_after(PATIENCE):
+            return strict(await self.socket.get_message())
+
+    async def expect(self, kind: str, **fields: Any) -> Message:
+        """The next message of this type with these fields; others are passed over."""
+        while True:
+            message = await self.receive()
+            if message["type"] == kind and fields.items() <= message.items():
+                return message
+
+    async def frames(self, count: int) -> list[Message]:
+        """The next so many frames of steps."""
+        return [await self.expect("state_update") for _ in range(count)]
+
+    async def close_code(self) -> int:
+        """The code with which the server closes; messages before it are passed over."""
+        with trio.fail_after(PATIENCE), pytest.raises(ConnectionClosed) as closed:
+            await self._read_on()
+        assert closed.value.reason is not None
+        return int(closed.value.reason.code)
+
+    async def _read_on(self) -> None:
+        while True:
+            strict(await self.socket.get_message())
+
+
+@asynccontextmanager
+async def connected(port: int, path: str = "/ws") -> AsyncIterator[Player]:
+    """A connection, closed in order at the end.
+
+    Its stream is closed here too: trio-websocket leaves it open where the server closed first.
+    """
+    async with trio.open_nursery() as nursery:
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        try:
+            with trio.fail_after(PATIENCE):
+                socket = await wrap_client_stream(nursery, stream, "localhost", path)
+            yield Player(socket)
+            with trio.move_on_after(PATIENCE):
+                await socket.aclose()
+        finally:
+            await trio.aclose_forcefully(stream)
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def watching(port: int) -> AsyncIterator[Player]:
+    """An inference session that has had its opening messages."""
+    async with connected(port) as player:
+        await player.expect("connected")
+        await player.expect("episode_start")
+        await player.expect("state_update", step=0)
+        yield player
+
+
+@asynccontextmanager
+async def viewing(port: int) -> AsyncIterator[Player]:
+    """A training viewer that has had its status."""
+    async with connected(port, "/ws/training") as player:
+        await player.expect("training_status")
+        yield player

@@ -1,0 +1,94 @@
+"""A full server, foreign origins, and a client that never reads."""
+
+import json
+import socket
+
+import pytest
+import trio
+
+from tests.e2e.client import viewing, watching
+from tests.e2e.conftest import StartServer
+from tests.web.wire import TEXT, Client, connect, frame, handshake, request
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/training"])
+async def test_a_full_server_refuses_with_503_until_a_place_is_free(
+    path: str, start_server: StartServer
+) -> None:
+    server = start_server(ready=False, max_sessions=1, max_viewers=1)
+    async with connect(server.port) as first, connect(server.port) as second:
+        await first.open_websocket(path)
+        await second.send(handshake(path))
+        answer = await second.read_answer()
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = json.loads(answer.body)
+        assert problem["code"] == "server_full"
+        assert "All 1 " in problem["detail"]
+    server.wait_for("disconnected", endpoint=path)
+    async with connect(server.port) as third:
+        await third.open_websocket(path)
+
+
+async def test_production_lets_listed_origins_and_scripts_connect(start_server: StartServer) -> None:
+    server = start_server(
+        ready=False, profile="production", host="127.0.0.1", allowed_origins="https://hamlet.example.org"
+    )
+    for origin, status in {
+        "https://hamlet.example.org": 101,
+        "": 101,
+        "https://evil.example.org": 403,
+        "http://hamlet.example.org": 403,
+        "null": 403,
+    }.items():
+        for path in ("/ws", "/ws/training"):
+            async with connect(server.port) as client:
+                await client.send(handshake(path, origin=origin))
+                answer = await client.read_answer()
+                assert answer.status == status, (origin, path)
+                assert status == 101 or json.loads(answer.body)["code"] == "forbidden_origin"
+    cors = await request(server.port, "GET /api/status")
+    assert "access-control-allow-origin" not in cors.headers
+
+
+async def open_without_reading(port: int, path: str) -> Client:
+    """A connection whose receive buffer is small, so that the server soon finds nobody reads."""
+    tiny = trio.socket.socket()
+    tiny.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    await tiny.connect(("127.0.0.1", port))
+    client = Client(trio.SocketStream(tiny))
+    await client.open_websocket(path)
+    return client
+
+
+async def test_a_client_that_never_reads_is_dropped_and_its_place_is_free(
+    start_server: StartServer,
+) -> None:
+    server = start_server(send_timeout=1, max_sessions=2)
+    async with watching(server.port) as player:
+        silent = await open_without_reading(server.port, "/ws")
+        await silent.send(frame(TEXT, b'{"command":"set_speed","speed":10}'))
+        await silent.send(frame(TEXT, b'{"command":"play"}'))
+        await player.send("play")
+        await trio.to_thread.run_sync(server.wait_for, "client stopped reading")
+        await trio.to_thread.run_sync(server.wait_for, "disconnected")
+        await player.frames(3)
+        async with watching(server.port):
+            pass
+        await trio.aclose_forcefully(silent.stream)
+
+
+async def test_a_viewer_that_never_reads_is_dropped_and_the_others_go_on(
+    start_server: StartServer,
+) -> None:
+    server = start_server(send_timeout=1, max_viewers=2)
+    async with viewing(server.port) as teacher:
+        silent = await open_without_reading(server.port, "/ws/training")
+        await teacher.send("start_training", num_episodes=30, show_every=1, step_delay=0, seed=1)
+        await trio.to_thread.run_sync(server.wait_for, "client stopped reading")
+        await trio.to_thread.run_sync(server.wait_for, "disconnected")
+        await teacher.send("stop")
+        await teacher.expect("training_stopped")
+        async with viewing(server.port):
+            pass
+        await trio.aclose_forcefully(silent.stream)

@@ -1,0 +1,215 @@
+"""How a WebSocket begins and ends around its session: real sockets, and sessions made for each test."""
+
+import json
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from hypercorn.config import Sockets
+from hypercorn.trio.run import worker_serve
+from hypercorn.utils import wrap_app
+from quart import Response
+from quart_trio import QuartTrio
+
+from hamlet_trio.connection import ServerFullError, Transport
+from hamlet_trio.protocol.errors import CloseCode
+from hamlet_trio.settings import Settings
+from hamlet_trio.web.guard import install_guard
+from hamlet_trio.web.listening import listen
+from hamlet_trio.web.serve import make_config
+from hamlet_trio.web.sockets import hold_or_refuse
+from tests.web.conftest import make_app
+from tests.web.wire import TEXT, connect, frame, handshake
+
+Session = Callable[..., Awaitable[CloseCode | None]]
+
+
+class Place:
+    """One place, and whether it is taken."""
+
+    def __init__(self) -> None:
+        self.taken = False
+        self.given_back = trio.Event()
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Take it."""
+        if self.taken:
+            raise ServerFullError("places", 1, "HAMLET_PLACES")
+        self.taken = True
+        try:
+            yield
+        finally:
+            self.taken = False
+            self.given_back.set()
+
+
+@dataclass
+class Serving:
+    """A server under test: `end` ends it."""
+
+    port: int
+    draining: trio.Event
+    place: Place = field(default_factory=Place)
+    end: trio.Event = field(default_factory=trio.Event)
+
+
+@asynccontextmanager
+async def serving(folder: Path, session: Session, **settings: object) -> AsyncIterator[Serving]:
+    """Serve this session at `/`, which has one place."""
+    install_guard()
+    real = make_app(folder, **settings)
+    sockets = listen("127.0.0.1", 0)
+    server = Serving(sockets[0].getsockname()[1], real.server.draining)
+    app = QuartTrio("sockets")
+
+    @app.websocket("/")
+    async def socket() -> Response | None:
+        return await hold_or_refuse(real.server, server.place.admit(), session)
+
+    config = make_config(real)
+    config.graceful_timeout = 0
+    async with trio.open_nursery() as nursery:
+
+        async def serve() -> None:
+            opened = Sockets([], sockets, [])
+            wrapped = wrap_app(app, 1000, "asgi")
+            await worker_serve(wrapped, config, sockets=opened, shutdown_trigger=server.end.wait)
+
+        nursery.start_soon(serve)
+        try:
+            yield server
+        finally:
+            server.end.set()
+
+
+async def wait_in(transport: Transport) -> None:
+    """What every session does: receive, so that a disconnect is noticed."""
+    while True:
+        await transport.receive()
+
+
+@pytest.mark.parametrize("code", [*CloseCode, None])
+async def test_a_session_is_closed_with_the_code_it_returns(code: CloseCode | None, tmp_path: Path) -> None:
+    async def session(transport: Transport, **_: object) -> CloseCode | None:
+        assert await transport.receive() == "hello"
+        await transport.send("answer")
+        return code
+
+    async with serving(tmp_path, session) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        await client.send(frame(TEXT, b"hello"))
+        assert await client.read_text() == "answer"
+        assert await client.read_close() == (code or 1000)
+        await client.read_eof()
+        with trio.fail_after(20):
+            await server.place.given_back.wait()
+
+
+async def test_a_session_is_told_who_it_is(tmp_path: Path) -> None:
+    told: dict[str, object] = {}
+
+    async def session(transport: Transport, **given: object) -> None:
+        told.update(given)
+
+    async with serving(tmp_path, session) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        await client.read_close()
+    assert isinstance(told["settings"], Settings)
+    assert isinstance(told["draining"], trio.Event)
+    assert len(str(told["session_id"])) == 8
+
+
+async def test_an_error_in_a_session_closes_with_1011_and_is_logged_with_the_sessions_id(
+    tmp_path: Path, logged: list[Any]
+) -> None:
+    ids: list[str] = []
+
+    async def session(transport: Transport, *, session_id: str, **_: object) -> None:
+        ids.append(session_id)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_in, transport)
+            raise KeyError("a bug in a session")
+
+    async with serving(tmp_path, session) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        assert await client.read_close() == 1011
+    (error,) = [event for event in logged if event["log_level"] == "error"]
+    assert "a bug in a session" in "".join(traceback.format_exception(error["exc_info"]))
+    assert (error["event"], error["session_id"], error["endpoint"]) == ("session failed", ids[0], "/")
+
+
+async def test_an_error_in_the_cleanup_of_a_session_whose_client_left_does_not_vanish(
+    tmp_path: Path, logged: list[Any]
+) -> None:
+    async def session(transport: Transport, **_: object) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_in, transport)
+            nursery.start_soon(fail_when_cancelled)
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise RuntimeError("a bug in a cleanup")
+
+    async with serving(tmp_path, session) as server:
+        async with connect(server.port) as client:
+            await client.open_websocket("/")
+        with trio.fail_after(20):
+            await server.place.given_back.wait()
+    (error,) = [event for event in logged if event["log_level"] == "error"]
+    assert "a bug in a cleanup" in "".join(traceback.format_exception(error["exc_info"]))
+
+
+async def test_a_session_that_is_cancelled_at_the_servers_end_is_closed_with_1012(tmp_path: Path) -> None:
+    async def session(transport: Transport, **_: object) -> None:
+        await wait_in(transport)
+
+    async with serving(tmp_path, session) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        server.end.set()
+        assert await client.read_close() == 1012
+
+
+async def never(transport: Transport, **_: object) -> None:
+    """A session that must not begin."""
+    raise AssertionError("the handshake was to be refused")
+
+
+async def test_a_full_server_refuses_before_it_accepts(tmp_path: Path) -> None:
+    async with serving(tmp_path, never) as server, connect(server.port) as client:
+        server.place.taken = True
+        await client.send(handshake("/"))
+        answer = await client.read_answer()
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        problem = json.loads(answer.body)
+        assert (problem["code"], "HAMLET_PLACES" in problem["detail"]) == ("server_full", True)
+        await client.read_eof()
+
+
+async def test_a_draining_server_refuses(tmp_path: Path) -> None:
+    async with serving(tmp_path, never) as server, connect(server.port) as client:
+        server.draining.set()
+        await client.send(handshake("/"))
+        answer = await client.read_answer()
+        assert (answer.status, json.loads(answer.body)["code"]) == (503, "draining")
+        assert answer.headers["retry-after"] == "5"
+        assert not server.place.taken
+
+
+async def test_a_foreign_page_is_refused(tmp_path: Path) -> None:
+    listed = ["https://page.example"]
+    async with (
+        serving(tmp_path, never, allowed_origins=listed) as server,
+        connect(server.port) as client,
+    ):
+        await client.send(handshake("/", origin="https://evil.example"))
+        answer = await client.read_answer()
+        assert (answer.status, json.loads(answer.body)["code"]) == (403, "forbidden_origin")
+        assert not server.place.taken
