@@ -82,6 +82,8 @@ export function chartOptions(
         alpha: line.faint ? 0.45 : 1,
         width: line.faint ? 1.25 : 2.25,
         dash: line.dash ?? [],
+        // What is measured now and then is one line all the same.
+        spanGaps: true,
         points: { show: line.points ?? false, size: 5 },
       })),
     ],

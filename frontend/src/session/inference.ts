@@ -44,6 +44,7 @@ export interface FinishedEpisode {
 
 const SPEED_SETTLES_MS = 600
 const KEPT_EPISODES = 300
+const MOST_ACTS_WAITING = 3
 
 /** One `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
@@ -67,6 +68,8 @@ export class InferenceSession {
   readonly wish: Wish
 
   private readonly connection: Link<InferenceMessage, InferenceCommand>
+  private acts: number[] = []
+  private acting = false
   private hands = new Set<Playback['controller']>()
   private speedSentAt = -Infinity
 
@@ -79,7 +82,10 @@ export class InferenceSession {
     this.state.speed = this.wish.speed
     this.connection = new Link(url, {
       message: (message) => { this.receive(message) },
-      down: () => { Object.assign(this.state, { playing: false, loading: null, sessionId: null }) },
+      down: () => {
+        this.forgetActs()
+        Object.assign(this.state, { playing: false, loading: null, sessionId: null })
+      },
     })
   }
 
@@ -141,8 +147,13 @@ export class InferenceSession {
     this.connection.send({ command: 'release_control' })
   }
 
+  /**
+   * One step by the person's hand. The next is sent when this one is seen, so that fast keys never act
+   * in a world that is not yet on screen: after an end, what was pressed for the old life is void.
+   */
   act(action: number): void {
-    this.connection.send({ command: 'act', action })
+    if (this.acts.length < MOST_ACTS_WAITING) this.acts.push(action)
+    this.sendAct()
   }
 
   dismissError(): void {
@@ -179,6 +190,8 @@ export class InferenceSession {
       case 'state_update':
         if (message.step > 0) this.hands.add(state.controller)
         this.feed.push(frameOfInference(message))
+        this.acting = false
+        if (!message.done) this.sendAct()
         break
       case 'episode_end':
         this.ended(message)
@@ -197,6 +210,7 @@ export class InferenceSession {
         break
       case 'error':
         state.error = message.message
+        if (message.command === 'act') this.forgetActs()
         if (message.command === 'load_model') {
           state.loading = null
           this.wish.model = state.model
@@ -204,6 +218,16 @@ export class InferenceSession {
         }
         break
     }
+  }
+
+  private sendAct(): void {
+    const action = this.acting ? undefined : this.acts.shift()
+    if (action !== undefined) this.acting = this.connection.send({ command: 'act', action })
+  }
+
+  private forgetActs(): void {
+    this.acts = []
+    this.acting = false
   }
 
   /** Bring a new connection to what was chosen on the last one. */
@@ -222,7 +246,9 @@ export class InferenceSession {
 
   private ended(end: EpisodeEnd): void {
     this.state.over = end
-    this.state.last = end
+    this.forgetActs()
+    // An episode that was thrown away before its first step tells nothing.
+    if (end.steps > 0) this.state.last = end
     this.feed.pace.rest()
     if (this.hands.size === 0) return
     const by = this.hands.size > 1 ? 'both' : this.hands.has('human') ? 'human' : 'policy'

@@ -12,7 +12,7 @@ export class EpisodeSeries<Item extends { episode: number }> {
   /** The records kept, and always the newest. */
   get items(): readonly Item[] {
     const { kept, tip } = this
-    return tip === null || kept.at(-1) === tip ? kept : [...kept, tip]
+    return tip === null || kept.at(-1) === tip ? [...kept] : [...kept, tip]
   }
 
   get newest(): Item | null {

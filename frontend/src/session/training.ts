@@ -1,4 +1,4 @@
-import { shallowReactive, shallowRef, triggerRef } from 'vue'
+import { shallowReactive, shallowRef } from 'vue'
 
 import { socketUrl } from '@/net/http'
 import { Link, type LinkState } from '@/net/socket'
@@ -194,7 +194,6 @@ export class TrainingRun {
 
   private publish(): void {
     this.episodes.value = this.series.items
-    triggerRef(this.episodes)
     const { status } = this.state
     const done = this.series.newest?.episode ?? 0
     const left = (status?.parameters?.num_episodes ?? status?.total_episodes ?? 0) - done

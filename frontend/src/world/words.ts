@@ -20,14 +20,14 @@ export interface PlaceKind {
 }
 
 const PLACES: Readonly<Record<string, PlaceKind>> = {
-  Bed: { label: 'Bed', icon: 'bed', purpose: 'rest, for energy' },
-  Shower: { label: 'Shower', icon: 'shower', purpose: 'wash, for hygiene' },
-  HomeMeal: { label: 'Home meal', icon: 'meal', purpose: 'eat well, cheaply' },
-  FastFood: { label: 'Fast food', icon: 'burger', purpose: 'eat fast, for more' },
-  Job: { label: 'Job', icon: 'briefcase', purpose: 'earn money' },
-  Gym: { label: 'Gym', icon: 'dumbbell', purpose: 'train, for mood' },
-  Bar: { label: 'Bar', icon: 'glass', purpose: 'meet people' },
-  Recreation: { label: 'Recreation', icon: 'tree', purpose: 'unwind, for mood' },
+  Bed: { label: 'Bed', icon: 'bed', purpose: 'for energy' },
+  Shower: { label: 'Shower', icon: 'shower', purpose: 'for hygiene' },
+  HomeMeal: { label: 'Home meal', icon: 'meal', purpose: 'for satiation' },
+  FastFood: { label: 'Fast food', icon: 'burger', purpose: 'for satiation' },
+  Job: { label: 'Job', icon: 'briefcase', purpose: 'for money' },
+  Gym: { label: 'Gym', icon: 'dumbbell', purpose: 'for mood' },
+  Bar: { label: 'Bar', icon: 'glass', purpose: 'for company' },
+  Recreation: { label: 'Recreation', icon: 'tree', purpose: 'for mood' },
 }
 
 /** A place the page has no picture of is still drawn, under its own name. */
