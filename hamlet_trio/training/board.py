@@ -45,7 +45,9 @@ class Board:
             viewers=len(self.hub),
             run_id=run.run_id if run else None,
             reason=self._reason,
-            resumable=self.resumable,
+            resumable=[
+                name for name in self.resumable if not (run and self.is_training and name == run.run_id)
+            ],
         )
 
     def enter(self, state: TrainingState, reason: str | None = None) -> None:

@@ -41,7 +41,7 @@ def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFold
         except ModelNameError as error:
             raise _unknown(str(error)) from None
     seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
-    # As they will be read back: 0 for a number with a fraction becomes 0.0, so that a resumed run is the same.
+    # As they will be read back, 0 becoming 0.0 where fractions are allowed: a resumed run is the same.
     fields = msgspec.to_builtins(parameters) | {"seed": seed}
     return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False)
 

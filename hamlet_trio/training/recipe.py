@@ -21,6 +21,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
         evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
             one every time.
+        evaluation_max_steps: their longest, so that figures compare and a pause never waits for long.
     """
 
     learner: LearnerConfig = LearnerConfig()
@@ -28,6 +29,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     random_start: bool = False
     evaluations: int = 20
     evaluation_episodes: int = 1
+    evaluation_max_steps: int = 500
 
     def learner_config(
         self, parameters: TrainingParameters, device: Literal["auto", "cpu", "cuda"]

@@ -97,6 +97,7 @@ class TrainingRun:
             parameters = msgspec.structs.replace(parameters, network_type=start_from.spec.network_type)
             sizes = msgspec.to_builtins(start_from.spec.sizes)
         config = recipe.world_config(parameters, world_config)
+        assert config.num_agents == 1, "a run trains one agent"
         learner_config = recipe.learner_config(parameters, device)
         if sizes is not None:
             learner_config = learner_config.for_network(parameters.network_type, sizes)
@@ -246,6 +247,7 @@ class TrainingRun:
             self.worlds.config,
             episodes=self._recipe.evaluation_episodes,
             seed=self._evaluation_seed,
+            max_steps=min(self.worlds.config.max_steps, self._recipe.evaluation_max_steps),
         )
         return EvaluationSummary(result.mean_length, result.mean_return, len(result.episodes))
 

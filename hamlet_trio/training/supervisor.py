@@ -182,6 +182,8 @@ class TrainingService:
         run = self._board.run
         wants_paused = run is not None and run.wants_paused
         if judge(self._board.state, wants_paused, command) is Verdict.UNCHANGED:
+            if not self.is_training:  # a run of the command line, or of a killed server, may have ended since
+                self._board.resumable = await trio.to_thread.run_sync(self._store.resumable)
             viewer.tell(self.status())
             return
         match command:

@@ -81,6 +81,7 @@ class Trainer:
 
     def _announce_episode(self) -> None:
         if self._is_shown(self._run.episode):
+            self._next_step_at = time.monotonic()
             self._outlet.announce(TrainingEpisodeStart(self._run.episode, self._run.epsilon))
 
     def _step(self) -> None:
@@ -105,11 +106,8 @@ class Trainer:
         delay = self._run.parameters.step_delay
         if delay == 0:
             return
-        now = time.monotonic()
-        # A deadline in the past, after a hidden episode or a pause, is no reason for a burst of steps.
-        self._next_step_at = max(self._next_step_at + delay, now)
-        if self._next_step_at == now:
-            self._next_step_at = now + delay
+        # A step that took longer than the delay is no reason for a burst of steps afterwards.
+        self._next_step_at = max(self._next_step_at + delay, time.monotonic())
         while not self._paused and self._ending is None:
             try:
                 self._obey(self._inbox.get(self._next_step_at))
@@ -136,6 +134,7 @@ class Trainer:
                 self._report_paused()
             case ResumeOrder():
                 self._paused = False
+                self._next_step_at = time.monotonic()
                 self._outlet.report(ResumedReport(*self._position()))
             case BeginOrder():
                 raise RuntimeError("a trainer begins one run only")

@@ -395,6 +395,7 @@ async def test_server_shutdown_saves_the_run_and_offers_it_for_resume_from(
         started = await client.until("training_started")
         assert started["run_id"] == run_id
         assert started["parameters"] == plain(parameters)
+        assert (await client.until_state("running"))["resumable"] == []
         history = await client.until("training_history")
         assert [episode["episode"] for episode in history["episodes"]] == [1, 2, 3, 4]
         assert (await client.until("state_update"))["step"] > 7

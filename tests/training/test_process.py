@@ -148,7 +148,7 @@ async def test_a_message_that_is_refused_ends_it() -> None:
 
     end = await run_trainer(
         OrderQueue(watched=False), refuse, grace=30, log=get_logger(),
-        command=program(SEND_PID + "os.read(0, 1)"),
+        command=program(SEND_PID + "time.sleep(1000)"),
     )  # fmt: skip
     assert not psutil.pid_exists(pids[0])
     assert end.return_code != 0

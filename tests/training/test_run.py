@@ -98,6 +98,12 @@ def test_evaluations_are_spread_over_the_run_and_change_nothing(parameters: Trai
     assert_same_weights(with_two, with_six)
 
 
+def test_an_evaluation_has_a_cap_of_its_own(parameters: TrainingParameters) -> None:
+    run = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluation_episodes=3, evaluation_max_steps=9))
+    summary = run.evaluate()
+    assert (summary.mean_length, summary.episodes) == (9, 3)
+
+
 @pytest.mark.parametrize("num_episodes", [1, 7, 19, 20, 21, 1000])
 def test_the_last_episode_is_always_evaluated_and_never_too_many(num_episodes: int) -> None:
     due = [e for e in range(1, num_episodes + 1) if Recipe(evaluations=20).evaluates_after(e, num_episodes)]

@@ -14,9 +14,11 @@ from trio.testing import wait_all_tasks_blocked
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.protocol.errors import CloseCode
+from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
 from hamlet_trio.training.lock import FileLock
+from hamlet_trio.training.store import RunRecord, RunStore, new_run_id
 
 Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -39,6 +41,23 @@ async def test_the_status_comes_first_and_again_when_asked(serving: Serving, set
         }
         await client.send("status")
         assert await client.read() == first
+
+
+async def test_a_run_interrupted_since_is_offered_when_the_status_is_asked_for(
+    serving: Serving, settings: Settings
+) -> None:
+    async with serving(settings) as server:
+        client = await server.connect()
+        assert (await client.read())["resumable"] == []
+        store = RunStore(Path(settings.data_dir))
+        record = RunRecord(run_id=new_run_id(), parameters=TrainingParameters(seed=1))
+        store.write(record)
+        store.write_state(record.run_id, b"state")
+        with store.training(record.run_id):  # still being saved by a trainer whose server was killed
+            await client.send("status")
+            assert (await client.read())["resumable"] == []
+        await client.send("status")
+        assert (await client.read())["resumable"] == [record.run_id]
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "stop"])
