@@ -50,9 +50,10 @@ def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
             response = await page.index()
         else:
             models = await server.read_files(server.models.names)
-            origin = f"{request.scheme}://{request.host}"
             shown = models[:_MAX_MODELS_SHOWN]
-            response = small_page(_service_answer(server), shown, is_ready=server.is_ready, origin=origin)
+            response = small_page(
+                _service_answer(server), shown, is_ready=server.is_ready, origin=_origin_in_use()
+            )
         response.vary.add("Accept")
         return response
 
@@ -140,6 +141,13 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
             upgrade="websocket",
             connection="Upgrade",
         )
+
+
+def _origin_in_use() -> str:
+    """The address in the browser's bar; a proxy that ends TLS tells its scheme. For showing only."""
+    forwarded = request.headers.get("X-Forwarded-Proto")
+    scheme = forwarded if forwarded in ("http", "https") else request.scheme
+    return f"{scheme}://{request.host}"
 
 
 def _service_answer(server: Metaserver) -> ServiceAnswer:

@@ -48,5 +48,10 @@ class Metaserver:
         return time.monotonic() - self._started_at
 
     async def read_files(self, function: Callable[..., Value], *arguments: Any) -> Value:
-        """Call a function that reads files in a thread, so that a slow disk holds up no session."""
-        return await trio.to_thread.run_sync(function, *arguments, limiter=self._file_threads)
+        """Call a function that reads files in a thread, so that a slow disk holds up no session.
+
+        Cancelled, it is left to itself: it only reads.
+        """
+        return await trio.to_thread.run_sync(
+            function, *arguments, limiter=self._file_threads, abandon_on_cancel=True
+        )

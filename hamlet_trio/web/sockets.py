@@ -86,9 +86,10 @@ async def _hold(server: Metaserver, socket: Websocket, session: Session, session
     goes nowhere, and at the server's end it says 1012.
     """
     log = get_logger()
-    code: CloseCode | None = CloseCode.SERVICE_RESTART
     begun = trio.current_time()
     log.debug("connected", client=socket.remote_addr)
+    code: CloseCode | None = CloseCode.SERVICE_RESTART
+    was_cancelled = True
     try:
         await socket.accept()
         code = await session(
@@ -97,13 +98,16 @@ async def _hold(server: Metaserver, socket: Websocket, session: Session, session
             settings=server.settings,
             draining=server.draining,
         )
+        was_cancelled = False
     except* Exception as errors:
         log.error("session failed", exc_info=errors)
         code = CloseCode.INTERNAL_ERROR
+        was_cancelled = False
     finally:
         with trio.move_on_after(_FAREWELL, shield=True):
             await socket.close(1000 if code is None else int(code))
-        log.debug("disconnected", seconds=round(trio.current_time() - begun, 3), code=code)
+        seconds = round(trio.current_time() - begun, 3)
+        log.debug("disconnected", seconds=seconds, code=None if was_cancelled else code)
 
 
 def _unavailable(code: ErrorCode, detail: str) -> Response:

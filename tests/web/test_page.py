@@ -109,5 +109,14 @@ async def test_without_a_built_page_its_files_are_not_found(tmp_path: Path) -> N
     page = BuiltPage(tmp_path / "none")
     client = app_with(page, tmp_path).test_client()
     assert (await client.get("/favicon.svg")).status_code == 404
-    small = await client.get("/", headers={"Accept": "text/html"})
-    assert "Hamlet is running" in await text_of(small)
+    small = await text_of(await client.get("/", headers={"Accept": "text/html", "Host": "hamlet.test:1"}))
+    assert "Hamlet is running" in small
+    assert "<code>ws://hamlet.test:1/ws</code>" in small
+
+
+async def test_the_small_page_names_the_address_before_a_proxy(tmp_path: Path) -> None:
+    client = app_with(BuiltPage(tmp_path / "none"), tmp_path).test_client()
+    headers = {"Accept": "text/html", "Host": "hamlet.test", "X-Forwarded-Proto": "https"}
+    assert "<code>wss://hamlet.test/ws</code>" in await text_of(await client.get("/", headers=headers))
+    headers["X-Forwarded-Proto"] = "javascript"
+    assert "<code>ws://hamlet.test/ws</code>" in await text_of(await client.get("/", headers=headers))

@@ -85,6 +85,8 @@ class GuardedWebSocket(WSStream):
                 await self._send_wsproto_event(event.response())
             elif isinstance(event, CloseConnection):
                 await self._answer_close(event)
+            # One read can hold ten thousand empty frames; other connections get their turn between them.
+            await trio.lowlevel.checkpoint()
 
     async def _collect(self, event: "Message[Any]") -> None:
         """Put a message together from its pieces and hand it to the app."""
