@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test lint format docs clean
+.PHONY: help install page run test lint format docs screenshots clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
-run: install ## Serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
+page: install ## Build the page into hamlet_trio/web/page/, unless it is up to date
+	@$(BIN)/python frontend/tooling.py build
+
+run: page ## Serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
 	@$(BIN)/python demo_metaserver.py
 
 lint: install ## Check style, types and the directions of imports
@@ -26,16 +29,22 @@ lint: install ## Check style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python frontend/tooling.py lint
 
-test: lint ## Everything that must hold: lint, the whole suite, the documentation
+test: lint page ## Everything that must hold: lint, the whole suite, the documentation
+	$(BIN)/python frontend/tooling.py test
 	$(BIN)/python -m pytest
 
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+screenshots: page ## Take the pictures of the README anew, into docs/images/
+	$(BIN)/python -m scripts.screenshots
+
 docs: install ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove what was built (not models/ or data/)
 	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf frontend/node_modules hamlet_trio/web/page

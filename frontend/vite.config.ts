@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 import vue from '@vitejs/plugin-vue'
-import type { Plugin } from 'vite'
-import { defineConfig } from 'vitest/config'
+import { type Plugin, defineConfig } from 'vite'
 
 const SERVER = process.env.HAMLET_SERVER ?? 'http://127.0.0.1:8765'
 
@@ -38,6 +37,7 @@ export default defineConfig({
     // A page whose assets are all files passes a strict Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {
     port: 5173,
@@ -46,10 +46,5 @@ export default defineConfig({
       '/ws': { target: SERVER, ws: true },
       '/api': { target: SERVER },
     },
-  },
-  test: {
-    environment: 'happy-dom',
-    include: ['tests/**/*.test.ts'],
-    restoreMocks: true,
   },
 })

@@ -46,6 +46,7 @@ export class Motion {
 
   at(now: number): Point {
     const { x, y } = this.walk(now)
+    if (!this.moving(now)) return { x, y }
     const swing = Math.sin(this.part(now) * Math.PI)
     return { x: x + this.lean.x * swing, y: y + this.lean.y * swing }
   }

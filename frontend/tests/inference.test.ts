@@ -1,0 +1,161 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import type { EpisodeEnd } from '@/protocol/messages'
+import { type FinishedEpisode, InferenceSession, type Wish } from '@/session/inference'
+import { SocketDouble } from './socket-double'
+import { update } from './frames'
+
+beforeEach(() => { SocketDouble.install() })
+afterEach(() => { vi.unstubAllGlobals() })
+
+function end(change: Partial<EpisodeEnd> = {}): EpisodeEnd {
+  return {
+    type: 'episode_end', episode: 1, steps: 76, total_reward: -70, reason: 'meter_depleted',
+    failure_reason: 'mood_depleted', ...change,
+  }
+}
+
+function connect(wish: Partial<Wish> = {}, model: string | null = 'trained_agent.pt'): {
+  session: InferenceSession
+  socket: SocketDouble
+  finished: FinishedEpisode[]
+} {
+  const finished: FinishedEpisode[] = []
+  const session = new InferenceSession(wish, (episode) => finished.push(episode), 'ws://x/ws')
+  hello(model)
+  return { session, socket: SocketDouble.newest, finished }
+}
+
+function hello(model: string | null = 'trained_agent.pt'): void {
+  const socket = SocketDouble.newest
+  socket.receive({
+    type: 'connected', available_models: ['trained_agent.pt', 'checkpoint_ep50.pt'], session_id: 'a1',
+    model_name: model, network_type: 'dueling', protocol_version: 2,
+  })
+  socket.receive({ type: 'episode_start', episode: 1, model_name: model })
+  socket.receive(update({ step: 0 }))
+}
+
+function playback(change: object = {}): object {
+  return { type: 'playback', playing: true, speed: 1, controller: 'policy', ...change }
+}
+
+describe('a session', () => {
+  it('shows the world before anything is played', () => {
+    const { session, socket } = connect()
+    expect(session.feed.frame?.step).toBe(0)
+    expect(session.state).toMatchObject({ model: 'trained_agent.pt', episode: 1, playing: false })
+    expect(socket.sent).toEqual([])
+    session.close()
+  })
+
+  it('is brought to what was wished, and plays only the model that was wished', () => {
+    const { session, socket } = connect({ model: 'checkpoint_ep50.pt', speed: 5, playing: true, think: true })
+    expect(socket.commands()).toEqual(['set_view', 'set_speed', 'load_model'])
+    expect(session.state.loading).toBe('checkpoint_ep50.pt')
+    socket.receive({ type: 'model_loaded', model: 'checkpoint_ep50.pt', network_type: 'qnetwork' })
+    expect(socket.commands().at(-1)).toBe('play')
+    expect(session.state).toMatchObject({ loading: null, model: 'checkpoint_ep50.pt', networkType: 'qnetwork' })
+    session.close()
+  })
+
+  it('goes on after a reconnect as it was', () => {
+    vi.useFakeTimers()
+    const { session } = connect()
+    session.play()
+    SocketDouble.newest.receive(playback())
+    session.setSpeed(3)
+    SocketDouble.newest.drop()
+    expect(session.state.playing).toBe(false)
+    vi.advanceTimersByTime(1000)
+    hello()
+    expect(SocketDouble.all).toHaveLength(2)
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'set_speed', speed: 3 }, { command: 'play' }])
+    session.close()
+    vi.useRealTimers()
+  })
+
+  it('keeps playing the old model when a load fails, and says why', () => {
+    const { session, socket } = connect()
+    session.load('checkpoint_ep50.pt')
+    socket.receive({ type: 'error', message: 'It is damaged.', code: 'unusable_model', command: 'load_model', field: 'model' })
+    expect(session.state).toMatchObject({ loading: null, model: 'trained_agent.pt', error: 'It is damaged.' })
+    expect(session.wish.model).toBe('trained_agent.pt')
+    session.close()
+  })
+
+  it('pauses before it steps', () => {
+    const { session, socket } = connect()
+    socket.receive(playback())
+    session.step()
+    socket.receive(playback({ playing: false }))
+    session.step()
+    expect(socket.commands()).toEqual(['pause', 'step', 'step'])
+    session.close()
+  })
+
+  it('records an episode for whoever played all of it', () => {
+    const { session, socket, finished } = connect()
+    socket.receive(update({ step: 1 }))
+    socket.receive(end())
+    expect(finished).toMatchObject([{ by: 'policy', model: 'trained_agent.pt', end: { steps: 76 } }])
+    expect(session.survived.value).toEqual([76])
+    socket.receive({ type: 'episode_start', episode: 2, model_name: 'trained_agent.pt' })
+    socket.receive(playback({ controller: 'human' }))
+    socket.receive(update({ step: 1, episode: 2 }))
+    socket.receive(end({ episode: 2, steps: 9 }))
+    expect(finished.at(-1)).toMatchObject({ by: 'human', end: { steps: 9 } })
+    socket.receive({ type: 'episode_start', episode: 3, model_name: 'trained_agent.pt' })
+    socket.receive(update({ step: 1, episode: 3 }))
+    socket.receive(playback({ controller: 'policy' }))
+    socket.receive(update({ step: 2, episode: 3 }))
+    socket.receive(end({ episode: 3 }))
+    expect(finished.at(-1)).toMatchObject({ by: 'both' })
+    session.close()
+  })
+
+  it('says nothing of an episode thrown away before its first step', () => {
+    const { session, socket, finished } = connect()
+    socket.receive(end({ reason: 'model_changed', steps: 0, failure_reason: null }))
+    expect(session.state.last).toBeNull()
+    expect(finished).toEqual([])
+    session.close()
+  })
+
+  it('sends a person’s steps one by one, and none into a life that has ended', () => {
+    const { session, socket } = connect()
+    socket.receive(playback({ controller: 'human' }))
+    for (let key = 0; key < 10; key++) session.act(2)
+    expect(socket.sent).toEqual([{ command: 'act', action: 2 }])
+    socket.receive(update({ step: 1 }))
+    expect(socket.sent).toHaveLength(2)
+    socket.receive(update({ step: 2, done: true }))
+    socket.receive(end({ steps: 2 }))
+    expect(socket.sent).toHaveLength(2)
+    session.act(0)
+    expect(socket.sent.at(-1)).toEqual({ command: 'act', action: 0 })
+    session.close()
+  })
+
+  it('shows the values of the world on screen when they are switched on while paused', () => {
+    const { session, socket } = connect()
+    session.setThink(true)
+    socket.receive({
+      type: 'view', q_values: true, attention: true, current_q_values: [1, 2, 3, 4, 5], current_attention: null,
+    })
+    expect(session.feed.frame?.qValues).toEqual([1, 2, 3, 4, 5])
+    session.setThink(false)
+    socket.receive({ type: 'view', q_values: false, attention: false, current_q_values: null, current_attention: null })
+    expect(session.feed.frame?.qValues).toBeNull()
+    session.close()
+  })
+
+  it('leaves a slider alone while it is being dragged', () => {
+    const { session, socket } = connect()
+    session.setSpeed(5)
+    socket.receive(playback({ speed: 2 }))
+    expect(session.state.speed).toBe(5)
+    session.close()
+  })
+})

@@ -1,0 +1,51 @@
+import { vi } from 'vitest'
+
+/** A WebSocket whose other end is the test. */
+export class SocketDouble extends EventTarget {
+  static readonly CONNECTING = 0
+  static readonly OPEN = 1
+  static readonly CLOSED = 3
+  static all: SocketDouble[] = []
+
+  readyState = SocketDouble.CONNECTING
+  readonly sent: unknown[] = []
+
+  constructor(readonly url: string) {
+    super()
+    SocketDouble.all.push(this)
+  }
+
+  static get newest(): SocketDouble {
+    const newest = SocketDouble.all.at(-1)
+    if (newest === undefined) throw new Error('no connection was made')
+    return newest
+  }
+
+  static install(): void {
+    SocketDouble.all = []
+    vi.stubGlobal('WebSocket', SocketDouble)
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text))
+  }
+
+  close(): void {
+    this.readyState = SocketDouble.CLOSED
+  }
+
+  /** The server's part. */
+  receive(message: object): void {
+    this.readyState = SocketDouble.OPEN
+    this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(message) }))
+  }
+
+  drop(code = 1006): void {
+    this.readyState = SocketDouble.CLOSED
+    this.dispatchEvent(new CloseEvent('close', { code }))
+  }
+
+  commands(): string[] {
+    return this.sent.map((message) => (message as { command: string }).command)
+  }
+}

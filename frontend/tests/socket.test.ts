@@ -1,0 +1,97 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { serverUrl, socketUrl } from '@/net/http'
+import { Link, backoff } from '@/net/socket'
+import { SocketDouble } from './socket-double'
+
+interface Message { type: string }
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  SocketDouble.install()
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+function answering(status: number): void {
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response('{}', { status })))
+}
+
+describe('addresses', () => {
+  it('are those of the server that served the page, wss under https', () => {
+    expect(socketUrl('ws', 'http://class:8765/?view=train')).toBe('ws://class:8765/ws')
+    expect(socketUrl('ws/training', 'https://example.org/hamlet/#x')).toBe('wss://example.org/hamlet/ws/training')
+    expect(serverUrl('api/models', 'http://class:8765/?a=1').href).toBe('http://class:8765/api/models')
+  })
+})
+
+describe('backoff', () => {
+  it('doubles, is bounded, and spreads a class over half of each wait', () => {
+    expect([1, 2, 3, 4].map((attempt) => backoff(attempt, () => 1))).toEqual([500, 1000, 2000, 4000])
+    expect(backoff(30, () => 1)).toBe(10_000)
+    expect(backoff(1, () => 0)).toBe(250)
+  })
+})
+
+describe('Link', () => {
+  it('stands with the first message and hands messages on', () => {
+    const messages: Message[] = []
+    const link = new Link<Message, object>('ws://x/ws', { message: (message) => messages.push(message) })
+    expect(link.state.status).toBe('connecting')
+    expect(link.send({ command: 'play' })).toBe(false)
+    SocketDouble.newest.receive({ type: 'connected' })
+    expect(link.state.status).toBe('open')
+    expect(messages).toEqual([{ type: 'connected' }])
+    expect(link.send({ command: 'play' })).toBe(true)
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'play' }])
+    link.close()
+  })
+
+  it('comes back after a lost server, with longer waits while it stays away', async () => {
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('refused')))
+    const down = vi.fn()
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined, down })
+    SocketDouble.newest.receive({ type: 'connected' })
+    SocketDouble.newest.drop(1012)
+    expect(down).toHaveBeenCalledOnce()
+    expect(link.state).toMatchObject({ status: 'waiting', wasOpen: true, closeCode: 1012, attempts: 1 })
+    for (let attempt = 2; attempt < 6; attempt++) {
+      await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+      expect(link.state.status).toBe('connecting')
+      SocketDouble.newest.drop()
+      await vi.advanceTimersByTimeAsync(0)
+      expect(link.state).toMatchObject({ status: 'waiting', attempts: attempt })
+    }
+    link.retry()
+    SocketDouble.newest.receive({ type: 'connected' })
+    expect(link.state).toMatchObject({ status: 'open', attempts: 0, closeCode: null })
+    expect(down).toHaveBeenCalledOnce()
+    link.close()
+  })
+
+  it('tells a full server from one that is away', async () => {
+    answering(200)
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    SocketDouble.newest.drop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(link.state.status).toBe('refused')
+    expect(link.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
+    await vi.advanceTimersByTimeAsync(6000)
+    expect(link.state.status).toBe('connecting')
+    link.close()
+  })
+
+  it('stays closed once this side closed it', async () => {
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    const socket = SocketDouble.newest
+    socket.receive({ type: 'connected' })
+    link.close()
+    socket.drop(1000)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(link.state.status).toBe('closed')
+    expect(SocketDouble.all).toHaveLength(1)
+  })
+})

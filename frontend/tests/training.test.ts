@@ -1,0 +1,137 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import type { EpisodeComplete, TrainingStatus } from '@/protocol/messages'
+import { EpisodeSeries } from '@/session/series'
+import { TimeLeft, spoken } from '@/session/timeleft'
+import { TrainingRun } from '@/session/training'
+import { SocketDouble } from './socket-double'
+
+function record(episode: number, change: Partial<EpisodeComplete> = {}): EpisodeComplete {
+  return {
+    type: 'episode_complete', episode, reward: -10, length: 76, loss: 0.5, epsilon: 0.9, avg_reward_5: -11,
+    avg_length_5: 75, avg_loss_5: 0.4, buffer_size: 76 * episode, failure_reason: 'mood_depleted',
+    steps_per_second: 76, ...change,
+  }
+}
+
+function status(change: Partial<TrainingStatus> = {}): TrainingStatus {
+  return {
+    type: 'training_status', is_training: true, current_episode: 1, total_episodes: 100, state: 'running',
+    parameters: null, viewers: 1, run_id: 'run-1', reason: null, resumable: [], ...change,
+  }
+}
+
+describe('EpisodeSeries', () => {
+  it('stays bounded, evenly thinned, and always ends with the newest', () => {
+    const series = new EpisodeSeries<{ episode: number }>(100)
+    for (let episode = 1; episode <= 1000; episode++) {
+      series.add({ episode })
+      expect(series.items.length).toBeLessThanOrEqual(101)
+      expect(series.items.at(-1)?.episode).toBe(episode)
+    }
+    const gaps = series.items.slice(1, -1).map((item, index) => item.episode - (series.items[index]?.episode ?? 0))
+    expect(new Set(gaps).size).toBe(1)
+    expect(series.items[0]?.episode).toBe(1)
+  })
+
+  it('lets a resumed run repeat its episodes', () => {
+    const series = new EpisodeSeries<{ episode: number; again?: boolean }>()
+    for (let episode = 1; episode <= 20; episode++) series.add({ episode })
+    series.add({ episode: 11, again: true })
+    expect(series.items).toHaveLength(11)
+    expect(series.newest).toEqual({ episode: 11, again: true })
+  })
+
+  it('gives another array each time, so that whoever watches notices', () => {
+    const series = new EpisodeSeries<{ episode: number }>()
+    series.add({ episode: 1 })
+    const before = series.items
+    series.add({ episode: 2 })
+    expect(series.items).not.toBe(before)
+    expect(before).toHaveLength(1)
+  })
+})
+
+describe('TimeLeft', () => {
+  it('goes by how long the last episodes took', () => {
+    const left = new TimeLeft()
+    for (let now = 0; now <= 10_000; now += 500) left.tick(now)
+    expect(left.estimate(100, [])).toBe(50)
+    left.restart()
+    expect(left.estimate(100, [])).toBeNull()
+  })
+
+  it('goes by the records where nothing was seen yet', () => {
+    expect(new TimeLeft().estimate(10, [record(1), record(2)])).toBe(10)
+  })
+
+  it('speaks as people do', () => {
+    expect([3, 31, 61, 600, 4000].map(spoken)).toEqual([
+      'a few seconds', '30 seconds', '1 minute', '10 minutes', '1 h 7 min',
+    ])
+  })
+})
+
+describe('TrainingRun', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+    SocketDouble.install()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
+  it('shows the whole of a run to a late viewer', () => {
+    const run = new TrainingRun('ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive(status({ current_episode: 41 }))
+    socket.receive({ type: 'training_history', total: 40, episodes: Array.from({ length: 40 }, (_, index) => record(index + 1)) })
+    socket.receive(record(41))
+    vi.advanceTimersByTime(500)
+    expect(run.episodes.value).toHaveLength(41)
+    expect(run.state.secondsLeft).toBe(59)
+    run.close()
+  })
+
+  it('begins anew with another run and goes on with the same', () => {
+    const run = new TrainingRun('ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive(status())
+    socket.receive(record(1))
+    socket.receive(record(2))
+    socket.receive({ type: 'training_failed', reason: 'The trainer was killed.', model_saved: null, restart: true })
+    socket.receive(status({ state: 'starting' }))
+    socket.receive(record(3))
+    vi.advanceTimersByTime(500)
+    expect(run.episodes.value).toHaveLength(3)
+    socket.receive(status({ run_id: 'run-2' }))
+    vi.advanceTimersByTime(500)
+    expect(run.episodes.value).toHaveLength(0)
+    run.close()
+  })
+
+  it('keeps what happened, newest first', () => {
+    const run = new TrainingRun('ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive(status())
+    socket.receive({ type: 'paused', episode: 3, step: 12 })
+    socket.receive({ type: 'resumed', episode: 3, step: 12 })
+    socket.receive({ type: 'checkpoint_saved', model: 'trained_agent.pt', episode: 50 })
+    expect(run.events.map((event) => event.kind)).toEqual(['saved', 'resumed', 'paused'])
+    expect(run.events[0]?.text).toContain('trained_agent.pt')
+    run.close()
+  })
+
+  it('says what the server refused, at its field', () => {
+    const run = new TrainingRun('ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive(status({ state: 'idle', is_training: false, run_id: null }))
+    run.start({ num_episodes: 5 })
+    expect(socket.sent).toEqual([{ command: 'start_training', num_episodes: 5 }])
+    socket.receive({ type: 'error', message: '`gamma` must be 0 to 1.', code: 'out_of_range', command: 'start_training', field: 'gamma' })
+    expect(run.state.error).toEqual({ message: '`gamma` must be 0 to 1.', field: 'gamma' })
+    run.close()
+  })
+})

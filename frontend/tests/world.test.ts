@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+
+import { frameOfInference } from '@/world/frame'
+import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
+import { byStage, describe as describeModel, stageOf } from '@/world/models'
+import { observe } from '@/world/observation'
+import { nextSpeed, speedIndex } from '@/world/speeds'
+import { endingLabel, placeKind } from '@/world/words'
+import { update } from './frames'
+
+function meter(name: string): (typeof METERS)[number] {
+  const found = METERS.find((one) => one.name === name)
+  if (found === undefined) throw new Error(name)
+  return found
+}
+
+describe('meters', () => {
+  it.each([
+    ['energy', 0.81, 'good'], ['energy', 0.8, 'fine'], ['energy', 0.4, 'low'], ['energy', 0.3, 'critical'],
+    ['money', 50, 'good'], ['money', 20, 'fine'], ['money', -40, 'low'], ['money', -100, 'critical'],
+    ['mood', 21, 'low'], ['mood', 20, 'critical'], ['social', 0.5, 'low'],
+  ] as const)('%s at %d is %s', (name, value, level) => {
+    expect(levelOf(meter(name), value)).toBe(level)
+  })
+
+  it('are filled from end to end, whatever arrives', () => {
+    expect(filled(meter('money'), 0)).toBe(0.5)
+    expect(filled(meter('mood'), 250)).toBe(1)
+    expect(shownValue(meter('money'), -12.4)).toBe('\u221212')
+    expect(shownValue(meter('mood'), 42.4)).toBe('42%')
+  })
+
+  it('show no negative zero', () => {
+    expect(formatSigned(-0.001, true, 2)).toBe('0.00')
+    expect(formatSigned(3, true)).toBe('+3')
+  })
+})
+
+describe('models', () => {
+  it('know their stage from what the server tells, else from their name', () => {
+    expect(stageOf({ name: 'x.pt', episode: 20 })).toBe('early')
+    expect(stageOf({ name: 'checkpoint_ep455.pt' })).toBe('middle')
+    expect(stageOf({ name: 'checkpoint_ep1000.pt', episode: null })).toBe('late')
+    expect(stageOf({ name: 'trained_agent.pt', episode: 50 })).toBe('trained')
+    expect(stageOf({ name: 'mine.pt' })).toBe('unknown')
+  })
+
+  it('stand from clumsy to able', () => {
+    const names = ['trained_agent.pt', 'checkpoint_ep1000.pt', 'mine.pt', 'checkpoint_ep50.pt', 'checkpoint_ep455.pt']
+    expect(byStage(names.map((name) => ({ name }))).map(({ name }) => name)).toEqual([
+      'checkpoint_ep50.pt', 'checkpoint_ep455.pt', 'checkpoint_ep1000.pt', 'trained_agent.pt', 'mine.pt',
+    ])
+    expect(describeModel({ name: 'checkpoint_ep50.pt', network_type: 'dueling' })).toBe('early, 50 episodes, dueling network')
+  })
+})
+
+describe('the observation', () => {
+  it('is what a network is given: position, meters, the map with the agent over its place', () => {
+    const seen = observe(frameOfInference(update({ x: 7, y: 0 })), 'agent_0')
+    expect(seen?.position).toEqual([1, 0])
+    expect(seen?.meters.map(({ value }) => value)).toEqual([0.9, 0.4, 0.2, 0.75, 0.75, 0.5])
+    expect(seen?.map[0]).toEqual([0, 0, 0, 0, 0, 0, 0, 9])
+    expect(seen?.map[1]?.[1]).toBe(1)
+    expect(seen?.map.flat()).toHaveLength(64)
+  })
+
+  it('is nothing for an agent that is not there', () => {
+    expect(observe(frameOfInference(update()), 'agent_7')).toBeNull()
+  })
+})
+
+describe('speeds', () => {
+  it('go up and down in notches and stop at the ends', () => {
+    expect(nextSpeed(1, 1)).toBe(1.5)
+    expect(nextSpeed(10, 1)).toBe(10)
+    expect(nextSpeed(0.1, -1)).toBe(0.1)
+    expect(speedIndex(0.97)).toBe(speedIndex(1))
+  })
+})
+
+describe('words', () => {
+  it('tell how an episode ended', () => {
+    expect(endingLabel({ reason: 'meter_depleted', failure_reason: 'mood_depleted' })).toBe('Mood collapsed')
+    expect(endingLabel({ reason: 'meter_depleted', failure_reason: 'thirst_depleted' })).toBe('Thirst depleted')
+    expect(endingLabel({ reason: 'max_steps', failure_reason: null })).toBe('Survived to the last step')
+  })
+
+  it('have a name for a place nobody drew yet', () => {
+    expect(placeKind('Library')).toMatchObject({ label: 'Library', icon: 'place' })
+  })
+})

@@ -1,0 +1,11 @@
+import { defineConfig, mergeConfig } from 'vitest/config'
+
+import page from './vite.config'
+
+// Apart from the page's own configuration, so that building needs no test tools.
+export default mergeConfig(page, defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts'],
+    restoreMocks: true,
+  },
+}))
