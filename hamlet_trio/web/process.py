@@ -1,5 +1,6 @@
 """What a serving process arranges for itself: room for its connections, one form for its logs."""
 
+import gc
 import logging
 from typing import Any
 
@@ -28,6 +29,15 @@ def gather_library_logs() -> None:
     if not any(isinstance(handler, StructuredHandler) for handler in root.handlers):
         root.addHandler(StructuredHandler())
     root.setLevel(logging.WARNING)
+
+
+def settle_memory() -> None:
+    """Spare the garbage collector what stays for good: the libraries, once all of them are imported.
+
+    Torch alone brings 165,000 objects, and a full collection that looks at them holds every session up for
+    0.16 s; at exit it would look at them again.
+    """
+    gc.freeze()
 
 
 def allow_many_files(connections: int) -> None:

@@ -24,7 +24,7 @@ from hamlet_trio.web.app import HamletApp, create_app
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.listening import CannotListenError, listen
-from hamlet_trio.web.process import allow_many_files, gather_library_logs
+from hamlet_trio.web.process import allow_many_files, gather_library_logs, settle_memory
 
 _GRACEFUL_TIMEOUT: Final = 1.0  # seconds connections have to end by themselves once the server drains
 _KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept
@@ -146,6 +146,7 @@ async def _serve_until_drained(
         await nursery.start(_drain_on_signals, draining, nursery.cancel_scope)
         if shutdown_trigger is not None:
             nursery.start_soon(_drain_when, shutdown_trigger, draining)
+        nursery.start_soon(_settle_when_ready, app.server.inference.ready)
         binds = await nursery.start(run)
         get_logger().info("listening", port=port, addresses=binds)
         if announce is not None:
@@ -173,3 +174,8 @@ async def _drain_on_signals(
 async def _drain_when(triggered: Trigger, draining: trio.Event) -> None:
     await triggered()
     draining.set()
+
+
+async def _settle_when_ready(ready: trio.Event) -> None:
+    await ready.wait()
+    settle_memory()

@@ -1,5 +1,6 @@
 """What a serving process arranges for itself."""
 
+import gc
 import json
 import logging
 import resource
@@ -14,7 +15,7 @@ from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard.server import notice_silence
-from hamlet_trio.web.process import StructuredHandler, allow_many_files, gather_library_logs
+from hamlet_trio.web.process import StructuredHandler, allow_many_files, gather_library_logs, settle_memory
 
 
 @pytest.fixture
@@ -61,6 +62,15 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (356, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_settled_memory_is_not_looked_at_again() -> None:
+    try:
+        settle_memory()
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects()) < 10_000
+    finally:
+        gc.unfreeze()
 
 
 async def test_the_kernel_watches_for_vanished_peers() -> None:
