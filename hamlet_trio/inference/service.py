@@ -1,5 +1,6 @@
 """The inference service: one an app; owns the policy engine, the policies and the places for sessions."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
+_SWITCH_INTERVAL: Final = 0.0005
 
 
 class InferenceService:
@@ -116,5 +118,8 @@ def _build(capacity: int, models: ModelFolder) -> "tuple[PolicyEngine, PolicySto
     # Batches are small: a second thread for one would cost more than it brings, and the cores are the
     # trainer's and the event loop's.
     torch.set_num_threads(1)
+    # Each operation of torch lets the GIL go, and a busy event loop would keep it for a whole interval before
+    # the worker thread gets it back: at the default 5 ms a batch of ten operations could take 50 ms.
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     engine = PolicyEngine(capacity)
     return engine, PolicyStore(models, engine.config)
