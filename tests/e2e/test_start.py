@@ -9,7 +9,6 @@ import pytest
 from tests.e2e.conftest import ROOT, StartServer, launch
 from tests.web.wire import connect, request
 
-BIN = ROOT / ".venv" / "bin"
 WAYS = {
     "demo_metaserver.py": [sys.executable, "demo_metaserver.py"],
     "demo_visualization.py": [sys.executable, "demo_visualization.py"],
