@@ -14,7 +14,14 @@ Logger = structlog.typing.FilteringBoundLogger
 def configure_logging(settings: Settings) -> None:
     """Set up structlog for the process: level and form from the settings, written to standard error."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            # Rich tracebacks take seconds to draw, and the event loop would wait.
+            exception_formatter=structlog.dev.plain_traceback
+        )
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -20,7 +20,7 @@ class Adam:
 
     def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
         self._parameters = list(parameters)
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
         self._averages = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
         self._steps = [torch.zeros((), device=parameter.device) for parameter in self._parameters]
@@ -46,7 +46,7 @@ class Adam:
             amsgrad=False,
             beta1=self._BETAS[0],
             beta2=self._BETAS[1],
-            lr=self._learning_rate,
+            lr=self.learning_rate,
             weight_decay=0.0,
             eps=self._EPSILON,
             maximize=False,
@@ -61,7 +61,7 @@ class Adam:
             )
         }
         group = {
-            "lr": self._learning_rate,
+            "lr": self.learning_rate,
             "betas": self._BETAS,
             "eps": self._EPSILON,
             "weight_decay": 0,

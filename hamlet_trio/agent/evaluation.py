@@ -104,7 +104,7 @@ def _play(
     active = np.arange(count)
     while active.size:
         observations = worlds.observe(active).reshape(-1, worlds.observation_size)
-        explores, actions = exploration.draw(len(observations), epsilon)
+        explores, actions = exploration.draw(observations, epsilon)
         actions = np.where(explores, actions, policy.act(observations).actions)
         playing = worlds.alive[active]
         result = worlds.step(actions.reshape(active.size, -1), active)

@@ -1,7 +1,7 @@
 """A Double-DQN learner."""
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from hamlet_trio.agent.adam import Adam
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
-from hamlet_trio.agent.exploration import EpsilonGreedy
+from hamlet_trio.agent.exploration import EpsilonGreedy, Errands, Exploration
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
@@ -21,6 +21,9 @@ from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.replay import Batch, Memory, Transitions, UniformMemory
 from hamlet_trio.world import ACTIONS
+
+_CHUNK: Final = 8
+"""Updates that share one computation of their targets; the target network moves little in so few."""
 
 
 class LearnerError(ValueError):
@@ -50,7 +53,8 @@ class DQNLearner:
     """Learns Q-values from what it is told of one or more streams of steps.
 
     Deep Q-learning with replay memory and target network (Mnih et al. 2015), the double estimator
-    (van Hasselt, Guez and Silver 2016, section "Double DQN"), Huber loss, and optionally n-step returns.
+    (van Hasselt, Guez and Silver 2016, section "Double DQN"), Huber loss, and optionally n-step returns and
+    Munchausen rewards (Vieillard, Pietquin and Geist 2020).
 
     Everything random comes from `seed`: weights, exploration and sampling have a generator each, and the
     global ones of numpy and torch are neither read nor changed. On the CPU two learners that are told the
@@ -111,7 +115,12 @@ class DQNLearner:
             if config.n_step > 1
             else None
         )
-        self._exploration = EpsilonGreedy(exploration_seed)
+        self._exploration: Exploration = (
+            Errands(exploration_seed, width, height)
+            if config.exploration == "errands"
+            else EpsilonGreedy(exploration_seed)
+        )
+        self._exploration.begin(num_streams)
         self._parameters = list(self.network.parameters())
         self._target_parameters = list(self.target.parameters())
         self._optimizer = Adam(self._parameters, config.learning_rate)
@@ -119,14 +128,25 @@ class DQNLearner:
         self._loss = nn.HuberLoss(reduction="none", delta=config.huber_delta)
         self._discounts = config.gamma ** np.arange(config.n_step + 1)
 
+    def begin_episode(self) -> None:
+        """Every stream begins an episode with its next action."""
+        self._exploration.begin(self._num_streams)
+
     def act(self, observations: NDArray[np.float32], epsilon: float) -> NDArray[np.int64]:
-        """Epsilon-greedy actions, (n,) int64, for observations (n, observation_size)."""
-        explores, actions = self._exploration.draw(len(observations), epsilon)
-        if explores.all():
-            return actions
-        with torch.inference_mode():
-            greedy = self.network(torch.from_numpy(observations).to(self.device)).argmax(dim=1).cpu().numpy()
-        return np.where(explores, actions, greedy)
+        """Actions, (n,) int64, for observations (n, observation_size): exploring, or else greedy."""
+        explores, actions = self._exploration.draw(observations, epsilon)
+        if not explores.all():
+            with torch.inference_mode():
+                batch = torch.from_numpy(observations).to(self.device)
+                greedy = self.network(batch).argmax(dim=1).cpu().numpy()
+            actions = np.where(explores, actions, greedy)
+        self._exploration.taken(observations, actions)
+        return actions
+
+    def anneal(self, progress: float) -> None:
+        """Set the learning rate for this share of a run, from 0 to 1."""
+        lost = (1 - self.config.learning_rate_end) * progress
+        self._optimizer.learning_rate = self.config.learning_rate * (1 - lost)
 
     def remember(
         self,
@@ -146,6 +166,7 @@ class DQNLearner:
         order.
         """
         self.steps += len(actions)
+        rewards = np.asarray(rewards) * self.config.reward_scale
         if self._accumulator is None:
             ones = np.ones(len(actions), dtype=np.int64)
             self.memory.add(Transitions(observations, actions, rewards, next_observations, terminated, ones))
@@ -162,41 +183,59 @@ class DQNLearner:
         if len(finished.actions):
             self.memory.add(finished)
 
-    def learn(self) -> LearnMetrics | None:
-        """Make the updates due for one step; None when none is due or too little is remembered.
+    @property
+    def ready(self) -> bool:
+        """Whether enough is remembered to learn from."""
+        return len(self.memory) >= max(self.config.batch_size, self.config.learning_starts)
 
-        Raises `DivergedError` when the loss stops being finite; the network is as before that update then.
+    def learn(self, updates: int | None = None) -> LearnMetrics | None:
+        """Make so many updates, by default those due for one step; None when there are none to make.
+
+        There are none while too little is remembered. Raises `DivergedError` when the loss stops being
+        finite; the network is as before that update then.
         """
-        if len(self.memory) < max(self.config.batch_size, self.config.learning_starts):
+        if not self.ready:
             return None
-        self._credit += self.config.updates_per_step
-        due = int(self._credit)
-        self._credit -= due
-        if due == 0:
+        if updates is None:
+            self._credit += self.config.updates_per_step
+            updates = int(self._credit)
+            self._credit -= updates
+        if updates <= 0:
             return None
         sums = np.zeros(4)
-        for _ in range(due):
-            sums += self._update()
-        loss, q_value, td_error, gradient_norm = (sums / due).tolist()
-        return LearnMetrics(loss, q_value, td_error, gradient_norm, due)
+        for first in range(0, updates, _CHUNK):
+            sums += self._learn_chunk(min(_CHUNK, updates - first))
+        loss, q_value, td_error, gradient_norm = (sums / updates).tolist()
+        return LearnMetrics(loss, q_value, td_error, gradient_norm, updates)
 
-    def _update(self) -> list[float]:
-        batch = self.memory.sample(self.config.batch_size)
-        targets = self._targets(batch)
-        actions = torch.from_numpy(batch.actions).to(self.device)
-        q_values = self.network(torch.from_numpy(batch.observations).to(self.device))
-        chosen = q_values.gather(1, actions.unsqueeze(1)).squeeze(1)
+    def _learn_chunk(self, updates: int) -> NDArray[np.float64]:
+        """Make a few updates, a batch each, towards targets that are computed for all of them at once."""
+        size = self.config.batch_size
+        batch = self.memory.sample(updates * size)
+        actions = torch.from_numpy(batch.actions).to(self.device).unsqueeze(1)
         weights = torch.from_numpy(batch.weights).to(self.device)
-        loss = (weights * self._loss(chosen, targets)).mean()
+        with torch.no_grad():
+            observed = self.network.prepare(torch.from_numpy(batch.observations).to(self.device))
+            targets = self._targets(batch, observed, actions)
+        sums = np.zeros(4)
+        errors: list[Tensor] = []
+        for first in range(0, updates * size, size):
+            rows = slice(first, first + size)
+            chosen = self.network.values(observed[rows]).gather(1, actions[rows]).squeeze(1)
+            loss = (weights[rows] * self._loss(chosen, targets[rows])).mean()
+            errors.append((chosen.detach() - targets[rows]).abs())
+            sums += self._descend(loss, chosen.detach().mean(), errors[-1].mean())
+        self.memory.update_priorities(batch.indices, torch.cat(errors).cpu().numpy())
+        return sums
+
+    def _descend(self, loss: Tensor, q_value: Tensor, td_error: Tensor) -> list[float]:
+        """One update of the network, and the target network after it; returns the four metrics."""
         self._optimizer.clear_gradients()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         clip = self.config.gradient_clip
         norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if clip is None else clip)
-        td_errors = (chosen.detach() - targets).abs()
         # One transfer for all four numbers: on CUDA each one waits for the whole update.
-        metrics: list[float] = torch.stack(
-            (loss.detach(), chosen.detach().mean(), td_errors.mean(), norm)
-        ).tolist()
+        metrics: list[float] = torch.stack((loss.detach(), q_value, td_error, norm)).tolist()
         if not np.isfinite(metrics).all():
             raise DivergedError(
                 f"The loss is no finite number after {self.updates} updates; "
@@ -205,27 +244,32 @@ class DQNLearner:
         self._optimizer.step()
         self.updates += 1
         self._follow()
-        self.memory.update_priorities(batch.indices, td_errors.cpu().numpy())
         return metrics
 
-    def _targets(self, batch: Batch) -> Tensor:
-        """What the Q-values of the actions taken should have been, float32 [b].
+    def _targets(self, batch: Batch, observed: Tensor, actions: Tensor) -> Tensor:
+        """What the Q-values of the actions taken, int64 [b, 1], should have been, float32 [b].
 
         Return of the spanned steps plus the discounted value of where they led, unless it terminated there.
         Double DQN chooses the action there with the network and values it with the target network
-        (van Hasselt et al. 2016, equation 4); plain DQN takes the target network's maximum.
+        (van Hasselt et al. 2016, equation 4); plain DQN takes the target network's maximum; Munchausen DQN
+        the soft value, and rewards an action for being likely (Vieillard et al. 2020, equation 1).
         """
+        config = self.config
         discounts = np.where(batch.terminated, 0.0, self._discounts[batch.steps]).astype(np.float32)
-        with torch.no_grad():
-            following = torch.from_numpy(batch.next_observations).to(self.device)
-            values = self.target(following)
-            if self.config.double:
-                best = self.network(following).argmax(dim=1, keepdim=True)
-                value = values.gather(1, best).squeeze(1)
-            else:
-                value = values.amax(dim=1)
-            rewards = torch.from_numpy(batch.rewards).to(self.device)
-            return rewards + torch.from_numpy(discounts).to(self.device) * value
+        following = self.network.prepare(torch.from_numpy(batch.next_observations).to(self.device))
+        values = self.target.values(following)
+        rewards = torch.from_numpy(batch.rewards).to(self.device)
+        if config.munchausen > 0:
+            value = _soft_value(values, config.munchausen_temperature)
+            log_policy = _log_policy(self.target.values(observed), config.munchausen_temperature)
+            bonus = (config.munchausen_temperature * log_policy.gather(1, actions)).squeeze(1)
+            rewards = rewards + config.munchausen * bonus.clamp(config.munchausen_floor, 0.0)
+        elif config.double:
+            best = self.network.values(following).argmax(dim=1, keepdim=True)
+            value = values.gather(1, best).squeeze(1)
+        else:
+            value = values.amax(dim=1)
+        return rewards + torch.from_numpy(discounts).to(self.device) * value
 
     def _follow(self) -> None:
         """Let the target network follow the network."""
@@ -308,6 +352,16 @@ class DQNLearner:
         # Where it computes may change between saving and resuming.
         del kind["device"]
         return kind | {"width": spec.width, "height": spec.height, "num_streams": self._num_streams}
+
+
+def _log_policy(values: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities of a softmax policy over Q-values, float32 [b, actions]."""
+    return torch.log_softmax(values / temperature, dim=1)
+
+
+def _soft_value(values: Tensor, temperature: float) -> Tensor:
+    """The entropy-regularised value of a softmax policy over Q-values, float32 [b]."""
+    return temperature * torch.logsumexp(values / temperature, dim=1)
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

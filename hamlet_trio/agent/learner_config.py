@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
 
+ExplorationKind = Literal["epsilon_greedy", "errands"]
 TargetUpdate = Literal["soft", "periodic"]
 
 
@@ -37,6 +38,13 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         gradient_clip: largest norm of the whole gradient; None leaves it as it is.
         target_update: `soft` moves the target network by `tau` of the difference after each update
             (Lillicrap et al. 2016), `periodic` copies the network every `target_period` updates.
+        learning_rate_end: the share of `learning_rate` that is left at the end of a run, linearly.
+        reward_scale: what rewards are multiplied with before they are learnt from.
+        munchausen: how much of the scaled log-policy is added to the reward, alpha in Vieillard, Pietquin
+            and Geist 2020, equation 1; the value of the next state is a soft one then, in place of
+            `double`'s. 0 is without.
+        munchausen_temperature, munchausen_floor: tau and l0 of the same paper, section 3.
+        exploration: single random actions (`epsilon_greedy`), or `errands`.
     """
 
     network_type: NetworkType = "dueling"
@@ -55,6 +63,12 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     target_update: TargetUpdate = "soft"
     tau: float = 0.005
     target_period: int = 500
+    learning_rate_end: float = 1.0
+    reward_scale: float = 1.0
+    munchausen: float = 0.0
+    munchausen_temperature: float = 0.03
+    munchausen_floor: float = -1.0
+    exploration: ExplorationKind = "epsilon_greedy"
 
     def __post_init__(self) -> None:
         if self.network_type not in NETWORK_TYPES:
@@ -75,6 +89,13 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             self._check("gradient_clip", 0, 1e6, above=True)
         self._check("tau", 0, 1, above=True)
         self._check("target_period", 1, 1_000_000_000)
+        self._check("learning_rate_end", 0, 1)
+        self._check("reward_scale", 0, 1e6, above=True)
+        self._check("munchausen", 0, 1)
+        self._check("munchausen_temperature", 0, 1e6, above=True)
+        self._check("munchausen_floor", -1e6, 0)
+        if self.exploration not in {"epsilon_greedy", "errands"}:
+            raise LearnerConfigError("exploration", self.exploration, "epsilon_greedy or errands")
         if self.batch_size > self.buffer_capacity:
             raise LearnerConfigError(
                 "batch_size", self.batch_size, f"at most buffer_capacity, which is {self.buffer_capacity}"

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
-NetworkType = Literal["qnetwork", "dueling", "spatial", "spatial_dueling", "relational"]
+NetworkType = Literal["egocentric", "qnetwork", "dueling", "spatial", "spatial_dueling", "relational"]
 
 NETWORK_TYPES: Final[Mapping[NetworkType, str]] = MappingProxyType(
     {
+        "egocentric": "a small dueling perceptron that reads off the map where each place lies",
         "qnetwork": "a multilayer perceptron over the whole observation",
         "dueling": "a multilayer perceptron that adds a state value and action advantages",
         "spatial": "a convolution over the grid joined with a perceptron over position and meters",

@@ -102,7 +102,12 @@ class InferenceService:
 
     async def _prepare(self) -> "tuple[PolicyEngine, PolicyStore]":
         began = time.perf_counter()
-        parts = await trio.to_thread.run_sync(_build, self.capacity, self._models)
+        parts = await trio.to_thread.run_sync(
+            _build,
+            self.capacity,
+            self._models,
+            abandon_on_cancel=True,  # importing torch takes long
+        )
         get_logger().info("inference_ready", seconds=round(time.perf_counter() - began, 2))
         return parts
 

@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
 
     # The server as a whole.
     SERVER_FULL = "server_full", "No session or viewer slot is free; try again after `Retry-After` seconds."
+    STARTING = "starting", "The server is still starting; ask again in a second."
     DRAINING = "draining", "The server is shutting down; connect again, to it or to another instance."
     FORBIDDEN_ORIGIN = "forbidden_origin", "Pages of this origin may not connect; see HAMLET_ALLOWED_ORIGINS."
     NOT_FOUND = "not_found", "No such route."

@@ -27,9 +27,9 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     step_delay: Annotated[
         float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
     ] = 0.2
-    network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "dueling"
+    network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "egocentric"
     learning_rate: Annotated[float, Meta(ge=1e-7, le=1, description="step size of the optimiser")] = 1e-3
-    gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.99
+    gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.98
     seed: Annotated[
         Annotated[int, Meta(ge=0, le=2**32 - 1)] | None,
         Meta(description="seed of everything random; null has one chosen and reported"),

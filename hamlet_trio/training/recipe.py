@@ -17,6 +17,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     Attributes:
         learner: the learner's settings; those that `TrainingParameters` has are replaced by the run's.
         schedule: epsilon by episode.
+        updates_per_episode: gradient updates in an episode, however long it is, spread over its steps; None
+            makes `learner.updates_per_step` instead. An agent that lives seven times as long does not need
+            seven times the updates, and a lesson takes as long as it was planned to.
         random_start: whether episodes begin anywhere, with meters at random.
         evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
         evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
@@ -26,6 +29,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     learner: LearnerConfig = LearnerConfig()
     schedule: EpsilonSchedule = EpsilonSchedule()
+    updates_per_episode: int | None = None
     random_start: bool = False
     evaluations: int = 20
     evaluation_episodes: int = 1
@@ -57,4 +61,23 @@ class Recipe(Struct, frozen=True, kw_only=True):
         return episode == num_episodes or episode % -(-num_episodes // self.evaluations) == 0
 
 
-DEFAULT_RECIPE: Final = Recipe()
+DEFAULT_RECIPE: Final = Recipe(
+    learner=LearnerConfig(
+        network_type="egocentric",
+        learning_starts=300,
+        n_step=3,
+        reward_scale=0.1,
+        learning_rate_end=0.1,
+        munchausen=0.9,
+        exploration="errands",
+    ),
+    schedule=EpsilonSchedule(kind="linear", fraction=0.6),
+    updates_per_episode=300,
+)
+"""What `hamlet train` and `start_training` learn by; docs/learning.md tells what each part buys."""
+
+PLAIN_RECIPE: Final = Recipe(
+    learner=LearnerConfig(network_type="qnetwork", target_update="periodic", target_period=750),
+    schedule=EpsilonSchedule(kind="multiplicative"),
+)
+"""Plain Double DQN with one update a step, to compare with: close to the older system's settings."""

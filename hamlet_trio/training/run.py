@@ -19,6 +19,8 @@ from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds, WorldState
 __all__ = ["DivergedError", "EpisodeRecord", "StepOutcome", "TrainingRun"]
 
 _RECENT: Final = 5
+_LEAST_UPDATES: Final = 8
+_MOST_UPDATES: Final = 16
 
 
 class EpisodeRecord(Struct, frozen=True, kw_only=True):
@@ -174,6 +176,7 @@ class TrainingRun:
         if not self._under_way:
             self._begin_episode()
         learner, epsilon = self._learner, self.epsilon
+        learner.anneal(self.completed / self.parameters.num_episodes)
         actions = learner.act(self._observation, epsilon)
         result = self.worlds.step(actions)
         self.worlds.observe(out=self._next_observation.reshape(1, 1, -1))
@@ -185,7 +188,7 @@ class TrainingRun:
             terminated=result.terminated[0],
             truncated=result.truncated[0],
         )
-        if metrics := learner.learn():
+        if metrics := learner.learn(self._updates_due()):
             self._loss_sum += metrics.loss * metrics.updates
             self._updates += metrics.updates
         self._observation, self._next_observation = self._next_observation, self._observation
@@ -204,9 +207,22 @@ class TrainingRun:
             record=self._end_episode(epsilon) if self.worlds.over[0] else None,
         )
 
+    def _updates_due(self) -> int | None:
+        """Updates to make after this step; None leaves it to the learner."""
+        recipe = self._recipe
+        if recipe.updates_per_episode is None:
+            return None
+        # Spread over an episode as long as the last ones were; its last step makes up what is missing.
+        expected = max(self._means()[1], 1.0)
+        share = 1.0 if self.worlds.over[0] else min(float(self.worlds.steps[0]) / expected, 1.0)
+        due = int(recipe.updates_per_episode * (self.completed + share)) - self._learner.updates
+        # Several at a time, which share much of their work.
+        return min(due, _MOST_UPDATES) if due >= _LEAST_UPDATES or self.worlds.over[0] else 0
+
     def _begin_episode(self) -> None:
         self.worlds.reset(random_start=self._recipe.random_start)
         self.worlds.observe(out=self._observation.reshape(1, 1, -1))
+        self._learner.begin_episode()
         self._under_way = True
         self._total = self._loss_sum = 0.0
         self._updates = 0

@@ -100,6 +100,60 @@ def test_the_td_target_of_three_steps_by_hand() -> None:
     assert metrics.td_error == pytest.approx(abs(expected - 1.0))
 
 
+@pytest.mark.parametrize("floor", [-10.0, -0.5])
+def test_the_munchausen_target_by_hand(floor: float) -> None:
+    temperature = 0.5
+    learner = tiny_learner(
+        gamma=0.9,
+        munchausen=0.8,
+        munchausen_temperature=temperature,
+        munchausen_floor=floor,
+        huber_delta=100.0,
+    )
+    set_biases(learner, ONLINE, TARGET)
+    tell(learner, 2.0, action=1)
+    metrics = learner.learn()
+    assert metrics is not None
+    values = np.array(TARGET)
+    normaliser = np.log(np.exp(values / temperature).sum())
+    log_policy = values / temperature - normaliser
+    # The soft value is temperature * log-sum-exp.
+    expected = 2.0 + 0.8 * max(temperature * log_policy[1], floor) + 0.9 * temperature * normaliser
+    assert metrics.td_error == pytest.approx(abs(expected - ONLINE[1]), rel=1e-5)
+
+
+def test_rewards_are_scaled_before_they_are_learnt_from() -> None:
+    learner = tiny_learner(reward_scale=0.1)
+    set_biases(learner, ONLINE, TARGET)
+    tell(learner, 20.0, terminated=True)
+    metrics = learner.learn()
+    assert metrics is not None
+    assert metrics.td_error == pytest.approx(2.0 - ONLINE[0])
+
+
+def test_the_learning_rate_anneals_linearly_to_its_end() -> None:
+    def change(progress: float) -> float:
+        learner = tiny_learner(learning_rate=0.01, learning_rate_end=0.2)
+        before = learner.network.state_dict()["layers.0.bias"].clone()
+        tell(learner, 5.0, terminated=True)
+        learner.anneal(progress)
+        learner.learn()
+        return float((learner.network.state_dict()["layers.0.bias"] - before).abs().max())
+
+    assert change(0.0) == pytest.approx(0.01, rel=1e-3)
+    assert change(0.5) == pytest.approx(0.006, rel=1e-3)
+    assert change(1.0) == pytest.approx(0.002, rel=1e-3)
+
+
+def test_so_many_updates_are_made_as_are_asked_for() -> None:
+    learner = tiny_learner()
+    tell(learner, 1.0)
+    metrics = learner.learn(5)
+    assert metrics is not None
+    assert metrics.updates == learner.updates == 5
+    assert learner.learn(0) is None
+
+
 @pytest.mark.parametrize(("error", "expected"), [(0.5, 0.125), (1.0, 0.5), (-3.0, 2.5)])
 def test_huber_loss_is_linear_beyond_delta(error: float, expected: float) -> None:
     learner = tiny_learner(huber_delta=1.0)

@@ -13,6 +13,7 @@ from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 from hamlet_trio.world import Worlds
 
 SMALL: dict[NetworkType, dict[str, Any]] = {
+    "egocentric": {"hidden": [8]},
     "qnetwork": {"hidden": [8]},
     "dueling": {"features": [8, 8]},
     "spatial": {"channels": [2], "combined": [8]},

@@ -1,4 +1,4 @@
-"""The five Q-networks: build one, recognise one from its weights. Importing this imports torch."""
+"""The Q-networks: build one, recognise one from its weights. Importing this imports torch."""
 
 from hamlet_trio.agent.networks.building import (
     MAX_PARAMETERS,
@@ -8,6 +8,7 @@ from hamlet_trio.agent.networks.building import (
     recognise,
     restore_network,
 )
+from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
 from hamlet_trio.agent.networks.layers import Network
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_PARAMETERS",
     "NETWORKS",
     "DuelingNetwork",
+    "EgocentricNetwork",
     "Network",
     "NetworkError",
     "NetworkSpec",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
 from hamlet_trio.agent.networks.layers import Network, Shapes
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
@@ -18,7 +19,14 @@ from hamlet_trio.agent.text import printable
 
 NETWORKS: Final[dict[NetworkType, type[Network]]] = {
     network.network_type: network
-    for network in (QNetwork, DuelingNetwork, SpatialNetwork, SpatialDuelingNetwork, RelationalNetwork)
+    for network in (
+        EgocentricNetwork,
+        QNetwork,
+        DuelingNetwork,
+        SpatialNetwork,
+        SpatialDuelingNetwork,
+        RelationalNetwork,
+    )
 }
 
 MAX_PARAMETERS: Final = 8_000_000
@@ -79,13 +87,15 @@ def _outline(spec: NetworkSpec) -> Network:
 
 
 def _allocated(outline: Network) -> Network:
-    """The same network with memory on the CPU for its parameters, not yet filled.
+    """The same network with memory on the CPU for its parameters and buffers, not yet filled.
 
     `nn.Module.to_empty` would do, but its first use imports 485 modules of torch's symbolic shapes: 0.4 s.
     """
     for module in outline.modules():
         for name, parameter in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(torch.empty(parameter.shape, device="cpu")))
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(buffer.shape, device="cpu"))
     return outline
 
 

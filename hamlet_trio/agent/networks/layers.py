@@ -30,6 +30,17 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, observations: Tensor) -> Tensor: ...
 
+    def prepare(self, observations: Tensor) -> Tensor:
+        """What the network computes of observations before any weight comes in, row by row.
+
+        A learner does it once for several updates, and for network and target network alike.
+        """
+        return observations
+
+    def values(self, prepared: Tensor) -> Tensor:
+        """The Q-values of prepared observations: `forward` is `values` of `prepare`."""
+        return self(prepared)
+
     @staticmethod
     @abstractmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

@@ -32,6 +32,12 @@ class _Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     )
 
 
+class EgocentricSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of each hidden layer."""
+
+    hidden: Widths = (128, 128)
+
+
 class QNetworkSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Units of each hidden layer."""
 
@@ -89,9 +95,12 @@ class RelationalSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
 
-Sizes: TypeAlias = QNetworkSizes | DuelingSizes | SpatialSizes | SpatialDuelingSizes | RelationalSizes
+Sizes: TypeAlias = (
+    EgocentricSizes | QNetworkSizes | DuelingSizes | SpatialSizes | SpatialDuelingSizes | RelationalSizes
+)
 
 SIZES_OF: Final[dict[NetworkType, type[Sizes]]] = {
+    "egocentric": EgocentricSizes,
     "qnetwork": QNetworkSizes,
     "dueling": DuelingSizes,
     "spatial": SpatialSizes,

@@ -1,0 +1,82 @@
+"""Exploration: random actions at the rate asked for, errands that reach places and spread over them."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from hamlet_trio.agent.exploration import EpsilonGreedy, Errands
+from hamlet_trio.world import INTERACT, Worlds
+
+
+def walk(errands: Errands, steps: int, epsilon: float, *, idle: int = 0) -> tuple[Counter[str], float]:
+    """Follow errands, and do `idle` between them; counts uses by place, and the share of errand steps."""
+    worlds = Worlds(1, seed=0)
+    names = [place.name for place in worlds.config.affordances]
+    cells = {(place.x, place.y): name for place, name in zip(worlds.config.affordances, names, strict=True)}
+    uses: Counter[str] = Counter()
+    exploring = 0
+    errands.begin(1)
+    for _ in range(steps):
+        observation = worlds.observe().reshape(1, -1)
+        explores, actions = errands.draw(observation, epsilon)
+        action = int(actions[0]) if explores[0] else idle
+        exploring += bool(explores[0])
+        errands.taken(observation, np.array([action]))
+        x, y = worlds.positions[0, 0].tolist()
+        if action == INTERACT and (x, y) in cells:
+            uses[cells[x, y]] += 1
+        worlds.step(np.array([action]))
+        if worlds.over[0]:
+            worlds.reset()
+            errands.begin(1)
+    return uses, exploring / steps
+
+
+def test_errands_reach_every_place_and_favour_none() -> None:
+    uses, share = walk(Errands(5, 8, 8), 3000, epsilon=1.0)
+    assert share == 1.0
+    assert len(uses) == 8
+    assert max(uses.values()) < 2 * min(uses.values())
+
+
+def test_an_errand_leads_to_a_place_used_least_in_the_episode() -> None:
+    errands = Errands(1, 8, 8)
+    worlds = Worlds(1, seed=0)
+    errands.begin(1)
+    used: list[tuple[int, int]] = []
+    while len(used) < 8 and not worlds.over[0]:
+        observation = worlds.observe().reshape(1, -1)
+        _, actions = errands.draw(observation, 1.0)
+        errands.taken(observation, actions)
+        if actions[0] == INTERACT:
+            x, y = worlds.positions[0, 0].tolist()
+            used.append((x, y))
+        worlds.step(actions)
+    assert len(set(used)) == len(used) >= 5
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.3, 0.7])
+def test_epsilon_is_about_the_share_of_steps_on_errands(epsilon: float) -> None:
+    _, share = walk(Errands(2, 8, 8), 6000, epsilon=epsilon)
+    assert abs(share - epsilon) < 0.08
+
+
+def test_errands_go_on_exactly_from_a_saved_state() -> None:
+    first, second = Errands(9, 8, 8), Errands(0, 8, 8)
+    walk(first, 57, epsilon=0.5)
+    second.load_state_dict(first.state_dict())
+    observation = Worlds(1).observe().reshape(1, -1)
+    for _ in range(40):
+        explores, actions = first.draw(observation, 0.5)
+        again, same = second.draw(observation, 0.5)
+        assert explores.tolist() == again.tolist()
+        assert actions.tolist() == same.tolist()
+
+
+def test_random_actions_come_at_the_rate_of_epsilon() -> None:
+    exploration = EpsilonGreedy(3)
+    observations = np.zeros((10_000, 72), dtype=np.float32)
+    explores, actions = exploration.draw(observations, 0.25)
+    assert abs(explores.mean() - 0.25) < 0.02
+    assert set(actions.tolist()) == {0, 1, 2, 3, 4}
