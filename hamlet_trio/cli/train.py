@@ -25,6 +25,14 @@ ResumeOption = Annotated[
     str | None,
     typer.Option("--resume", metavar="RUN|MODEL", help="Go on with an interrupted run, or from a model."),
 ]
+SnapshotsOption = Annotated[
+    str,
+    typer.Option(
+        "--snapshots",
+        metavar="N,N,...",
+        help="Also keep the model as it is after these episodes, as checkpoint_epN.pt beside --out.",
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda [HAMLET_DEVICE].")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a line: each episode, then the ending.")
@@ -37,6 +45,7 @@ def train(
     *,
     out: OutOption = None,
     resume: ResumeOption = None,
+    snapshots: SnapshotsOption = "",
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,6 +72,7 @@ def train(
                 data_dir=Path(settings.data_dir),
                 models_dir=models_dir,
                 device=settings.device,
+                snapshots=_episodes(snapshots),
                 on_start=report.on_start,
                 on_episode=report.on_episode,
                 on_save_problem=report.on_save_problem,
@@ -71,6 +81,13 @@ def train(
     except (StartError, SaveError, DivergedError) as error:
         raise UsersError(str(error)) from error
     report.on_end(result)
+
+
+def _episodes(text: str) -> set[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise UsersError(f"--snapshots {text}: give episodes as numbers with commas between, such as 50,455.")
+    return {int(part) for part in parts}
 
 
 @contextmanager

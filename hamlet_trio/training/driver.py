@@ -1,11 +1,12 @@
 """Training without a server: a run from its parameters to a model file, for the command line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
 
+from hamlet_trio.agent.checkpoint import save_checkpoint
 from hamlet_trio.agent.learner import DivergedError
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import BadMessageError
@@ -16,7 +17,7 @@ from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import StepOutcome, TrainingRun
-from hamlet_trio.training.session import Ending, SaveError, StartError, open_session
+from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.world import WorldConfig
 
@@ -52,6 +53,7 @@ def train_to_file(
     device: DeviceName = "auto",
     world_config: WorldConfig | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
+    snapshots: Container[int] = (),
     on_start: Callable[[TrainingRun], object] = _ignore,
     on_step: Callable[[StepOutcome], object] = _ignore,
     on_episode: Callable[[EpisodeComplete], object] = _ignore,
@@ -61,6 +63,7 @@ def train_to_file(
 ) -> TrainingResult:
     """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
 
+    After each episode in `snapshots` the model is also kept beside `out`, as `checkpoint_ep<episode>.pt`.
     What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
     id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
     once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
@@ -110,6 +113,8 @@ def train_to_file(
             on_step(outcome)
             if complete is not None:
                 on_episode(complete)
+            if complete is not None and complete.episode in snapshots:
+                _save_snapshot(session, out.with_name(f"checkpoint_ep{complete.episode}.pt"))
             if complete is not None and session.save_due:
                 try:
                     on_save(session.save())
@@ -129,3 +134,10 @@ def train_to_file(
         average_length=length,
         model=out if session.model_saved is not None else None,
     )
+
+
+def _save_snapshot(session: TrainingSession, path: Path) -> None:
+    try:
+        save_checkpoint(path, session.run.checkpoint())
+    except OSError as error:
+        raise SaveError(f"The snapshot {path} cannot be saved: {error.strerror}.") from error

@@ -27,7 +27,6 @@ from hamlet_trio.web.problems import problem
 from hamlet_trio.web.server import Metaserver
 
 _MAX_MODELS_SHOWN: Final = 20
-_STARTING: Final = "starting"
 
 
 def make_routes(server: Metaserver, page: BuiltPage) -> Blueprint:
@@ -124,7 +123,7 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
         if server.draining.is_set():
             return problem(unavailable, ErrorCode.DRAINING, ErrorCode.DRAINING.description, retry_after="5")
         if not server.is_ready:
-            return problem(unavailable, _STARTING, "Inference is loading; try again.", retry_after="1")
+            return problem(unavailable, ErrorCode.STARTING, ErrorCode.STARTING.description, retry_after="1")
         return as_json(HealthAnswer("ready"))
 
     @routes.get("/metrics")
