@@ -42,7 +42,7 @@ def _default(parameter: Any) -> str:
         return "needed"
     if isinstance(shown, str):
         return code(shown)
-    if parameter.default is None or parameter.default is False:
+    if parameter.default in (None, "") or parameter.default is False:
         return ""
     return code("on" if parameter.default is True else parameter.default)
 
