@@ -74,7 +74,7 @@ DEFAULT_RECIPE: Final = Recipe(
     schedule=EpsilonSchedule(kind="linear", fraction=0.6),
     updates_per_episode=300,
 )
-"""What `hamlet train` and `start_training` learn by; docs/learning.md tells what each part buys."""
+"""What `hamlet train` and `start_training` learn by; docs/training.md tells what each part is for."""
 
 PLAIN_RECIPE: Final = Recipe(
     learner=LearnerConfig(network_type="qnetwork", target_update="periodic", target_period=750),
