@@ -46,8 +46,8 @@ def test_a_subset_comes_to_what_each_world_alone_comes_to(
         for row, index in enumerate(some.tolist()):
             expected = alone[index].step(actions[row : row + 1], components=True)
             assert expected.components is not None
-            for mine, theirs in zip(result[:4], expected[:4], strict=True):
-                np.testing.assert_array_equal(mine[row], theirs[0])
+            for name in ("rewards", "terminated", "truncated", "interacted"):
+                np.testing.assert_array_equal(getattr(result, name)[row], getattr(expected, name)[0])
             for part, expected_part in zip(result.components, expected.components, strict=True):
                 np.testing.assert_array_equal(part[row], expected_part[0])
             np.testing.assert_array_equal(seen[row], alone[index].observe()[0])
