@@ -92,8 +92,8 @@ def test_results_belong_to_the_caller() -> None:
     kept_seen = seen.copy()
     worlds.step([1, 1])
     worlds.observe()
-    for mine, then in zip(first[:4], kept[:4], strict=True):
-        np.testing.assert_array_equal(mine, then)
+    for name in ("rewards", "terminated", "truncated", "interacted"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(kept, name))
     np.testing.assert_array_equal(seen, kept_seen)
 
 
