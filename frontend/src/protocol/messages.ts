@@ -13,17 +13,17 @@ export interface TrainingParameters {
   batch_size: number
   /** transitions the replay buffer holds */
   buffer_capacity: number
-  /** show every so manieth episode */
+  /** show the first of every so many episodes */
   show_every: number
   /** seconds between the steps of a shown episode */
   step_delay: number
   /** which Q-network learns */
-  network_type: 'dueling' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** step size of the optimiser */
   learning_rate: number
   /** discount of future reward */
   gamma: number
-  /** seed of everything random; chosen and reported if null */
+  /** seed of everything random; null has one chosen and reported */
   seed: number | null
   /** save a checkpoint every so many episodes */
   checkpoint_every: number
@@ -102,7 +102,7 @@ export interface Connected {
   available_models: string[]
   session_id: string
   model_name: string | null
-  network_type: 'dueling' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   protocol_version: number
 }
 
@@ -208,7 +208,7 @@ export interface EpisodeEnd {
 export interface ModelLoaded {
   type: 'model_loaded'
   model: string
-  network_type: 'dueling' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
 }
 
 /** The session's transport: the acknowledgement of play, pause, set_speed, status and control. */
@@ -251,17 +251,17 @@ export interface StartTraining {
   batch_size?: number
   /** transitions the replay buffer holds */
   buffer_capacity?: number
-  /** show every so manieth episode */
+  /** show the first of every so many episodes */
   show_every?: number
   /** seconds between the steps of a shown episode */
   step_delay?: number
   /** which Q-network learns */
-  network_type?: 'dueling' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type?: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** step size of the optimiser */
   learning_rate?: number
   /** discount of future reward */
   gamma?: number
-  /** seed of everything random; chosen and reported if null */
+  /** seed of everything random; null has one chosen and reported */
   seed?: number | null
   /** save a checkpoint every so many episodes */
   checkpoint_every?: number
@@ -335,7 +335,7 @@ export interface TrainingStarted {
   num_episodes: number
   run_id: string
   parameters: TrainingParameters
-  network_type: 'dueling' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   device: string
 }
 
@@ -486,6 +486,7 @@ export type ErrorCode =
   | 'unknown_checkpoint'
   | 'training_unavailable'
   | 'server_full'
+  | 'starting'
   | 'draining'
   | 'forbidden_origin'
   | 'not_found'

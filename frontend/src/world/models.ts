@@ -19,7 +19,7 @@ export const STAGE_LABELS: Readonly<Record<Stage, string>> = {
   early: 'Early',
   middle: 'Middle',
   late: 'Late',
-  trained: 'Fully trained',
+  trained: 'Trained',
   unknown: 'Stage unknown',
 }
 
@@ -31,7 +31,7 @@ export function episodeOf(model: ModelDetails): number | null {
 }
 
 export function stageOf(model: ModelDetails): Stage {
-  if (model.name.startsWith('trained_agent')) return 'trained'
+  if (model.name === 'trained_agent.pt') return 'trained'
   const episode = episodeOf(model)
   if (episode === null) return 'unknown'
   if (episode <= 100) return 'early'

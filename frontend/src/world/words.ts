@@ -68,6 +68,7 @@ export function capitalised(text: string): string {
 export const NETWORK_LABELS: Readonly<Record<string, string>> = {
   qnetwork: 'plain network',
   dueling: 'dueling network',
+  egocentric: 'egocentric network',
   spatial: 'spatial network',
   spatial_dueling: 'spatial dueling network',
   relational: 'relational network',

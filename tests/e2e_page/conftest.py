@@ -1,0 +1,195 @@
+"""A real Chromium before a real server: what a person sees and does, view by view."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks import build_network
+from tests.e2e.conftest import ROOT, Server, launch
+
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS: Final = 30_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def left_out(what: str) -> None:
+    """Skip the test for want of something; a failure where everything must be there."""
+    if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def page_tooling() -> ModuleType:
+    """frontend/tooling.py, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location("tooling", ROOT / "frontend" / "tooling.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def built_page() -> None:
+    """The page as its sources are now."""
+    tooling = page_tooling()
+    try:
+        tooling.build()
+    except tooling.UnavailableError as error:
+        left_out(f"the page: {error}")
+
+
+@pytest.fixture(scope="session")
+def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of each stage; their weights are random, which is all that showing them needs."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("page_models")
+    kinds: dict[str, tuple[NetworkType, int | None]] = {
+        "trained_agent.pt": ("dueling", 1000),
+        "checkpoint_ep50.pt": ("qnetwork", 50),
+        "checkpoint_ep455.pt": ("relational", 455),
+        "checkpoint_ep1000.pt": ("spatial", 1000),
+    }
+    for seed, (name, (kind, episode)) in enumerate(kinds.items()):
+        network = build_network(kind, 72, 5, 8, 8, generator=torch.Generator().manual_seed(seed))
+        metadata = CheckpointMetadata(network_type=kind, episode=episode)
+        save_checkpoint(folder / name, Checkpoint(network=network, metadata=metadata))
+    (folder / "damaged.pt").write_bytes(b"not a checkpoint")
+    return folder
+
+
+StartPageServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def start_page_server(
+    built_page: None, page_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartPageServer]:
+    """A function that starts a server with settings of its own, `start_page_server(max_sessions=1)`."""
+    servers: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        # A copy of its own: a training run saves among the models.
+        models = tmp_path_factory.mktemp("models")
+        shutil.copytree(page_models, models, dirs_exist_ok=True)
+        folders = {
+            "HAMLET_MODELS_DIR": str(models),
+            "HAMLET_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        }
+        own = {f"HAMLET_{name.upper()}": str(value) for name, value in settings.items()}
+        server = launch(folders | own)
+        servers.append(server)
+        server.port = server.wait_for("listening")["port"]
+        server.wait_for("inference_ready")
+        return server
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+@pytest.fixture(scope="module")
+def server(start_page_server: StartPageServer) -> Server:
+    """One server for every test of a module that leaves it as it was."""
+    return start_page_server()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or whichever is installed."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((path for name in names if (path := shutil.which(name))), None)
+    if program is None:
+        left_out("the page's tests in a browser need Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One person's browser: opens pages, and minds that none of them complains.
+
+    Everything the console calls an error, every uncaught exception and every failed request is kept in
+    `complaints`; `excuse` names parts of those that a test brings about on purpose.
+    """
+
+    def __init__(self, browser: Browser, base: str) -> None:
+        self._browser = browser
+        self._base = base
+        self._contexts: list[BrowserContext] = []
+        self._excused: list[str] = []
+        self.complaints: list[str] = []
+
+    def context(self, **options: object) -> BrowserContext:
+        """A browser of one's own: storage and sockets are shared with no other."""
+        size = {"width": 1440, "height": 900}
+        context = self._browser.new_context(**{"viewport": size, "reduced_motion": "reduce"} | options)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_MS)
+        self._contexts.append(context)
+        return context
+
+    def open(self, address: str = "", context: BrowserContext | None = None, **options: object) -> Page:
+        """Open the page at an address such as `?view=train`; motion is reduced unless a test wants it."""
+        page = (context or self.context(**options)).new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("requestfailed", self._failed)
+        page.goto(f"{self._base}/{address}")
+        return page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        # What a browser gives up because the person goes elsewhere has not failed.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {request.url} {request.failure}")
+
+    def excuse(self, *parts: str) -> None:
+        """Complaints that contain one of these are meant to be there."""
+        self._excused += parts
+
+    def leave(self) -> None:
+        """Close everything; fails where a page complained."""
+        for context in self._contexts:
+            context.close()
+        left = [text for text in self.complaints if not any(part in text for part in self._excused)]
+        assert not left, left
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Server) -> Iterator[Visitor]:
+    """A visitor of the module's server."""
+    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    yield visitor
+    visitor.leave()

@@ -1,0 +1,78 @@
+"""4. Compare: sessions side by side under one hand."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import expect
+
+from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.seen import expect_all_connected, expect_step_above, fact, number
+
+STAGES = ["checkpoint_ep50.pt", "checkpoint_ep455.pt", "checkpoint_ep1000.pt"]
+
+
+def test_a_class_sees_three_stages_at_once(visitor: Visitor) -> None:
+    sockets: list[str] = []
+    context = visitor.context()
+    context.on("page", lambda page: page.on("websocket", lambda socket: sockets.append(socket.url)))
+    page = visitor.open("?view=compare", context)
+    sessions = expect_all_connected(page, 3)
+    for pane, model in zip(sessions, STAGES, strict=True):
+        expect(pane.get_by_role("combobox")).to_have_value(model)
+    assert len(sockets) == 3
+    page.get_by_role("button", name="Play all").click()
+    for pane in sessions:
+        expect_step_above(pane, 5)
+    page.get_by_role("button", name="Pause all").click()
+    expect(page.get_by_role("button", name="Play all")).to_be_visible()
+    page.get_by_role("button", name="Reset all").click()
+    for pane in sessions:
+        expect(fact(pane, "Step")).to_have_text("0")
+    for step in (1, 2, 3):
+        page.get_by_role("button", name="Step all").click()
+        for pane in sessions:
+            expect(fact(pane, "Step")).to_have_text(str(step))
+
+
+def test_each_session_has_its_own_model_and_numbers(visitor: Visitor) -> None:
+    page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
+    one, other = expect_all_connected(page, 2)
+    page.get_by_role("button", name="Play all").click()
+    for pane in (one, other):
+        expect(pane.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
+    chart = page.get_by_role("img", name=re.compile(r"side by side, \d+ points; newest: 1 .*, 2 "))
+    expect(chart).to_be_visible()
+    one.get_by_role("combobox").select_option("checkpoint_ep455.pt")
+    expect(one.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(other.get_by_role("combobox")).to_have_value("trained_agent.pt")
+    assert number(other, "Episode") >= 2
+
+
+def test_sessions_come_and_go_and_the_address_follows(visitor: Visitor) -> None:
+    page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=checkpoint_ep455.pt")
+    expect_all_connected(page, 2)
+    page.get_by_role("button", name="Add a model").click()
+    page.get_by_role("button", name="Add a model").click()
+    expect_all_connected(page, 4)
+    expect(page.get_by_role("button", name="Add a model")).to_be_disabled()
+    page.get_by_role("button", name="Remove session 1").click()
+    sessions = expect_all_connected(page, 3)
+    expect(sessions[0].get_by_role("combobox")).to_have_value("checkpoint_ep455.pt")
+    compared = parse_qs(urlsplit(page.url).query)["compare"]
+    assert compared == ["checkpoint_ep455.pt", "checkpoint_ep1000.pt", "trained_agent.pt"]
+    page.reload()
+    for pane, model in zip(expect_all_connected(page, 3), compared, strict=True):
+        expect(pane.get_by_role("combobox")).to_have_value(model)
+
+
+def test_one_speed_for_all_by_keyboard(visitor: Visitor) -> None:
+    page = visitor.open("?view=compare")
+    sessions = expect_all_connected(page, 3)
+    page.keyboard.press("+")
+    expect(page.get_by_label("Speed", exact=True)).to_have_attribute("aria-valuetext", "1.5\u00d7 speed")
+    page.keyboard.press("ArrowRight")
+    for pane in sessions:
+        expect(fact(pane, "Step")).to_have_text("1")
+    page.keyboard.press(" ")
+    for pane in sessions:
+        expect_step_above(pane, 3)

@@ -1,0 +1,164 @@
+"""8. For everyone: assistive technology, light and dark, phone to projector, and nothing that jumps."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ROOT
+from tests.e2e_page.conftest import Visitor, left_out
+from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
+
+AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+VIEWS = ("watch", "compare", "play", "train", "failures")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def settle(page: Page, view: str) -> None:
+    """Wait until the view shows what it has."""
+    if view == "train":
+        expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    elif view == "failures":
+        expect(page.get_by_text("Nothing to show.")).to_be_visible()
+    elif view == "compare":
+        expect_all_connected(page, 3)
+    else:
+        expect_connected(page)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 AA."""
+    if not AXE.is_file():
+        left_out("axe-core is not installed: python frontend/tooling.py test installs it")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(f"axe.run({{ runOnly: {json.dumps(RULES)} }})")
+    return [
+        f"{one['id']} ({one['impact']}): {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing(visitor: Visitor, view: str) -> None:
+    page = visitor.open(f"?view={view}&model=checkpoint_ep455.pt", color_scheme="light")
+    settle(page, view)
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Visitor) -> None:
+    page = visitor.open("?view=watch", viewport={"width": 360, "height": 640})
+    expect_connected(page)
+    assert violations(page) == []
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("size", [(360, 640), (390, 844), (768, 1024), (1440, 900), (3840, 2160)])
+def test_nothing_is_cut_off_at_any_width(visitor: Visitor, size: tuple[int, int]) -> None:
+    page = visitor.open(viewport={"width": size[0], "height": size[1]})
+    for view in VIEWS:
+        page.goto(page.url.split("?")[0] + f"?view={view}&model=checkpoint_ep455.pt")
+        settle(page, view)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, (view, size)
+
+
+@pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
+def test_nothing_shifts_while_frames_arrive(visitor: Visitor, address: str) -> None:
+    page = visitor.open(address, reduced_motion="no-preference")
+    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    page.evaluate("""() => {
+        window.shifts = [];
+        new PerformanceObserver((list) => {
+            // What moves because somebody pressed something is no surprise.
+            for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(
+                [entry.value, ...entry.sources.map((source) => source.node?.className ?? '')]);
+        }).observe({ type: 'layout-shift' });
+    }""")
+    if "compare" in address:
+        first = expect_all_connected(page, 3)[0]
+    else:
+        first = page.locator("main")
+        expect_connected(first)
+    page.keyboard.press(" ")
+    expect_step_above(first, 30)
+    expect(first.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
+    expect_step_above(first, 10)
+    assert page.evaluate("window.shifts") == []
+
+
+def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Visitor) -> None:
+    watch = """() => {
+        window.places = new Set();
+        const agent = document.querySelector('.agent');
+        const look = () => { window.places.add(agent.style.transform); requestAnimationFrame(look); };
+        requestAnimationFrame(look);
+    }"""
+    between = (
+        "[...window.places].filter((place) => !/^translate3d\\(\\d+00%, \\d+00%, 0px\\)$/.test(place)).length"
+    )
+    for motion, smooth in (("no-preference", True), ("reduce", False)):
+        page = visitor.open("?view=play", reduced_motion=motion)
+        expect_connected(page)
+        page.evaluate(watch)
+        for step, key in enumerate(["ArrowUp", "ArrowLeft", "ArrowUp", "ArrowLeft"], start=1):
+            page.keyboard.press(key)
+            expect(fact(page, "Step")).to_have_text(str(step))
+        page.wait_for_function("window.places.size >= 3")
+        assert (page.evaluate(between.replace("\\d+00%", "(?:0|\\d+00)%")) > 0) is smooth
+
+
+def test_everything_can_be_reached_by_keyboard(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    names = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        names.add(
+            page.evaluate(
+                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText.trim()"
+                " || document.activeElement.id"
+            )
+        )
+    for name in (
+        "Skip to the view",
+        "Watch",
+        "Compare",
+        "Train",
+        "Keyboard shortcuts",
+        "Step",
+        "Reset",
+        "Slower",
+    ):
+        assert name in names, names
+    page.keyboard.press("Home")
+    page.get_by_role("link", name="Compare").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Compare models side by side")).to_be_attached()
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_theme_is_remembered_before_the_first_paint(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Theme: as the system").click()
+    page.get_by_role("button", name="Theme: light").click()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 23, 26)"
+
+
+def test_a_strict_content_security_policy_is_enough(visitor: Visitor) -> None:
+    """Nothing of the page is inline: neither scripts nor styles nor data."""
+    page = visitor.open()
+    expect_connected(page)
+    html = page.request.get(page.url, headers={"accept": "text/html"}).text()
+    assert "<style" not in html
+    assert " style=" not in html
+    assert "<script>" not in html

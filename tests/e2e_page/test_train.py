@@ -1,0 +1,145 @@
+"""6. Train, and 7. Failures."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.e2e_page.conftest import StartPageServer, Visitor
+
+
+@pytest.fixture
+def teacher(browser: Browser, start_page_server: StartPageServer) -> Iterator[Visitor]:
+    """A visitor of a server of its own, since there is one run per server."""
+    server = start_page_server()
+    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    yield visitor
+    visitor.leave()
+    server.end()
+
+
+def start(page: Page, **entries: str) -> None:
+    """Fill in the form and start."""
+    page.get_by_text("More parameters").click()
+    for label, value in entries.items():
+        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+    page.get_by_role("button", name="Start training").click()
+
+
+def points(page: Page, name: str) -> int:
+    """How many points a chart says it has."""
+    label = page.get_by_role("img", name=re.compile(f"^{name}")).get_attribute("aria-label") or ""
+    found = re.search(r"(\d+) points", label)
+    return int(found[1]) if found else 0
+
+
+def test_the_form_has_the_servers_parameters_and_limits(visitor: Visitor) -> None:
+    page = visitor.open("?view=train")
+    episodes = page.get_by_label("Episodes", exact=True)
+    expect(episodes).to_have_value("100")
+    button = page.get_by_role("button", name="Start training")
+    expect(button).to_be_enabled()
+    for wrong, said in [
+        ("0", "1 to 100,000"),
+        ("2.5", "whole number"),
+        ("", "needs a value"),
+        ("x", "number"),
+    ]:
+        episodes.fill(wrong)
+        expect(episodes).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_text(re.compile(said)).first).to_be_visible()
+        expect(button).to_be_disabled()
+    episodes.fill("20")
+    expect(button).to_be_enabled()
+    page.get_by_text("More parameters").click()
+    for label in ("Batch size", "Replay buffer", "Learning rate", "Discount (gamma)", "Seed", "Go on from"):
+        expect(page.get_by_label(label, exact=True)).to_be_visible()
+    page.get_by_label("Batch size", exact=True).fill("500")
+    page.get_by_label("Replay buffer", exact=True).fill("200")
+    expect(page.get_by_text("At most the replay buffer, 200.")).to_be_visible()
+    page.get_by_role("button", name="Defaults").click()
+    expect(episodes).to_have_value("100")
+    expect(button).to_be_enabled()
+
+
+def test_a_run_from_start_to_stop(teacher: Visitor) -> None:
+    page = teacher.open("?view=train")
+    start(
+        page,
+        Episodes="400",
+        Show_one_episode_in="1",
+        Seconds_per_shown_step="0.02",
+        Episodes_per_checkpoint="2",
+    )
+    expect(page.get_by_text("Training", exact=True)).to_be_visible()
+    events = page.get_by_role("log", name="What happened")
+    expect(events).to_contain_text("Started")
+    expect(page.locator(".live .agent")).to_be_visible()
+    for chart in ("Survival", "Return", "Loss", "Exploration", "Replay buffer"):
+        expect(page.get_by_role("img", name=re.compile(rf"^{chart}.*\d+ points"))).to_be_visible()
+    expect(events).to_contain_text("Checkpoint saved")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(events).to_contain_text("Paused")
+
+    other = teacher.open("?view=train")
+    expect(other.get_by_text("One run at a time")).to_be_visible()
+    expect(other.get_by_role("button", name="Start training")).to_have_count(0)
+    expect(other.get_by_text("Paused", exact=True)).to_be_visible()
+    # Whoever comes late, or comes back, sees the whole run.
+    expect(other.get_by_role("img", name=re.compile(r"^Survival.*\d+ points"))).to_be_visible()
+    assert points(other, "Survival") == points(page, "Survival") >= 2
+    other.reload()
+    expect(other.get_by_role("img", name=re.compile(r"^Survival.*\d+ points"))).to_be_visible()
+    assert points(other, "Survival") == points(page, "Survival")
+
+    other.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_enabled()
+    expect(events).to_contain_text("Resumed")
+    page.get_by_role("button", name="Stop and save").click()
+    expect(events).to_contain_text("Stopped")
+    for view in (page, other):
+        expect(view.get_by_role("button", name="Start training")).to_be_enabled()
+
+    # 7. What it died of, with filters.
+    page.get_by_role("link", name="Failures").click()
+    rows = page.get_by_role("table").locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    reason = rows.first.locator("td").nth(1).inner_text()
+    expect(page.locator(".summary li").first).to_contain_text(re.compile(r"\d+"))
+    page.get_by_label("Reason").select_option(label=reason)
+    expect(rows.first).to_contain_text(reason)
+    page.get_by_label("From episode").fill("100000")
+    expect(page.get_by_text("Nothing to show.")).to_be_visible()
+
+
+def test_a_run_that_finishes(teacher: Visitor) -> None:
+    page = teacher.open("?view=train")
+    start(page, Episodes="3", Show_one_episode_in="100", Seconds_per_shown_step="0")
+    events = page.get_by_role("log", name="What happened")
+    expect(events).to_contain_text("Finished")
+    expect(events).to_contain_text("trained_agent.pt")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    assert points(page, "Survival") == 3
+
+
+def test_failures_without_any(teacher: Visitor) -> None:
+    page = teacher.open("?view=failures")
+    expect(page.get_by_text("Nothing to show.")).to_be_visible()
+    page.get_by_label("From episode").fill("-1")
+    teacher.excuse("400")
+    expect(page.get_by_role("alert")).to_contain_text("min_episode")
+
+
+def test_a_server_that_keeps_no_failures_is_a_quiet_note(visitor: Visitor) -> None:
+    def gone(route: Route) -> None:
+        route.fulfill(status=404, content_type="application/problem+json", body='{"code": "not_found"}')
+
+    context = visitor.context()
+    context.route("**/api/fail*", gone)
+    visitor.excuse("404")
+    page = visitor.open("?view=failures", context)
+    expect(page.get_by_text("This server keeps no failures yet.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)

@@ -1,0 +1,160 @@
+"""2. Watch, and 3. Think."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
+
+METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
+
+
+def play(page: Page) -> None:
+    """Play, and see that it does."""
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_the_world_is_there_before_anything_is_played(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    expect(fact(page, "Step")).to_have_text("0")
+    expect(fact(page, "Last action")).to_have_text("none yet")
+    expect(page.locator(".places .place")).to_have_count(8)
+    assert agent_cell(page) == (5, 5)
+    for name in METERS:
+        expect(page.get_by_role("meter", name=name)).to_be_visible()
+    expect(page.get_by_role("meter", name="Money")).to_have_attribute("aria-valuetext", "50, good")
+    expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", "50%, low")
+
+
+def test_play_pause_step_and_reset(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    play(page)
+    expect_step_above(page, 3)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Reset").click()
+    expect(fact(page, "Episode")).to_have_text("2")
+    expect(fact(page, "Step")).to_have_text("0")
+    for step in range(1, 6):
+        page.get_by_role("button", name="Step", exact=True).click()
+        expect(fact(page, "Step")).to_have_text(str(step))
+    expect(fact(page, "Last action")).to_have_text(re.compile("Up|Down|Left|Right|Interact"))
+    expect(page.get_by_text("Reward of this step")).to_be_visible()
+
+
+def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Visitor) -> None:
+    page = visitor.open("?speed=10")
+    expect_connected(page)
+    play(page)
+    note = page.get_by_role("status").filter(has_text="ended episode")
+    expect(note).to_have_text(re.compile(r"(collapsed|ran out|starved|Survived).* after \d+ steps, return"))
+    expect(page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))).to_be_visible()
+    expect(fact(page, "Episode")).to_have_text(re.compile(r"[2-9]|\d\d"))
+    page.reload()
+    expect(page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))).to_be_visible()
+
+
+def test_models_stand_with_their_stages_and_load(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    chooser = page.get_by_label("Model", exact=True)
+    assert [text.strip() for text in chooser.locator("option").all_inner_texts()] == [
+        "checkpoint ep50 (early, 50 episodes, plain network)",
+        "checkpoint ep455 (middle, 455 episodes, relational network)",
+        "checkpoint ep1000 (late, 1,000 episodes, spatial network)",
+        "trained agent (trained, 1,000 episodes, dueling network)",
+        "damaged (cannot be used)",
+    ]
+    expect(page.get_by_role("status").filter(has_text="Trained")).to_be_visible()
+    play(page)
+    chooser.select_option("checkpoint_ep1000.pt")
+    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    expect_step_above(page, 2)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_plays_on(visitor: Visitor) -> None:
+    page = visitor.open("?model=damaged.pt")
+    expect_connected(page)
+    expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_visible()
+    expect(page.get_by_label("Model", exact=True)).to_have_value("trained_agent.pt")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_hidden()
+
+
+def test_every_shortcut(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    page.keyboard.press("ArrowRight")
+    expect(fact(page, "Step")).to_have_text("1")
+    page.keyboard.press(" ")
+    expect_step_above(page, 3)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    page.keyboard.press("r")
+    expect(fact(page, "Episode")).to_have_text("2")
+    speed = page.get_by_label("Speed", exact=True)
+    page.keyboard.press("+")
+    expect(speed).to_have_attribute("aria-valuetext", "1.5\u00d7 speed")
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    expect(speed).to_have_attribute("aria-valuetext", "0.5\u00d7 speed")
+    expect(page.locator(".heat")).to_be_visible()
+    page.keyboard.press("h")
+    expect(page.locator(".heat")).to_have_count(0)
+    page.keyboard.press("t")
+    expect(page.get_by_role("heading", name="What it thinks")).to_have_count(0)
+
+
+def test_shortcuts_can_be_switched_off(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    page.get_by_label("Shortcuts are on").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("h")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".heat")).to_be_visible()
+    expect(fact(page, "Step")).to_have_text("0")
+
+
+def test_a_thought_for_every_frame(visitor: Visitor) -> None:
+    page = visitor.open("?model=checkpoint_ep1000.pt")
+    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
+    expect(bars).to_have_count(5)
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(fact(page, "Step")).to_have_text("1")
+    chosen = bars.filter(has_text="chosen")
+    expect(chosen).to_have_count(1)
+    expect(chosen).to_contain_text(fact(page, "Last action").inner_text().strip())
+    values = [float(text.replace("\u2212", "-")) for text in bars.locator(".number").all_inner_texts()]
+    best = chosen.locator(".number").inner_text().replace("\u2212", "-")
+    assert float(best) == max(values)
+    expect(page.get_by_text("these 72 numbers")).to_be_visible()
+
+
+def test_thinking_can_be_switched_on_while_paused(visitor: Visitor) -> None:
+    page = visitor.open("?think=0")
+    expect_connected(page)
+    page.get_by_role("button", name="Think").click()
+    bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
+    expect(bars.first.locator(".number")).to_have_text(re.compile(r"\d"))
+    assert number(page, "Step") == 0
+
+
+def test_attention_of_a_relational_model(visitor: Visitor) -> None:
+    page = visitor.open("?model=checkpoint_ep455.pt")
+    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    weights = page.get_by_role("table", name=re.compile("Attention")).locator(".percent")
+    expect(weights).to_have_count(36)
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(fact(page, "Step")).to_have_text("1")
+    percents = [int(text) for text in weights.all_inner_texts()]
+    for row in range(6):
+        assert 94 <= sum(percents[6 * row : 6 * row + 6]) <= 106, percents
