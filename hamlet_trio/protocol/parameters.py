@@ -23,7 +23,7 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     buffer_capacity: Annotated[
         int, Meta(ge=100, le=1_000_000, description="transitions the replay buffer holds")
     ] = 10_000
-    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show the first of every so many episodes")] = 5
+    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show one episode in so many")] = 5
     step_delay: Annotated[
         float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
     ] = 0.2

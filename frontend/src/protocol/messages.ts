@@ -13,7 +13,7 @@ export interface TrainingParameters {
   batch_size: number
   /** transitions the replay buffer holds */
   buffer_capacity: number
-  /** show the first of every so many episodes */
+  /** show one episode in so many */
   show_every: number
   /** seconds between the steps of a shown episode */
   step_delay: number
@@ -251,7 +251,7 @@ export interface StartTraining {
   batch_size?: number
   /** transitions the replay buffer holds */
   buffer_capacity?: number
-  /** show the first of every so many episodes */
+  /** show one episode in so many */
   show_every?: number
   /** seconds between the steps of a shown episode */
   step_delay?: number
