@@ -239,7 +239,7 @@ class DQNLearner:
         if not np.isfinite(metrics).all():
             raise DivergedError(
                 f"The loss is no finite number after {self.updates} updates; "
-                "try a smaller learning_rate, gamma or gradient_clip."
+                "try a smaller learning_rate or gamma."
             )
         self._optimizer.step()
         self.updates += 1

@@ -121,8 +121,8 @@ class ModelFolder:
                             found.append((entry.name, entry.stat().st_mtime_ns))
                     except (ModelNameError, OSError):
                         continue  # a link that leads out, or an entry that went away meanwhile
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        except OSError:
+            return []  # not there, no folder, or not ours to read: `hamlet serve` starts without models
         return found
 
 

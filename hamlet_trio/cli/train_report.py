@@ -143,4 +143,11 @@ class ProgressReport:
                 f"Saved as {result.model}; `hamlet evaluate {result.model}` shows how it fares."
             )
         if result.how == "interrupted":
-            self._console.print(f"Interrupted; go on with `hamlet train --resume {result.run_id}`.")
+            self._console.print("Interrupted." + _how_to_go_on(result), soft_wrap=True)
+
+
+def _how_to_go_on(result: TrainingResult) -> str:
+    """The command that goes on with an interrupted run and saves where it would have."""
+    if result.model is None:
+        return " Nothing was learnt yet; start again."
+    return f" Go on with `hamlet train --resume {result.run_id} --out {result.model}`."

@@ -1,12 +1,13 @@
 """Training without a server: a run from its parameters to a model file, for the command line."""
 
+import os
 from collections.abc import Callable, Container
 from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
 
-from hamlet_trio.agent.checkpoint import save_checkpoint
+from hamlet_trio.agent.checkpoint import CheckpointError, save_checkpoint
 from hamlet_trio.agent.learner import DivergedError
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import BadMessageError
@@ -17,7 +18,7 @@ from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import StepOutcome, TrainingRun
-from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
+from hamlet_trio.training.session import Ending, SaveError, StartError, open_session
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.world import WorldConfig
 
@@ -71,10 +72,11 @@ def train_to_file(
 
     Uses as many threads of torch as the process is set to.
 
-    Raises `StartError` when the run cannot begin, `DivergedError` when its loss is not finite any more, and
-    `SaveError` when its end cannot be saved; a failing autosave is told to `on_save_problem` and training
-    goes on.
+    Raises `StartError` when the run cannot begin or `out` cannot be written, `DivergedError` when its loss
+    is not finite any more, and `SaveError` when its end cannot be saved; a failing autosave or snapshot is
+    told to `on_save_problem` and training goes on.
     """
+    _check_out(out)
     store = RunStore(data_dir)
     models = ModelFolder(models_dir)
     try:
@@ -114,7 +116,11 @@ def train_to_file(
             if complete is not None:
                 on_episode(complete)
             if complete is not None and complete.episode in snapshots:
-                _save_snapshot(session, out.with_name(f"checkpoint_ep{complete.episode}.pt"))
+                path = out.with_name(f"checkpoint_ep{complete.episode}.pt")
+                try:
+                    save_checkpoint(path, session.run.checkpoint())
+                except (OSError, CheckpointError) as error:
+                    on_save_problem(SaveError(f"The snapshot {path} was not saved: {error}"))
             if complete is not None and session.save_due:
                 try:
                     on_save(session.save())
@@ -136,8 +142,10 @@ def train_to_file(
     )
 
 
-def _save_snapshot(session: TrainingSession, path: Path) -> None:
-    try:
-        save_checkpoint(path, session.run.checkpoint())
-    except OSError as error:
-        raise SaveError(f"The snapshot {path} cannot be saved: {error.strerror}.") from error
+def _check_out(out: Path) -> None:
+    """Refuse a file that could not be saved, before hours are spent on what it should hold."""
+    if out.is_dir():
+        raise StartError(f"{out} is a folder; name a file, such as {out / 'my_agent.pt'}.")
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise StartError(f"{out} cannot be saved: {folder} is no folder that can be written to.")

@@ -212,7 +212,7 @@ class TrainingRun:
         recipe = self._recipe
         if recipe.updates_per_episode is None:
             return None
-        # Spread over an episode as long as the last ones were; its last step makes up what is missing.
+        # Spread over an episode as long as the last ones were; what is missing then is made up for later.
         expected = max(self._means()[1], 1.0)
         share = 1.0 if self.worlds.over[0] else min(float(self.worlds.steps[0]) / expected, 1.0)
         due = int(recipe.updates_per_episode * (self.completed + share)) - self._learner.updates

@@ -142,8 +142,8 @@ class RunStore:
         try:
             with self.training(run_id):
                 return False
-        except LockedError:
-            return True
+        except (LockedError, OSError):
+            return True  # or a folder of another user, whose lock cannot even be opened
 
     def _newest_first(self) -> list[str]:
         if not self._runs.is_dir():

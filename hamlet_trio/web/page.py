@@ -7,6 +7,7 @@ from typing import Final
 from markupsafe import escape
 from quart import Response
 from quart.helpers import send_from_directory
+from werkzeug.exceptions import NotFound
 
 from hamlet_trio.web.answers import ServiceAnswer
 
@@ -36,14 +37,17 @@ class BuiltPage:
 
     async def index(self) -> Response:
         """The page itself."""
-        response = await self.file("index.html")
-        response.headers["Content-Security-Policy"] = _BUILT_POLICY
-        return response
+        return await self.file("index.html")
 
     async def file(self, name: str) -> Response:
         """One of its files; raises `NotFound` for any other name."""
-        response = await send_from_directory(self._folder, name)
+        try:
+            response = await send_from_directory(self._folder, name)
+        except OSError as error:  # such as a name longer than the file system's
+            raise NotFound from error
         is_kept = name.startswith("assets/")
+        if name == "index.html":
+            response.headers["Content-Security-Policy"] = _BUILT_POLICY
         response.headers["Cache-Control"] = f"public, max-age={_A_YEAR}, immutable" if is_kept else "no-cache"
         return response
 

@@ -106,8 +106,25 @@ def test_a_folder_that_cannot_be_used_is_told(
 def test_an_end_that_cannot_be_saved_is_an_error(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
-    (tmp_path / "blocked").write_text("a file, not a folder")
+    def block(run: TrainingRun) -> None:
+        (tmp_path / "blocked").write_text("a file, not a folder")
+
     problems: list[SaveError] = []
     with pytest.raises(SaveError, match="models folder"):
-        train(parameters, out=tmp_path / "blocked" / "out.pt", on_save_problem=problems.append)
+        train(
+            parameters,
+            out=tmp_path / "blocked" / "out.pt",
+            on_start=block,
+            on_save_problem=problems.append,
+        )
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("out", [".", "file.txt/model.pt"])
+def test_a_file_that_cannot_be_saved_is_refused_before_training(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file.txt").write_text("in the way")
+    with pytest.raises(StartError):
+        train_to_file(
+            TrainingParameters(seed=1), tmp_path / out, data_dir=tmp_path / "data", models_dir=tmp_path
+        )
+    assert not (tmp_path / "data").exists()
