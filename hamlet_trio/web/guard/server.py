@@ -127,11 +127,14 @@ class GuardedServer(TCPServer):
         """Whether the server's half is closed now and the client's is not; TLS has no halves."""
         if not isinstance(stream, trio.SocketStream):
             return False
-        async with self.send_lock:
-            try:
-                await stream.send_eof()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return False
+        # Shielded: telling the app may have cancelled the task that this runs in, and a client that reads
+        # to the end would wait out the whole `LINGER`.
+        with trio.move_on_after(LINGER, shield=True):
+            async with self.send_lock:
+                try:
+                    await stream.send_eof()
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return False
         return True
 
 
