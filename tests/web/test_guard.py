@@ -8,6 +8,7 @@ import pytest
 import trio
 from hypercorn.events import Event
 
+from hamlet_trio.web.guard import server as guard_server
 from hamlet_trio.web.guard.http import GuardedHTTP
 from tests.web.guarded import GuardedApp, guarded_app
 from tests.web.killers import KILLERS, send_killer
@@ -304,3 +305,12 @@ async def test_fragments_that_inflate_past_the_limit_together_close_with_1009() 
         for part, piece in zip((whole[:20], whole[20:]), pieces, strict=True):
             await client.send(frame(payload=part, fin=False, **piece))
         assert await client.read_close() == 1009
+
+
+async def test_a_client_that_reads_to_the_end_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end comes with the answer, not when the server has done with discarding what may still arrive."""
+    monkeypatch.setattr(guard_server, "LINGER", 3600.0)
+    async with guarded_app() as app, connect(app.port) as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        with trio.fail_after(60):
+            await client.read_eof()
