@@ -62,14 +62,16 @@ async def test_start_tells_everyone_and_only_from_idle(
 ) -> None:
     async with serving(settings) as server:
         teacher, student = await server.connect(), await server.connect()
-        await teacher.send("start_training", **plain(parameters, seed=None))
+        # Slow enough that the run is still on when the student tries to start another one.
+        slow = {"show_every": 1, "step_delay": 0.03}
+        await teacher.send("start_training", **plain(parameters, seed=None, **slow))
         for client in (teacher, student):
             starting = await client.until_state("starting")
             started = await client.until("training_started")
             running = await client.until_state("running")
             assert starting["run_id"] == started["run_id"] == running["run_id"]
             assert started["num_episodes"] == 6
-            assert started["parameters"] == plain(parameters, seed=started["parameters"]["seed"])
+            assert started["parameters"] == plain(parameters, seed=started["parameters"]["seed"], **slow)
             assert isinstance(started["parameters"]["seed"], int)
             assert (started["network_type"], started["device"]) == ("qnetwork", "cpu")
             assert (running["is_training"], running["total_episodes"]) == (True, 6)
