@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = {
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
+    "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
 }
 
 

@@ -109,7 +109,7 @@ def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Visitor) -
         for step, key in enumerate(["ArrowUp", "ArrowLeft", "ArrowUp", "ArrowLeft"], start=1):
             page.keyboard.press(key)
             expect(fact(page, "Step")).to_have_text(str(step))
-        page.wait_for_function("window.places.size >= 3")
+        page.wait_for_function("() => window.places.size >= 3")
         assert (page.evaluate(between.replace("\\d+00%", "(?:0|\\d+00)%")) > 0) is smooth
 
 

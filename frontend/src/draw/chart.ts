@@ -1,4 +1,4 @@
-import type uPlot from 'uplot'
+import uPlot from 'uplot'
 
 /** What a chart's line is drawn with. */
 export interface LineStyle {
@@ -35,6 +35,16 @@ export function chartPalette(host: HTMLElement, names: readonly string[]): Palet
   return palette
 }
 
+/** Room for the values; around a single value as much as shows that it is a line, not a floor. */
+function valueRange(low: number, high: number): [number, number] {
+  if (low === high) {
+    const room = Math.abs(low) * 0.25 || 1
+    return [low - room, high + room]
+  }
+  const [from, to] = uPlot.rangeNum(low, high, 0.1, true)
+  return [from ?? low, to ?? high]
+}
+
 /** uPlot's options for lines over episodes: no legend and no dragging, the figure itself has the words. */
 export function chartOptions(
   lines: readonly LineStyle[],
@@ -63,6 +73,7 @@ export function chartOptions(
           return [first, Math.max(Number.isFinite(high) ? high : 1, first + 1)]
         },
       },
+      y: { range: (_plot, low, high) => valueRange(low, high) },
     },
     axes: [
       {

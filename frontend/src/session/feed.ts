@@ -12,9 +12,14 @@ export interface Ground {
   places: readonly AffordanceMarker[]
 }
 
-/** Text and bars follow at this rate, whatever the rate of frames. */
+/**
+ * Text and bars follow at this rate, whatever the rate of frames. All feeds turn at the same instants, so
+ * that compared sessions share one layout and one paint.
+ */
 const TEXT_MS = 100
-const HEAT_MS = 300
+/** Where several worlds stand side by side, nobody reads every one's digits ten times a second. */
+const CALM_TEXT_MS = 200
+const HEAT_MS = 400
 
 const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>> = {
   up: { x: 0, y: -1 },
@@ -42,8 +47,9 @@ export class FrameFeed {
   /** Reduced motion: agents appear where they are. */
   still = false
 
-  private textAt = -Infinity
-  private heatAt = -Infinity
+  private textMs = TEXT_MS
+  private textTurn = -1
+  private heatTurn = -1
   private readonly leave: () => void
 
   constructor(private readonly loop: DrawLoop = drawLoop) {
@@ -78,6 +84,11 @@ export class FrameFeed {
     this.still = still
   }
 
+  /** One of several on screen: text and bars turn less often. */
+  calm(): void {
+    this.textMs = CALM_TEXT_MS
+  }
+
   /** More about the frame on screen; the world itself has not moved. */
   amend(extras: Pick<WorldFrame, 'qValues' | 'attention'>): void {
     if (this.frame === null) return
@@ -102,12 +113,14 @@ export class FrameFeed {
   private publish(now: number): boolean {
     const { frame } = this
     if (frame === null) return false
-    if (this.snapshot.value !== frame && now - this.textAt >= TEXT_MS) {
-      this.textAt = now
+    const textTurn = Math.floor(now / this.textMs)
+    if (this.snapshot.value !== frame && textTurn !== this.textTurn) {
+      this.textTurn = textTurn
       this.snapshot.value = frame
     }
-    if (this.heat.value !== frame.heat && now - this.heatAt >= HEAT_MS) {
-      this.heatAt = now
+    const heatTurn = Math.floor(now / HEAT_MS)
+    if (this.heat.value !== frame.heat && heatTurn !== this.heatTurn) {
+      this.heatTurn = heatTurn
       this.heat.value = frame.heat
     }
     return this.snapshot.value !== frame || this.heat.value !== frame.heat

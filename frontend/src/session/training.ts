@@ -116,7 +116,7 @@ export class TrainingRun {
         this.follow(message.run_id)
         state.device = message.device
         state.error = null
-        this.note('started', `${message.num_episodes} episodes with a ${
+        this.note('started', `${message.num_episodes} episodes, ${
           NETWORK_LABELS[message.network_type] ?? message.network_type}, on ${message.device}`)
         break
       case 'episode_start':

@@ -1,0 +1,134 @@
+"""Takes the README's pictures: `make screenshots`, or `python -m scripts.screenshots`.
+
+A real Chromium before a real server, with the repository's models and a real training run. Each picture is
+looked at before it is committed.
+"""
+
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from bench.page import FLAGS
+from bench.server import REPOSITORY, running_server
+
+TARGET: Final = REPOSITORY / "docs" / "images"
+LARGEST: Final = 300_000
+LAPTOP: Final = {"width": 1440, "height": 900}
+PHONE: Final = {"width": 390, "height": 844}
+
+
+def take(page: Page, name: str) -> None:
+    """Write one picture."""
+    path = TARGET / name
+    # Without a pointer over anything.
+    page.mouse.move(0, 0)
+    page.screenshot(path=path)
+    size = path.stat().st_size
+    print(f"{path.relative_to(REPOSITORY)}  {size / 1000:.0f} kB")
+    if size > LARGEST:
+        sys.exit(f"{name} is larger than {LARGEST} bytes; the README wants it smaller.")
+
+
+def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool = False) -> Page:
+    """A visitor's window."""
+    context = browser.new_context(
+        viewport=PHONE if phone else LAPTOP,  # type: ignore[arg-type]
+        device_scale_factor=2 if phone else 1,
+        has_touch=phone,
+        color_scheme="dark" if dark else "light",
+    )
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    return page
+
+
+def play_to(page: Page, episode: int, step: int) -> None:
+    """Let every world on screen play fast to this episode, then let the last one stand at a step of it."""
+    page.get_by_role("button", name=re.compile("^Play")).click()
+    reached = "|".join(map(str, range(episode, episode + 500)))
+    for world in page.locator(".facts .fact:has(dt:text-is('Episode')) dd").all():
+        expect(world).to_have_text(re.compile(f"^({reached})$"), timeout=300_000)
+    page.get_by_role("button", name=re.compile("^Pause")).click()
+    page.get_by_role("button", name=re.compile("^Play")).wait_for()
+    steps = page.locator(".facts .fact:has(dt:text-is('Step')) dd").last
+    forward = page.get_by_role("button", name=re.compile("^Step"))
+    for number in range(int(steps.inner_text()) + 1, step + 1):
+        forward.click()
+        expect(steps).to_have_text(str(number))
+
+
+def watch(browser: Browser, base: str) -> None:
+    """Watch on a laptop, by day."""
+    page = open_page(browser, f"{base}/?speed=10")
+    play_to(page, episode=8, step=33)
+    page.get_by_role("slider").fill("3")
+    take(page, "watch-laptop.png")
+    page.context.close()
+
+
+def compare(browser: Browser, base: str) -> None:
+    """Three stages side by side."""
+    page = open_page(browser, f"{base}/?view=compare&speed=10")
+    page.locator("article .agent").nth(2).wait_for()
+    play_to(page, episode=3, step=47)
+    page.get_by_role("slider").fill("3")
+    take(page, "compare.png")
+    page.context.close()
+
+
+def phone(browser: Browser, base: str) -> None:
+    """Watch on a phone, by night."""
+    page = open_page(browser, f"{base}/?speed=10", dark=True, phone=True)
+    play_to(page, episode=3, step=40)
+    page.get_by_role("slider").fill("3")
+    page.evaluate("window.scrollTo(0, 0)")
+    take(page, "phone.png")
+    page.context.close()
+
+
+def train(browser: Browser, base: str) -> None:
+    """A run, two thirds through, by night."""
+    page = open_page(browser, f"{base}/?view=train", dark=True)
+    page.get_by_label("Show one episode in", exact=True).fill("60")
+    page.get_by_label("Seconds per shown step").fill("0.1")
+    page.get_by_text("More parameters").click()
+    page.get_by_label("Episodes per checkpoint", exact=True).fill("20")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("img", name=re.compile(r"^Survival.* 60 points"))).to_be_visible(timeout=600_000)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    take(page, "train.png")
+    page.get_by_role("button", name="Stop and save").click()
+    page.get_by_role("button", name="Start training").wait_for()
+    page.context.close()
+
+
+PICTURES: Final = {"watch": watch, "compare": compare, "phone": phone, "train": train}
+
+
+def main(names: list[str]) -> None:
+    """Take the pictures named, or all."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        sys.exit("Chromium is needed: apt-get install chromium")
+    TARGET.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as models:
+        # A copy: the training run saves among the models.
+        shutil.copytree(REPOSITORY / "models", Path(models), dirs_exist_ok=True)
+        with running_server(models_dir=models) as port, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            for name in names or PICTURES:
+                PICTURES[name](browser, f"http://127.0.0.1:{port}")
+            browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
