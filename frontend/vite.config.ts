@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import vue from '@vitejs/plugin-vue'
@@ -25,9 +26,30 @@ function preloadTextFace(): Plugin {
   }
 }
 
+/** The licences of what the page is made of travel with it. */
+function gatherLicences(...packages: string[]): Plugin {
+  return {
+    name: 'gather-licences',
+    apply: 'build',
+    generateBundle() {
+      const texts = packages.map((name) => {
+        const folder = fileURLToPath(new URL(`./node_modules/${name}/`, import.meta.url))
+        const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+        if (file === undefined) this.error(`${name} has no licence file`)
+        return `${name}\n${'='.repeat(name.length)}\n\n${readFileSync(folder + file, 'utf8').trim()}\n`
+      })
+      this.emitFile({ type: 'asset', fileName: 'licences.txt', source: texts.join('\n\n') })
+    },
+  }
+}
+
 export default defineConfig({
   base: './',
-  plugins: [vue(), preloadTextFace()],
+  plugins: [
+    vue(),
+    preloadTextFace(),
+    gatherLicences('vue', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
+  ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
   build: {
@@ -45,6 +67,11 @@ export default defineConfig({
     proxy: {
       '/ws': { target: SERVER, ws: true },
       '/api': { target: SERVER },
+      // The server's own address: its JSON for the page's scripts, but not its built page for the browser.
+      '^/$': {
+        target: SERVER,
+        bypass: (request) => (request.headers.accept?.includes('text/html') ? request.url : undefined),
+      },
     },
   },
 })

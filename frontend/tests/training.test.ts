@@ -74,6 +74,8 @@ describe('TimeLeft', () => {
 })
 
 describe('TrainingRun', () => {
+  const saved = vi.fn()
+
   beforeEach(() => {
     vi.useFakeTimers()
     SocketDouble.install()
@@ -84,7 +86,7 @@ describe('TrainingRun', () => {
   })
 
   it('shows the whole of a run to a late viewer', () => {
-    const run = new TrainingRun('ws://x/ws/training')
+    const run = new TrainingRun(saved, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ current_episode: 41 }))
     socket.receive({ type: 'training_history', total: 40, episodes: Array.from({ length: 40 }, (_, index) => record(index + 1)) })
@@ -96,7 +98,7 @@ describe('TrainingRun', () => {
   })
 
   it('begins anew with another run and goes on with the same', () => {
-    const run = new TrainingRun('ws://x/ws/training')
+    const run = new TrainingRun(saved, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive(record(1))
@@ -113,7 +115,7 @@ describe('TrainingRun', () => {
   })
 
   it('keeps what happened, newest first', () => {
-    const run = new TrainingRun('ws://x/ws/training')
+    const run = new TrainingRun(saved, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive({ type: 'paused', episode: 3, step: 12 })
@@ -121,11 +123,12 @@ describe('TrainingRun', () => {
     socket.receive({ type: 'checkpoint_saved', model: 'trained_agent.pt', episode: 50 })
     expect(run.events.map((event) => event.kind)).toEqual(['saved', 'resumed', 'paused'])
     expect(run.events[0]?.text).toContain('trained_agent.pt')
+    expect(saved).toHaveBeenCalledOnce()
     run.close()
   })
 
   it('says what the server refused, at its field', () => {
-    const run = new TrainingRun('ws://x/ws/training')
+    const run = new TrainingRun(saved, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ state: 'idle', is_training: false, run_id: null }))
     run.start({ num_episodes: 5 })

@@ -6,7 +6,7 @@ import signal
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import StartPageServer, Visitor
@@ -47,6 +47,26 @@ def test_a_reload_and_a_link_show_the_same_view(visitor: Visitor) -> None:
         expect(view.get_by_label("Model", exact=True)).to_have_value("checkpoint_ep50.pt")
         expect(view.get_by_role("button", name="Heat map")).to_have_attribute("aria-pressed", "false")
         expect(view.get_by_label("Speed", exact=True)).to_have_attribute("aria-valuetext", "1.5\u00d7 speed")
+
+
+def test_only_what_the_server_offers_is_offered(visitor: Visitor) -> None:
+    def inference_alone(route: Route) -> None:
+        if "text/html" in route.request.headers.get("accept", ""):
+            route.continue_()
+        else:
+            service = route.fetch().json()
+            del service["endpoints"]["training"]
+            route.fulfill(json=service)
+
+    context = visitor.context()
+    context.route(lambda address: urlsplit(address).path == "/", inference_alone)
+    page = visitor.open("?view=train", context)
+    expect(page.get_by_text("This server does not offer this view.")).to_be_visible()
+    assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == [
+        "Watch",
+        "Compare",
+        "Play",
+    ]
 
 
 def test_the_browsers_back_button_goes_back(visitor: Visitor) -> None:

@@ -80,6 +80,8 @@ def test_a_run_from_start_to_stop(teacher: Visitor) -> None:
         expect(page.get_by_role("img", name=re.compile(rf"^{chart}.*\d+ points"))).to_be_visible()
     expect(events).to_contain_text("Checkpoint saved")
 
+    watching = teacher.open()
+    expect(watching.get_by_role("link", name=re.compile("Train.*a run is on"))).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     expect(events).to_contain_text("Paused")

@@ -2,6 +2,7 @@ import { onBeforeUnmount } from 'vue'
 
 import { InferenceSession, type Wish } from '@/session/inference'
 import { TrainingRun } from '@/session/training'
+import { useModels } from '@/stores/models'
 import { useRecords } from '@/stores/records'
 
 /** A session that lives as long as the component; what is seen to its end goes into the records. */
@@ -14,7 +15,9 @@ export function useSession(wish: Partial<Wish>): InferenceSession {
 
 /** The server's training run, watched as long as the component lives. */
 export function useTrainingRun(): TrainingRun {
-  const run = new TrainingRun()
+  const models = useModels()
+  // What a run saves can be watched at once.
+  const run = new TrainingRun(() => { void models.refresh() })
   onBeforeUnmount(() => { run.close() })
   return run
 }

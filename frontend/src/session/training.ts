@@ -61,7 +61,10 @@ export class TrainingRun {
   private runId: string | null = null
   private eventId = 0
 
-  constructor(url: string = socketUrl('ws/training')) {
+  constructor(
+    private readonly saved: () => void = () => undefined,
+    url: string = socketUrl('ws/training'),
+  ) {
     this.connection = new Link(url, { message: (message) => { this.receive(message) } })
   }
 
@@ -137,6 +140,7 @@ export class TrainingRun {
         this.note('resumed', `in episode ${message.episode}, at the very next step`)
         break
       case 'checkpoint_saved':
+        this.saved()
         this.note('saved', `${message.model}, after episode ${message.episode}`)
         break
       case 'training_complete':
