@@ -131,10 +131,31 @@ describe('a session', () => {
     socket.receive(update({ step: 1 }))
     expect(socket.sent).toHaveLength(2)
     socket.receive(update({ step: 2, done: true }))
+    session.act(1)
     socket.receive(end({ steps: 2 }))
     expect(socket.sent).toHaveLength(2)
     session.act(0)
     expect(socket.sent.at(-1)).toEqual({ command: 'act', action: 0 })
+    session.close()
+  })
+
+  it('takes keys from the moment control is asked for, and gives none that wait to the policy', () => {
+    const { session, socket } = connect({ human: true })
+    session.act(0)
+    session.act(1)
+    expect(socket.sent).toEqual([{ command: 'take_control' }, { command: 'act', action: 0 }])
+    session.releaseControl()
+    socket.receive(playback({ playing: false, controller: 'human' }))
+    socket.receive(update({ step: 1 }))
+    expect(socket.commands()).toEqual(['take_control', 'act', 'release_control'])
+    session.close()
+  })
+
+  it('steps after a play that the server has not answered yet', () => {
+    const { session, socket } = connect()
+    session.play()
+    session.step()
+    expect(socket.commands()).toEqual(['play', 'pause', 'step'])
     session.close()
   })
 

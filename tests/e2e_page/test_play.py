@@ -1,8 +1,9 @@
 """5. Play it yourself."""
 
+import json
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.e2e_page.conftest import Visitor
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact
@@ -28,6 +29,30 @@ def test_arrow_keys_walk_and_space_uses_a_place(visitor: Visitor) -> None:
     # The Bar: company for money.
     expect(page.get_by_role("meter", name="Money")).to_have_attribute("aria-valuetext", re.compile("^35"))
     expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", re.compile("good"))
+
+
+def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: Visitor) -> None:
+    held: list[str] = []
+
+    def slow(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def answer(message: str | bytes) -> None:
+            if json.loads(message)["type"] == "playback":
+                held.append(str(message))
+            else:
+                socket.send(message)
+
+        server.on_message(answer)
+
+    context = visitor.context()
+    context.route_web_socket(re.compile("/ws$"), slow)
+    page = visitor.open("?view=play", context)
+    expect_connected(page)
+    press(page, "ArrowUp", 1)
+    press(page, "ArrowLeft", 2)
+    expect(fact(page, "Last action")).to_have_text("Left")
+    assert json.loads(held[0])["controller"] == "human"
 
 
 def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Visitor) -> None:
@@ -75,9 +100,9 @@ def test_the_model_goes_on_and_gives_back(visitor: Visitor) -> None:
     expect_step_above(page, 4)
     page.get_by_role("button", name="Take over again").click()
     expect(page.get_by_role("button", name="Let the model go on")).to_be_visible()
-    step = int(fact(page, "Step").inner_text())
-    page.keyboard.press("ArrowUp")
-    expect_step_above(page, step)
+    for key, action in [(" ", "Interact"), ("ArrowUp", "Up"), (" ", "Interact"), ("ArrowDown", "Down")]:
+        page.keyboard.press(key)
+        expect(fact(page, "Last action")).to_have_text(action)
 
 
 def test_hints_say_what_the_model_would_do(visitor: Visitor) -> None:

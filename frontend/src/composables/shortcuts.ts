@@ -17,6 +17,13 @@ function taken(event: KeyboardEvent): boolean {
   return !pressable || event.key === ' ' || event.key === 'Enter'
 }
 
+/** A button pressed with a pointer does not keep the space bar: that plays, or uses a place, as before. */
+function releaseFocus(event: MouseEvent): void {
+  const focused = document.activeElement
+  // Without a pointer the click came from a key, and whoever uses keys needs to know where they are.
+  if (event.detail > 0 && focused?.matches('button:not(dialog *)')) (focused as HTMLElement).blur()
+}
+
 /**
  * Single-key shortcuts for as long as the component lives. `always` are those that the view itself
  * is operated with; the others can be switched off.
@@ -32,6 +39,12 @@ export function useShortcuts(keys: Shortcuts, always: Shortcuts = {}): void {
     action()
   }
 
-  onMounted(() => { window.addEventListener('keydown', pressed) })
-  onBeforeUnmount(() => { window.removeEventListener('keydown', pressed) })
+  onMounted(() => {
+    window.addEventListener('keydown', pressed)
+    window.addEventListener('click', releaseFocus)
+  })
+  onBeforeUnmount(() => {
+    window.removeEventListener('keydown', pressed)
+    window.removeEventListener('click', releaseFocus)
+  })
 }

@@ -65,6 +65,7 @@ export class InferenceSession {
   })
   /** Steps survived in each episode that this session's model finished, newest last. */
   readonly survived = shallowRef<readonly number[]>([])
+  /** What was asked for holds at once in the view; the server's word of it, in `state`, may be a moment late. */
   readonly wish: Wish
 
   private readonly connection: Link<InferenceMessage, InferenceCommand>
@@ -78,7 +79,9 @@ export class InferenceSession {
     private readonly finished: (episode: FinishedEpisode) => void = () => undefined,
     url: string = socketUrl('ws'),
   ) {
-    this.wish = { model: null, speed: 1, playing: false, human: false, think: false, ...wish }
+    this.wish = shallowReactive<Wish>({
+      model: null, speed: 1, playing: false, human: false, think: false, ...wish,
+    })
     this.state.speed = this.wish.speed
     this.connection = new Link(url, {
       message: (message) => { this.receive(message) },
@@ -108,9 +111,9 @@ export class InferenceSession {
     else this.play()
   }
 
-  /** Exactly one step; a playing session is paused first. */
+  /** Exactly one step; a playing session, or one that is just told to play, is paused first. */
   step(): void {
-    if (this.state.playing) this.pause()
+    if (this.state.playing || this.wish.playing) this.pause()
     this.connection.send({ command: 'step' })
   }
 
@@ -144,11 +147,14 @@ export class InferenceSession {
 
   releaseControl(): void {
     this.wish.human = false
+    // Keys that still wait were meant for one's own hands.
+    this.forgetActs()
     this.connection.send({ command: 'release_control' })
   }
 
   /**
-   * One step by the person's hand. The next is sent when this one is seen, so that fast keys never act
+   * One step by the person's hand, once `takeControl` was called: the server takes commands in their order,
+   * so nobody waits for its answer to that. The next is sent when this one is seen, so that fast keys never act
    * in a world that is not yet on screen: after an end, what was pressed for the old life is void.
    */
   act(action: number): void {
@@ -190,8 +196,9 @@ export class InferenceSession {
       case 'state_update':
         if (message.step > 0) this.hands.add(state.controller)
         this.feed.push(frameOfInference(message))
-        this.acting = false
-        if (!message.done) this.sendAct()
+        // After the last frame of a life its end follows, which voids what waits: until then nothing is sent.
+        this.acting = message.done
+        this.sendAct()
         break
       case 'episode_end':
         this.ended(message)
