@@ -1,0 +1,89 @@
+"""`python -m bench learning`: makes the runs that are missing, then shows all there are."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+import torch
+from rich.console import Console
+
+from bench.learning import ours
+from bench.learning.behaviours import behave
+from bench.learning.configurations import CONFIGURATIONS
+from bench.learning.results import Result, ResultFolder
+from bench.learning.table import table
+from bench.server import REPOSITORY
+
+RESULTS: Final = REPOSITORY / "bench" / "results" / "learning"
+
+
+def make(configuration: str, episodes: int, seed: int, folder: ResultFolder) -> Result | None:
+    """Make one run; None where it needs one that is not there yet.
+
+    stable-baselines3 is given the environment steps that the default learner made with the same seed.
+    """
+    chosen = CONFIGURATIONS[configuration]
+    if chosen.kind == "behaviour":
+        return behave(configuration, seed)
+    if chosen.kind == "ours":
+        return ours.train(configuration, episodes, seed, recipe=chosen.recipe, settings=chosen.settings)
+    default = folder.find("default", episodes, seed)
+    if default is None:
+        return None
+    from bench.learning import baselines  # noqa: PLC0415 (an optional package, slow to import)
+
+    return baselines.train(configuration, episodes, seed, steps=default.steps)
+
+
+def main(arguments: list[str]) -> None:
+    """Make the runs asked for that are missing, and print the table of all results."""
+    parser = argparse.ArgumentParser(prog="python -m bench learning", description=__doc__)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to run, nothing without: {', '.join(CONFIGURATIONS)}",
+    )
+    parser.add_argument("--episodes", type=_numbers, default=[100], help="such as 100,300")
+    parser.add_argument("--seeds", type=_numbers, default=list(range(100, 110)), help="such as 100-109")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in CONFIGURATIONS]
+    if unknown:
+        parser.error(f"there is no configuration {unknown[0]}; choose from {', '.join(CONFIGURATIONS)}")
+    torch.set_num_threads(1)
+    folder = ResultFolder(options.results)
+    for name in options.names:
+        for episodes in [0] if CONFIGURATIONS[name].kind == "behaviour" else options.episodes:
+            for seed in options.seeds:
+                _run(name, episodes, seed, folder)
+    Console().print(table(folder.all()))
+
+
+def _run(name: str, episodes: int, seed: int, folder: ResultFolder) -> None:
+    if folder.find(name, episodes, seed) is not None:
+        return
+    result = make(name, episodes, seed, folder)
+    what = f"{name}, {episodes} episodes, seed {seed}"
+    if result is None:
+        print(f"{what}: left out, for it takes as many steps as default, which is not there", file=sys.stderr)
+        return
+    folder.save(result)
+    print(
+        f"{what}: lives {result.survival:g} steps, return {result.episode_return:.1f}, "
+        f"{result.steps:,} steps, {result.cpu_seconds:.1f} CPU s in {result.wall_seconds:.1f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    """Numbers and ranges: 100,300 or 100-109."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise argparse.ArgumentTypeError(f"{part!r} is no number and no range such as 100-109")
+        found += range(int(first), int(last or first) + 1)
+    return found
