@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install page run test lint format docs screenshots clean
+.PHONY: help install page run test test-e2e lint format docs screenshots clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ lint: install ## Check style, types and the directions of imports
 test: lint page ## Everything that must hold: lint, the whole suite, the documentation
 	$(BIN)/python frontend/tooling.py test
 	$(BIN)/python -m pytest
+
+test-e2e: page ## Behind a real nginx, with real TLS and a real browser (part of `make test`)
+	-@scripts/install_nginx.sh
+	$(BIN)/python -m pytest tests/e2e_nginx
 
 format: install ## Format the code
 	$(BIN)/ruff format .

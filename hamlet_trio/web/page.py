@@ -15,7 +15,7 @@ BUILT_PAGE: Final = Path(__file__).parent / "page"
 """Where the build step puts the page: `index.html`, and what it refers to beside it."""
 
 _A_YEAR: Final = 31_536_000
-_BUILT_POLICY: Final = (
+BUILT_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
@@ -47,7 +47,7 @@ class BuiltPage:
             raise NotFound from error
         is_kept = name.startswith("assets/")
         if name == "index.html":
-            response.headers["Content-Security-Policy"] = _BUILT_POLICY
+            response.headers["Content-Security-Policy"] = BUILT_POLICY
         response.headers["Cache-Control"] = f"public, max-age={_A_YEAR}, immutable" if is_kept else "no-cache"
         return response
 

@@ -110,6 +110,7 @@ async def by_closing(client: Client) -> None:
 
 async def by_reset(client: Client) -> None:
     """By breaking the connection."""
+    assert isinstance(client.stream, trio.SocketStream)
     client.stream.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     await trio.aclose_forcefully(client.stream)
 

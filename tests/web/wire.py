@@ -67,7 +67,7 @@ def frame(
 class Client:
     """One TCP connection to a server under test; reads fail after `PATIENCE` instead of hanging."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._buffer = b""
 

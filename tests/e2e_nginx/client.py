@@ -1,0 +1,73 @@
+"""Clients that come in through nginx's TLS, each from an address of its own."""
+
+import itertools
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+from trio_websocket import wrap_client_stream
+
+from tests.e2e.client import PATIENCE, Player
+from tests.e2e_nginx.proxy import NAME, Proxy
+from tests.web.wire import Answer, Client
+
+_addresses: Final = itertools.count(2)
+
+
+def new_address() -> str:
+    """An address of this machine that no test has used: nginx counts each client by its address."""
+    number = next(_addresses)
+    return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+def trusting(proxy: Proxy) -> ssl.SSLContext:
+    """A client's TLS that checks the certificate and its name, and trusts the proxy's authority alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxy.authority.configure_trust(context)
+    return context
+
+
+async def open_stream(proxy: Proxy, address: str) -> trio.SSLStream[trio.SocketStream]:
+    """An encrypted connection from this address of ours."""
+    stream = await trio.open_tcp_stream("127.0.0.1", proxy.port, local_address=address)
+    encrypted = trio.SSLStream(stream, trusting(proxy), server_hostname=NAME, https_compatible=True)
+    with trio.fail_after(PATIENCE):
+        await encrypted.do_handshake()
+    return encrypted
+
+
+@asynccontextmanager
+async def connect(proxy: Proxy, address: str | None = None) -> AsyncIterator[Client]:
+    """A connection on which bytes are written and read, closed without farewell."""
+    stream = await open_stream(proxy, address or new_address())
+    try:
+        yield Client(stream)
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def ask(proxy: Proxy, line: str, *, address: str | None = None, **headers: str) -> Answer:
+    """One request, such as "GET /api/models", on a connection of its own."""
+    fields = {"host": NAME, "connection": "close"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    head = "\r\n".join([f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)])
+    async with connect(proxy, address) as client:
+        await client.send(f"{head}\r\n\r\n".encode())
+        return await client.read_answer()
+
+
+@asynccontextmanager
+async def connected(proxy: Proxy, path: str = "/ws", *, address: str | None = None) -> AsyncIterator[Player]:
+    """A WebSocket on a library that knows nothing of this project, closed in order."""
+    async with trio.open_nursery() as nursery:
+        stream = await open_stream(proxy, address or new_address())
+        try:
+            with trio.fail_after(PATIENCE):
+                socket = await wrap_client_stream(nursery, stream, NAME, path)
+            yield Player(socket)
+            with trio.move_on_after(PATIENCE):
+                await socket.aclose()
+        finally:
+            await trio.aclose_forcefully(stream)
+            nursery.cancel_scope.cancel()
