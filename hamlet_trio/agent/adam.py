@@ -30,13 +30,24 @@ class Adam:
         for parameter in self._parameters:
             parameter.grad = None
 
+    def gradient_norm(self) -> Tensor:
+        """The Euclidean norm of all gradients together, a float32 scalar."""
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self._gradients())))
+        return norm
+
+    def clip_gradients(self, norm: Tensor, limit: float) -> None:
+        """Shrink the gradients, whose norm is larger, to this norm, as `nn.utils.clip_grad_norm_` does."""
+        torch._foreach_mul_(self._gradients(), limit / (norm + 1e-6))
+
+    def _gradients(self) -> list[Tensor]:
+        return [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+
     @torch.no_grad()
     def step(self) -> None:
         """Move each parameter by its gradient; every parameter must have one."""
-        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         adam(
             self._parameters,
-            gradients,
+            self._gradients(),
             self._averages,
             self._squares,
             [],

@@ -1,6 +1,7 @@
 """A Double-DQN learner."""
 
 import copy
+import math
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -217,34 +218,40 @@ class DQNLearner:
         with torch.no_grad():
             observed = self.network.prepare(torch.from_numpy(batch.observations).to(self.device))
             targets = self._targets(batch, observed, actions)
-        sums = np.zeros(4)
-        errors: list[Tensor] = []
+        losses = norms = 0.0
+        q_values: list[Tensor] = []
         for first in range(0, updates * size, size):
             rows = slice(first, first + size)
             chosen = self.network.values(observed[rows]).gather(1, actions[rows]).squeeze(1)
-            loss = (weights[rows] * self._loss(chosen, targets[rows])).mean()
-            errors.append((chosen.detach() - targets[rows]).abs())
-            sums += self._descend(loss, chosen.detach().mean(), errors[-1].mean())
-        self.memory.update_priorities(batch.indices, torch.cat(errors).cpu().numpy())
-        return sums
+            q_values.append(chosen.detach())
+            loss, norm = self._descend((weights[rows] * self._loss(chosen, targets[rows])).mean())
+            losses += loss
+            norms += norm
+        predicted = torch.cat(q_values)
+        errors = (predicted - targets).abs()
+        self.memory.update_priorities(batch.indices, errors.cpu().numpy())
+        q_value, td_error = torch.stack((predicted.mean(), errors.mean())).tolist()
+        return np.array((losses, q_value * updates, td_error * updates, norms))
 
-    def _descend(self, loss: Tensor, q_value: Tensor, td_error: Tensor) -> list[float]:
-        """One update of the network, and the target network after it; returns the four metrics."""
+    def _descend(self, loss: Tensor) -> tuple[float, float]:
+        """One update of the network, and the target network after it; returns loss and gradient norm."""
         self._optimizer.clear_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
-        clip = self.config.gradient_clip
-        norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if clip is None else clip)
-        # One transfer for all four numbers: on CUDA each one waits for the whole update.
-        metrics: list[float] = torch.stack((loss.detach(), q_value, td_error, norm)).tolist()
-        if not np.isfinite(metrics).all():
+        # One transfer for both numbers: on CUDA each one waits for the whole update.
+        gradient_norm = self._optimizer.gradient_norm()
+        loss_value, norm = torch.stack((loss.detach(), gradient_norm)).tolist()
+        if not (math.isfinite(loss_value) and math.isfinite(norm)):
             raise DivergedError(
                 f"The loss is no finite number after {self.updates} updates; "
                 "try a smaller learning_rate or gamma."
             )
+        clip = self.config.gradient_clip
+        if clip is not None and norm > clip:
+            self._optimizer.clip_gradients(gradient_norm, clip)
         self._optimizer.step()
         self.updates += 1
         self._follow()
-        return metrics
+        return loss_value, norm
 
     def _targets(self, batch: Batch, observed: Tensor, actions: Tensor) -> Tensor:
         """What the Q-values of the actions taken, int64 [b, 1], should have been, float32 [b].

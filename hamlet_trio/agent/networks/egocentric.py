@@ -1,9 +1,11 @@
 """A Q-network that reads the map: where each place lies from where the agent stands."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from hamlet_trio.agent.networks.layers import (
     Network,
@@ -21,7 +23,9 @@ _PLACES: Final = 8  # codes of affordances in an observation's grid are 1 to 8
 _FEATURES_OF_A_PLACE: Final = 8
 _LEVELS: Final = (0.2, 0.35, 0.5, 0.65, 0.8)
 _STEEPNESS: Final = 6.0
-FEATURES: Final = 2 + _PLACES * _FEATURES_OF_A_PLACE + len(METERS) * (1 + len(_LEVELS))
+_METERS_FROM: Final = 2 + _PLACES * _FEATURES_OF_A_PLACE
+_LEVELS_FROM: Final = _METERS_FROM + len(METERS)
+FEATURES: Final = _LEVELS_FROM + len(METERS) * len(_LEVELS)
 
 
 class MapReader(nn.Module, SelfInitialising):
@@ -51,31 +55,35 @@ class MapReader(nn.Module, SelfInitialising):
 
     def forward(self, observations: Tensor) -> Tensor:
         """The features of observations."""
+        count = len(observations)
         scale = observations.new_tensor((max(self._width - 1, 1), max(self._height - 1, 1)))
         here = observations[:, :2] * scale
         codes = torch.arange(1, _PLACES + 1, device=observations.device, dtype=observations.dtype)
-        is_place = observations[:, None, SCALARS:] == codes[None, :, None]
-        seen = is_place.to(observations.dtype) @ self.cells
+        grid = observations[:, SCALARS:].contiguous()
+        # Written as numbers at once: turning truth values into numbers would take longer than the rest.
+        is_place = torch.eq(
+            grid[:, None],
+            codes[None, :, None],
+            out=observations.new_empty((count, _PLACES, grid.shape[1])),
+        )
+        seen = torch.mm(is_place.view(count * _PLACES, -1), self.cells).view(count, _PLACES, 3)
         there = torch.where(seen[:, :, 2:] > 0, seen[:, :, :2], here[:, None])
         offset = there - here[:, None]
-        # Half a cell of tolerance: x and y were divided and multiplied again.
-        positive, negative = offset > 0.5, offset < -0.5
-        distance = offset.abs().sum(dim=2, keepdim=True)
-        places = torch.cat(
-            (
-                offset / scale,
-                positive.to(offset.dtype),
-                negative.to(offset.dtype),
-                distance / scale.max() - 1,
-                (distance < 0.5).to(offset.dtype),
-            ),
-            dim=2,
-        )
+        distance = offset.abs().sum(dim=2)
         meters = observations[:, 2:SCALARS]
+        features = observations.new_empty((count, FEATURES))
+        features[:, :2] = observations[:, :2] * 2 - 1
+        places = features[:, 2:_METERS_FROM].view(count, _PLACES, _FEATURES_OF_A_PLACE)
+        places[:, :, 0:2] = offset / scale
+        # Half a cell of tolerance: x and y were divided and multiplied again.
+        places[:, :, 2:4] = offset > 0.5
+        places[:, :, 4:6] = offset < -0.5
+        places[:, :, 6] = distance / scale.max() - 1
+        places[:, :, 7] = distance < 0.5
+        features[:, _METERS_FROM:_LEVELS_FROM] = meters * 2 - 1
         levels = torch.tanh((meters[:, :, None] - observations.new_tensor(_LEVELS)) * _STEEPNESS)
-        return torch.cat(
-            (observations[:, :2] * 2 - 1, places.flatten(1), meters * 2 - 1, levels.flatten(1)), dim=1
-        )
+        features[:, _LEVELS_FROM:] = levels.flatten(1)
+        return features
 
 
 class EgocentricNetwork(Network):
@@ -90,6 +98,10 @@ class EgocentricNetwork(Network):
         self.trunk = perceptron((FEATURES, *sizes.hidden), last_relu=True)
         self.head = nn.Linear((FEATURES, *sizes.hidden)[-1], 1 + spec.num_actions)
 
+    @property
+    def _hidden(self) -> Iterable[nn.Linear]:
+        return (layer for layer in self.trunk if isinstance(layer, nn.Linear))
+
     def forward(self, observations: Tensor) -> Tensor:
         return self.values(self.prepare(observations))
 
@@ -100,7 +112,11 @@ class EgocentricNetwork(Network):
 
     def values(self, prepared: Tensor) -> Tensor:
         """The Q-values of features."""
-        values = self.head(self.trunk(prepared))
+        # Called straight: going through the modules costs a fifth as much again as what they compute.
+        hidden = prepared
+        for layer in self._hidden:
+            hidden = torch.relu(linear(hidden, layer.weight, layer.bias))
+        values = linear(hidden, self.head.weight, self.head.bias)
         return dueling(values[:, :1], values[:, 1:])
 
     @staticmethod
