@@ -74,7 +74,7 @@ describe('FrameFeed', () => {
     const feed = new FrameFeed(screen().loop)
     feed.push(frameOfInference(update()), 0)
     feed.amend({ qValues: [1, 2, 3, 4, 5], attention: null })
-    expect(feed.frame?.qValues).toEqual([1, 2, 3, 4, 5])
+    expect(feed.frame).toMatchObject({ qValues: [1, 2, 3, 4, 5], ahead: true })
     expect(feed.received).toBe(1)
   })
 })

@@ -151,6 +151,20 @@ describe('a session', () => {
     session.close()
   })
 
+  it('asks for hints about the world on screen once no key waits', () => {
+    const { session, socket } = connect({ human: true, think: true })
+    socket.receive(update({ step: 1 }))
+    expect(socket.sent.at(-1)).toEqual({ command: 'set_view', q_values: true, attention: true })
+    const asked = socket.sent.length
+    session.act(0)
+    session.act(1)
+    socket.receive(update({ step: 2 }))
+    expect(socket.commands().slice(asked)).toEqual(['act', 'act'])
+    socket.receive(update({ step: 3 }))
+    expect(socket.commands().at(-1)).toBe('set_view')
+    session.close()
+  })
+
   it('steps after a play that the server has not answered yet', () => {
     const { session, socket } = connect()
     session.play()

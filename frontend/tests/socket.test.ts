@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { serverUrl, socketUrl } from '@/net/http'
-import { Link, backoff } from '@/net/socket'
+import { Link, backoff, restarting } from '@/net/socket'
 import { SocketDouble } from './socket-double'
 
 interface Message { type: string }
@@ -81,6 +81,26 @@ describe('Link', () => {
     expect(link.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
     await vi.advanceTimersByTimeAsync(6000)
     expect(link.state.status).toBe('connecting')
+    link.close()
+  })
+
+  it('does not take a server that restarts for a full one, unless it takes too long', async () => {
+    answering(200)
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    SocketDouble.newest.receive({ type: 'connected' })
+    SocketDouble.newest.drop(1012)
+    for (let attempt = 2; attempt <= 5; attempt++) {
+      await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+      SocketDouble.newest.drop()
+      await vi.advanceTimersByTimeAsync(0)
+      expect(link.state).toMatchObject({ status: 'waiting', closeCode: 1012, attempts: attempt })
+      expect(restarting(link.state)).toBe(true)
+    }
+    await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+    SocketDouble.newest.drop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(restarting(link.state)).toBe(false)
+    expect(link.state.status).toBe('refused')
     link.close()
   })
 

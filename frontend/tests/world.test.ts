@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
 import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
-import { byStage, describe as describeModel, stageOf } from '@/world/models'
+import { briefName, byStage, describe as describeModel, stageOf } from '@/world/models'
 import { observe } from '@/world/observation'
 import { nextSpeed, speedIndex } from '@/world/speeds'
 import { endingLabel, placeKind } from '@/world/words'
@@ -66,6 +66,14 @@ describe('the observation', () => {
 
   it('is nothing for an agent that is not there', () => {
     expect(observe(frameOfInference(update()), 'agent_7')).toBeNull()
+  })
+})
+
+describe('names', () => {
+  it('are as short as can be where several stand side by side', () => {
+    expect(briefName('checkpoint_ep1000.pt')).toBe('episode 1000')
+    expect(briefName('trained_agent.pt')).toBe('trained agent')
+    expect(briefName('mine_ep50.pt')).toBe('mine ep50')
   })
 })
 

@@ -68,6 +68,18 @@ def test_nothing_is_cut_off_at_any_width(visitor: Visitor, size: tuple[int, int]
         assert wide <= 0, (view, size)
 
 
+@pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (3840, 2160)])
+def test_a_lesson_is_seen_without_scrolling(visitor: Visitor, size: tuple[int, int]) -> None:
+    page = visitor.open(viewport={"width": size[0], "height": size[1]})
+    for view in ("watch", "play", "train"):
+        page.goto(page.url.split("?")[0] + f"?view={view}")
+        settle(page, view)
+        hidden = page.evaluate(
+            "document.documentElement.scrollHeight - document.documentElement.clientHeight"
+        )
+        assert hidden <= 0, (view, size)
+
+
 @pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
 def test_nothing_shifts_while_frames_arrive(visitor: Visitor, address: str) -> None:
     page = visitor.open(address, reduced_motion="no-preference")

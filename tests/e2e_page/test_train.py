@@ -6,17 +6,25 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.conftest import Server
+from tests.e2e.test_shutdown import trainer_of
 from tests.e2e_page.conftest import StartPageServer, Visitor
 
 
 @pytest.fixture
-def teacher(browser: Browser, start_page_server: StartPageServer) -> Iterator[Visitor]:
-    """A visitor of a server of its own, since there is one run per server."""
+def run_server(start_page_server: StartPageServer) -> Iterator[Server]:
+    """A server for one test, since there is one run per server."""
     server = start_page_server()
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def teacher(browser: Browser, run_server: Server) -> Iterator[Visitor]:
+    """A visitor of that server."""
+    visitor = Visitor(browser, f"http://127.0.0.1:{run_server.port}")
     yield visitor
     visitor.leave()
-    server.end()
 
 
 def start(page: Page, **entries: str) -> None:
@@ -125,6 +133,27 @@ def test_a_run_that_finishes(teacher: Visitor) -> None:
     expect(events).to_contain_text("trained_agent.pt")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     expect_points(page, "Survival", 3)
+
+
+def test_a_crash_is_told_and_the_run_goes_on(teacher: Visitor, run_server: Server) -> None:
+    page = teacher.open("?view=train")
+    start(
+        page,
+        Episodes="400",
+        Show_one_episode_in="1",
+        Seconds_per_shown_step="0.02",
+        Episodes_per_checkpoint="1",
+    )
+    events = page.get_by_role("log", name="What happened")
+    expect(events).to_contain_text("Checkpoint saved")
+    trainer_of(run_server).kill()
+    expect(events).to_contain_text("It goes on from its last checkpoint.")
+    expect(events).to_contain_text("Resumed by a new trainer")
+    expect(page.get_by_role("link", name=re.compile("Train.*a run is on"))).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_enabled()
+    page.get_by_role("button", name="Stop and save").click()
+    expect(events).to_contain_text("Stopped")
+    expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
 def test_failures_without_any(teacher: Visitor) -> None:

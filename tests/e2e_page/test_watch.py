@@ -1,10 +1,11 @@
 """2. Watch, and 3. Think."""
 
 import re
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.conftest import StartPageServer, Visitor
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
@@ -86,6 +87,22 @@ def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_plays_on(visitor:
     expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_hidden()
 
 
+def test_a_server_without_models_shows_its_untrained_agent(
+    browser: Browser, start_page_server: StartPageServer, tmp_path: Path
+) -> None:
+    server = start_page_server(models_dir=tmp_path)
+    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    page = visitor.open("?model=gone.pt")
+    expect_connected(page)
+    expect(page.get_by_role("alert").filter(has_text="gone.pt")).to_be_visible()
+    chosen = page.get_by_label("Model", exact=True).locator("option:checked")
+    expect(chosen).to_have_text("Untrained agent")
+    play(page)
+    expect_step_above(page, 2)
+    visitor.leave()
+    server.end()
+
+
 def test_every_shortcut(visitor: Visitor) -> None:
     page = visitor.open()
     expect_connected(page)
@@ -108,6 +125,21 @@ def test_every_shortcut(visitor: Visitor) -> None:
     expect(page.locator(".heat")).to_have_count(0)
     page.keyboard.press("t")
     expect(page.get_by_role("heading", name="What it thinks")).to_have_count(0)
+
+
+def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Reset").click()
+    expect(fact(page, "Episode")).to_have_text("2")
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect_step_above(page, 2)
+    expect(fact(page, "Episode")).to_have_text("2")
+    # Reached by keyboard, it is pressed with it.
+    page.get_by_role("button", name="Reset").focus()
+    page.keyboard.press(" ")
+    expect(fact(page, "Episode")).to_have_text("3")
 
 
 def test_shortcuts_can_be_switched_off(visitor: Visitor) -> None:
@@ -146,6 +178,16 @@ def test_thinking_can_be_switched_on_while_paused(visitor: Visitor) -> None:
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
     expect(bars.first.locator(".number")).to_have_text(re.compile(r"\d"))
     assert number(page, "Step") == 0
+    # What it thinks of the world on screen is about its next step, not about the one that led there.
+    for step in range(1, 8):
+        page.get_by_role("button", name="Think").click()
+        page.get_by_role("button", name="Step", exact=True).click()
+        expect(fact(page, "Step")).to_have_text(str(step))
+        page.get_by_role("button", name="Think").click()
+        marked = bars.filter(has_text="would choose")
+        expect(marked).to_have_count(1)
+        values = [float(text.replace("\u2212", "-")) for text in bars.locator(".number").all_inner_texts()]
+        assert float(marked.locator(".number").inner_text().replace("\u2212", "-")) == max(values)
 
 
 def test_attention_of_a_relational_model(visitor: Visitor) -> None:

@@ -13,6 +13,8 @@ export interface Palette {
   ink: string
   grid: string
   font: string
+  /** How much larger than on a desk everything is drawn: lines grow with the text, for a projector. */
+  scale: number
   lines: string[]
 }
 
@@ -29,6 +31,7 @@ export function chartPalette(host: HTMLElement, names: readonly string[]): Palet
     ink: resolve('ink-soft'),
     grid: resolve('line'),
     font: `${Math.round(Number.parseFloat(fontSize) * 0.72)}px ${fontFamily}`,
+    scale: Number.parseFloat(fontSize) / 16,
     lines: names.map(resolve),
   }
   probe.remove()
@@ -62,7 +65,8 @@ export function chartOptions(
   return {
     width: Math.max(1, size.width),
     height: Math.max(1, size.height),
-    padding: [Math.round(letter * 0.5), Math.round(letter * 0.6), 0, 0],
+    // On the right there is room for half of the last episode's number.
+    padding: [Math.round(letter * 0.5), Math.round(letter * 1.4), 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
     scales: {
@@ -91,11 +95,12 @@ export function chartOptions(
         label: line.label,
         stroke: palette.lines[index] ?? palette.ink,
         alpha: line.faint ? 0.45 : 1,
-        width: line.faint ? 1.25 : 2.25,
-        dash: line.dash ?? [],
+        width: (line.faint ? 1.25 : 2.25) * palette.scale,
+        dash: (line.dash ?? []).map((length) => length * palette.scale),
         // What is measured now and then is one line all the same.
         spanGaps: true,
-        points: { show: line.points ?? false, size: 5 },
+        // A single value has no line yet.
+        points: { show: (plot) => (line.points ?? false) || plot.data[0].length === 1, size: 5 * palette.scale },
       })),
     ],
   }

@@ -17,7 +17,7 @@ export interface LinkState {
   retryAt: number
   /** Whether this link has ever stood: distinguishes "lost" from "not yet there". */
   wasOpen: boolean
-  /** Why the server closed, where it said so. */
+  /** Why the server ended the connection that stood, where it said so. */
   closeCode: number | null
 }
 
@@ -30,6 +30,14 @@ export interface LinkEvents<Message> {
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 10_000
 const FULL_RETRY_MS = 5_000
+/** The server's close code when it ends to start anew, and how many attempts that may take. */
+const RESTARTING = 1012
+const RESTART_ATTEMPTS = 5
+
+/** Whether the server said it would be back, and has not had its time for that yet. */
+export function restarting(state: LinkState): boolean {
+  return state.closeCode === RESTARTING && state.attempts <= RESTART_ATTEMPTS
+}
 
 /** Wait before attempt n (from 1): doubling, capped, and spread so that a class does not return as one. */
 export function backoff(attempt: number, random: () => number = Math.random): number {
@@ -105,10 +113,11 @@ export class Link<Message, Command> {
     const stood = this.state.status === 'open'
     this.socket = null
     this.state.attempts += 1
-    this.state.closeCode = code
+    if (stood) this.state.closeCode = code
     this.wait(backoff(this.state.attempts), 'waiting')
     if (stood) this.events.down?.()
-    else void this.askWhy()
+    // One that is restarting answers until it is gone, and is not full for that.
+    else if (!restarting(this.state)) void this.askWhy()
   }
 
   /** A browser is not told why a handshake failed; whether the server answers otherwise tells it. */

@@ -89,10 +89,10 @@ export class FrameFeed {
     this.textMs = CALM_TEXT_MS
   }
 
-  /** More about the frame on screen; the world itself has not moved. */
+  /** What is thought of the world on screen, which itself has not moved: it is about what comes next. */
   amend(extras: Pick<WorldFrame, 'qValues' | 'attention'>): void {
     if (this.frame === null) return
-    this.frame = { ...this.frame, ...extras }
+    this.frame = { ...this.frame, ...extras, ahead: true }
     this.loop.wake()
   }
 

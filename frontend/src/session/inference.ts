@@ -199,6 +199,8 @@ export class InferenceSession {
         // After the last frame of a life its end follows, which voids what waits: until then nothing is sent.
         this.acting = message.done
         this.sendAct()
+        // A frame tells what the last step was chosen from; a hint is about the world that is there now.
+        if (this.wish.human && this.wish.think && !this.acting) this.setThink(true)
         break
       case 'episode_end':
         this.ended(message)

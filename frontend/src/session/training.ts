@@ -59,6 +59,8 @@ export class TrainingRun {
   private readonly timeLeft = new TimeLeft()
   private publishing: ReturnType<typeof setTimeout> | null = null
   private runId: string | null = null
+  /** The trainer is gone and is started anew. */
+  private crashed = false
   private eventId = 0
 
   constructor(
@@ -110,9 +112,11 @@ export class TrainingRun {
         this.follow(message.run_id)
         state.status = message
         if (message.state !== 'running') state.showing = false
+        this.afterCrash(message)
         break
       case 'training_history':
         this.series.replace(message.episodes)
+        this.state.epsilon ??= this.series.newest?.epsilon ?? null
         this.publishSoon()
         break
       case 'training_started':
@@ -155,6 +159,7 @@ export class TrainingRun {
         break
       case 'training_failed':
         this.halted()
+        this.crashed = message.restart
         this.note('failed', message.restart
           ? `${message.reason} It goes on from its last checkpoint.`
           : message.reason)
@@ -174,6 +179,13 @@ export class TrainingRun {
     this.timeLeft.restart()
     Object.assign(this.state, { epsilon: null, secondsLeft: null, showing: false })
     this.publishSoon()
+  }
+
+  /** No message of its own tells that a new trainer has taken the run over. */
+  private afterCrash(status: TrainingStatus): void {
+    if (!this.crashed || status.state === 'starting') return
+    this.crashed = false
+    if (status.state === 'running') this.note('resumed', `by a new trainer, in episode ${status.current_episode}`)
   }
 
   private completed(record: EpisodeComplete): void {

@@ -31,6 +31,8 @@ export interface WorldFrame {
   failureReason: string | null
   breakdown: RewardBreakdown | null
   qValues: readonly number[] | null
+  /** The Q-values are of the choice that comes next, not of the one that led here. */
+  ahead: boolean
   attention: readonly (readonly number[])[] | null
 }
 
@@ -52,6 +54,7 @@ export function frameOfInference(update: StateUpdate): WorldFrame {
     failureReason: update.info.failure_reason,
     breakdown: update.reward_breakdown ?? null,
     qValues: update.q_values ?? null,
+    ahead: update.step === 0,
     attention: update.attention ?? null,
   }
 }
@@ -74,6 +77,7 @@ export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
     failureReason: update.info.failure_reason,
     breakdown: null,
     qValues: null,
+    ahead: false,
     attention: null,
   }
 }

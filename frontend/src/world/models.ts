@@ -54,6 +54,12 @@ export function shortName(name: string): string {
   return name.replace(/\.pt$/, '').replaceAll('_', ' ')
 }
 
+/** As short as it gets, for where several stand side by side: a checkpoint is its episode. */
+export function briefName(name: string): string {
+  const checkpoint = /^checkpoint_ep(\d+)\.pt$/.exec(name)?.[1]
+  return checkpoint === undefined ? shortName(name) : `episode ${checkpoint}`
+}
+
 /** One line for the chooser: stage, episode, kind of network. */
 export function describe(model: ModelDetails): string {
   const episode = episodeOf(model)
