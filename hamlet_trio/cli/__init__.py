@@ -1,4 +1,4 @@
-"""The command line: `hamlet serve | train | evaluate | models`.
+"""The command line: `hamlet serve | train | evaluate | models | deploy check`.
 
 Every command imports what it needs when it runs, so that `hamlet --help` answers at once.
 """
@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from hamlet_trio.cli.deploy import deploy
 from hamlet_trio.cli.errors import UsersError
 from hamlet_trio.cli.evaluate import evaluate
 from hamlet_trio.cli.models import models
@@ -26,6 +27,7 @@ app.command()(serve)
 app.command()(train)
 app.command()(evaluate)
 app.command()(models)
+app.add_typer(deploy, name="deploy")
 
 
 def main() -> None:

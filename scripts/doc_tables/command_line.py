@@ -10,11 +10,15 @@ from scripts.doc_tables.markdown import code, sentence, table
 
 
 def command_tree() -> dict[str, Any]:
-    """Every command of `hamlet` by name, as click objects."""
+    """Every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
     from hamlet_trio.cli import app  # noqa: PLC0415  # so that the other tables need no command line
 
     group: Any = typer.main.get_command(app)
-    return dict(group.commands)
+    tree: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        within = getattr(command, "commands", None)
+        tree |= {name: command} if within is None else {f"{name} {sub}": within[sub] for sub in within}
+    return tree
 
 
 def options_of(command: Any) -> set[str]:
@@ -50,15 +54,18 @@ def _default(parameter: Any) -> str:
 def commands() -> str:
     """The commands, one line each."""
     rows = [
-        (f"[`hamlet {name}`](#hamlet-{name})", sentence((command.help or "").partition("\n\n")[0]))
+        (
+            f"[`hamlet {name}`](#hamlet-{name.replace(' ', '-')})",
+            sentence((command.help or "").partition("\n\n")[0]),
+        )
         for name, command in command_tree().items()
     ]
     return table(("Command", "What it does"), rows)
 
 
-COMMANDS: Final = ("serve", "train", "evaluate", "models")
+COMMANDS: Final = ("serve", "train", "evaluate", "models", "deploy check")
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
-    **{f"options-{name}": partial(options, name) for name in COMMANDS},
+    **{f"options-{name.replace(' ', '-')}": partial(options, name) for name in COMMANDS},
 }

@@ -33,6 +33,9 @@ def problem_with(words: list[str]) -> str | None:
     match words:
         case ["make", *arguments]:
             missing = {word for word in arguments if "=" not in word} - _make_targets()
+        case ["hamlet", group, name, *rest] if f"{group} {name}" in command_tree():
+            options = {word for word in rest if word.startswith("-")}
+            missing = options - options_of(command_tree()[f"{group} {name}"]) - {"--help"}
         case ["hamlet", name, *rest] if name in command_tree():
             options = {word for word in rest if word.startswith("-")}
             missing = options - options_of(command_tree()[name]) - {"--help"}

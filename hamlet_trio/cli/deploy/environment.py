@@ -1,0 +1,118 @@
+"""The settings of a service: the variables its manager will give it, and the folders they name."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
+from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.settings import PREFIX, Settings, SettingsError, load_settings
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """The variables of a file as systemd's `EnvironmentFile=` reads it: one NAME=value a line.
+
+    Lines that are empty or begin with # or ; are passed over; a value may stand in quotes. Raises
+    `UsersError` where the file cannot be read or a line is none of these.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsersError(f"--env {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    variables: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsersError(f"--env {path}, line {number}: {stripped!r} is not of the form NAME=value.")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        variables[name] = value
+    return variables
+
+
+def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
+    """Load the settings as the server will; None where it would refuse to start."""
+    known = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)} | {PREFIX + "CONFIG"}
+    findings = [
+        warning("settings", f"{name} is no setting and changes nothing; docs/settings.md lists them all.")
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known
+    ]
+    try:
+        settings = load_settings(environment)
+    except SettingsError as error:
+        return None, [*findings, problem("settings", str(error))]
+    findings.append(fine("settings", "The server takes every one of them."))
+    findings += _check_profile(settings)
+    findings += _check_folders(settings)
+    findings += _check_secrets(settings)
+    return settings, findings
+
+
+def _check_profile(settings: Settings) -> Iterator[Finding]:
+    if settings.profile != "production":
+        yield problem(
+            "profile",
+            "This is the development profile, which lets any page connect; set HAMLET_PROFILE=production.",
+        )
+    elif not settings.allowed_origins:
+        yield problem(
+            "origins",
+            "No page may connect; name the one that people open, such as "
+            "HAMLET_ALLOWED_ORIGINS=https://hamlet.example.org.",
+        )
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        yield warning(
+            "host",
+            f"HAMLET_HOST={settings.host} can be reached without nginx, and so without TLS and its limits; "
+            "127.0.0.1 cannot.",
+        )
+
+
+def _check_folders(settings: Settings) -> Iterator[Finding]:
+    models = Path(settings.models_dir)
+    if not models.is_dir():
+        yield problem("models", f"There is no folder {models}; make it, or set HAMLET_MODELS_DIR.")
+    elif not os.access(models, os.R_OK | os.X_OK):
+        yield problem("models", f"{models} cannot be read; run this as the user of the service.")
+    elif not any(models.glob("*.pt")):
+        yield warning("models", f"{models} holds no model yet: an untrained agent plays.")
+    elif not os.access(models, os.W_OK):
+        yield warning("models", f"{models} cannot be written, so a run could not save its model there.")
+    else:
+        yield fine("models", f"{models} can be read and written.")
+    data = Path(settings.data_dir)
+    nearest = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
+    if not nearest.is_dir():
+        yield problem("data", f"{nearest} is not a folder; set HAMLET_DATA_DIR.")
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        yield problem("data", f"{data} cannot be written; run this as the user of the service.")
+    else:
+        yield fine("data", f"{data} can be written{'' if data.exists() else ', and will be made'}.")
+
+
+def _check_secrets(settings: Settings) -> Iterator[Finding]:
+    """Every setting that names a file of tokens or of a secret: there, readable, and by nobody else."""
+    for field in msgspec.structs.fields(Settings):
+        path = getattr(settings, field.name)
+        if not field.name.endswith("_file") or not path:
+            continue
+        variable = PREFIX + field.name.upper()
+        try:
+            mode = Path(path).stat().st_mode
+        except OSError as error:
+            yield problem(variable, f"{path} cannot be read: {error.strerror}.")
+            continue
+        if not os.access(path, os.R_OK):
+            yield problem(variable, f"{path} cannot be read; run this as the user of the service.")
+        elif mode & stat.S_IRWXO:
+            yield problem(variable, f"Everybody on this machine can read {path}; chmod o= {path}.")
+        else:
+            yield fine(variable, f"{path} can be read, by the service and its group alone.")

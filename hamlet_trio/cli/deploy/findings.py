@@ -1,0 +1,41 @@
+"""What a check found: each finding is one sentence, and says what to do where something is to be done."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Verdict(StrEnum):
+    """How a finding counts: a problem keeps a restart from working, or from being safe."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    UNCHECKED = "unchecked"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    verdict: Verdict
+    about: str
+    sentence: str
+
+
+def fine(about: str, sentence: str) -> Finding:
+    """It is as it should be."""
+    return Finding(Verdict.FINE, about, sentence)
+
+
+def warning(about: str, sentence: str) -> Finding:
+    """It works, but somebody should know."""
+    return Finding(Verdict.WARNING, about, sentence)
+
+
+def problem(about: str, sentence: str) -> Finding:
+    """It will not work, or is not safe."""
+    return Finding(Verdict.PROBLEM, about, sentence)
+
+
+def unchecked(about: str, sentence: str) -> Finding:
+    """It could not be looked at here."""
+    return Finding(Verdict.UNCHECKED, about, sentence)

@@ -1,0 +1,166 @@
+"""Does the nginx file fit the settings, and does nginx itself take it?"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from hamlet_trio.cli.deploy.certificate import check_certificate
+from hamlet_trio.cli.deploy.findings import Finding, fine, problem, unchecked, warning
+from hamlet_trio.cli.deploy.nginx_file import Directive, read_nginx_file
+from hamlet_trio.settings import Settings
+
+EXAMPLE: Final = "hamlet.example.org"
+_PATIENCE: Final = 30.0
+_MAIN_FILE: Final = Path("/etc/nginx/nginx.conf")
+
+
+def check_nginx(path: Path, settings: Settings | None) -> Iterator[Finding]:
+    """Everything about the file: names, certificate, instances, then nginx's own opinion."""
+    root = read_nginx_file(path)
+    servers = [server for server in root.all("server") if server.block]
+    encrypted = [s for s in servers if any("ssl" in listen.arguments for listen in s.all("listen"))]
+    if not encrypted:
+        yield problem("nginx", f"No server in {path} listens with `ssl`, so nothing would be encrypted.")
+    for server in encrypted:
+        yield from _check_server(server, settings)
+    yield from _check_instances(root, settings)
+    yield from _check_room(root, settings)
+    yield from _ask_nginx(path, root)
+
+
+def _check_server(server: Directive, settings: Settings | None) -> Iterator[Finding]:
+    names = [name for directive in server.all("server_name") for name in directive.arguments]
+    names = [name for name in names if re.fullmatch(r"[\w-]+(\.[\w-]+)*", name) and name != "_"]
+    if EXAMPLE in names:
+        yield problem("names", f"The file still has the example's name, {EXAMPLE}; put in yours.")
+    certificate, key = server.first("ssl_certificate"), server.first("ssl_certificate_key")
+    if certificate is None or key is None:
+        yield problem("certificate", "A server with `ssl` has no ssl_certificate or no ssl_certificate_key.")
+    else:
+        yield from check_certificate(Path(certificate), Path(key), names)
+    if settings is None or settings.profile != "production":
+        return
+    hosts = {urlsplit(origin).hostname for origin in settings.allowed_origins if origin.startswith("https:")}
+    for name in sorted(set(names) - hosts):
+        yield problem(
+            "origins",
+            f"Pages from https://{name} would be refused; add it to HAMLET_ALLOWED_ORIGINS, which has "
+            f"{', '.join(settings.allowed_origins) or 'nothing'}.",
+        )
+
+
+def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Finding]:
+    upstreams = {
+        directive.arguments[0]: [
+            s.arguments[0] for s in directive.block if s.name == "server" and s.arguments
+        ]
+        for directive in root.all("upstream")
+        if directive.arguments
+    }
+    passed = {
+        d.arguments[0].removeprefix("http://").rstrip("/") for d in root.all("proxy_pass") if d.arguments
+    }
+    instances = {server for name in passed for server in upstreams.get(name, [name])}
+    if not instances:
+        yield problem("instances", "Nothing is passed on to an instance; there is no proxy_pass.")
+    for location in root.all("location"):
+        if location.arguments[-1:] == ["/ws/training"]:
+            name = (location.first("proxy_pass") or "").removeprefix("http://")
+            if len(upstreams.get(name, [name])) > 1:
+                yield problem(
+                    "instances",
+                    f"/ws/training is spread over {len(upstreams[name])} instances, but a run and its "
+                    f"viewers live in one; leave one `server` in upstream {name}.",
+                )
+    if settings is None or not instances:
+        return
+    ports = {server.rpartition(":")[2] for server in instances}
+    if str(settings.port) in ports:
+        yield fine("instances", f"Requests go to {', '.join(sorted(instances))}.")
+    else:
+        yield problem(
+            "instances",
+            f"Requests go to {', '.join(sorted(instances))}, but these settings listen on port "
+            f"{settings.port}; change HAMLET_PORT or the upstream.",
+        )
+
+
+def _check_room(root: Directive, settings: Settings | None) -> Iterator[Finding]:
+    """Whether nginx may hold as many connections as the server: two for each session."""
+    main = root if any(root.all("events")) else _main_file()
+    if main is None or settings is None:
+        return
+    given = [d.arguments[0] for d in main.all("worker_connections") if d.arguments]
+    room = int(given[0]) if given and given[0].isdecimal() else 512
+    workers = [d.arguments[0] for d in main.all("worker_processes") if d.arguments]
+    count = int(workers[0]) if workers and workers[0].isdecimal() else (os.cpu_count() or 1) if workers else 1
+    wanted = 2 * (settings.max_sessions + settings.max_viewers)
+    if room * count < wanted:
+        yield warning(
+            "room",
+            f"nginx may hold {room * count} connections ({room} in each of {count} workers), but all "
+            f"sessions and viewers need {wanted}; raise worker_connections in {_MAIN_FILE}, or lower "
+            "HAMLET_MAX_SESSIONS and HAMLET_MAX_VIEWERS.",
+        )
+
+
+def _main_file() -> Directive | None:
+    return read_nginx_file(_MAIN_FILE) if os.access(_MAIN_FILE, os.R_OK) else None
+
+
+def _ask_nginx(path: Path, root: Directive) -> Iterator[Finding]:
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        yield unchecked("nginx", "nginx is not installed here, so it was not asked; apt-get install nginx.")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if any(root.all("events")):
+            main = path.absolute()
+        else:
+            # A file of conf.d stands within `http` of another one; that one is not what is in question.
+            main = Path(folder) / "nginx.conf"
+            temporary = "".join(
+                f"{kind}_temp_path {folder}/{kind};"
+                for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            )
+            main.write_text(
+                f"pid {folder}/pid; error_log stderr; events {{}}\n"
+                f"http {{ access_log off; {temporary} include {_quoted(path.absolute())}; }}\n",
+                encoding="utf-8",
+            )
+        done = subprocess.run(  # noqa: S603  # nginx, with a file that an administrator names
+            [program, "-t", "-q", "-e", "stderr", "-p", f"{folder}/", "-c", str(main)],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    if done.returncode == 0:
+        yield fine("nginx", "nginx takes the file.")
+        return
+    for line in done.stderr.splitlines():
+        if (found := re.search(r"\[emerg\] (?:\d+#\d+: )?(.*)", line)) is not None:
+            yield problem("nginx", _advice(found[1]))
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _advice(complaint: str) -> str:
+    """What nginx says, with what to do about it where that is known."""
+    if "Permission denied" in complaint and os.geteuid() != 0:
+        return f"nginx says: {complaint}. Run this as root, as nginx starts."
+    if "No such file or directory" in complaint:
+        return f"nginx says: {complaint}. Make it, or correct the path."
+    if "unknown directive" in complaint or "invalid parameter" in complaint:
+        return f"nginx says: {complaint}. It is misspelt, or this nginx lacks the module."
+    if "duplicate" in complaint:
+        return f"nginx says: {complaint}. The file is included twice, or another one has the same."
+    return f"nginx says: {complaint}."

@@ -1,0 +1,70 @@
+"""Reading an nginx file as nginx does: words, blocks, quotes and comments."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hamlet_trio.cli.errors import UsersError
+
+_WORD = re.compile(
+    r"""\s+ | \#[^\n]* | (?P<mark>[{};]) | "(?P<double>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)'
+    | (?P<plain>(?:\\.|\$\{\w+\}|[^\s{};"'\\])(?:\\.|\$\{\w+\}|[^\s{};\\])*)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Directive(NamedTuple):
+    """One directive: its name, its arguments, and what its block holds."""
+
+    name: str
+    arguments: list[str]
+    block: "list[Directive]"
+
+    def all(self, name: str) -> "Iterator[Directive]":
+        """Every directive of this name within, at any depth."""
+        for directive in self.block:
+            if directive.name == name:
+                yield directive
+            yield from directive.all(name)
+
+    def first(self, name: str) -> str | None:
+        """The first argument of the first directive of this name directly within."""
+        return next((d.arguments[0] for d in self.block if d.name == name and d.arguments), None)
+
+
+def read_nginx_file(path: Path) -> Directive:
+    """The file as one nameless directive; files that it includes are left to nginx.
+
+    Raises `UsersError` where it cannot be read, or is cut short; all else nginx says better.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsersError(f"--nginx {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    root = Directive("", [], [])
+    open_blocks, words, position = [root], [], 0
+    while position < len(text):
+        found = _WORD.match(text, position)
+        if found is None:
+            line = text.count("\n", 0, position) + 1
+            raise UsersError(f"--nginx {path}, line {line}: a quotation mark is open to the end of the file.")
+        position = found.end()
+        mark = found["mark"]
+        if mark is None:
+            word = next(
+                (found[kind] for kind in ("double", "single", "plain") if found[kind] is not None), None
+            )
+            words += [] if word is None else [word]
+            continue
+        if mark == "}" and len(open_blocks) > 1:
+            open_blocks.pop()
+        elif mark != "}" and words:
+            directive = Directive(words[0], words[1:], [])
+            open_blocks[-1].block.append(directive)
+            if mark == "{":
+                open_blocks.append(directive)
+        words = []
+    if len(open_blocks) > 1:
+        raise UsersError(f"--nginx {path}: the block of `{open_blocks[-1].name}` is not closed by a `}}`.")
+    return root
