@@ -14,6 +14,7 @@ from tests.e2e_nginx.conftest import Instances
 from tests.e2e_nginx.proxy import Proxy
 
 SESSIONS: Final = 100
+SPEED: Final = 0.5  # so that this one process can read what all of them are sent
 AGAIN: Final = 0.1  # seconds after which a client that was refused tries again
 
 
@@ -60,6 +61,7 @@ class Member:
 
     async def _listen(self, player: Player, lost: float | None) -> None:
         if self.path == "/ws":
+            await player.send("set_speed", speed=SPEED)
             await player.send("play")
         while True:
             message = json.loads(await player.socket.get_message())
