@@ -38,7 +38,6 @@ def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool
     """A visitor's window."""
     context = browser.new_context(
         viewport=PHONE if phone else LAPTOP,  # type: ignore[arg-type]
-        device_scale_factor=2 if phone else 1,
         has_touch=phone,
         color_scheme="dark" if dark else "light",
     )
@@ -56,6 +55,8 @@ def play_to(page: Page, episode: int, step: int) -> None:
         expect(world).to_have_text(re.compile(f"^({reached})$"), timeout=300_000)
     page.get_by_role("button", name=re.compile("^Pause")).click()
     page.get_by_role("button", name=re.compile("^Play")).wait_for()
+    # Text follows the frames a few times a second.
+    page.wait_for_timeout(500)
     steps = page.locator(".facts .fact:has(dt:text-is('Step')) dd").last
     forward = page.get_by_role("button", name=re.compile("^Step"))
     for number in range(int(steps.inner_text()) + 1, step + 1):
