@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", help="File of the model; trained_agent.pt in the models folder without."),
+    typer.Option(
+        "--out",
+        help="File of the model; trained_agent.pt in the models folder, or where a resumed run had it.",
+    ),
 ]
 ResumeOption = Annotated[
     str | None,
@@ -68,7 +71,7 @@ def train(
         with report, _interruption() as should_stop:
             result = train_to_file(
                 msgspec.convert(parameters, TrainingParameters),
-                models_dir / "trained_agent.pt" if out is None else out,
+                out,
                 data_dir=Path(settings.data_dir),
                 models_dir=models_dir,
                 device=settings.device,

@@ -147,7 +147,7 @@ class ProgressReport:
 
 
 def _how_to_go_on(result: TrainingResult) -> str:
-    """The command that goes on with an interrupted run and saves where it would have."""
+    """The command that goes on with an interrupted run, which remembers where it saves."""
     if result.model is None:
         return " Nothing was learnt yet; start again."
-    return f" Go on with `hamlet train --resume {result.run_id} --out {result.model}`."
+    return f" Go on with `hamlet train --resume {result.run_id}`."

@@ -45,6 +45,7 @@ from hamlet_trio.training.progress import Chronicle, RunProgress, model_path
 from hamlet_trio.training.store import RunStore
 
 MAX_RESTARTS: Final = 3
+_STOP_PATIENCE: Final = 60.0  # seconds from a stop; its last evaluation and saving take a few
 
 
 class Conductor:
@@ -77,6 +78,7 @@ class Conductor:
         self._log = get_logger(service="training", run_id=plan.run_id)
         self._run = board.run = RunProgress(plan.run_id, plan.parameters)
         self._last_report: EndedReport | FailedReport | None = None
+        self._patience = trio.CancelScope()
         self._orders = self._first_orders(resume=plan.resume)
 
     # --- what viewers want -----------------------------------------------------------------------------
@@ -96,6 +98,8 @@ class Conductor:
             case Stop():
                 self._order(StopOrder(), "stop")
                 self._board.enter("stopping")
+                # A trainer that hangs takes no orders; the run must end all the same.
+                self._patience.deadline = trio.current_time() + _STOP_PATIENCE
 
     def set_watched(self, watched: bool) -> None:
         """Whether anybody watches."""
@@ -115,8 +119,11 @@ class Conductor:
         """Live through the run; cancelled, its trainer gets `shutdown_grace` seconds to save and end."""
         try:
             while True:
+                self._patience = trio.CancelScope()
+                words = f"The trainer did not end within {_STOP_PATIENCE:g} s of the stop."
                 try:
-                    words = await self._attempt()
+                    with self._patience:
+                        words = await self._attempt()
                 except OSError as error:
                     await self._cannot_start(error)
                     return

@@ -18,7 +18,7 @@ from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import StepOutcome, TrainingRun
-from hamlet_trio.training.session import Ending, SaveError, StartError, open_session
+from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.world import WorldConfig
 
@@ -47,7 +47,7 @@ def _ignore(_: object) -> None:
 
 def train_to_file(
     parameters: TrainingParameters,
-    out: Path,
+    out: Path | None,
     *,
     data_dir: Path,
     models_dir: Path,
@@ -64,7 +64,8 @@ def train_to_file(
 ) -> TrainingResult:
     """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
 
-    After each episode in `snapshots` the model is also kept beside `out`, as `checkpoint_ep<episode>.pt`.
+    Without `out` it is saved where a resumed run saved it before, else as `trained_agent.pt` in `models_dir`.
+    After each episode in `snapshots` the model is also kept beside it, as `checkpoint_ep<episode>.pt`.
     What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
     id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
     once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
@@ -76,7 +77,8 @@ def train_to_file(
     is not finite any more, and `SaveError` when its end cannot be saved; a failing autosave or snapshot is
     told to `on_save_problem` and training goes on.
     """
-    _check_out(out)
+    if out is not None:
+        _check_out(out)
     store = RunStore(data_dir)
     models = ModelFolder(models_dir)
     try:
@@ -116,11 +118,7 @@ def train_to_file(
             if complete is not None:
                 on_episode(complete)
             if complete is not None and complete.episode in snapshots:
-                path = out.with_name(f"checkpoint_ep{complete.episode}.pt")
-                try:
-                    save_checkpoint(path, session.run.checkpoint())
-                except (OSError, CheckpointError) as error:
-                    on_save_problem(SaveError(f"The snapshot {path} was not saved: {error}"))
+                _keep_snapshot(session, complete.episode, on_save_problem)
             if complete is not None and session.save_due:
                 try:
                     on_save(session.save())
@@ -138,8 +136,16 @@ def train_to_file(
         steps=session.run.steps,
         average_reward=reward,
         average_length=length,
-        model=out if session.model_saved is not None else None,
+        model=(out or session.model_path) if session.model_saved is not None else None,
     )
+
+
+def _keep_snapshot(session: TrainingSession, episode: int, on_problem: Callable[[SaveError], object]) -> None:
+    path = session.model_path.with_name(f"checkpoint_ep{episode}.pt")
+    try:
+        save_checkpoint(path, session.run.checkpoint())
+    except (OSError, CheckpointError) as error:
+        on_problem(SaveError(f"The snapshot {path} was not saved: {error}"))
 
 
 def _check_out(out: Path) -> None:

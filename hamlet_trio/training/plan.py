@@ -13,7 +13,7 @@ from hamlet_trio.training.lock import FileLock, LockedError
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
 
 _COMMAND: Final = "start_training"
-_DEFAULT_EPISODES: Final = TrainingParameters().num_episodes
+_DEFAULTS: Final = TrainingParameters()
 
 
 class RunPlan(Struct, frozen=True):
@@ -28,31 +28,52 @@ def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFold
     """The plan for parameters; a seed is chosen where none was given. Does file I/O.
 
     An interrupted run keeps its own parameters, so that it goes on exactly; only its number of episodes may
-    be raised, and one left at its default does not count as given.
+    be raised, and what is left at its default does not count as given.
 
-    Raises `BadMessageError` when `resume_from` names neither an interrupted run nor a model.
+    Raises `BadMessageError` when `resume_from` names neither an interrupted run nor a model that can be
+    read, or when another parameter is given than the interrupted run has.
     """
     source = parameters.resume_from
     if source is not None and not source.endswith(".pt"):
-        return _plan_to_resume(source, parameters.num_episodes, store)
+        return _plan_to_resume(source, parameters, store)
     if source is not None:
-        try:
-            models.resolve(source)
-        except ModelNameError as error:
-            raise _unknown(str(error)) from None
+        _check_model(source, parameters, models)
     seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
     # As they will be read back, 0 becoming 0.0 where fractions are allowed: a resumed run is the same.
     fields = msgspec.to_builtins(parameters) | {"seed": seed}
     return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False)
 
 
-def _plan_to_resume(run_id: str, num_episodes: int, store: RunStore) -> RunPlan:
+def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> None:
+    # Here and not in the trainer, so that whoever sent the name hears of it, before a run is announced.
+    from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415
+
+    try:
+        network_type = load_checkpoint(models.resolve(name)).spec.network_type
+    except ModelNameError as error:
+        raise _unknown(str(error)) from None
+    except CheckpointError as error:
+        raise BadMessageError(
+            ErrorCode.UNUSABLE_MODEL, str(error), command=_COMMAND, field="resume_from"
+        ) from None
+    if parameters.network_type not in (network_type, _DEFAULTS.network_type):
+        raise BadMessageError(
+            ErrorCode.OUT_OF_RANGE,
+            f"`network_type` of {name} is {network_type}; {parameters.network_type} was sent.",
+            command=_COMMAND,
+            field="network_type",
+        )
+
+
+def _plan_to_resume(run_id: str, parameters: TrainingParameters, store: RunStore) -> RunPlan:
     try:
         record = store.find_resumable(run_id)
     except RunNotFoundError as error:
         raise _unknown(f"`resume_from` names no run that can be resumed: {error}") from None
     own = record.parameters
-    given = own.num_episodes if num_episodes == _DEFAULT_EPISODES else num_episodes
+    _check_unchanged(parameters, own)
+    num_episodes = parameters.num_episodes
+    given = own.num_episodes if num_episodes == _DEFAULTS.num_episodes else num_episodes
     if given < own.num_episodes:
         raise BadMessageError(
             ErrorCode.OUT_OF_RANGE,
@@ -61,6 +82,21 @@ def _plan_to_resume(run_id: str, num_episodes: int, store: RunStore) -> RunPlan:
             field="num_episodes",
         )
     return RunPlan(run_id, msgspec.structs.replace(own, num_episodes=given), resume=True)
+
+
+def _check_unchanged(parameters: TrainingParameters, own: TrainingParameters) -> None:
+    for name in parameters.__struct_fields__:
+        if name in ("num_episodes", "resume_from"):
+            continue
+        value, kept = getattr(parameters, name), getattr(own, name)
+        if value not in (kept, getattr(_DEFAULTS, name)):
+            raise BadMessageError(
+                ErrorCode.OUT_OF_RANGE,
+                f"`{name}` of a resumed run cannot be changed: it is {kept}; {value} was sent. "
+                "Leave it out, or start a new run from the model this one saved.",
+                command=_COMMAND,
+                field=name,
+            )
 
 
 def _unknown(sentence: str) -> BadMessageError:

@@ -15,7 +15,7 @@ from hamlet_trio.agent.atomic import write_atomically
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from hamlet_trio.agent.device import DeviceError
 from hamlet_trio.agent.learner import LearnerError
-from hamlet_trio.agent.models import ModelFolder, ModelNameError
+from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -47,7 +47,7 @@ class TrainingSession:
         self.history: Final = history
         self._record = record
         self._store = store
-        self._model_path = model_path
+        self.model_path: Final = model_path
         self._episode_seconds = 0.0
 
     @property
@@ -91,7 +91,7 @@ class TrainingSession:
         if self.has_learnt:
             self._save_model()
         self._update(episode=self.run.completed)
-        return CheckpointSaved(self._model_path.name, self.run.completed)
+        return CheckpointSaved(self.model_path.name, self.run.completed)
 
     def end(self, how: Ending) -> str | None:
         """Save for the last time; returns why that failed, if it did.
@@ -125,16 +125,16 @@ class TrainingSession:
 
     def _save_model(self) -> None:
         if not self._record.previous_kept:
-            _saving(lambda: _keep_previous(self._model_path), "The previous model")
+            _saving(lambda: _keep_previous(self.model_path), "The previous model")
             self._update(previous_kept=True)
         try:
-            self._model_path.parent.mkdir(parents=True, exist_ok=True)
-            save_checkpoint(self._model_path, self.run.checkpoint())
+            self.model_path.parent.mkdir(parents=True, exist_ok=True)
+            save_checkpoint(self.model_path, self.run.checkpoint())
         except CheckpointError as error:
             raise SaveError(str(error)) from error
         except OSError as error:
             raise SaveError(f"The models folder cannot be made: {error.strerror}.") from error
-        self._update(model=self._model_path.name)
+        self._update(model=self.model_path.name)
 
     def _finish(self, *, state: Literal["complete", "stopped", "failed"], reason: str | None = None) -> None:
         self._record = msgspec.structs.replace(
@@ -153,7 +153,7 @@ def open_session(
     *,
     store: RunStore,
     models: ModelFolder,
-    model_path: Path,
+    model_path: Path | None = None,
     resume: bool,
     device: DeviceName = "auto",
     world_config: WorldConfig | None = None,
@@ -161,13 +161,17 @@ def open_session(
 ) -> TrainingSession:
     """Set up a run, or with `resume` one that was saved before; not yet saved, it begins anew.
 
-    `parameters` are the run's own, with the seed. `world_config` must be the same at each resume.
+    `parameters` are the run's own, with the seed. `world_config` must be the same at each resume. The model
+    is saved as `model_path`; without, where the run saved it before, or as `trained_agent.pt` in `models`.
     Raises `StartError` if they, a model to start from, the device or the saved state cannot be used.
     """
     try:
         record = store.read(run_id) if resume else RunRecord(run_id=run_id, parameters=parameters)
     except RunNotFoundError:
         record = RunRecord(run_id=run_id, parameters=parameters)
+    if model_path is not None and str(model_path.absolute()) != record.out:
+        record = msgspec.structs.replace(record, out=str(model_path.absolute()), previous_kept=False)
+    model_path = models.path / DEFAULT_MODEL if record.out is None else Path(record.out)
     try:
         state = store.read_state(run_id) if resume else None
         saved = None if state is None else decode_run_state(zlib.decompress(state))

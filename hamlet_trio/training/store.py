@@ -36,7 +36,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     """One run. `episode` counts finished episodes as of the last save; `model` is the last one saved.
 
     `previous_kept`: the model that was there before this run was put aside already. `reason` tells how a
-    failed run failed.
+    failed run failed. `out` is the file its model is saved as, where that is not the models folder's
+    `trained_agent.pt`.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     episode: Annotated[int, Meta(ge=0)] = 0
     model: str | None = None
     previous_kept: bool = False
+    out: str | None = None
     reason: str | None = None
 
 

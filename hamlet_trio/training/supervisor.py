@@ -175,6 +175,11 @@ class TrainingService:
                 )
                 if error.code is ErrorCode.ALREADY_TRAINING:
                     viewer.tell(self.status())
+            except Exception:
+                # Whatever one command ran into, such as a data folder that went away, is its sender's alone.
+                self._log.exception("a command failed")
+                sentence = "The server failed to carry out the command; its log tells why."
+                viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
 
     async def _execute(
         self, viewer: Viewer, command: TrainingCommand, runs: trio.MemorySendChannel[Conductor]

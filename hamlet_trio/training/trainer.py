@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder
+from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingEpisodeStart
 from hamlet_trio.training.lock import LockedError
@@ -190,14 +190,12 @@ def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> 
     from hamlet_trio.training.session import SaveError, StartError, open_session  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    models = ModelFolder(begin.models_dir)
     try:
         session = open_session(
             begin.run_id,
             begin.parameters,
             store=store,
-            models=models,
-            model_path=models.path / DEFAULT_MODEL,
+            models=ModelFolder(begin.models_dir),
             resume=begin.resume,
             device=begin.device,
         )

@@ -419,6 +419,43 @@ async def test_server_shutdown_kills_a_trainer_that_does_not_end_within_the_grac
     assert not psutil.pid_exists(trainer.pid)
 
 
+async def test_a_trainer_that_hangs_is_stopped_all_the_same(
+    serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.training.conductor._STOP_PATIENCE", 0.1)
+    async with serving(msgspec.structs.replace(settings, shutdown_grace=0.1)) as server:
+        client = await server.connect()
+        await client.send("start_training", **ENDLESS)
+        await client.until("episode_complete")
+        (trainer,) = server.trainers()
+        trainer.suspend()
+        await client.send("stop")
+        failed = await client.until("training_failed")
+        assert failed["reason"] == "The trainer did not end within 0.1 s of the stop."
+        assert not failed["restart"]
+        await client.until_state("failed")
+        assert not psutil.pid_exists(trainer.pid)
+        await client.send("start_training", **ENDLESS)
+        await client.until("training_started")
+
+
+async def test_a_command_that_meets_an_unforeseen_error_fails_for_its_sender_alone(
+    serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings) as server:
+        client = await server.connect()
+        await client.until_state("idle")
+        with monkeypatch.context() as broken:
+            broken.setattr(
+                server.service._store, "_runs", settings
+            )  # no path: whatever is asked of it raises
+            await client.send("status")
+            error = await client.until("error")
+        assert error["code"] == "internal_error"
+        await client.send("status")
+        await client.until_state("idle")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no signals")
 async def test_signals_to_the_group_do_not_end_the_learner(serving: Serving, settings: Settings) -> None:
     async with serving(settings) as server:
