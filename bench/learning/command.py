@@ -11,11 +11,15 @@ from rich.console import Console
 from bench.learning import ours
 from bench.learning.behaviours import behave
 from bench.learning.configurations import CONFIGURATIONS
+from bench.learning.picture import picture
+from bench.learning.published import MEASURED, encode, published, split
 from bench.learning.results import Result, ResultFolder
 from bench.learning.table import table
 from bench.server import REPOSITORY
+from hamlet_trio.agent.atomic import write_atomically
 
 RESULTS: Final = REPOSITORY / "bench" / "results" / "learning"
+PICTURE: Final = REPOSITORY / "docs" / "images" / "learning.svg"
 
 
 def make(configuration: str, episodes: int, seed: int, folder: ResultFolder) -> Result | None:
@@ -48,6 +52,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--episodes", type=_numbers, default=[100], help="such as 100,300")
     parser.add_argument("--seeds", type=_numbers, default=list(range(100, 110)), help="such as 100-109")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--picture", type=Path, help="draw the learning curves as this SVG")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="put all results into measured.json, and draw the documentation's picture",
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in CONFIGURATIONS]
     if unknown:
@@ -58,7 +68,19 @@ def main(arguments: list[str]) -> None:
         for episodes in [0] if CONFIGURATIONS[name].kind == "behaviour" else options.episodes:
             for seed in options.seeds:
                 _run(name, episodes, seed, folder)
-    Console().print(table(folder.all()))
+    results = folder.all()
+    console = Console()
+    # A terminal says how wide it is; a file or a pipe does not, and folding there would help nobody.
+    wide = Console(width=console.width if console.is_terminal else 150)
+    reported, parts = split(results)
+    wide.print(table(reported, "Greedy survival from the usual start, at most 500 steps, over seeds"))
+    if parts:
+        wide.print(table(parts, "The same with one part taken away"))
+    if options.picture:
+        options.picture.write_text(picture(reported), encoding="utf-8")
+    if options.publish:
+        write_atomically(MEASURED, encode(results))
+        PICTURE.write_text(picture(split(published())[0]), encoding="utf-8")
 
 
 def _run(name: str, episodes: int, seed: int, folder: ResultFolder) -> None:

@@ -6,7 +6,7 @@ between them is generated. tests/docs/test_tables.py fails when a page and the c
 
 from collections.abc import Callable, Mapping
 
-from scripts.doc_tables import command_line, messages, metrics, page, protocol, settings, world
+from scripts.doc_tables import command_line, learning, messages, metrics, page, protocol, settings, world
 
 TABLES: Mapping[str, Callable[[], str]] = {
     **settings.TABLES,
@@ -16,5 +16,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **command_line.TABLES,
     **metrics.TABLES,
     **page.TABLES,
+    **learning.TABLES,
 }
 """Every table by name, as a function that returns its Markdown."""

@@ -1,0 +1,140 @@
+"""Learning curves as an SVG: a panel for each length of run, with the spread over seeds."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from bench.learning.configurations import CONFIGURATIONS
+from bench.learning.playing import CAP
+from bench.learning.results import Result
+
+_WIDTH, _HEIGHT = 300, 220
+_LEFT, _TOP, _GAP, _BELOW = 46, 34, 22, 44
+_LEGEND_LINE = 18
+_NARROWEST = 600  # for the legend
+_COLOURS: Final = {
+    "default": "#00796b",
+    "older": "#d84315",
+    "sb3-dqn": "#5e35b1",
+    "sb3-ppo": "#1e66c8",
+    "random": "#616161",
+}
+_SHARES: Final = np.linspace(0.05, 1.0, 20)
+
+
+class Band(Struct, frozen=True):
+    """Survival over the run: minimum, median and maximum over seeds, each at twenty shares of the run."""
+
+    low: list[float]
+    median: list[float]
+    high: list[float]
+
+
+def band(results: Sequence[Result]) -> Band:
+    """The spread of learning curves; evaluations hold until the next one."""
+    curves = np.array([_at_shares(result) for result in results])
+    return Band(
+        low=curves.min(axis=0).tolist(),
+        median=np.median(curves, axis=0).tolist(),
+        high=curves.max(axis=0).tolist(),
+    )
+
+
+def _at_shares(result: Result) -> NDArray[np.float64]:
+    """Survival at each share; a run of ours is divided by episodes, another by steps."""
+    if result.configuration.startswith("sb3"):
+        at = np.array([point.steps / result.steps for point in result.curve])
+    else:
+        at = np.array([point.episode / result.episodes for point in result.curve])
+    survival = np.array([point.survival for point in result.curve])
+    # A hair of tolerance, so that an evaluation exactly at a share counts for it.
+    latest = np.searchsorted(at, _SHARES + 1e-9, side="right") - 1
+    return survival[np.maximum(latest, 0)]
+
+
+def picture(results: Iterable[Result]) -> str:
+    """The SVG of all lengths of run for which the default learner has results."""
+    groups: dict[tuple[int, str], list[Result]] = {}
+    for result in results:
+        if result.configuration in _COLOURS:
+            groups.setdefault((result.episodes, result.configuration), []).append(result)
+    lengths = sorted(episodes for episodes, name in groups if name == "default")
+    chance = float(np.median([one.survival for one in groups.get((0, "random"), [])] or [0.0]))
+    width = max(_LEFT + len(lengths) * (_WIDTH + _GAP), _NARROWEST)
+    height = _TOP + _HEIGHT + _BELOW + _LEGEND_LINE
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        'font-family="system-ui, sans-serif" font-size="12">',
+        "<title>Greedy survival over the run: median of the seeds, from lowest to highest</title>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for index, episodes in enumerate(lengths):
+        shown = {name: groups[episodes, name] for name in _COLOURS if (episodes, name) in groups}
+        parts += _panel(_LEFT + index * (_WIDTH + _GAP), episodes, shown, chance, first=index == 0)
+    used = [name for name in _COLOURS if any((n, name) in groups for n in (*lengths, 0))]
+    parts += _legend(used, height - 10)
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _panel(
+    left: float, episodes: int, shown: dict[str, list[Result]], chance: float, *, first: bool
+) -> Iterable[str]:
+    seeds = ", ".join(f"{len(found)} of {_short(name)}" for name, found in shown.items())
+    yield f'<text x="{left}" y="14" font-weight="600" fill="#212121">{episodes:,} episodes</text>'
+    yield f'<text x="{left}" y="28" font-size="9" fill="#616161">seeds: {seeds}</text>'
+    for level in range(0, CAP + 1, 100):
+        y = _y(level)
+        yield f'<line x1="{left}" x2="{left + _WIDTH}" y1="{y}" y2="{y}" stroke="#e0e0e0"/>'
+        if first:
+            yield f'<text x="{left - 6}" y="{y + 4}" text-anchor="end" fill="#616161">{level}</text>'
+    for share in (0, 0.5, 1):
+        x = _x(left, share)
+        yield (
+            f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle" fill="#616161">{share:.0%}</text>'
+        )
+    y = _y(chance)
+    yield (
+        f'<line x1="{left}" x2="{left + _WIDTH}" y1="{y}" y2="{y}" stroke="{_COLOURS["random"]}" '
+        'stroke-dasharray="2 3"/>'
+    )
+    for name, found in shown.items():
+        spread, colour = band(found), _COLOURS[name]
+        if name == "default":
+            outline = _path(left, spread.low) + _path(left, spread.high)[::-1]
+            yield f'<polygon points="{" ".join(outline)}" fill="{colour}" opacity="0.18"/>'
+        yield (
+            f'<polyline points="{" ".join(_path(left, spread.median))}" fill="none" stroke="{colour}" '
+            f'stroke-width="{2.5 if name == "default" else 1.5}"/>'
+        )
+
+
+def _legend(names: Sequence[str], y: float) -> Iterable[str]:
+    x = float(_LEFT)
+    for name in names:
+        dash = ' stroke-dasharray="2 3"' if name == "random" else ""
+        yield (
+            f'<line x1="{x}" x2="{x + 18}" y1="{y - 4}" y2="{y - 4}" stroke="{_COLOURS[name]}" '
+            f'stroke-width="2.5"{dash}/>'
+        )
+        yield f'<text x="{x + 23}" y="{y}" fill="#212121">{_short(name)}</text>'
+        x += 40 + 7 * len(_short(name))
+
+
+def _short(name: str) -> str:
+    words = CONFIGURATIONS[name].what.partition(",")[0].removeprefix("the ").removesuffix(" learner")
+    return words.replace("stable-baselines3", "SB3")
+
+
+def _path(left: float, values: Sequence[float]) -> list[str]:
+    return [f"{_x(left, share)},{_y(value)}" for share, value in zip(_SHARES.tolist(), values, strict=True)]
+
+
+def _x(left: float, share: float) -> float:
+    return round(left + share * _WIDTH, 1)
+
+
+def _y(value: float) -> float:
+    return round(_TOP + _HEIGHT * (1 - value / CAP), 1)
