@@ -38,6 +38,11 @@ def _fields() -> dict[str, msgspec.inspect.Field]:
     return {field.name: field for field in info.fields if field.name not in _NOT_OPTIONS}
 
 
+def _names(name: str) -> list[str]:
+    """What a field's option is called, the name that is shown first."""
+    return _OTHER_NAMES.get(name, ["--" + name.replace("_", "-")])
+
+
 def _option(name: str, field: msgspec.inspect.Field) -> inspect.Parameter:
     kind, words = field.type, ""
     if isinstance(kind, msgspec.inspect.Metadata):
@@ -50,10 +55,9 @@ def _option(name: str, field: msgspec.inspect.Field) -> inspect.Parameter:
     if isinstance(kind, msgspec.inspect.LiteralType):
         words += ": " + ", ".join(map(str, kind.values))
     python_type = {msgspec.inspect.IntType: int, msgspec.inspect.FloatType: float}.get(type(kind), str)
-    names = _OTHER_NAMES.get(name, ["--" + name.replace("_", "-")])
     default = "chosen and reported" if field.default is None else str(field.default)
     help_text = words[:1].upper() + words[1:] + "."
-    option = typer.Option(*names, help=help_text, show_default=default)
+    option = typer.Option(*_names(name), help=help_text, show_default=default)
     annotation = Annotated[python_type | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
@@ -64,6 +68,7 @@ def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
         msgspec.convert(chosen, TrainingParameters)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
-        option = "--" + place.strip("`").replace("_", "-") if place else ""
-        raise UsersError(f"{option} {chosen.get(place.strip('`'), '')}: {reason}.".strip()) from None
+        name = place.strip("`")
+        option = _names(name)[0] if name else ""
+        raise UsersError(f"{option} {chosen.get(name, '')}: {reason}.".strip()) from None
     return chosen
