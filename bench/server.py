@@ -16,15 +16,20 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running_server(**settings: str) -> Iterator[int]:
     """Serve the repository's models until the block ends; gives the port once inference is ready.
 
     `settings` are passed as `HAMLET_*` variables. Raises `RuntimeError` if the server does not get ready.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory() as data_dir:
         environment = os.environ | {
             "HAMLET_HOST": "127.0.0.1",
@@ -38,14 +43,15 @@ def running_server(**settings: str) -> Iterator[int]:
             [sys.executable, "-m", "hamlet_trio.cli", "serve"], env=environment, cwd=REPOSITORY
         )
         try:
-            _wait_until_ready(port, process)
+            wait_until_ready(port, process)
             yield port
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes], limit: float = 60) -> None:
+def wait_until_ready(port: int, process: subprocess.Popen[bytes], limit: float = 60) -> None:
+    """Wait until sessions can play; raises `RuntimeError` where the server ends, or takes longer."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -1,0 +1,186 @@
+"""The server under the soak: a process whose disk can be filled and whose clock can be set."""
+
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import psutil
+
+from bench.server import REPOSITORY, free_port, wait_until_ready
+
+HALF_OPEN: Final = 4  # seconds after which the server shall notice a client that vanished
+STALLED: Final = 4  # seconds after which it shall drop one that does not read
+_DISK_BYTES: Final = 128 * 2**20
+
+
+class Measure(NamedTuple):
+    """What a server holds at one moment."""
+
+    megabytes: float
+    tasks: int
+    files: int
+    children: int
+
+
+class Subject:
+    """One running server.
+
+    Attributes:
+        left_out: faults that cannot be injected on this machine, each with the reason.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.left_out: dict[str, str] = {}
+        self.disk = folder / "disk"
+        self.disk.mkdir()
+        self._mounted = self._mount()
+        shutil.copytree(REPOSITORY / "models", self.disk / "models")
+        self._clock = folder / "clock"
+        self._clock.write_text("+0\n")
+        self.port = free_port()
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "hamlet_trio.cli", "serve", "--no-banner"],
+                env=os.environ | self._settings() | self._faked_clock(),
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until_ready(self.port, self.process)
+
+    def _settings(self) -> dict[str, str]:
+        settings = {
+            "host": "0.0.0.0",  # noqa: S104  # the network namespace has to reach it
+            "port": str(self.port),
+            "models_dir": str(self.disk / "models"),
+            "data_dir": str(self.disk / "data"),
+            "log_format": "json",
+            "log_level": "warning",
+            "half_open_timeout": str(HALF_OPEN),
+            "send_timeout": str(STALLED),
+        }
+        return {f"HAMLET_{name.upper()}": value for name, value in settings.items()}
+
+    def _mount(self) -> bool:
+        """A small disk of its own, in memory."""
+        command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "hamlet-soak", str(self.disk)]
+        if os.name == "posix" and os.geteuid() == 0:
+            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+            if done.returncode == 0:
+                return True
+        self.left_out["disk full"] = "a small disk of its own can only be mounted as root"
+        return False
+
+    def _faked_clock(self) -> dict[str, str]:
+        found = sorted(glob.glob("/usr/lib/*/faketime/libfaketime.so.1"))
+        if not found:
+            self.left_out["clock jump"] = "libfaketime is not installed: apt-get install libfaketime"
+            return {}
+        # Only the time of day: no system lets anybody set the monotonic clock. The library waits for threads
+        # by asking every few milliseconds, which makes each step of a session that much slower.
+        return {
+            "LD_PRELOAD": found[0],
+            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set_clock(self, seconds: int) -> None:
+        """Have the server's time of day differ by so much from now on (within a second)."""
+        temporary = self._clock.with_suffix(".new")
+        temporary.write_text(f"{seconds:+d}\n")
+        temporary.replace(self._clock)
+
+    def fill_disk(self) -> None:
+        """Leave not one byte free."""
+        with (self.disk / "filler").open("ab") as filler:
+            try:
+                while True:
+                    filler.write(bytes(65536))
+                    filler.flush()
+            except OSError:
+                pass
+
+    def free_disk(self) -> None:
+        """Give the bytes back."""
+        (self.disk / "filler").unlink(missing_ok=True)
+
+    def trainers(self) -> list[psutil.Process]:
+        """The trainer's process, while there is one."""
+        try:
+            children = psutil.Process(self.process.pid).children(recursive=True)
+            return [child for child in children if "hamlet_trio.training.trainer" in child.cmdline()]
+        except psutil.NoSuchProcess:
+            return []
+
+    def metric(self, name: str) -> float:
+        """One of its metrics, summed over labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.M))
+
+    def measure(self) -> Measure:
+        """Memory, tasks, descriptors and children now; the request that asks is one connection of these."""
+        process = psutil.Process(self.process.pid)
+        tasks = int(self.metric("hamlet_tasks"))
+        return Measure(process.memory_info().rss / 1e6, tasks, process.num_fds(), len(process.children()))
+
+    def settle(self, limit: float = 30.0) -> Measure:
+        """Measure when nothing is left to go, or after `limit` seconds."""
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            if self.metric("hamlet_connections") <= 1 and not self.trainers():
+                break
+            time.sleep(0.2)
+        time.sleep(1)
+        return self.measure()
+
+    def logged(self) -> Counter[str]:
+        """How often each event was logged as an error."""
+        found: Counter[str] = Counter()
+        for line in (self.folder / "log").read_text(errors="replace").splitlines():
+            if line.startswith("{"):
+                event = json.loads(line)
+                if event.get("level") == "error":
+                    found[event["event"]] += 1
+            elif line.strip():
+                found[line[:100]] += 1
+        return found
+
+    def end(self) -> int | None:
+        """End it in order; its exit code, None where it had to be killed."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code: int | None = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            code = None
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", str(self.disk)], check=False)  # noqa: S603, S607
+        return code
+
+
+@contextmanager
+def running_subject(folder: Path) -> Iterator[Subject]:
+    """Start a server; it is ended in any case."""
+    subject = Subject(folder)
+    try:
+        yield subject
+    finally:
+        if subject.process.poll() is None:
+            subject.end()
