@@ -1,0 +1,97 @@
+"""What the shipped models say of themselves is true, and so is what their README says."""
+
+import numpy as np
+import pytest
+
+from hamlet_trio.agent.checkpoint import load_checkpoint
+from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.agent.policy import Policy
+from hamlet_trio.world import FAILURE_REASONS, INTERACT, WorldConfig, Worlds
+from scripts.describe_models import MODELS, README, STORIES, measure, readme, rewards
+
+NAMES = sorted(STORIES)
+
+
+def policy_of(name: str) -> Policy:
+    return Policy.from_checkpoint(load_checkpoint(MODELS / name))
+
+
+def test_every_shipped_model_has_a_story() -> None:
+    tracked = {path.name for path in MODELS.glob("*.pt") if not path.name.endswith(".previous.pt")}
+    assert set(NAMES) <= tracked
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_lives_as_its_metadata_say(name: str) -> None:
+    metadata = load_checkpoint(MODELS / name).metadata
+    told = metadata.evaluation or {}
+    found = measure(policy_of(name))
+    assert told.keys() == found.keys()
+    # Lengths of greedy lives are whole steps; the means over noisy ones hang on the last bits of sums.
+    assert {key: told[key] for key in ("mean_length", "peak_step", "episodes")} == {
+        key: found[key] for key in ("mean_length", "peak_step", "episodes")
+    }
+    assert told == pytest.approx(found, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_tells_its_story_and_how_it_was_made(name: str) -> None:
+    metadata = load_checkpoint(MODELS / name).metadata
+    story = STORIES[name]
+    told = (metadata.title, metadata.story, metadata.watch_for, metadata.command)
+    assert told == (story.title, story.story, story.watch_for, story.command)
+    assert f"--episodes {metadata.parameters['num_episodes']} " in story.command
+    assert f"--seed {metadata.seed} " in story.command
+    default_gamma = 0.98
+    gamma = metadata.parameters["gamma"]
+    assert (f"--gamma {gamma} " in story.command) == (gamma != default_gamma)
+    if metadata.episode != metadata.parameters["num_episodes"]:
+        snapshots = story.command.partition("--snapshots ")[2].split()[0].split(",")
+        assert str(metadata.episode) in snapshots
+
+
+def test_the_listing_tells_the_stories_too() -> None:
+    details = {detail.name: detail for detail in ModelFolder(MODELS).details()}
+    for name, story in STORIES.items():
+        assert (details[name].title, details[name].watch_for) == (story.title, story.watch_for)
+        assert details[name].evaluation is not None
+
+
+def test_the_readme_is_fresh() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert readme(text) == text, "run: python -m scripts.describe_models"
+    assert all(f"`{name}`" in text for name in NAMES)
+
+
+def test_the_stages_get_better_and_the_last_beats_the_simple_rule() -> None:
+    stages = [np.sum(rewards(policy_of(f"checkpoint_ep{episode}.pt"))) for episode in (50, 455, 1000)]
+    assert stages == sorted(stages)
+    assert stages[-1] > 843
+    best, late = (load_checkpoint(MODELS / name) for name in ("trained_agent.pt", "checkpoint_ep1000.pt"))
+    assert all(
+        (best.network.state_dict()[key] == value).all() for key, value in late.network.state_dict().items()
+    )
+
+
+def test_the_shortsighted_one_exploits_the_reward_and_dies_early() -> None:
+    name = "checkpoint_ep400_shortsighted.pt"
+    short, best = rewards(policy_of(name)), rewards(policy_of("trained_agent.pt"))
+    assert np.mean(short[:100]) > 0.9 * np.mean(best[:100]), "step by step it is nearly as good"
+    assert len(short) < 200
+    assert np.sum(short) < 0.25 * np.cumsum(short).max(), "and in the end it loses most of it"
+
+    config = WorldConfig()
+    worlds, policy, used = Worlds(1, config, seed=0), policy_of(name), []
+    worlds.reset()
+    places = {(place.x, place.y): place.name for place in config.affordances}
+    broke = None
+    while not worlds.over[0]:
+        actions = policy.act(worlds.observe().reshape(1, -1)).actions
+        if actions[0] == INTERACT:
+            used.append(places.get(tuple(worlds.positions[0, 0].tolist())))
+        worlds.step(actions.reshape(1, 1))
+        if broke is None and worlds.meters[0, 0, 3] < 3:
+            broke = int(worlds.steps[0])
+    assert "Job" not in used
+    assert broke == 83
+    assert FAILURE_REASONS[int(worlds.failure[0, 0])] == "mood_depleted"
