@@ -60,7 +60,13 @@ class Subject:
                 stdout=log,
                 stderr=log,
             )
-        wait_until_ready(self.port, self.process)
+        try:
+            wait_until_ready(self.port, self.process, limit=180)
+        except RuntimeError:
+            print((folder / "log").read_text(errors="replace"), file=sys.stderr)
+            self.process.kill()
+            self.end()
+            raise
 
     def _settings(self) -> dict[str, str]:
         settings = {
@@ -172,6 +178,7 @@ class Subject:
             code = None
         if self._mounted:
             subprocess.run(["umount", "--lazy", str(self.disk)], check=False)  # noqa: S603, S607
+            self._mounted = False
         return code
 
 
