@@ -90,10 +90,12 @@ def _panel(
         yield f'<line x1="{left}" x2="{left + _WIDTH}" y1="{y}" y2="{y}" stroke="#e0e0e0"/>'
         if first:
             yield f'<text x="{left - 6}" y="{y + 4}" text-anchor="end" fill="#616161">{level}</text>'
-    for share in (0, 0.5, 1):
+    # The outer ones inwards, or those of two panels run into each other.
+    for share, anchor in ((0, "start"), (0.5, "middle"), (1, "end")):
         x = _x(left, share)
         yield (
-            f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle" fill="#616161">{share:.0%}</text>'
+            f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="{anchor}" fill="#616161">'
+            f"{share:.0%}</text>"
         )
     y = _y(chance)
     yield (
