@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
 import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
-import { briefName, byStage, describe as describeModel, stageOf } from '@/world/models'
+import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/world/models'
 import { observe } from '@/world/observation'
 import { nextSpeed, speedIndex } from '@/world/speeds'
 import { endingLabel, placeKind } from '@/world/words'
@@ -74,6 +74,12 @@ describe('names', () => {
     expect(briefName('checkpoint_ep1000.pt')).toBe('episode 1000')
     expect(briefName('trained_agent.pt')).toBe('trained agent')
     expect(briefName('mine_ep50.pt')).toBe('mine ep50')
+    expect(briefName('checkpoint_ep400_short_sighted.pt')).toBe('episode 400, short sighted')
+  })
+
+  it('tell a checkpoint that shows its stage from an odd one', () => {
+    expect(isPlain({ name: 'checkpoint_ep455.pt' })).toBe(true)
+    expect(isPlain({ name: 'checkpoint_ep400_shortsighted.pt' })).toBe(false)
   })
 })
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import (
@@ -66,6 +66,14 @@ def built_page() -> None:
         left_out(f"the page: {error}")
 
 
+# As long as one that a person would write, and then some: the page has to have the room.
+STORY: dict[str, Any] = {
+    "title": "The best of all: it has a round of errands, keeps to it, and lives to the last step",
+    "story": "Trained for a thousand episodes. " * 6,
+    "watch_for": "It goes to a place before the meter is low.",
+}
+
+
 @pytest.fixture(scope="session")
 def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models of each stage; their weights are random, which is all that showing them needs."""
@@ -80,7 +88,8 @@ def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for seed, (name, (kind, episode)) in enumerate(kinds.items()):
         network = build_network(kind, 72, 5, 8, 8, generator=torch.Generator().manual_seed(seed))
-        metadata = CheckpointMetadata(network_type=kind, episode=episode)
+        told = STORY if name == "trained_agent.pt" else {}
+        metadata = CheckpointMetadata(network_type=kind, episode=episode, **told)
         save_checkpoint(folder / name, Checkpoint(network=network, metadata=metadata))
     (folder / "damaged.pt").write_bytes(b"not a checkpoint")
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e_page.conftest import StartPageServer, Visitor
+from tests.e2e_page.conftest import STORY, StartPageServer, Visitor
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
@@ -188,6 +188,23 @@ def test_thinking_can_be_switched_on_while_paused(visitor: Visitor) -> None:
         expect(marked).to_have_count(1)
         values = [float(text.replace("\u2212", "-")) for text in bars.locator(".number").all_inner_texts()]
         assert float(marked.locator(".number").inner_text().replace("\u2212", "-")) == max(values)
+
+
+def test_a_model_tells_its_story(visitor: Visitor) -> None:
+    page = visitor.open()
+    expect_connected(page)
+    line = page.get_by_role("button", name=STORY["title"])
+    line.click()
+    told = page.get_by_role("dialog", name=STORY["title"])
+    expect(told).to_contain_text("Trained for a thousand episodes.")
+    expect(told).to_contain_text("Watch for: It goes to a place")
+    page.keyboard.press("ArrowRight")  # belongs to the dialog
+    told.get_by_role("button", name="Close").click()
+    expect(told).to_be_hidden()
+    expect(fact(page, "Step")).to_have_text("0")
+    page.get_by_label("Model", exact=True).select_option("checkpoint_ep50.pt")
+    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(line).to_have_count(0)
 
 
 def test_attention_of_a_relational_model(visitor: Visitor) -> None:

@@ -5,13 +5,14 @@ import { usePreferences } from '@/stores/preferences'
 export type Shortcuts = Readonly<Record<string, () => void>>
 
 /** Elements that have their own use for these keys. */
-const OWN_KEYS = 'input, select, textarea, button, a, summary, [contenteditable], [role="slider"], dialog[open] *'
+const OWN_KEYS = 'input, select, textarea, button, a, summary, [contenteditable], [role="slider"]'
 
 /** Whether the key belongs to whatever has the focus: typing, choosing, pressing. */
 function taken(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey) return true
+  if (document.querySelector('dialog[open]') !== null) return true
   const target = event.target instanceof Element ? event.target : null
-  if (target === null || !target.matches(OWN_KEYS)) return document.querySelector('dialog[open]') !== null
+  if (target === null || !target.matches(OWN_KEYS)) return false
   // A button uses space and return alone; letters and arrows are free there.
   const pressable = target.matches('button, a, summary')
   return !pressable || event.key === ' ' || event.key === 'Enter'

@@ -10,6 +10,7 @@ export interface ModelDetails {
   title?: string | null
   story?: string | null
   watch_for?: string | null
+  command?: string | null
   error?: string | null
 }
 
@@ -54,10 +55,16 @@ export function shortName(name: string): string {
   return name.replace(/\.pt$/, '').replaceAll('_', ' ')
 }
 
-/** As short as it gets, for where several stand side by side: a checkpoint is its episode. */
+/** As short as it gets, for where several stand side by side: a checkpoint is its episode and what is odd. */
 export function briefName(name: string): string {
-  const checkpoint = /^checkpoint_ep(\d+)\.pt$/.exec(name)?.[1]
-  return checkpoint === undefined ? shortName(name) : `episode ${checkpoint}`
+  const [, episode, oddity] = /^checkpoint_ep(\d+)(?:_(.+))?\.pt$/.exec(name) ?? []
+  if (episode === undefined) return shortName(name)
+  return oddity === undefined ? `episode ${episode}` : `episode ${episode}, ${oddity.replaceAll('_', ' ')}`
+}
+
+/** Whether a checkpoint is one that shows its stage, and nothing odd besides. */
+export function isPlain(model: ModelDetails): boolean {
+  return !/^checkpoint_ep\d+_/.test(model.name)
 }
 
 /** One line for the chooser: stage, episode, kind of network. */
