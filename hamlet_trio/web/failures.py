@@ -56,7 +56,7 @@ class SummaryQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class FailureGroup(Struct, frozen=True):
-    """All failures of one agent for one reason."""
+    """All failures of one agent for one reason; over several runs the last episode need not be the latest."""
 
     agent_id: str
     reason: str
@@ -69,12 +69,12 @@ Query = TypeVar("Query", bound=FailureFilter)
 
 
 def read_query(parameters: Mapping[str, list[str]], kind: type[Query]) -> Query:
-    """The query that a request's parameters make; an empty one counts as absent.
+    """The query that a request's parameters make; a known one left empty counts as absent.
 
     Raises `BadMessageError` (`invalid_query`) for an unknown, repeated or impossible parameter.
     """
-    given = {name: values for name, values in parameters.items() if values != [""]}
     known = kind.__struct_fields__
+    given = {name: values for name, values in parameters.items() if values != [""] or name not in known}
     for name, values in given.items():
         if name not in known:
             raise _invalid(name[:60], f"There is no parameter `{name[:60]}`; there are {', '.join(known)}.")
@@ -99,7 +99,7 @@ def summarise(failures: Iterable[Failure], query: SummaryQuery) -> list[FailureG
     for failure in _newest_first(failures, query)[: query.limit]:
         groups[failure.agent_id, failure.reason].append(failure)
     summary = [
-        FailureGroup(agent, reason, len(group), group[0].episode, group[0].timestamp)
+        FailureGroup(agent, reason, len(group), group[0].episode, max(failure.timestamp for failure in group))
         for (agent, reason), group in groups.items()
     ]
     summary.sort(key=lambda group: (-group.count, -group.last_episode))

@@ -154,10 +154,22 @@ async def test_the_summary_counts_by_reason_largest_first(failed: HamletApp) -> 
     ]
 
 
+async def test_the_summary_tells_the_latest_time_though_an_older_run_was_longer(
+    app: HamletApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Failure(5, "2026-01-02T00:00:00Z", 1, "agent_0", "energy")
+    monkeypatch.setattr(type(app.server.training), "recent_failures", [*FAILURES, later])
+    _, answer = await get(app, "/api/failure_summary?reason=energy")
+    (group,) = answer["summary"]
+    assert (group["count"], group["last_episode"]) == (3, 8)
+    assert group["last_timestamp"] == "2026-01-02T00:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
         ("db_path=/etc/passwd", "db_path"),
+        ("db_path=", "db_path"),
         ("limit=many", "limit"),
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
