@@ -21,6 +21,7 @@ from hamlet_trio.world.config import (
     WorldConfig,
 )
 from hamlet_trio.world.reward_config import Bands, ShapedReward, SurvivalReward
+from hamlet_trio.world.rules import RULES_VERSION
 from hamlet_trio.world.state import RandomState, WorldState
 from hamlet_trio.world.worlds import EpisodeOverError, WorldIndices, Worlds
 
@@ -34,6 +35,7 @@ __all__ = [
     "FAILURE_REASONS",
     "INTERACT",
     "METERS",
+    "RULES_VERSION",
     "Affordance",
     "Bands",
     "ConfigError",

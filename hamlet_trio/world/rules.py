@@ -15,6 +15,10 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IndexArray: TypeAlias = NDArray[np.intp]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
+RULES_VERSION: Final = 1
+"""Raised whenever the same actions come to another state or reward than before, if only in a last bit:
+recordings of other rules are refused then, instead of playing out differently."""
+
 MOVE: Final = 0
 FAILED: Final = 1
 _FIRST_AFFORDANCE: Final = 2

@@ -1,0 +1,194 @@
+"""The file of a recording: versioned, checksummed, bounded.
+
+10 bytes   "HAMLETREC" and the version of the format
+32 bytes   SHA-256 of all that follows
+ 4 bytes   length of the header, little-endian
+the header, JSON: the facts, the world's configuration and its state at the start, exactly
+the rest, compressed (zlib): one byte an action, then the float32 values of what the model thought
+"""
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from hamlet_trio.recording.info import MAX_STEPS, RecordingInfo
+from hamlet_trio.recording.trajectory import Trajectory, play
+from hamlet_trio.world import ACTIONS, METERS, RULES_VERSION, WorldConfig, WorldState
+
+SUFFIX: Final = ".rec"
+MAX_FILE_BYTES: Final = 8_000_000
+
+_MAGIC: Final = b"HAMLETREC"
+_FORMAT: Final = 1
+_SUM_AT: Final = len(_MAGIC) + 1
+_LENGTH_AT: Final = _SUM_AT + 32
+_HEADER_AT: Final = _LENGTH_AT + 4
+_Q_VALUES: Final = len(ACTIONS)
+_ATTENTION: Final = len(METERS) ** 2
+
+
+class RecordingError(Exception):
+    """A recording cannot be used; the message names it and is a sentence for a person."""
+
+
+class DamagedRecordingError(RecordingError):
+    """The file is not whole, or no recording at all."""
+
+
+class OtherRulesError(RecordingError):
+    """It was recorded under rules that this version does not have, so that it would play out differently."""
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """One recorded episode.
+
+    Attributes:
+        config, start: the world, and its state at step 0.
+        actions: (N,) uint8.
+        q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
+        attention: (N, 6, 6) float32, likewise, of a model that has attention.
+        digest: that of the trajectory, as it was when it was recorded.
+    """
+
+    info: RecordingInfo
+    config: WorldConfig
+    start: WorldState
+    actions: NDArray[np.uint8]
+    q_values: NDArray[np.float32] | None
+    attention: NDArray[np.float32] | None
+    digest: str
+
+    def play(self) -> Trajectory:
+        """Play it out; bit for bit what was recorded.
+
+        Raises `OtherRulesError` where it is not: a processor or library that rounds otherwise.
+        """
+        trajectory = play(self.config, self.start, self.actions.tobytes())
+        if trajectory.digest() != self.digest:
+            raise OtherRulesError(
+                f"{self.info.recording}{SUFFIX} plays out differently here than where it was recorded "
+                f"(version {self.info.package_version}); replay it with that version."
+            )
+        return trajectory
+
+
+class _Header(Struct, frozen=True, forbid_unknown_fields=True):
+    info: RecordingInfo
+    world: WorldConfig
+    start: WorldState
+    digest: str
+
+
+class _Versions(Struct, frozen=True):
+    """The part of a header that any version can read."""
+
+    info: "_VersionsOfInfo"
+
+
+class _VersionsOfInfo(Struct, frozen=True):
+    rules_version: int
+    package_version: str
+
+
+_encoder: Final = msgspec.json.Encoder()
+_headers: Final = msgspec.json.Decoder(_Header)
+_versions: Final = msgspec.json.Decoder(_Versions)
+
+
+def encode(recording: Recording) -> bytes:
+    """The bytes of its file."""
+    header = _encoder.encode(_Header(recording.info, recording.config, recording.start, recording.digest))
+    parts = [recording.actions.tobytes()]
+    parts += [
+        values.astype("<f4").tobytes()
+        for values in (recording.q_values, recording.attention)
+        if values is not None
+    ]
+    body = len(header).to_bytes(4, "little") + header + zlib.compress(b"".join(parts), level=6)
+    return _MAGIC + bytes([_FORMAT]) + hashlib.sha256(body).digest() + body
+
+
+def decode(data: bytes, name: str) -> Recording:
+    """The recording in a file's bytes; `name` is the file's, for the sentence of an error.
+
+    Raises `DamagedRecordingError` for anything but a whole recording, and `OtherRulesError` for one of rules
+    that this version does not have.
+    """
+    if not data.startswith(_MAGIC):
+        raise DamagedRecordingError(f"{name} is not a recording of Hamlet.")
+    if data[len(_MAGIC) : _SUM_AT] != bytes([_FORMAT]):
+        raise OtherRulesError(f"{name} has a format of another version of Hamlet; this one reads {_FORMAT}.")
+    if hashlib.sha256(data[_LENGTH_AT:]).digest() != data[_SUM_AT:_LENGTH_AT]:
+        raise DamagedRecordingError(
+            f"{name} is damaged: its contents do not match its checksum. Copy it again from where it came "
+            "from, or delete it."
+        )
+    length = int.from_bytes(data[_LENGTH_AT:_HEADER_AT], "little")
+    text = data[_HEADER_AT : _HEADER_AT + length]
+    try:
+        versions = _versions.decode(text).info
+        if versions.rules_version != RULES_VERSION:
+            raise OtherRulesError(
+                f"{name} was recorded under version {versions.rules_version} of the world's rules (Hamlet "
+                f"{versions.package_version}); this one has version {RULES_VERSION}, under which it would "
+                "play out differently."
+            )
+        header = _headers.decode(text)
+        return _assemble(header, _unpacked(data[_HEADER_AT + length :], header.info))
+    except (ValueError, zlib.error, RecursionError) as error:
+        raise DamagedRecordingError(f"{name} is damaged: {error}.") from error
+
+
+def read_recording(path: Path) -> Recording:
+    """The recording in a file; raises as `decode` does, and `OSError`."""
+    with open(path, "rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise DamagedRecordingError(f"{path.name} is not a recording: it is larger than any can be.")
+    return decode(data, path.name)
+
+
+def _unpacked(packed: bytes, info: RecordingInfo) -> bytes:
+    """The decompressed rest of the file, of exactly the length that the facts give it."""
+    length = info.steps * (1 + 4 * (_Q_VALUES * info.q_values + _ATTENTION * info.attention))
+    unpacking = zlib.decompressobj()
+    content = unpacking.decompress(packed, length)
+    if len(content) != length or not unpacking.eof:
+        raise ValueError(f"its contents are not those of {info.steps} steps")
+    return content
+
+
+def _assemble(header: _Header, content: bytes) -> Recording:
+    info = header.info
+    steps = info.steps
+    actions = np.frombuffer(content, dtype=np.uint8, count=steps)
+    if (actions >= len(ACTIONS)).any():
+        raise ValueError("it holds an action that there is not")
+    at, parts = steps, []
+    for is_there, width in ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION)):
+        values = None
+        if is_there:
+            values = np.frombuffer(content, dtype="<f4", count=steps * width, offset=at).astype(np.float32)
+            at += 4 * steps * width
+            if not np.isfinite(values).all():
+                raise ValueError("it holds a value that is not finite")
+        parts.append(values)
+    q_values, attention = parts
+    return Recording(
+        info=info,
+        config=header.world,
+        start=header.start,
+        actions=actions,
+        q_values=None if q_values is None else q_values.reshape(steps, _Q_VALUES),
+        attention=None if attention is None else attention.reshape(steps, len(METERS), len(METERS)),
+        digest=header.digest,
+    )
+
+
+assert MAX_STEPS * (1 + 4 * (_Q_VALUES + _ATTENTION)) < MAX_FILE_BYTES

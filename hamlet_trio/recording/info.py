@@ -1,0 +1,68 @@
+"""What is known of a recording without playing it."""
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from hamlet_trio.recording.markers import Marker
+
+MAX_STEPS: Final = 10_000
+"""Longer episodes are not recorded; it bounds a file to about 2 MB, and what its replay takes."""
+
+Reason = Literal["every_nth", "best_so_far", "worst_so_far", "first_death", "asked_for"]
+Source = Literal["training", "session"]
+
+_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-ep\d{1,6})?")
+
+
+class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts of one recording.
+
+    Attributes:
+        recording: its id, which is also its file's name.
+        created: when it was made; ISO 8601, UTC.
+        reasons: why it was kept.
+        source: an episode of a training run, or of a session on `/ws`.
+        run_id: the run it belongs to, for an episode of training.
+        model: the model that played, if it was a file; in training, null.
+        episode: its number in the run or session.
+        steps: its length, 1 to 10,000.
+        episode_return: the sum of its rewards.
+        ended: how it ended; null for one that was recorded, or left, under way.
+        failure_reason: which meter failed, where one did.
+        q_values, attention: whether it carries what the model thought.
+        markers: what is worth jumping to.
+        package_version, rules_version: what it was recorded with.
+    """
+
+    recording: str
+    created: str
+    reasons: tuple[Reason, ...]
+    source: Source
+    run_id: str | None = None
+    model: str | None = None
+    episode: Annotated[int, Meta(ge=1)]
+    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+    episode_return: float
+    ended: Literal["meter_depleted", "max_steps"] | None
+    failure_reason: str | None
+    q_values: bool
+    attention: bool
+    markers: tuple[Marker, ...]
+    package_version: str
+    rules_version: int
+
+
+def new_id(run_id: str | None = None, episode: int = 0) -> str:
+    """A recording's id: of a training run's episode, else a new one that sorts by time (UTC)."""
+    if run_id is not None:
+        return f"{run_id}-ep{episode}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def is_recording_id(text: str) -> bool:
+    """Whether this, perhaps of a stranger, can be a recording's id: it holds nothing a path could be of."""
+    return text.isascii() and _ID.fullmatch(text) is not None
