@@ -145,7 +145,10 @@ def test_any_size_and_world_is_recognised_and_restored(data: st.DataObject) -> N
     with torch.inference_mode():
         expected = network(observations)
         assert expected.shape == (3, 5)
-        assert torch.equal(restore_network(spec, network.state_dict())(observations), expected)
+        restored = restore_network(spec, network.state_dict())
+        # The values to the bit; what is computed of them may round otherwise, as memory is aligned otherwise.
+        assert all(torch.equal(restored.state_dict()[key], value) for key, value in network.state_dict().items())
+        torch.testing.assert_close(restored(observations), expected)
 
 
 def test_a_grid_is_read_row_by_row() -> None:
