@@ -146,8 +146,10 @@ def test_any_size_and_world_is_recognised_and_restored(data: st.DataObject) -> N
         expected = network(observations)
         assert expected.shape == (3, 5)
         restored = restore_network(spec, network.state_dict())
-        # The values to the bit; what is computed of them may round otherwise, as memory is aligned otherwise.
-        assert all(torch.equal(restored.state_dict()[key], value) for key, value in network.state_dict().items())
+        # The values to the bit; what is computed of them rounds as the memory happens to be aligned.
+        assert all(
+            torch.equal(restored.state_dict()[key], value) for key, value in network.state_dict().items()
+        )
         torch.testing.assert_close(restored(observations), expected)
 
 
