@@ -97,6 +97,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(ge=0.1, le=600, description="seconds the trainer gets to save when the server ends")
     ] = 10
     device: Annotated[DeviceName, Meta(description="where the trainer computes")] = "auto"
+    recordings_kept: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="recordings kept of training, and as many of sessions; oldest go"),
+    ] = 200
 
 
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {

@@ -11,6 +11,7 @@ from hamlet_trio.agent.atomic import write_atomically
 from hamlet_trio.agent.text import printable
 from hamlet_trio.recording.file import SUFFIX, Recording, RecordingError, encode, read_recording
 from hamlet_trio.recording.info import RecordingInfo, is_recording_id
+from hamlet_trio.settings import Settings
 
 _Stamp: TypeAlias = tuple[int, int, int]
 
@@ -40,6 +41,11 @@ class RecordingFolder:
         self._kept = kept
         self._lock = threading.Lock()
         self._cache: dict[str, tuple[_Stamp, ListedRecording]] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> "RecordingFolder":
+        """The folder of a server with these settings: `recordings` in its data folder."""
+        return cls(Path(settings.data_dir) / "recordings", kept=settings.recordings_kept)
 
     def save(self, recording: Recording) -> RecordingInfo:
         """Keep a recording, on the disk when this returns; then forget what is over the bound.

@@ -63,7 +63,7 @@ def commands() -> str:
     return table(("Command", "What it does"), rows)
 
 
-COMMANDS: Final = ("serve", "train", "evaluate", "models", "deploy check")
+COMMANDS: Final = ("serve", "train", "evaluate", "models", "replay", "deploy check")
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,

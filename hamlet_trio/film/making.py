@@ -1,0 +1,187 @@
+"""Making a film of a recording."""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, get_args
+
+from hamlet_trio.recording import Recording, Trajectory
+
+if TYPE_CHECKING:
+    from hamlet_trio.film.painter import Painter
+
+FilmFormat = Literal["mp4", "webm", "gif"]
+FORMATS: Final[tuple[FilmFormat, ...]] = get_args(FilmFormat)
+
+STEPS_PER_SECOND: Final = 10.0
+SPEEDS: Final = (0.1, 6.0)
+"""Multiples of ten steps a second that a film can run at; 60 frames a second is what screens show."""
+
+_LAST_FRAME_SECONDS: Final = 2.0
+_TV_COLOURS: Final = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+_TAGS: Final = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+_ENCODING: Final[dict[FilmFormat, tuple[str, ...]]] = {
+    "mp4": (
+        *("-vf", _TV_COLOURS, *_TAGS),
+        *("-c:v", "libx264", "-preset", "veryfast", "-tune", "animation", "-crf", "20"),
+        *("-movflags", "+faststart", "-f", "mp4"),
+    ),
+    "webm": (
+        *("-vf", _TV_COLOURS, *_TAGS),
+        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-crf", "24", "-b:v", "0"),
+        *("-f", "webm"),
+    ),
+    # Of 256 colours chosen beforehand: choosing them of the whole film would hold all of it in memory.
+    "gif": ("-lavfi", "paletteuse=dither=none:diff_mode=rectangle", "-loop", "0", "-f", "gif"),
+}
+
+
+class FilmError(Exception):
+    """The film could not be made; the message is a sentence for a person."""
+
+
+class FilmCancelledError(Exception):
+    """Whoever was told of the progress asked for the end; no file is left."""
+
+
+def format_of(path: Path) -> FilmFormat:
+    """The format that a file's name asks for; raises `FilmError` for another one."""
+    for name in FORMATS:
+        if path.suffix.lower() == f".{name}":
+            return name
+    endings = ", ".join(f".{name}" for name in FORMATS)
+    raise FilmError(f"{path.name} names no kind of film; give it one of the endings {endings}.")
+
+
+def frame_count(steps: int, speed: float = 1.0) -> int:
+    """Frames of the film of so many steps: the start, one a step, and the last one for two seconds more."""
+    return steps + 1 + round(_LAST_FRAME_SECONDS * STEPS_PER_SECOND * speed)
+
+
+def make_film(
+    recording: Recording,
+    path: Path,
+    *,
+    kind: FilmFormat | None = None,
+    speed: float = 1.0,
+    on_frame: Callable[[int, int], bool] = lambda made, of: True,
+) -> None:
+    """Make a film of a recording, 1920 x 1080, of `speed` times ten steps a second, one frame a step.
+
+    Without `kind` the file's ending tells the format. `on_frame` is told how many frames are made, of how
+    many, and may return False to have it end. The file is there once it is whole; before, and after an error,
+    whatever was there before is unchanged. Memory does not grow with the length.
+
+    Raises `FilmError` where Pillow or ffmpeg are not installed, ffmpeg fails, or the file cannot be written;
+    `FilmCancelledError` when told to end; `RecordingError` as `Recording.play` does.
+    """
+    kind = format_of(path) if kind is None else kind
+    if not SPEEDS[0] <= speed <= SPEEDS[1]:
+        raise FilmError(f"The speed is {speed:g}; a film can run at {SPEEDS[0]:g} to {SPEEDS[1]:g}.")
+    painter_type, ffmpeg = _tools()
+    trajectory = recording.play()
+    painter = painter_type(recording, trajectory)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with tempfile.TemporaryDirectory(prefix="hamlet-film-") as folder:
+            palette = None
+            if kind == "gif":
+                palette = Path(folder) / "palette.png"
+                _palette(painter, trajectory).save(palette)
+            command = _command(ffmpeg, kind, speed=speed, out=temporary, palette=palette)
+            _encode(command, painter, trajectory, frame_count(trajectory.steps, speed), on_frame)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FilmError(f"{path} could not be written: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _tools() -> tuple["type[Painter]", str]:
+    try:
+        import imageio_ffmpeg  # noqa: PLC0415 (an extra)
+
+        from hamlet_trio.film.painter import Painter  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as error:
+        raise FilmError(
+            f'Films need {error.name}, which is not installed: pip install "hamlet-trio[film]".'
+        ) from error
+    try:
+        return Painter, imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise FilmError(f"There is no ffmpeg for this machine: {error}") from error
+
+
+def _command(ffmpeg: str, kind: FilmFormat, *, speed: float, out: Path, palette: Path | None) -> list[str]:
+    from hamlet_trio.film.layout import HEIGHT, WIDTH  # noqa: PLC0415 (only where frames are drawn)
+
+    rate = f"{STEPS_PER_SECOND * speed:g}"
+    command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", rate, "-i", "pipe:0"]
+    if palette is not None:
+        command += ["-i", str(palette)]
+    # One thread: a film is made beside a class, and one core is what it may have.
+    return [*command, "-threads", "1", *_ENCODING[kind], str(out)]
+
+
+def _encode(
+    command: list[str],
+    painter: "Painter",
+    trajectory: Trajectory,
+    count: int,
+    on_frame: Callable[[int, int], bool],
+) -> None:
+    with tempfile.TemporaryFile() as complaints, _running(command, complaints) as encoder:
+        assert encoder.stdin is not None
+        try:
+            for number in range(count):
+                if number <= trajectory.steps:
+                    pixels = painter.paint(number).tobytes()
+                encoder.stdin.write(pixels)
+                if not on_frame(number + 1, count):
+                    raise FilmCancelledError
+            encoder.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended early; its exit code and its last words tell why
+        if encoder.wait() != 0:
+            complaints.seek(0)
+            words = complaints.read().decode(errors="replace").strip().splitlines()
+            raise FilmError(
+                f"The film could not be encoded: {words[-1] if words else 'ffmpeg gave no reason'}"
+            )
+
+
+@contextlib.contextmanager
+def _running(command: list[str], complaints: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, which does not outlive the block."""
+    with subprocess.Popen(  # noqa: S603 (our own command; only the file's name comes from outside)
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()  # type: ignore[union-attr]  # it was asked for
+
+
+def _palette(painter: "Painter", trajectory: Trajectory) -> Any:
+    """256 colours of some frames of the film, as the picture of 16 x 16 that ffmpeg's paletteuse wants."""
+    from PIL import Image  # noqa: PLC0415 (an extra)
+
+    steps = sorted({round(share * trajectory.steps / 7) for share in range(8)})
+    frames = [painter.paint(step).reduce(2) for step in steps]
+    sheet = Image.new("RGB", (frames[0].width, frames[0].height * len(frames)))
+    for row, frame in enumerate(frames):
+        sheet.paste(frame, (0, row * frame.height))
+    colours = sheet.quantize(256, Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("RGB", (16, 16))
+    triples = [tuple(colours[at : at + 3]) for at in range(0, len(colours), 3)]
+    palette.putdata([*triples, *[(0, 0, 0)] * (256 - len(triples))])
+    return palette
