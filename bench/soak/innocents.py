@@ -169,6 +169,8 @@ class Viewer:
     def _note_error(self, message: dict[str, Any]) -> None:
         if self._teaches:
             self._tally.expected[f"teacher told: {message['code']}"] += 1
+        elif message["code"] == "save_failed":  # of the run that all of them watch, while the disk is full
+            self._tally.expected["run not saved"] += 1
         else:
             self._tally.innocent[f"viewer told: {message['code']}"] += 1
 

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -113,13 +113,10 @@ class Subject:
 
     def fill_disk(self) -> None:
         """Leave not one byte free."""
-        with (self.disk / "filler").open("ab") as filler:
-            try:
-                while True:
-                    filler.write(bytes(65536))
-                    filler.flush()
-            except OSError:
-                pass
+        # Opening fails too where an earlier filling has left no room for the name.
+        with suppress(OSError), (self.disk / "filler").open("ab", buffering=0) as filler:
+            while True:
+                filler.write(bytes(65536))
 
     def free_disk(self) -> None:
         """Give the bytes back."""

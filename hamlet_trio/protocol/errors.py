@@ -44,6 +44,7 @@ class ErrorCode(StrEnum):
     TRAINING_BUSY = "training_busy", "The run is starting or stopping; wait for its next training_status."
     TRAINING_LOCKED = "training_locked", "Another server trains over the same data folder."
     UNKNOWN_CHECKPOINT = "unknown_checkpoint", "`resume_from` names neither a model nor an interrupted run."
+    SAVE_FAILED = "save_failed", "The run could not be saved, on a full disk for instance; training goes on."
     TRAINING_UNAVAILABLE = "training_unavailable", "The trainer could not be started; the message says why."
 
     # The server as a whole.

@@ -154,7 +154,7 @@ class Trainer:
             self._outlet.announce(self._session.save())
         except SaveError as error:
             sentence = f"{error} Training goes on; free some space before the next save."
-            self._outlet.announce(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
+            self._outlet.announce(Error(sentence, code=ErrorCode.SAVE_FAILED.value))
 
     def _end(self, how: "Ending") -> EndedReport:
         problem = self._session.end(how)

@@ -269,7 +269,7 @@ async def test_autosave_on_a_full_disk_is_told_and_training_goes_on(
         _, hard = resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
         resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (100, hard))
         error = await client.until("error")
-        assert error["code"] == "internal_error"
+        assert error["code"] == "save_failed"
         assert "could not be saved" in error["message"]
         assert "Training goes on" in error["message"]
         assert load_checkpoint(model_of(settings)).metadata.episode is not None

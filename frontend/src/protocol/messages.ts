@@ -484,6 +484,7 @@ export type ErrorCode =
   | 'training_busy'
   | 'training_locked'
   | 'unknown_checkpoint'
+  | 'save_failed'
   | 'training_unavailable'
   | 'server_full'
   | 'starting'
