@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> None:
         trio.run(_round, soak, f"{options.seed} first", _WARM_UP * seconds)
         first = subject.settle()
         trio.run(_round, soak, f"{options.seed} then", (1 - _WARM_UP) * seconds)
-        last = subject.settle()
+        last = subject.settle(before=first)
         failures = _report(subject, tally, first, last, subject.end())
     if failures:
         sys.exit("; ".join(failures).capitalize() + ".")

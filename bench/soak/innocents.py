@@ -130,18 +130,20 @@ class Viewer:
             await trio.sleep(self._random.uniform(0, 0.5))
 
     async def stop_run(self) -> None:
-        """Stop the run, if there is one, and wait until there is none."""
+        """Stop the run, if there is one, and wait until there is none.
+
+        Commands are carried out in the order they came: a run that the teacher ordered just before is stopped
+        too, although nothing is known of it yet.
+        """
         async with connection(self._port, "/ws/training") as socket:
-            asked = False
+            await socket.get_message()  # the status before the stop
+            await socket.send_message(json.dumps({"command": "stop"}))
             while True:
                 message = json.loads(await socket.get_message())
-                if message["type"] != "training_status":
-                    continue
-                if message["state"] in ("idle", "failed"):
+                if message["type"] == "error" and message["code"] == "not_training":
                     return
-                if not asked and message["state"] in ("running", "paused"):
-                    await socket.send_message(json.dumps({"command": "stop"}))
-                    asked = True
+                if message["type"] == "training_status" and message["state"] in ("idle", "failed"):
+                    return
 
     def _stay(self) -> float:
         return float("inf") if self._teaches else self._random.uniform(2, 15)

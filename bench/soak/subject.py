@@ -142,15 +142,19 @@ class Subject:
         tasks = int(self.metric("hamlet_tasks"))
         return Measure(process.memory_info().rss / 1e6, tasks, process.num_fds(), len(process.children()))
 
-    def settle(self, limit: float = 30.0) -> Measure:
-        """Measure when nothing is left to go, or after `limit` seconds."""
+    def settle(self, limit: float = 30.0, *, before: Measure | None = None) -> Measure:
+        """Measure once nothing is left to go, nor more tasks and files than `before`, or after `limit` s.
+
+        A busy machine takes its time over closing what its clients have left.
+        """
         deadline = time.monotonic() + limit
-        while time.monotonic() < deadline:
-            if self.metric("hamlet_connections") <= 1 and not self.trainers():
-                break
-            time.sleep(0.2)
-        time.sleep(1)
-        return self.measure()
+        while True:
+            gone = self.metric("hamlet_connections") <= 1 and not self.trainers()
+            time.sleep(1 if gone else 0.2)
+            measure = self.measure()
+            more = before is not None and (measure.tasks > before.tasks or measure.files > before.files)
+            if (gone and not more) or time.monotonic() > deadline:
+                return measure
 
     def logged(self) -> Counter[str]:
         """How often each event was logged as an error."""

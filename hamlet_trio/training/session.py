@@ -166,9 +166,10 @@ def open_session(
     Raises `StartError` if they, a model to start from, the device or the saved state cannot be used.
     """
     try:
-        record = store.read(run_id) if resume else RunRecord(run_id=run_id, parameters=parameters)
+        known = store.read(run_id) if resume else None
     except RunNotFoundError:
-        record = RunRecord(run_id=run_id, parameters=parameters)
+        known = None
+    record = known or RunRecord(run_id=run_id, parameters=parameters)
     if model_path is not None and str(model_path.absolute()) != record.out:
         record = msgspec.structs.replace(record, out=str(model_path.absolute()), previous_kept=False)
     model_path = models.path / DEFAULT_MODEL if record.out is None else Path(record.out)
@@ -188,7 +189,8 @@ def open_session(
             run.load_state_dict(saved["run"])
             history.replace(msgspec.convert(saved["history"], TrainingHistory))
         record = msgspec.structs.replace(record, parameters=run.parameters, episode=run.completed)
-        store.write(record)
+        if record != known:  # a trainer that died goes on also while the disk is full
+            store.write(record)
     except (CheckpointError, ModelNameError, LearnerError, DeviceError, ConfigError) as error:
         raise StartError(str(error)) from error
     except OSError as error:

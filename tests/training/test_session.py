@@ -200,6 +200,17 @@ def test_on_a_full_disk_what_was_saved_before_stays_whole(opened: Opener, store:
     assert load_checkpoint(opened.path).metadata.episode == 6
 
 
+def test_a_run_that_was_saved_is_opened_again_also_on_a_full_disk(opened: Opener) -> None:
+    session = opened()
+    make_episodes(session, 2)
+    session.save()
+    with full_disk():
+        again = opened(resume=True)
+        with pytest.raises(StartError, match="The run's folder cannot be used: File too large"):
+            opened()
+    assert again.run.completed == 2
+
+
 def test_starting_from_a_model_of_other_sizes_survives_a_resume(
     store: RunStore, models: ModelFolder, parameters: TrainingParameters
 ) -> None:
