@@ -143,7 +143,7 @@ class PolicyEngine:
         counters = self.counters
         counters.count_batch(len(requests), steps, time.perf_counter() - began)
         for request in requests:
-            counters.request_seconds += now - request.asked_at
+            counters.step_seconds.observe(now - request.asked_at)
             counters.failed_requests += isinstance(request.answer, EngineError)
             _release(request)
 

@@ -19,6 +19,9 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 Mail: TypeAlias = commands.InferenceCommand | BadMessageError | LoadedPolicy
 """A command, what was wrong with one, or a policy that was loaded on command."""
 
+Outgoing: TypeAlias = tuple[str, float | None]
+"""A message to be sent and, of a frame, when it was due or asked for."""
+
 _Drive: TypeAlias = (
     commands.Play
     | commands.Pause
@@ -51,7 +54,7 @@ class Playhead:
         lease: Lease,
         model: LoadedPolicy,
         mailbox: Mailbox[Mail],
-        outgoing: trio.MemorySendChannel[str],
+        outgoing: trio.MemorySendChannel[Outgoing],
         loads: trio.MemorySendChannel[str],
         counters: SessionCounters,
     ) -> None:
@@ -73,6 +76,7 @@ class Playhead:
         self._step = 0
         self._total_reward = 0.0
         self._over = False
+        self._due = trio.current_time()
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
         """Greet the client and play until cancelled. Raises `EngineError` when there is no playing on."""
@@ -81,10 +85,13 @@ class Playhead:
         )
         await self._begin_episode()
         while True:
-            mail = await self._mailbox.get(self._deadline())
+            deadline = self._deadline()
+            mail = await self._mailbox.get(deadline)
             if mail is None:
+                self._due = deadline
                 await self._take_turn()
             else:
+                self._due = trio.current_time()
                 await self._take_mail(mail)
             for _ in range(self._mailbox.take_surplus()):
                 await self._refuse(_TOO_MANY_WAIT)
@@ -142,11 +149,12 @@ class Playhead:
                 total_reward=self._total_reward,
                 heat_map=self._heat_map,
                 thoughts=self._thoughts,
-            )
+            ),
+            due=self._due,
         )
 
-    async def _send(self, message: Struct) -> None:
-        await self._outgoing.send(messages.encode(message))
+    async def _send(self, message: Struct, *, due: float | None = None) -> None:
+        await self._outgoing.send((messages.encode(message), due))
 
     # --- mail ----------------------------------------------------------------------------------------------
 
@@ -277,6 +285,7 @@ class Playhead:
         await self._begin_episode()
 
     async def _refuse(self, error: BadMessageError) -> None:
+        self._counters.errors.count(error.code)
         await self._send(messages.Error(error.message, error.code, error.command, error.field))
 
 

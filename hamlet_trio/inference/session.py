@@ -8,13 +8,14 @@ from hamlet_trio.connection import AbuseError, CommandStream, Transport
 from hamlet_trio.inference.mailbox import Mailbox
 from hamlet_trio.inference.moment import EngineError
 from hamlet_trio.inference.service import InferenceService
+from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
 from hamlet_trio.protocol.errors import BadMessageError, CloseCode
 from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
-    from hamlet_trio.inference.playhead import Mail
+    from hamlet_trio.inference.playhead import Mail, Outgoing
     from hamlet_trio.inference.policies import Lease
 
 MAX_WAITING_COMMANDS: Final = 1024
@@ -74,11 +75,11 @@ async def _serve(
     """Run the session's tasks until one of them fails or all are cancelled."""
     commands = CommandStream(transport, inference_commands, settings)
     mailbox: Mailbox[Mail] = Mailbox(MAX_WAITING_COMMANDS)
-    outgoing, to_send = trio.open_memory_channel[str](MAX_OUTGOING)
+    outgoing, to_send = trio.open_memory_channel["Outgoing"](MAX_OUTGOING)
     async with trio.open_nursery() as connection:
         # Before anything that waits: a disconnect is noticed only while something receives.
         connection.start_soon(_receive, commands, mailbox)
-        connection.start_soon(_send, to_send, transport)
+        connection.start_soon(_send, to_send, transport, service.counters)
         await service.ready.wait()
         await _play(service, mailbox, outgoing, session_id)
 
@@ -86,7 +87,7 @@ async def _serve(
 async def _play(
     service: InferenceService,
     mailbox: "Mailbox[Mail]",
-    outgoing: trio.MemorySendChannel[str],
+    outgoing: "trio.MemorySendChannel[Outgoing]",
     session_id: str,
 ) -> None:
     from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415 (numpy; there once the service is ready)
@@ -126,7 +127,11 @@ async def _load(names: trio.MemoryReceiveChannel[str], lease: "Lease", mailbox: 
         await mailbox.put_when_room(mail)
 
 
-async def _send(messages: trio.MemoryReceiveChannel[str], transport: Transport) -> None:
+async def _send(
+    messages: "trio.MemoryReceiveChannel[Outgoing]", transport: Transport, counters: SessionCounters
+) -> None:
     """The only task that sends."""
-    async for text in messages:
+    async for text, due in messages:
         await transport.send(text)
+        if due is not None:
+            counters.frame_seconds.observe(trio.current_time() - due)

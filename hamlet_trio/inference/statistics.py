@@ -1,6 +1,13 @@
 """What inference counts, for the metrics. Counters only grow; means are for the reader to divide."""
 
-from msgspec import Struct
+from typing import Final
+
+from msgspec import Struct, field
+
+from hamlet_trio.connection import ErrorCounts, Histogram
+
+BATCH_SIZES: Final = tuple(2**power for power in range(11))
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class EngineCounters(Struct):
@@ -13,14 +20,17 @@ class EngineCounters(Struct):
     failed_requests: int = 0
     compute_seconds: float = 0.0
     """Time that batches took, the way to the worker thread and back included."""
-    request_seconds: float = 0.0
-    """Sum over all requests of the time from asking to the answer."""
+    batch_sizes: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZES))
+    """Requests in a batch."""
+    step_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """From a session's asking, mostly for a step, to the answer."""
 
     def count_batch(self, requests: int, steps: int, seconds: float) -> None:
         """Count one batch."""
         self.batches += 1
         self.requests += requests
         self.largest_batch = max(self.largest_batch, requests)
+        self.batch_sizes.observe(requests)
         self.steps += steps
         self.compute_seconds += seconds
 
@@ -34,10 +44,17 @@ class SessionCounters(Struct):
     late_turns: int = 0
     """Turns so late that a session gave up catching up: a slow client, or a server out of breath."""
     failed_sessions: int = 0
+    frame_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """From when a frame was due, or asked for, until the client's connection took it."""
+    errors: ErrorCounts = field(default_factory=ErrorCounts)
+    """Answered to clients."""
 
 
 class InferenceStatistics(Struct, frozen=True, kw_only=True):
-    """A snapshot: what is there now, and all of `EngineCounters` and `SessionCounters`."""
+    """What is there now, and all of `EngineCounters` and `SessionCounters`.
+
+    Numbers are a snapshot; distributions and the counts of errors are the ones that go on being counted.
+    """
 
     ready: bool
     active_sessions: int
@@ -50,8 +67,11 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     steps: int
     failed_requests: int
     compute_seconds: float
-    request_seconds: float
+    batch_sizes: Histogram
+    step_seconds: Histogram
     frames: int
     episodes: int
     late_turns: int
     failed_sessions: int
+    frame_seconds: Histogram
+    errors: ErrorCounts

@@ -195,6 +195,7 @@ class Conductor:
             return
         self._log.error("the trainer cannot be started", reason=reason)
         await self._leave()
+        self._chronicle.errors.count(ErrorCode.TRAINING_UNAVAILABLE)
         self._starter.tell(Error(reason, code=ErrorCode.TRAINING_UNAVAILABLE.value, command="start_training"))
         self._board.enter("failed", reason)
 

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.connection import ErrorCounts
 from hamlet_trio.protocol.messages import (
     CheckpointSaved,
     EpisodeComplete,
@@ -71,6 +72,7 @@ class Chronicle:
         self.steps = 0
         self.steps_per_second = 0.0
         self.restarts = 0
+        self.errors: Final = ErrorCounts()
         self._failure_count = 0
 
     def read(self, payload: bytes, run: RunProgress) -> None:
@@ -84,8 +86,8 @@ class Chronicle:
                 run.model = model
             case TrainingHistory() as message:
                 run.history.replace(message)
-            case Error():
-                pass  # for the viewers alone
+            case Error(code=code):
+                self.errors.count(code)  # itself it is for the viewers alone
 
     def _note(self, record: EpisodeComplete, run: RunProgress) -> None:
         run.history.append(record)

@@ -9,7 +9,7 @@ import trio
 from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder
-from hamlet_trio.connection import ServerFullError
+from hamlet_trio.connection import ErrorCounts, ServerFullError
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Stop, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -37,6 +37,7 @@ class TrainingStatistics(Struct, frozen=True):
     episodes: int
     steps: int
     steps_per_second: float
+    errors: ErrorCounts
     hub: HubStatistics
 
 
@@ -99,6 +100,7 @@ class TrainingService:
             episodes=self._chronicle.episodes,
             steps=self._chronicle.steps,
             steps_per_second=self._chronicle.steps_per_second if self._board.state == "running" else 0.0,
+            errors=self._chronicle.errors,
             hub=self._board.hub.statistics(),
         )
 
@@ -170,6 +172,7 @@ class TrainingService:
                     raise command
                 await self._execute(viewer, command, runs)
             except BadMessageError as error:
+                self._chronicle.errors.count(error.code)
                 viewer.tell(
                     Error(error.message, code=error.code.value, command=error.command, field=error.field)
                 )
@@ -178,6 +181,7 @@ class TrainingService:
             except Exception:
                 # Whatever one command ran into, such as a data folder that went away, is its sender's alone.
                 self._log.exception("a command failed")
+                self._chronicle.errors.count(ErrorCode.INTERNAL_ERROR)
                 sentence = "The server failed to carry out the command; its log tells why."
                 viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
 

@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Final
 
 from quart import Response, request
+from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.page import BuiltPage
-from hamlet_trio.web.problems import problem
+from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.routes import make_routes
 from hamlet_trio.web.server import Metaserver
 from hamlet_trio.web.services import Services
@@ -63,12 +64,23 @@ def create_app(settings: Settings) -> HamletApp:
 
     @app.after_request
     async def add_headers(response: Response) -> Response:
+        _count_problem(response, server)
         _add_cors(response, server)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
+    @app.after_websocket
+    async def count_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
+        _count_problem(response, server)
+        return response
+
     return app
+
+
+def _count_problem(response: ResponseTypes | None, server: Metaserver) -> None:
+    if isinstance(response, ProblemResponse):
+        server.errors.count(response.code)
 
 
 def _add_cors(response: Response, server: Metaserver) -> None:

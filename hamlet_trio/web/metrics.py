@@ -6,9 +6,16 @@ from typing import Final, NamedTuple
 
 import trio
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from hamlet_trio.connection import Histogram
+from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.web.server import Metaserver
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +27,14 @@ class Sample(NamedTuple):
     name: str
     help: str
     value: float
+
+
+class Distribution(NamedTuple):
+    """One histogram: its name, what it means, and its counts now."""
+
+    name: str
+    help: str
+    histogram: Histogram
 
 
 class ServerCollector(Collector):
@@ -34,6 +49,9 @@ class ServerCollector(Collector):
             yield from (GaugeMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
         for source in (self._connection_counters, self._inference_counters, self._training_counters):
             yield from (CounterMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
+        yield from self._by_code()
+        for name, help_, histogram in self._histograms():
+            yield HistogramMetricFamily(f"hamlet_{name}", help_, histogram.buckets(), histogram.sum)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the names are known when they are collected."""
@@ -77,7 +95,6 @@ class ServerCollector(Collector):
             Sample("inference_failed_requests", "requests answered with an error", numbers.failed_requests),
             Sample("inference_steps", "steps of worlds", numbers.steps),
             Sample("inference_compute_seconds", "seconds that batches took", numbers.compute_seconds),
-            Sample("inference_request_seconds", "seconds that requests took", numbers.request_seconds),
             Sample("inference_engine_restarts", "restarts of the policy engine", numbers.engine_restarts),
             Sample("inference_frames", "frames made for sessions", numbers.frames),
             Sample("inference_episodes", "episodes begun", numbers.episodes),
@@ -103,6 +120,43 @@ class ServerCollector(Collector):
             Sample("training_frames", "frames queued for viewers", numbers.hub.frames),
             Sample("training_frames_dropped", "frames dropped for slow viewers", numbers.hub.frames_dropped),
             Sample("training_viewers_dropped", "viewers closed with 1013", numbers.hub.viewers_dropped),
+        ]
+
+    def _by_code(self) -> Iterable[Metric]:
+        """Labels are bounded: the codes of the wire, and where they were answered."""
+        server = self._server
+        errors = CounterMetricFamily(
+            "hamlet_errors", "errors answered to clients, by code and place", labels=("code", "place")
+        )
+        for place, counts in {
+            "http": server.errors,
+            "inference": server.inference.counters.errors,
+            "training": server.training.statistics().errors,
+        }.items():
+            for code, count in counts.by_code().items():
+                errors.add_metric((code, place), count)
+        closes = CounterMetricFamily(
+            "hamlet_websocket_closes", "WebSockets closed by the server's own decision", labels=("code",)
+        )
+        for close in CloseCode:
+            closes.add_metric((str(int(close)),), server.closes[close])
+        return errors, closes
+
+    def _histograms(self) -> list[Distribution]:
+        numbers = self._server.inference.statistics()
+        return [
+            Distribution("inference_batch_size", "requests of sessions in a batch", numbers.batch_sizes),
+            Distribution(
+                "inference_step_seconds",
+                "seconds from a session's asking for a step to the answer",
+                numbers.step_seconds,
+            ),
+            Distribution(
+                "inference_frame_seconds",
+                "seconds from when a frame was due until its client's connection took it; "
+                "its count is the frames sent",
+                numbers.frame_seconds,
+            ),
         ]
 
 

@@ -25,9 +25,16 @@ def problem_document(status: int, code: str, detail: str) -> bytes:
     return msgspec.json.encode(Problem(status, HTTPStatus(status).phrase, str(code), detail))
 
 
-def problem(status: int, code: str, detail: str, **headers: str) -> Response:
+class ProblemResponse(Response):
+    """An answer that carries a problem document; `code` is the document's, for whoever counts them."""
+
+    code: str
+
+
+def problem(status: int, code: str, detail: str, **headers: str) -> ProblemResponse:
     """The answer that carries it; a header `retry_after` becomes `Retry-After`."""
-    response = Response(problem_document(status, code, detail), status, content_type=PROBLEM_TYPE)
+    response = ProblemResponse(problem_document(status, code, detail), status, content_type=PROBLEM_TYPE)
+    response.code = code
     for name, value in headers.items():
         response.headers[name.replace("_", "-").title()] = value
     return response

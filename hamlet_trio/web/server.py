@@ -1,13 +1,16 @@
 """The app's state: one object that owns the services and says how the server is."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.connection import ErrorCounts
 from hamlet_trio.inference import InferenceService
+from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
 from hamlet_trio.web.guard import ConnectionCounts
@@ -24,6 +27,8 @@ class Metaserver:
     Attributes:
         draining: set once, when the server is told to end; sessions watch it.
         connections: what became of the connections; the guard counts.
+        errors: problem documents answered over HTTP, refused handshakes among them.
+        closes: WebSockets closed by the server, by close code.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,6 +39,8 @@ class Metaserver:
         self.origins: Final = Origins(settings.allowed_origins)
         self.draining: Final = trio.Event()
         self.connections: Final = ConnectionCounts()
+        self.errors: Final = ErrorCounts()
+        self.closes: Final[Counter[CloseCode]] = Counter()
         self._started_at = time.monotonic()
         self._file_threads = trio.CapacityLimiter(_FILE_THREADS)
 

@@ -104,6 +104,8 @@ async def _hold(server: Metaserver, socket: Websocket, session: Session, session
         code = CloseCode.INTERNAL_ERROR
         was_cancelled = False
     finally:
+        if code is not None and not was_cancelled:
+            server.closes[code] += 1
         with trio.move_on_after(_FAREWELL, shield=True):
             await socket.close(1000 if code is None else int(code))
         seconds = round(trio.current_time() - begun, 3)

@@ -25,6 +25,8 @@ async def test_a_full_server_refuses_with_503_until_a_place_is_free(
         problem = json.loads(answer.body)
         assert problem["code"] == "server_full"
         assert "All 1 " in problem["detail"]
+    metrics = (await request(server.port, "GET /metrics")).body.decode()
+    assert 'hamlet_errors_total{code="server_full",place="http"} 1.0' in metrics
     server.wait_for("disconnected", endpoint=path)
     async with connect(server.port) as third:
         await third.open_websocket(path)

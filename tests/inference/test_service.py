@@ -14,7 +14,7 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.inference.engine import PolicyEngine
 from hamlet_trio.inference.stage import Stage
-from hamlet_trio.protocol.messages import StateUpdate
+from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import advance, connected, real_time_limit
 
@@ -59,6 +59,12 @@ async def test_statistics_count_what_happened(service: InferenceService) -> None
             assert (numbers.failed_requests, numbers.failed_sessions, numbers.engine_restarts) == (0, 0, 0)
             assert numbers.batches == 6
             assert numbers.compute_seconds > 0
+            assert numbers.step_seconds.count == 6
+            assert numbers.batch_sizes.buckets()[0] == ("1.0", 6.0)
+            client.say_raw("{")
+            await client.skip_to(Error)
+            assert numbers.errors.by_code()["invalid_json"] == 1
+            assert numbers.frame_seconds.count == 6
     assert service.statistics().active_sessions == 0
     assert numbers.active_sessions == 1, "a snapshot stays as it was"
 

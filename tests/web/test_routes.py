@@ -219,6 +219,28 @@ async def test_metrics_are_prometheus_text_and_each_apps_own(tmp_path: Path, app
     assert values["this"]["process_open_fds"] > 0
 
 
+async def test_metrics_count_errors_by_code_and_distributions(app: HamletApp) -> None:
+    client = app.test_client()
+    await client.get("/nowhere")
+    await client.get("/readyz")
+    await client.get("/readyz")
+    app.server.inference.counters.frame_seconds.observe(0.003)
+    text = await (await client.get("/metrics")).get_data(as_text=True)
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["hamlet_errors_total", "not_found", "http"] == 1
+    assert samples["hamlet_errors_total", "starting", "http"] == 2
+    assert samples["hamlet_errors_total", "rate_limited", "training"] == 0
+    assert samples["hamlet_websocket_closes_total", "1012"] == 0
+    assert samples["hamlet_inference_frame_seconds_bucket", "0.0025"] == 0
+    assert samples["hamlet_inference_frame_seconds_bucket", "0.005"] == 1
+    assert samples["hamlet_inference_frame_seconds_bucket", "+Inf"] == 1
+    assert samples[("hamlet_inference_frame_seconds_sum",)] == 0.003
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
