@@ -81,6 +81,11 @@ class Conductor:
         self._patience = trio.CancelScope()
         self._orders = self._first_orders(resume=plan.resume)
 
+    @property
+    def run_id(self) -> str:
+        """Which run it is."""
+        return self._plan.run_id
+
     # --- what viewers want -----------------------------------------------------------------------------
 
     def obey(self, command: Pause | Resume | Stop) -> None:

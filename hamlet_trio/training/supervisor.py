@@ -160,7 +160,7 @@ class TrainingService:
         try:
             await conductor.live()
         except Exception:
-            self._log.exception("the supervisor of a run failed")
+            self._log.exception("the supervisor of a run failed", run_id=conductor.run_id)
             self._board.enter("failed", "The server failed to supervise the run; its log tells why.")
         finally:
             self._conductor = None
@@ -180,7 +180,7 @@ class TrainingService:
                     viewer.tell(self.status())
             except Exception:
                 # Whatever one command ran into, such as a data folder that went away, is its sender's alone.
-                self._log.exception("a command failed")
+                self._log.exception("a command failed", session_id=viewer.session_id)
                 self._chronicle.errors.count(ErrorCode.INTERNAL_ERROR)
                 sentence = "The server failed to carry out the command; its log tells why."
                 viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
