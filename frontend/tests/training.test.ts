@@ -86,7 +86,7 @@ describe('TrainingRun', () => {
   })
 
   it('shows the whole of a run to a late viewer', () => {
-    const run = new TrainingRun(saved, 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ current_episode: 41 }))
     socket.receive({ type: 'training_history', total: 40, episodes: Array.from({ length: 40 }, (_, index) => record(index + 1)) })
@@ -98,7 +98,7 @@ describe('TrainingRun', () => {
   })
 
   it('begins anew with another run and goes on with the same', () => {
-    const run = new TrainingRun(saved, 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive(record(1))
@@ -119,7 +119,7 @@ describe('TrainingRun', () => {
   })
 
   it('keeps what happened, newest first', () => {
-    const run = new TrainingRun(saved, 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive({ type: 'paused', episode: 3, step: 12 })
@@ -132,7 +132,7 @@ describe('TrainingRun', () => {
   })
 
   it('says what the server refused, at its field', () => {
-    const run = new TrainingRun(saved, 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ state: 'idle', is_training: false, run_id: null }))
     run.start({ num_episodes: 5 })

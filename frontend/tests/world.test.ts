@@ -41,8 +41,14 @@ describe('models', () => {
     expect(stageOf({ name: 'x.pt', episode: 20 })).toBe('early')
     expect(stageOf({ name: 'checkpoint_ep455.pt' })).toBe('middle')
     expect(stageOf({ name: 'checkpoint_ep1000.pt', episode: null })).toBe('late')
-    expect(stageOf({ name: 'trained_agent.pt', episode: 50 })).toBe('trained')
+    expect(stageOf({ name: 'trained_agent.pt' })).toBe('trained')
+    expect(stageOf({ name: 'trained_agent.pt', episode: 1000 })).toBe('trained')
     expect(stageOf({ name: 'mine.pt' })).toBe('unknown')
+  })
+
+  it('of a few episodes are not called trained for their name', () => {
+    expect(stageOf({ name: 'trained_agent.pt', episode: 3 })).toBe('early')
+    expect(describeModel({ name: 'trained_agent.pt', episode: 1 })).toBe('early, 1 episode')
   })
 
   it('stand from clumsy to able', () => {

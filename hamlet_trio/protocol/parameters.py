@@ -32,7 +32,7 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.98
     seed: Annotated[
         Annotated[int, Meta(ge=0, le=2**32 - 1)] | None,
-        Meta(description="seed of everything random; null has one chosen and reported"),
+        Meta(description="seed of everything random; without one, one is chosen and reported"),
     ] = None
     checkpoint_every: Annotated[
         int, Meta(ge=1, le=100_000, description="save a checkpoint every so many episodes")

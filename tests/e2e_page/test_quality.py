@@ -80,6 +80,39 @@ def test_a_lesson_is_seen_without_scrolling(visitor: Visitor, size: tuple[int, i
         assert hidden <= 0, (view, size)
 
 
+@pytest.mark.parametrize("size", [(360, 740), (390, 844)])
+def test_a_phone_shows_the_world_the_meters_and_what_is_pressed_at_once(
+    visitor: Visitor, size: tuple[int, int]
+) -> None:
+    width, height = size
+    page = visitor.open(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
+    for view, last in (("watch", "Faster"), ("play", "Down")):
+        page.goto(page.url.split("?")[0] + f"?view={view}")
+        settle(page, view)
+        views = page.get_by_role("navigation").bounding_box()
+        assert views is not None
+        for seen in (
+            page.get_by_role("meter", name="Social"),
+            page.get_by_role("button", name=last, exact=True),
+        ):
+            box = seen.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= views["y"], (view, size)
+
+
+def test_bars_keep_their_shape_in_forced_colours(visitor: Visitor) -> None:
+    page = visitor.open("?view=watch", forced_colors="active")
+    expect_connected(page)
+    shades = "(bar) => [bar, bar.firstElementChild].map((one) => getComputedStyle(one).backgroundColor)"
+    for name in ("Energy", "Money"):
+        track, fill = page.get_by_role("meter", name=name).evaluate(shades)
+        assert track != fill
+    assert (
+        page.get_by_role("meter", name="Money").evaluate("(bar) => getComputedStyle(bar).borderStyle")
+        == "solid"
+    )
+
+
 @pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
 def test_nothing_shifts_while_frames_arrive(visitor: Visitor, address: str) -> None:
     page = visitor.open(address, reduced_motion="no-preference")

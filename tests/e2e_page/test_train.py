@@ -104,6 +104,10 @@ def test_a_run_from_start_to_stop(teacher: Visitor) -> None:
     expect_points(page, "Survival", done)
     other.reload()
     expect_points(other, "Survival", done)
+    page.reload()
+    expect_points(page, "Survival", done)
+    for happened in ("Started", "Checkpoint saved", "Paused"):
+        expect(events).to_contain_text(happened)
 
     other.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_enabled()

@@ -2,6 +2,7 @@ import { onBeforeUnmount } from 'vue'
 
 import { InferenceSession, type Wish } from '@/session/inference'
 import { TrainingRun } from '@/session/training'
+import { rememberEvents, rememberedEvents } from '@/stores/events'
 import { useModels } from '@/stores/models'
 import { useRecords } from '@/stores/records'
 
@@ -17,7 +18,8 @@ export function useSession(wish: Partial<Wish>): InferenceSession {
 export function useTrainingRun(): TrainingRun {
   const models = useModels()
   // What a run saves can be watched at once.
-  const run = new TrainingRun(() => { void models.refresh() })
+  const saved = (): void => { void models.refresh() }
+  const run = new TrainingRun({ saved, noted: rememberEvents }, rememberedEvents())
   onBeforeUnmount(() => { run.close() })
   return run
 }

@@ -73,7 +73,7 @@ export function chartOptions(
       x: {
         time: false,
         range: (_plot, low, high) => {
-          const first = Number.isFinite(low) ? low : 1
+          const first = Number.isFinite(low) ? Math.max(1, low) : 1
           return [first, Math.max(Number.isFinite(high) ? high : 1, first + 1)]
         },
       },

@@ -23,7 +23,7 @@ export interface TrainingParameters {
   learning_rate: number
   /** discount of future reward */
   gamma: number
-  /** seed of everything random; null has one chosen and reported */
+  /** seed of everything random; without one, one is chosen and reported */
   seed: number | null
   /** save a checkpoint every so many episodes */
   checkpoint_every: number
@@ -261,7 +261,7 @@ export interface StartTraining {
   learning_rate?: number
   /** discount of future reward */
   gamma?: number
-  /** seed of everything random; null has one chosen and reported */
+  /** seed of everything random; without one, one is chosen and reported */
   seed?: number | null
   /** save a checkpoint every so many episodes */
   checkpoint_every?: number

@@ -35,6 +35,13 @@ export interface RunState {
   error: { message: string; field: string | null } | null
 }
 
+export interface RunHooks {
+  /** A model was saved. */
+  saved?(): void
+  /** One more thing happened; all of them, newest first. */
+  noted?(events: readonly RunEvent[]): void
+}
+
 const MAX_EVENTS = 200
 const CHART_MS = 400
 
@@ -64,9 +71,12 @@ export class TrainingRun {
   private eventId = 0
 
   constructor(
-    private readonly saved: () => void = () => undefined,
+    private readonly hooks: RunHooks = {},
+    remembered: readonly RunEvent[] = [],
     url: string = socketUrl('ws/training'),
   ) {
+    this.events.push(...remembered)
+    this.eventId = Math.max(0, ...remembered.map(({ id }) => id))
     this.connection = new Link(url, { message: (message) => { this.receive(message) } })
   }
 
@@ -144,7 +154,7 @@ export class TrainingRun {
         this.note('resumed', `in episode ${message.episode}, at the very next step`)
         break
       case 'checkpoint_saved':
-        this.saved()
+        this.hooks.saved?.()
         this.note('saved', `${message.model}, after episode ${message.episode}`)
         break
       case 'training_complete':
@@ -220,5 +230,6 @@ export class TrainingRun {
     this.eventId += 1
     this.events.unshift({ id: this.eventId, at: new Date(), kind, text })
     if (this.events.length > MAX_EVENTS) this.events.length = MAX_EVENTS
+    this.hooks.noted?.(this.events)
   }
 }

@@ -31,12 +31,14 @@ export function episodeOf(model: ModelDetails): number | null {
   return named ? Number(named[1]) : null
 }
 
+/** A run of a few episodes saves under the same name as the best: what is known of a model goes before its name. */
 export function stageOf(model: ModelDetails): Stage {
-  if (model.name === 'trained_agent.pt') return 'trained'
+  const best = model.name === 'trained_agent.pt'
   const episode = episodeOf(model)
-  if (episode === null) return 'unknown'
+  if (episode === null) return best ? 'trained' : 'unknown'
   if (episode <= 100) return 'early'
-  return episode < 800 ? 'middle' : 'late'
+  if (episode < 800) return 'middle'
+  return best ? 'trained' : 'late'
 }
 
 /** From clumsy to able: the order in which a class meets the models. */
@@ -52,7 +54,7 @@ export function byStage(models: readonly ModelDetails[]): ModelDetails[] {
 
 /** The model's name without what every name has. */
 export function shortName(name: string): string {
-  return name.replace(/\.pt$/, '').replaceAll('_', ' ')
+  return name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
 }
 
 /** As short as it gets, for where several stand side by side: a checkpoint is its episode and what is odd. */
@@ -62,9 +64,9 @@ export function briefName(name: string): string {
   return oddity === undefined ? `episode ${episode}` : `episode ${episode}, ${oddity.replaceAll('_', ' ')}`
 }
 
-/** Whether a checkpoint is one that shows its stage, and nothing odd besides. */
+/** Whether a model is one that shows its stage, and nothing odd besides. */
 export function isPlain(model: ModelDetails): boolean {
-  return !/^checkpoint_ep\d+_/.test(model.name)
+  return /^(checkpoint_ep\d+|trained_agent)\.pt$/.test(model.name)
 }
 
 /** One line for the chooser: stage, episode, kind of network. */
@@ -72,7 +74,7 @@ export function describe(model: ModelDetails): string {
   const episode = episodeOf(model)
   const parts = [
     STAGE_LABELS[stageOf(model)].toLowerCase(),
-    episode === null ? null : `${episode.toLocaleString('en')} episodes`,
+    episode === null ? null : `${episode.toLocaleString('en')} ${episode === 1 ? 'episode' : 'episodes'}`,
     model.network_type ? (NETWORK_LABELS[model.network_type] ?? model.network_type) : null,
   ]
   return parts.filter((part) => part !== null).join(', ')
