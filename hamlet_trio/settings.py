@@ -38,7 +38,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     models_dir: Annotated[str, Meta(min_length=1, description="folder of the models to watch")] = "models"
     data_dir: Annotated[
-        str, Meta(min_length=1, description="folder of what runs need to resume, and of the training lock")
+        str,
+        Meta(
+            min_length=1, description="folder of the history, of what runs need to resume, and of recordings"
+        ),
     ] = "data"
     allowed_origins: Annotated[
         tuple[str, ...],
@@ -97,6 +100,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(ge=0.1, le=600, description="seconds the trainer gets to save when the server ends")
     ] = 10
     device: Annotated[DeviceName, Meta(description="where the trainer computes")] = "auto"
+    history_runs: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="runs the history keeps; the oldest go first")
+    ] = 1000
+    history_episodes: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=1_000_000_000,
+            description="episodes the history keeps, of 200 bytes; the oldest runs go first",
+        ),
+    ] = 2_000_000
     recordings_kept: Annotated[
         int,
         Meta(ge=1, le=100_000, description="recordings kept of training, and as many of sessions; oldest go"),

@@ -45,6 +45,10 @@ class ErrorCode(StrEnum):
     TRAINING_LOCKED = "training_locked", "Another server trains over the same data folder."
     UNKNOWN_CHECKPOINT = "unknown_checkpoint", "`resume_from` names neither a model nor an interrupted run."
     SAVE_FAILED = "save_failed", "The run could not be saved, on a full disk for instance; training goes on."
+    HISTORY_FAILED = (
+        "history_failed",
+        "What happens is not being kept, because the disk is full for instance; training goes on.",
+    )
     TRAINING_UNAVAILABLE = "training_unavailable", "The trainer could not be started; the message says why."
 
     # The server as a whole.
@@ -54,6 +58,8 @@ class ErrorCode(StrEnum):
     FORBIDDEN_ORIGIN = "forbidden_origin", "Pages of this origin may not connect; see HAMLET_ALLOWED_ORIGINS."
     NOT_FOUND = "not_found", "No such route."
     METHOD_NOT_ALLOWED = "method_not_allowed", "The route exists, but not for this method."
+    UNKNOWN_RUN = "unknown_run", "The history has no run of that id; `GET /api/runs` lists those it has."
+    HISTORY_UNAVAILABLE = "history_unavailable", "The history cannot be read; the message says why."
     INVALID_QUERY = "invalid_query", "A query parameter is unknown, has another type, or is out of range."
     INVALID_REQUEST = "invalid_request", "The request could not be read."
     REQUEST_TOO_LARGE = "request_too_large", "The request's body or headers are larger than allowed."

@@ -6,10 +6,14 @@ from typing import Final
 import msgspec
 import trio
 
+from hamlet_trio.history import CheckpointKept, EpisodeEnded, HistoryWriter, Record, RunBegan, RunEnded
+from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, Stop
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
+    CheckpointSaved,
+    EpisodeComplete,
     Error,
     Paused,
     Resumed,
@@ -41,10 +45,18 @@ from hamlet_trio.training.orders import (
 )
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.process import COMMAND, run_trainer
-from hamlet_trio.training.progress import Chronicle, RunProgress, model_path
+from hamlet_trio.training.progress import (
+    AGENT_ID,
+    Chronicle,
+    RunProgress,
+    TrainerEvent,
+    model_path,
+    read_event,
+)
 from hamlet_trio.training.store import RunStore
 
 MAX_RESTARTS: Final = 3
+_FAREWELL: Final = 1.0  # seconds to keep that the run was interrupted
 _STOP_PATIENCE: Final = 60.0  # seconds from a stop; its last evaluation and saving take a few
 
 
@@ -61,6 +73,7 @@ class Conductor:
         *,
         board: Board,
         chronicle: Chronicle,
+        history: HistoryWriter,
         store: RunStore,
         settings: Settings,
         lock: FileLock,
@@ -70,6 +83,9 @@ class Conductor:
         self._plan = plan
         self._board = board
         self._chronicle = chronicle
+        self._history = history
+        self._told_trouble = False
+        self._in_history = False
         self._store = store
         self._settings = settings
         self._lock = lock
@@ -144,6 +160,9 @@ class Conductor:
                     return
                 self._restart(reason)
         finally:
+            if self._in_history:
+                with trio.move_on_after(_FAREWELL, shield=True):
+                    await self._end_in_history("interrupted")
             self._lock.release()
 
     async def _attempt(self) -> str:
@@ -152,7 +171,7 @@ class Conductor:
         inherited = () if self._lock.descriptor is None else (self._lock.descriptor,)
         exit_ = await run_trainer(
             self._orders,
-            self._on_message,
+            self._on_messages,
             grace=self._settings.shutdown_grace,
             log=self._log,
             command=self._command,
@@ -189,6 +208,7 @@ class Conductor:
         if self._run.restarts >= MAX_RESTARTS:
             reason = f"{reason} It was started again {MAX_RESTARTS} times already."
         self._log.error("the run failed", reason=reason)
+        await self._end_in_history("failed", reason)
         await self._leave()
         self._board.announce(TrainingFailed(reason, self._run.model_saved, restart=False))
         self._board.enter("failed", reason)
@@ -206,6 +226,10 @@ class Conductor:
 
     async def _conclude(self, report: EndedReport) -> None:
         self._run.model = report.model_saved or self._run.model
+        if report.how == "complete" and (report.problem is not None or report.model_saved is None):
+            await self._end_in_history("failed", report.problem or "The run's model was not saved.")
+        else:
+            await self._end_in_history(report.how, report.problem)
         await self._leave()
         if report.how == "stopped":
             reason = report.problem or "The run was stopped on request."
@@ -227,18 +251,38 @@ class Conductor:
 
     # --- what the trainer says -------------------------------------------------------------------------
 
-    def _on_message(self, message: Message) -> None:
-        if message.kind is Kind.FRAME:
-            self._board.hub.broadcast_frame(message.payload.decode())
-            return
-        try:
-            if message.kind is Kind.EVENT:
-                self._chronicle.read(message.payload, self._run)
+    async def _on_messages(self, messages: Sequence[Message]) -> None:
+        """Keep what these messages tell, and only then tell it to the viewers.
+
+        So what a viewer has seen is in the history, should the server be killed in the next moment.
+        """
+        contents: list[TrainerEvent | Report | None] = []
+        problem: msgspec.DecodeError | None = None
+        for message in messages:
+            try:
+                contents.append(_read(message))
+            except msgspec.DecodeError as error:
+                problem = error
+                break
+        records = [record for content in contents if (record := self._record(content)) is not None]
+        if records:
+            await self._keep(*records)
+        for message, content in zip(messages, contents, strict=False):
+            # Many may have come at once: whoever is to send them on gets a turn after each.
+            await trio.lowlevel.checkpoint()
+            self._act(message, content)
+        if problem is not None:
+            raise LinkError(f"the trainer sent what is no message: {problem}") from problem
+
+    def _act(self, message: Message, content: TrainerEvent | Report | None) -> None:
+        match content:
+            case None:
+                self._board.hub.broadcast_frame(message.payload.decode())
+            case StartedReport() | PausedReport() | ResumedReport() | EndedReport() | FailedReport():
+                self._hear(content)
+            case _:
+                self._chronicle.note(content, self._run)
                 self._board.hub.broadcast_event(message.payload.decode())
-            else:
-                self._hear(decode_report(message.payload))
-        except msgspec.DecodeError as error:
-            raise LinkError(f"the trainer sent what is no message: {error}") from error
 
     def _hear(self, report: Report) -> None:
         match report:
@@ -271,6 +315,47 @@ class Conductor:
         if not run.wants_paused:  # else the confirmation of the pause follows
             self._enter_unless_stopping("running")
 
+    # --- what is kept ----------------------------------------------------------------------------------
+
+    def _record(self, content: TrainerEvent | Report | None) -> Record | None:
+        """What the history keeps of it, if anything."""
+        run_id = self._run.run_id
+        match content:
+            case StartedReport(parameters=parameters, device=device) if not self._in_history:
+                self._in_history = True
+                return RunBegan(run_id=run_id, parameters=parameters, device=device, source="server")
+            case EpisodeComplete():
+                return EpisodeEnded(run_id=run_id, complete=content, agent_id=AGENT_ID)
+            case CheckpointSaved(model=model, episode=episode):
+                return CheckpointKept(run_id=run_id, model=model, episode=episode)
+            case _:
+                return None
+
+    async def _keep(self, *records: Record) -> None:
+        """Keep records; viewers hear once that it does not work, and the run goes on."""
+        await self._history.keep(*records)
+        trouble = self._history.trouble
+        if trouble is not None and not self._told_trouble:
+            sentence = f"{trouble} The run goes on, and what happens in it may not be kept."
+            self._chronicle.errors.count(ErrorCode.HISTORY_FAILED)
+            self._board.announce(Error(sentence, code=ErrorCode.HISTORY_FAILED.value))
+        self._told_trouble = trouble is not None
+
+    async def _end_in_history(self, state: Ending, reason: str | None = None) -> None:
+        self._in_history = False
+        await self._keep(RunEnded(run_id=self._run.run_id, state=state, reason=reason, model=self._run.model))
+
     def _enter_unless_stopping(self, state: TrainingState) -> None:
         if self._board.state != "stopping":
             self._board.enter(state)
+
+
+def _read(message: Message) -> TrainerEvent | Report | None:
+    """What a message says; None for a frame, which is passed on unread."""
+    match message.kind:
+        case Kind.FRAME:
+            return None
+        case Kind.EVENT:
+            return read_event(message.payload)
+        case Kind.CONTROL:
+            return decode_report(message.payload)

@@ -99,14 +99,26 @@ class MessageStream:
         self._stream = stream
         self._unpacker = Unpacker()
 
-    async def receive(self) -> Message | None:
-        """The next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
-        # Many messages may have come at once: whoever is to send them on gets a turn after each.
+    async def receive(self) -> list[Message]:
+        """All messages that have come meanwhile, one at least, or none once the other side has closed.
+
+        Raises `LinkError`, after the messages before the error were received.
+        """
         await trio.lowlevel.checkpoint()
-        while (message := self._unpacker.next()) is None:
+        while not (messages := self._unpack()):
             data = await self._stream.receive_some(_CHUNK)
             if not data:
                 self._unpacker.finish()
-                return None
+                return []
             self._unpacker.feed(data)
-        return message
+        return messages
+
+    def _unpack(self) -> list[Message]:
+        messages: list[Message] = []
+        try:
+            while (message := self._unpacker.next()) is not None:
+                messages.append(message)
+        except LinkError:
+            if not messages:
+                raise
+        return messages

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -40,14 +40,16 @@ class Exit(Struct, frozen=True):
 
 async def run_trainer(
     orders: OrderQueue,
-    on_message: Callable[[Message], None],
+    on_messages: Callable[[Sequence[Message]], Awaitable[None]],
     *,
     grace: float,
     log: Logger,
     command: Sequence[str] = COMMAND,
     inherited: tuple[int, ...] = (),
 ) -> Exit:
-    """Run a trainer until its process is gone; `on_message` gets each of its messages at once.
+    """Run a trainer until its process is gone; `on_messages` gets its messages as they come, in order.
+
+    While it handles some, more wait in the pipe, and then with the trainer, whose learner goes on.
 
     Resource handling: whichever way this ends, the process was reaped and its pipes are closed.
     `inherited` are file descriptors that the process shares; none under Windows.
@@ -82,7 +84,7 @@ async def run_trainer(
                     nursery.start_soon(_write_orders, process.stdin, orders)
                     async with trio.open_nursery() as readers:
                         readers.start_soon(_log_lines, process.stderr, log, last_words)
-                        sound = await _read_messages(process.stdout, on_message, log)
+                        sound = await _read_messages(process.stdout, on_messages, log)
                         patience = _EXIT_PATIENCE if sound else 0
                         readers.cancel_scope.deadline = trio.current_time() + patience
                         await process.wait()
@@ -117,12 +119,14 @@ async def _write_orders(stdin: SendStream, orders: OrderQueue) -> None:
             await stdin.send_all(pack(Kind.CONTROL, encode_control(order)))
 
 
-async def _read_messages(stdout: ReceiveStream, on_message: Callable[[Message], None], log: Logger) -> bool:
+async def _read_messages(
+    stdout: ReceiveStream, on_messages: Callable[[Sequence[Message]], Awaitable[None]], log: Logger
+) -> bool:
     """Handle messages to their end; False if that is not where it should be."""
-    messages = MessageStream(stdout)
+    stream = MessageStream(stdout)
     try:
-        while (message := await messages.receive()) is not None:
-            on_message(message)
+        while messages := await stream.receive():
+            await on_messages(messages)
     except LinkError as error:
         log.warning("the trainer's messages broke off", reason=str(error))
         return False

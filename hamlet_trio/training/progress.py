@@ -1,12 +1,9 @@
 """What the server knows of the current run, or of the last one."""
 
-from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from hamlet_trio.connection import ErrorCounts
 from hamlet_trio.protocol.messages import (
@@ -19,21 +16,10 @@ from hamlet_trio.protocol.messages import (
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.history import History
 
-MAX_FAILURES: Final = 1000
 AGENT_ID: Final = "agent_0"
 
 TrainerEvent = EpisodeComplete | CheckpointSaved | TrainingEpisodeStart | TrainingHistory | Error
 _events: Final[msgspec.json.Decoder[TrainerEvent]] = msgspec.json.Decoder(TrainerEvent)
-
-
-class Failure(Struct, frozen=True):
-    """One episode that ended because a meter failed. `timestamp` is ISO 8601, UTC."""
-
-    id: int
-    timestamp: str
-    episode: int
-    agent_id: str
-    reason: str
 
 
 @dataclass
@@ -63,23 +49,26 @@ def model_path(name: str) -> str:
     return f"models/{name}"
 
 
+def read_event(payload: bytes) -> TrainerEvent:
+    """An event of the trainer. Raises `msgspec.DecodeError` if it is none."""
+    return _events.decode(payload)
+
+
 class Chronicle:
-    """Reads the trainer's events: keeps the run's charts, the failures of all runs, and the counters."""
+    """Takes note of the trainer's events: keeps the run's charts up to date, and the counters."""
 
     def __init__(self) -> None:
-        self.failures: Final[deque[Failure]] = deque(maxlen=MAX_FAILURES)
         self.episodes = 0
         self.steps = 0
         self.steps_per_second = 0.0
         self.restarts = 0
         self.errors: Final = ErrorCounts()
-        self._failure_count = 0
 
-    def read(self, payload: bytes, run: RunProgress) -> None:
-        """Take note of one event. Raises `msgspec.DecodeError` if it is none."""
-        match _events.decode(payload):
+    def note(self, event: TrainerEvent, run: RunProgress) -> None:
+        """Take note of one event."""
+        match event:
             case EpisodeComplete() as record:
-                self._note(record, run)
+                self._note_episode(record, run)
             case TrainingEpisodeStart(episode=episode):
                 run.episode = episode
             case CheckpointSaved(model=model):
@@ -89,15 +78,9 @@ class Chronicle:
             case Error(code=code):
                 self.errors.count(code)  # itself it is for the viewers alone
 
-    def _note(self, record: EpisodeComplete, run: RunProgress) -> None:
+    def _note_episode(self, record: EpisodeComplete, run: RunProgress) -> None:
         run.history.append(record)
         run.episode = min(record.episode + 1, run.parameters.num_episodes)
         self.episodes += 1
         self.steps += record.length
         self.steps_per_second = record.steps_per_second
-        if record.failure_reason is not None:
-            self._failure_count += 1
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self.failures.append(
-                Failure(self._failure_count, now, record.episode, AGENT_ID, record.failure_reason)
-            )

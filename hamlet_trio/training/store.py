@@ -111,7 +111,7 @@ class RunStore:
             raise RunNotFoundError(f"Run {run_id} is over ({record.state}); its model can be resumed from.")
         if not self._state_path(run_id).exists():
             raise RunNotFoundError(f"Run {run_id} ended before anything of it was saved.")
-        if self._is_training(run_id):
+        if self.is_training(run_id):
             raise RunNotFoundError(f"Run {run_id} is being trained right now.")
         return record
 
@@ -123,7 +123,7 @@ class RunStore:
         """Forget all but the newest finished and the newest unfinished runs, and what is unreadable."""
         kept = {"finished": 0, "unfinished": 0}
         for run_id in self._newest_first():
-            if self._is_training(run_id):
+            if self.is_training(run_id):
                 continue
             try:
                 kind = "unfinished" if self.read(run_id).state == "unfinished" else "finished"
@@ -140,7 +140,10 @@ class RunStore:
             return False
         return True
 
-    def _is_training(self, run_id: str) -> bool:
+    def is_training(self, run_id: str) -> bool:
+        """Whether a process trains this run now."""
+        if not self._folder(run_id).is_dir():
+            return False
         try:
             with self.training(run_id):
                 return False

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ErrorCounts, ServerFullError
+from hamlet_trio.history import HistoryError, HistoryReader, HistoryWriter, RunEnded, history_path
+from hamlet_trio.history.questions import RunsQuery
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Stop, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -21,7 +23,7 @@ from hamlet_trio.training.hub import Hub, HubStatistics, Viewer
 from hamlet_trio.training.lock import FileLock
 from hamlet_trio.training.plan import make_plan, take_lock
 from hamlet_trio.training.process import COMMAND
-from hamlet_trio.training.progress import Chronicle, Failure
+from hamlet_trio.training.progress import Chronicle
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.verdict import Verdict, judge
 
@@ -52,9 +54,17 @@ class TrainingService:
     trainer: while the trainer of a killed server still saves, no other server can start one.
     """
 
-    def __init__(self, settings: Settings, models: ModelFolder, *, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: ModelFolder,
+        history: HistoryWriter,
+        *,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self._settings = settings
         self._models = models
+        self._history = history
         self._command = command
         self._store = RunStore(Path(settings.data_dir))
         self._log = get_logger(service="training")
@@ -82,11 +92,6 @@ class TrainingService:
     def is_training(self) -> bool:
         """Whether a run is on, in whatever state."""
         return self._board.is_training
-
-    @property
-    def recent_failures(self) -> Sequence[Failure]:
-        """How episodes ended, oldest first: the last ones of this server's runs."""
-        return self._chronicle.failures
 
     def status(self) -> TrainingStatus:
         """The run's state; between runs, of the last one."""
@@ -142,6 +147,7 @@ class TrainingService:
         Error handling: an unexpected error in a run is logged and fails that run alone.
         """
         self._board.resumable = await trio.to_thread.run_sync(self._store.resumable)
+        await self._end_abandoned_runs()
         runs_in, runs = trio.open_memory_channel[Conductor](1)
         try:
             async with trio.open_nursery() as nursery:
@@ -154,6 +160,20 @@ class TrainingService:
             self._lock.release()
             if self.is_training:
                 self._board.enter("idle")
+
+    async def _end_abandoned_runs(self) -> None:
+        """Have the history say "interrupted" of runs whose process was killed before it could."""
+        try:
+            abandoned = await trio.to_thread.run_sync(self._abandoned_runs)
+        except HistoryError as error:
+            self._log.warning("the history cannot be read", reason=str(error))
+            return
+        if abandoned:
+            await self._history.keep(*(RunEnded(run_id=name, state="interrupted") for name in abandoned))
+
+    def _abandoned_runs(self) -> list[str]:
+        running = HistoryReader(history_path(self._settings)).runs(RunsQuery(state="running", limit=1000))
+        return [run.run_id for run in running if not self._store.is_training(run.run_id)]
 
     async def _live_through(self, conductor: Conductor) -> None:
         self._runs += 1
@@ -209,6 +229,7 @@ class TrainingService:
             plan,
             board=self._board,
             chronicle=self._chronicle,
+            history=self._history,
             store=self._store,
             settings=self._settings,
             lock=self._lock,

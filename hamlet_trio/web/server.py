@@ -9,6 +9,7 @@ import trio
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ErrorCounts
+from hamlet_trio.history import HistoryReader, HistoryWriter, history_path
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
@@ -25,6 +26,7 @@ class Metaserver:
     """One server: its settings, its services, and whether it is draining.
 
     Attributes:
+        history: what is kept of runs from now on; `past` answers what was kept.
         draining: set once, when the server is told to end; sessions watch it.
         connections: what became of the connections; the guard counts.
         errors: problem documents answered over HTTP, refused handshakes among them.
@@ -35,7 +37,9 @@ class Metaserver:
         self.settings: Final = settings
         self.models: Final = ModelFolder(settings.models_dir)
         self.inference: Final = InferenceService(settings, self.models)
-        self.training: Final = TrainingService(settings, self.models)
+        self.history: Final = HistoryWriter(settings)
+        self.past: Final = HistoryReader(history_path(settings))
+        self.training: Final = TrainingService(settings, self.models, self.history)
         self.origins: Final = Origins(settings.allowed_origins)
         self.draining: Final = trio.Event()
         self.connections: Final = ConnectionCounts()

@@ -47,13 +47,16 @@ class Services:
         self._ended = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run all services until `stop`."""
+        """Run all services until `stop`; the history ends last, for the others tell it of their end."""
         try:
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(keep_running, "inference", self._server.inference.run)
-                    nursery.start_soon(keep_running, "training", self._server.training.run)
-                    task_status.started()
+            async with trio.open_nursery() as lasting:
+                lasting.start_soon(keep_running, "history", self._server.history.run)
+                with self._scope:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(keep_running, "inference", self._server.inference.run)
+                        nursery.start_soon(keep_running, "training", self._server.training.run)
+                        task_status.started()
+                lasting.cancel_scope.cancel()
         finally:
             self._ended.set()
 

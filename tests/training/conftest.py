@@ -12,6 +12,7 @@ import torch
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.history import HistoryWriter
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -125,7 +126,9 @@ class Server:
 
     def __init__(self, nursery: trio.Nursery, settings: Settings, command: Sequence[str]) -> None:
         self.settings = settings
-        self.service = TrainingService(settings, ModelFolder(settings.models_dir), command=command)
+        self.history = HistoryWriter(settings)
+        models = ModelFolder(settings.models_dir)
+        self.service = TrainingService(settings, models, self.history, command=command)
         self.draining = trio.Event()
         self._nursery = nursery
 
@@ -153,11 +156,14 @@ class Server:
 async def serve_training(settings: Settings, command: Sequence[str] = COMMAND) -> AsyncIterator[Server]:
     """A server for as long as the context lasts; then it is shut down, and no trainer may be left."""
     with trio.fail_after(120):
-        async with trio.open_nursery() as nursery:
-            server = Server(nursery, settings, command)
-            await nursery.start(server.service.run)
-            yield server
-            nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as lasting:
+            async with trio.open_nursery() as nursery:
+                server = Server(nursery, settings, command)
+                await lasting.start(server.history.run)
+                await nursery.start(server.service.run)
+                yield server
+                nursery.cancel_scope.cancel()
+            lasting.cancel_scope.cancel()
     assert not server.trainers()
 
 

@@ -87,4 +87,14 @@ async def test_a_stream_is_read_until_it_is_closed() -> None:
     await writing.send_all(pack(Kind.EVENT, b"one") + pack(Kind.CONTROL, b"two"))
     await writing.aclose()
     stream = MessageStream(reading)
-    assert [await stream.receive() for _ in range(3)] == [(Kind.EVENT, b"one"), (Kind.CONTROL, b"two"), None]
+    assert await stream.receive() == [(Kind.EVENT, b"one"), (Kind.CONTROL, b"two")]
+    assert await stream.receive() == []
+
+
+async def test_what_came_before_garbage_is_received_first() -> None:
+    writing, reading = memory_stream_one_way_pair()
+    await writing.send_all(pack(Kind.EVENT, b"one") + b"garbage!")
+    stream = MessageStream(reading)
+    assert await stream.receive() == [(Kind.EVENT, b"one")]
+    with pytest.raises(LinkError, match="something else than messages"):
+        await stream.receive()

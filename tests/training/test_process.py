@@ -35,13 +35,13 @@ class Child:
         self._command = program(text)
         self._grace = grace
 
-    def _on_message(self, message: Message) -> None:
-        self.messages.append(message)
+    async def _on_messages(self, messages: Sequence[Message]) -> None:
+        self.messages.extend(messages)
         self.spoke.set()
 
     async def run(self) -> None:
         self.exit = await run_trainer(
-            self.orders, self._on_message, grace=self._grace, log=get_logger(), command=self._command
+            self.orders, self._on_messages, grace=self._grace, log=get_logger(), command=self._command
         )
 
     @property
@@ -127,8 +127,8 @@ async def test_cancelled_it_is_killed_once_the_grace_is_over() -> None:
 async def test_an_error_in_handling_a_message_leaves_no_process() -> None:
     pids: list[int] = []
 
-    def fail(message: Message) -> None:
-        pids.append(int(message.payload))
+    async def fail(messages: Sequence[Message]) -> None:
+        pids.append(int(messages[0].payload))
         raise ZeroDivisionError
 
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
@@ -142,8 +142,8 @@ async def test_an_error_in_handling_a_message_leaves_no_process() -> None:
 async def test_a_message_that_is_refused_ends_it() -> None:
     pids: list[int] = []
 
-    def refuse(message: Message) -> None:
-        pids.append(int(message.payload))
+    async def refuse(messages: Sequence[Message]) -> None:
+        pids.append(int(messages[0].payload))
         raise LinkError("not what was agreed")
 
     end = await run_trainer(
@@ -155,9 +155,12 @@ async def test_a_message_that_is_refused_ends_it() -> None:
 
 
 async def test_one_that_cannot_be_started_is_an_os_error() -> None:
+    async def ignore(_: Sequence[Message]) -> None:
+        return
+
     with pytest.raises(FileNotFoundError):
         await run_trainer(
-            OrderQueue(watched=False), lambda _: None, grace=1, log=get_logger(), command=["/no/such/program"]
+            OrderQueue(watched=False), ignore, grace=1, log=get_logger(), command=["/no/such/program"]
         )
 
 

@@ -13,6 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ServerFullError
+from hamlet_trio.history import HistoryWriter
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
@@ -229,7 +230,7 @@ async def test_a_disconnect_leaves_nothing_behind(serving: Serving, settings: Se
 
 async def test_slots_are_counted_and_come_back(settings: Settings) -> None:
     few = msgspec.structs.replace(settings, max_viewers=2)
-    service = TrainingService(few, ModelFolder(few.models_dir))
+    service = TrainingService(few, ModelFolder(few.models_dir), HistoryWriter(few))
     full = pytest.raises(ServerFullError, match="HAMLET_MAX_VIEWERS")
     with service.admit(), service.admit(), full, service.admit():
         pass

@@ -1,0 +1,207 @@
+"""Writing to the history: records in, one transaction at a time."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hamlet_trio.history.database import open_to_write, refusing
+from hamlet_trio.history.records import CheckpointKept, EpisodeEnded, Record, RunBegan, RunEnded
+from hamlet_trio.protocol.messages import EvaluationSummary
+
+_PRUNED_AT_ONCE: Final = 2000  # episodes, so that nothing waits long for room to be made
+
+_BEGIN: Final = """
+    INSERT INTO runs (run_id, source, state, began, network_type, seed, device, parameters,
+                      package_version, torch_version)
+    VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (run_id) DO UPDATE SET
+        source = ?2, state = 'running', reason = NULL, ended = NULL, network_type = ?4, seed = ?5,
+        device = ?6, parameters = ?7, package_version = ?8, torch_version = ?9
+"""
+_EPISODE: Final = f"INSERT OR REPLACE INTO episodes VALUES ({', '.join('?' * 16)})"
+
+
+class HistoryLog:
+    """Appends to one history; for one task or thread at a time. Every method does file I/O.
+
+    The file is opened by the first write, and after an error by the next one anew. `write` is idempotent:
+    what was written already may be written again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._connection: sqlite3.Connection | None = None
+        self._numbers: dict[str, int] = {}
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write all of them or none; they are kept once this returns. Without any it only opens the file.
+
+        Raises `HistoryError`, for a full disk for instance; nothing of them was written then.
+        """
+        try:
+            with refusing(self.path, "written"):
+                connection = self._open()
+                if not records:
+                    return
+                connection.execute("BEGIN IMMEDIATE")
+                for record in records:
+                    self._add(connection, record)
+                connection.execute("COMMIT")
+        except BaseException:
+            self.close()  # which rolls back what was begun
+            raise
+
+    def make_room(self, *, runs: int, episodes: int) -> bool:
+        """Forget a little of the oldest run, if there are more than so many runs, or episodes in all.
+
+        Returns whether it did, and so should be called again. A run that is on is spared. Raises
+        `HistoryError`.
+        """
+        try:
+            with refusing(self.path, "written"):
+                connection = self._open()
+                number = _oldest_to_forget(connection, runs=runs, episodes=episodes)
+                if number is None:
+                    return False
+                connection.execute("BEGIN IMMEDIATE")
+                self._forget_some(connection, number)
+                connection.execute("COMMIT")
+                return True
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        self._numbers.clear()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with refusing(self.path, "written"):
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_to_write(self.path)
+        return self._connection
+
+    def _add(self, connection: sqlite3.Connection, record: Record) -> None:
+        match record:
+            case RunBegan():
+                _begin(connection, record)
+            case EpisodeEnded():
+                _add_episode(connection, self._number(connection, record.run_id, record.at), record)
+            case CheckpointKept():
+                number = self._number(connection, record.run_id, record.at)
+                values = (number, record.episode, record.model, record.at)
+                connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", values)
+                connection.execute("UPDATE runs SET model = ? WHERE number = ?", (record.model, number))
+            case RunEnded():
+                connection.execute(
+                    "UPDATE runs SET state = ?, reason = ?, ended = ?, model = coalesce(?, model)"
+                    " WHERE run_id = ?",
+                    (record.state, record.reason, record.at, record.model, record.run_id),
+                )
+
+    def _number(self, connection: sqlite3.Connection, run_id: str, at: str) -> int:
+        """The run's number; one whose beginning was lost is begun here, with what is known of it."""
+        if run_id not in self._numbers:
+            connection.execute(
+                "INSERT INTO runs (run_id, source, state, began) VALUES (?, 'server', 'running', ?)"
+                " ON CONFLICT DO NOTHING",
+                (run_id, at),
+            )
+            (number,) = connection.execute("SELECT number FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            self._numbers[run_id] = number
+        return self._numbers[run_id]
+
+    def _forget_some(self, connection: sqlite3.Connection, number: int) -> None:
+        gone = connection.execute(
+            "DELETE FROM episodes WHERE run = ?1 AND episode IN"
+            " (SELECT episode FROM episodes WHERE run = ?1 ORDER BY episode LIMIT ?2)",
+            (number, _PRUNED_AT_ONCE),
+        ).rowcount
+        gone += connection.execute(
+            "DELETE FROM failures WHERE id IN (SELECT id FROM failures WHERE run = ? LIMIT ?)",
+            (number, _PRUNED_AT_ONCE),
+        ).rowcount
+        if gone == 0:
+            connection.execute("DELETE FROM checkpoints WHERE run = ?", (number,))
+            connection.execute("DELETE FROM runs WHERE number = ?", (number,))
+            self._numbers.clear()
+
+
+def _begin(connection: sqlite3.Connection, record: RunBegan) -> None:
+    parameters = record.parameters
+    connection.execute(
+        _BEGIN,
+        (
+            record.run_id,
+            record.source,
+            record.at,
+            parameters.network_type,
+            parameters.seed,
+            record.device,
+            msgspec.json.encode(parameters).decode(),
+            record.package_version,
+            record.torch_version,
+        ),
+    )
+
+
+def _add_episode(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
+    told = record.complete
+    evaluation = told.evaluation if isinstance(told.evaluation, EvaluationSummary) else None
+    connection.execute(
+        _EPISODE,
+        (
+            number,
+            told.episode,
+            record.at,
+            told.reward,
+            told.length,
+            told.loss,
+            told.epsilon,
+            told.avg_reward_5,
+            told.avg_length_5,
+            told.avg_loss_5,
+            told.buffer_size,
+            told.failure_reason,
+            told.steps_per_second,
+            evaluation and evaluation.mean_length,
+            evaluation and evaluation.mean_return,
+            evaluation and evaluation.episodes,
+        ),
+    )
+    connection.execute("UPDATE runs SET episodes = max(episodes, ?) WHERE number = ?", (told.episode, number))
+    _add_failure(connection, number, record)
+
+
+def _add_failure(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
+    """Keep why the episode failed; played again, it takes the place, and the id, of the earlier one."""
+    episode, reason = record.complete.episode, record.complete.failure_reason
+    place = (number, episode, record.agent_id)
+    where = "WHERE run = ? AND episode = ? AND agent_id = ?"
+    if reason is None:
+        connection.execute(f"DELETE FROM failures {where}", place)
+        return
+    changed = connection.execute(
+        f"UPDATE failures SET timestamp = ?, reason = ? {where}", (record.at, reason, *place)
+    )
+    if changed.rowcount == 0:
+        connection.execute(
+            "INSERT INTO failures (run, episode, agent_id, timestamp, reason) VALUES (?, ?, ?, ?, ?)",
+            (*place, record.at, reason),
+        )
+
+
+def _oldest_to_forget(connection: sqlite3.Connection, *, runs: int, episodes: int) -> int | None:
+    count, total = connection.execute("SELECT count(*), coalesce(sum(episodes), 0) FROM runs").fetchone()
+    if count <= runs and total <= episodes:
+        return None
+    oldest = connection.execute(
+        "SELECT number FROM runs WHERE state != 'running' ORDER BY began, number LIMIT 1"
+    ).fetchone()
+    return None if oldest is None else int(oldest[0])

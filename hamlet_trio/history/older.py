@@ -1,0 +1,100 @@
+"""The `metrics.db` of an older Hamlet, seen as a history with one run.
+
+Its tables are `metrics` (one row for each figure of an episode) and `failure_events`. Temporary views, which
+live in the connection and not in the file, give them the shape of today's tables: whatever asks a history
+can ask it too.
+"""
+
+import hashlib
+import sqlite3
+from datetime import datetime
+from typing import Final
+
+from hamlet_trio.history.schema import is_history, table_names
+
+_FIGURES: Final[dict[str, tuple[str, ...]]] = {
+    "reward": ("total_reward", "reward", "episode_reward", "return"),
+    "length": ("length", "episode_length", "steps", "survival_time"),
+    "loss": ("loss", "avg_loss", "mean_loss", "td_loss"),
+    "epsilon": ("epsilon",),
+    "buffer_size": ("buffer_size",),
+}
+"""Names under which older metrics told what is a column of an episode now."""
+
+_NOTHING: Final = {
+    "metrics": "SELECT 0 AS id, '' AS timestamp, 0 AS episode, '' AS metric_name, 0.0 AS value WHERE 0",
+    "failure_events": ("SELECT 0 AS id, '' AS timestamp, 0 AS episode, '' AS agent_id, '' AS reason WHERE 0"),
+}
+"""What stands for a table that the file lacks."""
+
+_TIME: Final = (
+    "CASE typeof(timestamp) WHEN 'text' THEN timestamp"
+    " ELSE strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, 'unixepoch') END"
+)
+"""A timestamp as text, also where it was kept as seconds since 1970."""
+
+
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether this is an older Hamlet's database."""
+    return not is_history(connection) and bool(table_names(connection) & {"metrics", "failure_events"})
+
+
+def show_as_history(connection: sqlite3.Connection) -> None:
+    """Give the connection views that look like today's tables. An episode told twice counts as told last."""
+    tables = table_names(connection)
+    for name in _NOTHING.keys() - tables:
+        connection.execute(f"CREATE TEMP VIEW {name} AS {_NOTHING[name]}")
+    columns = ", ".join(f"{_pivot(names)} AS {column}" for column, names in _FIGURES.items())
+    views = {
+        "latest": (
+            f"SELECT episode, metric_name, value, {_TIME} AS timestamp, max(id) FROM metrics"
+            " GROUP BY episode, metric_name"
+        ),
+        "figures": f"SELECT episode, max(timestamp) AS ended, {columns} FROM latest GROUP BY episode",
+        "reasons": "SELECT episode, reason, max(id) FROM failure_events GROUP BY episode",
+        "episodes": (
+            "SELECT 1 AS run, episode, ended, reward, CAST(length AS INTEGER) AS length, loss, epsilon,"
+            " NULL AS avg_reward_5, NULL AS avg_length_5, NULL AS avg_loss_5,"
+            " CAST(buffer_size AS INTEGER) AS buffer_size, reason AS failure_reason,"
+            " NULL AS steps_per_second, NULL AS evaluation_mean_length,"
+            " NULL AS evaluation_mean_return, NULL AS evaluation_episodes"
+            " FROM figures LEFT JOIN reasons USING (episode)"
+        ),
+        "failures": (
+            f"SELECT id, 1 AS run, {_TIME} AS timestamp, episode, agent_id, reason FROM failure_events"
+        ),
+        "checkpoints": "SELECT 1 AS run, 0 AS episode, '' AS model, '' AS saved WHERE 0",
+    }
+    for name, query in views.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+    _show_run(connection)
+
+
+def _pivot(names: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"max(CASE WHEN metric_name IN ({listed}) THEN value END)"
+
+
+def _show_run(connection: sqlite3.Connection) -> None:
+    facts = connection.execute(
+        "SELECT min(timestamp), max(timestamp), max(episode), count(*) FROM"
+        f" (SELECT {_TIME} AS timestamp, episode FROM metrics"
+        f" UNION ALL SELECT {_TIME} AS timestamp, episode FROM failure_events)"
+    ).fetchone()
+    began, ended, episodes, count = facts
+    connection.execute(
+        "CREATE TEMP TABLE runs AS SELECT 1 AS number, ? AS run_id, 'older' AS source, 'complete' AS state,"
+        " NULL AS reason, ? AS began, ? AS ended, NULL AS network_type, NULL AS seed, NULL AS device,"
+        " NULL AS parameters, NULL AS package_version, NULL AS torch_version, NULL AS model, ? AS episodes"
+        " WHERE ? > 0",
+        (_run_id(began, facts), began, ended, episodes, count),
+    )
+
+
+def _run_id(began: str | None, facts: tuple[object, ...]) -> str:
+    """An id for what the file holds: the same at every look, so that it is taken over once only."""
+    try:
+        moment = datetime.fromisoformat(began or "")
+    except ValueError:
+        moment = datetime(1970, 1, 1)
+    return f"{moment:%Y%m%d-%H%M%S}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:6]}"

@@ -1,0 +1,196 @@
+"""Asking a history. Each question opens the file for itself, so that none holds up another or the writer."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hamlet_trio.agent.text import printable
+from hamlet_trio.history.answers import (
+    Failure,
+    FailureGroup,
+    KeptCheckpoint,
+    KeptEpisode,
+    RunDetails,
+    RunSummary,
+)
+from hamlet_trio.history.database import reading
+from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
+from hamlet_trio.protocol.messages import EvaluationSummary
+
+PAGE: Final = 1000
+"""Episodes that are in memory at once where all are asked for."""
+
+_RUN: Final = (
+    "run_id, source, state, reason, began, ended, network_type, seed, device, episodes, model,"
+    " package_version, torch_version, parameters"
+)
+_EPISODE: Final = (
+    "episode, ended, reward, length, loss, epsilon, avg_reward_5, avg_length_5, avg_loss_5, buffer_size,"
+    " failure_reason, steps_per_second, evaluation_mean_length, evaluation_mean_return, evaluation_episodes"
+)
+
+
+class UnknownRunError(Exception):
+    """There is no run of that id; the message says so."""
+
+
+class HistoryReader:
+    """Answers from the history in one file, today's or an older `metrics.db`; safe to use from any thread.
+
+    Every method does file I/O and raises `HistoryError` where the file cannot be read. A file that does not
+    exist holds nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+
+    def failures(self, query: FailureFilter, *, limit: int | None = None) -> list[Failure]:
+        """The failures asked for, newest episode first; at most `limit` of them."""
+        where, values = _where(_filters(query))
+        # Sorted by the index before the runs are looked up, so that only those shown are.
+        chosen = f"SELECT * FROM failures {where} ORDER BY episode DESC, id DESC LIMIT ?"
+        with reading(self.path) as connection:
+            rows = connection.execute(
+                "SELECT id, timestamp, episode, agent_id, failures.reason, run_id"
+                f" FROM ({chosen}) AS failures JOIN runs ON number = run ORDER BY episode DESC, id DESC",
+                (*values, _limit(limit)),
+            )
+            return [Failure(*row) for row in rows]
+
+    def failure_summary(
+        self, query: FailureFilter, *, limit: int | None = None, top: int | None = None
+    ) -> list[FailureGroup]:
+        """The failures asked for by agent and reason, the `top` largest counts first.
+
+        With `limit`, only so many of the newest episodes' failures are counted.
+        """
+        where, values = _where(_filters(query))
+        source = f"failures {where}"
+        if limit is not None:
+            source = f"(SELECT * FROM failures {where} ORDER BY episode DESC, id DESC LIMIT ?)"
+            values = [*values, limit]
+        with reading(self.path) as connection:
+            rows = connection.execute(
+                f"SELECT agent_id, reason, count(*), max(episode), max(timestamp) FROM {source}"
+                " GROUP BY agent_id, reason ORDER BY 3 DESC, 4 DESC, 1, 2 LIMIT ?",
+                (*values, _limit(top)),
+            )
+            return [FailureGroup(*row) for row in rows]
+
+    def runs(self, query: RunsQuery) -> list[RunSummary]:
+        """The runs asked for, newest first."""
+        where, values = _where(
+            {"state = ?": query.state, "network_type = ?": query.network_type, "run_id < ?": query.before}
+        )
+        with reading(self.path) as connection:
+            rows = connection.execute(
+                f"SELECT {_RUN} FROM runs {where} ORDER BY run_id DESC LIMIT ?", (*values, query.limit)
+            )
+            return [RunSummary(**_run_fields(row)) for row in rows]
+
+    def run(self, run_id: str) -> RunDetails:
+        """One run; raises `UnknownRunError`."""
+        with reading(self.path) as connection:
+            number, row = _find(connection, run_id)
+            steps, best, longest = connection.execute(
+                "SELECT coalesce(sum(length), 0), max(reward), max(length) FROM episodes WHERE run = ?",
+                (number,),
+            ).fetchone()
+            best_episode = connection.execute(
+                "SELECT min(episode) FROM episodes WHERE run = ? AND reward = ?", (number, best)
+            ).fetchone()[0]
+            reasons = connection.execute(
+                "SELECT failure_reason, count(*) FROM episodes WHERE run = ? AND failure_reason IS NOT NULL"
+                " GROUP BY failure_reason ORDER BY 2 DESC, 1",
+                (number,),
+            )
+            checkpoints = connection.execute(
+                "SELECT model, episode, saved FROM checkpoints WHERE run = ? ORDER BY episode", (number,)
+            )
+            return RunDetails(
+                **_run_fields(row),
+                steps=steps,
+                best_return=best,
+                best_episode=best_episode,
+                longest=longest,
+                failures=dict(reasons.fetchall()),
+                checkpoints=[KeptCheckpoint(*checkpoint) for checkpoint in checkpoints],
+            )
+
+    def episodes(self, run_id: str, query: EpisodesQuery) -> list[KeptEpisode]:
+        """The episodes asked for, in their order; raises `UnknownRunError`."""
+        with reading(self.path) as connection:
+            number, _ = _find(connection, run_id)
+            filters: dict[str, object] = {
+                "run = ?": number,
+                "episode >= ?": query.min_episode,
+                "episode <= ?": query.max_episode,
+                "episode > ?": query.after,
+            }
+            if query.reason != "none":
+                filters["failure_reason = ?"] = query.reason
+            where, values = _where(filters)
+            if query.reason == "none":
+                where += " AND failure_reason IS NULL"
+            rows = connection.execute(
+                f"SELECT {_EPISODE} FROM episodes {where} ORDER BY episode LIMIT ?", (*values, query.limit)
+            )
+            return [_episode(row) for row in rows]
+
+    def all_episodes(self, run_id: str, query: EpisodesQuery) -> Iterator[list[KeptEpisode]]:
+        """All episodes that pass the filters of the query, `PAGE` at a time; raises `UnknownRunError`.
+
+        Between two pages the file is not open: a slow reader holds up nobody.
+        """
+        query = msgspec.structs.replace(query, limit=PAGE)
+        while True:
+            page = self.episodes(run_id, query)
+            yield page
+            if len(page) < PAGE:
+                return
+            query = msgspec.structs.replace(query, after=page[-1].episode)
+
+
+def _filters(query: FailureFilter) -> dict[str, object]:
+    return {
+        "agent_id = ?": query.agent,
+        "reason = ?": query.reason,
+        "episode >= ?": query.min_episode,
+        "episode <= ?": query.max_episode,
+        "run = (SELECT number FROM runs WHERE run_id = ?)": query.run,
+    }
+
+
+def _where(filters: dict[str, object]) -> tuple[str, list[object]]:
+    """The clause of those filters that are given, and their values."""
+    given = {condition: value for condition, value in filters.items() if value is not None}
+    clause = "WHERE " + " AND ".join(given) if given else ""
+    return clause, list(given.values())
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _find(connection: sqlite3.Connection, run_id: str) -> tuple[int, tuple[Any, ...]]:
+    row = connection.execute(f"SELECT number, {_RUN} FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise UnknownRunError(f"There is no run {printable(run_id[:80])!r} in the history.")
+    return row[0], row[1:]
+
+
+def _run_fields(row: tuple[Any, ...]) -> dict[str, Any]:
+    fields = dict(zip(RunSummary.__struct_fields__, row, strict=True))
+    fields["parameters"] = fields["parameters"] and msgspec.json.decode(fields["parameters"])
+    return fields
+
+
+def _episode(row: tuple[Any, ...]) -> KeptEpisode:
+    *plain, mean_length, mean_return, episodes = row
+    evaluation = None if episodes is None else EvaluationSummary(mean_length, mean_return, episodes)
+    return KeptEpisode(
+        **dict(zip(KeptEpisode.__struct_fields__, (*plain, evaluation), strict=True)),
+    )

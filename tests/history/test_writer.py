@@ -1,0 +1,160 @@
+"""The service that writes: what `keep` promises, and that trouble holds up nobody."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from hamlet_trio.history import HistoryReader, HistoryWriter, RunEnded, history_path
+from hamlet_trio.history.questions import EpisodesQuery, RunsQuery
+from hamlet_trio.settings import Settings
+from tests.history.support import began, ended
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=str(tmp_path / "data"))
+
+
+@asynccontextmanager
+async def running(writer: HistoryWriter) -> AsyncIterator[trio.Nursery]:
+    """The service, for as long as the context lasts."""
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(writer.run)
+            yield nursery
+            nursery.cancel_scope.cancel()
+
+
+async def until_written_again(writer: HistoryWriter) -> None:
+    """Wait until the trouble is over, of which nobody is told."""
+    while writer.trouble is not None:  # noqa: ASYNC110
+        await trio.sleep(0.01)
+
+
+def episodes(settings: Settings) -> list[int]:
+    kept = HistoryReader(history_path(settings)).episodes("a", EpisodesQuery(limit=1000))
+    return [episode.episode for episode in kept]
+
+
+async def test_what_was_kept_can_be_read_at_once(settings: Settings) -> None:
+    writer = HistoryWriter(settings)
+    async with running(writer):
+        for episode in range(1, 6):
+            await writer.keep(*([began("a")] if episode == 1 else []), ended("a", episode))
+            assert episodes(settings)[-1] == episode
+        numbers = writer.statistics()
+    assert (numbers.working, numbers.waiting, numbers.written, numbers.lost) == (True, 0, 6, 0)
+    assert numbers.transactions == 5
+    assert numbers.seconds > 0
+
+
+async def test_what_comes_while_a_transaction_is_under_way_goes_into_the_next_one(settings: Settings) -> None:
+    writer = HistoryWriter(settings)
+    async with running(writer), trio.open_nursery() as nursery:
+        for episode in range(1, 101):
+            nursery.start_soon(writer.keep, ended("a", episode))
+    assert sorted(episodes(settings)) == list(range(1, 101))
+    assert writer.statistics().transactions <= 2
+
+
+async def test_what_was_not_waited_for_is_written_at_the_end(settings: Settings) -> None:
+    writer = HistoryWriter(settings)
+    async with running(writer) as nursery:
+        nursery.start_soon(writer.keep, ended("a", 1))
+        await trio.lowlevel.checkpoint()
+    assert episodes(settings) == [1]
+    await writer.keep(ended("a", 2))  # nobody writes any more, and nobody waits
+    assert episodes(settings) == [1]
+    async with running(writer):
+        assert episodes(settings) == [1, 2]
+
+
+async def test_in_trouble_nobody_waits_and_once_it_is_over_all_is_written(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.history.writer._FIRST_WAIT", 0.05)
+    blocked = trio.Path(settings.data_dir)
+    await blocked.write_text("a file where the folder should be")
+    writer = HistoryWriter(settings)
+    async with running(writer):
+        assert writer.trouble is not None
+        assert "cannot be written" in writer.trouble
+        for episode in range(1, 4):
+            await writer.keep(ended("a", episode))
+        assert not writer.statistics().working
+        assert writer.statistics().waiting == 3
+        await blocked.unlink()
+        await until_written_again(writer)
+        assert episodes(settings) == [1, 2, 3]
+        await writer.keep(ended("a", 4))
+        assert episodes(settings) == [1, 2, 3, 4]
+
+
+async def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.history.writer.MAX_WAITING", 3)
+    writer = HistoryWriter(settings)
+    await writer.keep(*(ended("a", episode) for episode in range(1, 6)))
+    async with running(writer):
+        assert episodes(settings) == [3, 4, 5]
+        assert writer.statistics().lost == 2
+
+
+async def test_a_database_that_does_not_answer_holds_up_nobody(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.history.writer._PATIENCE", 0.05)
+    hanging, answer = threading.Event(), threading.Event()
+    writer = HistoryWriter(settings)
+    write = writer._log_file.write
+
+    def hang(records: Any) -> None:
+        if records and not answer.is_set():
+            hanging.set()
+            answer.wait(30)
+        write(records)
+
+    monkeypatch.setattr(writer._log_file, "write", hang)
+    async with running(writer):
+        await writer.keep(ended("a", 1))
+        assert hanging.is_set()
+        assert writer.trouble == "The history did not answer within 0.05 s."
+        await writer.keep(ended("a", 2))
+        answer.set()
+        await until_written_again(writer)
+        assert episodes(settings) == [1, 2]
+
+
+async def test_a_database_that_never_answers_does_not_keep_the_server_from_ending(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.history.writer._PATIENCE", 0.05)
+    monkeypatch.setattr("hamlet_trio.history.writer._FAREWELL", 0.05)
+    answer = threading.Event()
+    writer = HistoryWriter(settings)
+    monkeypatch.setattr(writer._log_file, "write", lambda records: answer.wait(30) if records else None)
+    async with running(writer):
+        await writer.keep(ended("a", 1))
+    answer.set()
+
+
+async def test_old_runs_make_room_when_one_begins(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path / "data"), history_runs=2)
+    writer = HistoryWriter(settings)
+    async with running(writer):
+        for number in range(4):
+            await writer.keep(began(f"run{number}", at=f"2026-01-01T00:00:0{number}"))
+            await writer.keep(ended(f"run{number}", 1))
+    # All four are on as far as the history knows, and a run that is on is spared.
+    reader = HistoryReader(history_path(settings))
+    assert len(reader.runs(RunsQuery())) == 4
+    async with running(writer):
+        await writer.keep(*(RunEnded(run_id=f"run{number}", state="complete") for number in range(4)))
+        await writer.keep(began("run4"))
+    assert [run.run_id for run in reader.runs(RunsQuery())] == ["run4", "run3"]
