@@ -7,9 +7,8 @@ from msgspec import Struct
 from quart import Response
 
 from hamlet_trio.agent.models import ModelDetails
+from hamlet_trio.history import Failure, FailureGroup, KeptEpisode, RunSummary
 from hamlet_trio.protocol.messages import TrainingState
-from hamlet_trio.training import Failure
-from hamlet_trio.web.failures import FailureGroup
 
 
 class Endpoints(Struct, frozen=True):
@@ -70,6 +69,21 @@ class SummaryAnswer(Struct, frozen=True):
     """`GET /api/failure_summary`."""
 
     summary: list[FailureGroup]
+
+
+class RunsAnswer(Struct, frozen=True):
+    """`GET /api/runs`; `next` is the address of the next page, null on the last one."""
+
+    runs: list[RunSummary]
+    next: str | None
+
+
+class EpisodesAnswer(Struct, frozen=True):
+    """`GET /api/runs/<run_id>/episodes`; `next` is the address of the next page, null on the last one."""
+
+    run_id: str
+    episodes: list[KeptEpisode]
+    next: str | None
 
 
 class HealthAnswer(Struct, frozen=True):

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.page import BuiltPage
+from hamlet_trio.web.past import make_past_routes
 from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.routes import make_routes
 from hamlet_trio.web.server import Metaserver
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = settings.shutdown_grace + _SERVICES_MARGIN
     app.register_blueprint(make_sockets(server))
+    app.register_blueprint(make_past_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
     @app.while_serving

@@ -45,9 +45,19 @@ class ServerCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Every metric of this server."""
-        for source in (self._server_gauges, self._inference_gauges, self._training_gauges):
+        for source in (
+            self._server_gauges,
+            self._inference_gauges,
+            self._training_gauges,
+            self._history_gauges,
+        ):
             yield from (GaugeMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
-        for source in (self._connection_counters, self._inference_counters, self._training_counters):
+        for source in (
+            self._connection_counters,
+            self._inference_counters,
+            self._training_counters,
+            self._history_counters,
+        ):
             yield from (CounterMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
         yield from self._by_code()
         for name, help_, histogram in self._histograms():
@@ -158,6 +168,22 @@ class ServerCollector(Collector):
                 "its count is the frames sent",
                 numbers.frame_seconds,
             ),
+        ]
+
+    def _history_gauges(self) -> list[Sample]:
+        numbers = self._server.history.statistics()
+        return [
+            Sample("history_working", "1 while what happens in runs is being kept", numbers.working),
+            Sample("history_waiting", "records that wait to be kept", numbers.waiting),
+        ]
+
+    def _history_counters(self) -> list[Sample]:
+        numbers = self._server.history.statistics()
+        return [
+            Sample("history_records", "records kept of runs and episodes", numbers.written),
+            Sample("history_lost", "records given up after too many had to wait", numbers.lost),
+            Sample("history_transactions", "transactions of the history", numbers.transactions),
+            Sample("history_seconds", "seconds that transactions took", numbers.seconds),
         ]
 
 

@@ -7,20 +7,17 @@ from quart import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from hamlet_trio import __version__
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.schema import build_schema
 from hamlet_trio.web.answers import (
     ActiveSessions,
     Endpoints,
-    FailuresAnswer,
     HealthAnswer,
     ModelsAnswer,
     ServiceAnswer,
     StatusAnswer,
-    SummaryAnswer,
     as_json,
 )
-from hamlet_trio.web.failures import FailureQuery, SummaryQuery, read_query, select, summarise
 from hamlet_trio.web.metrics import CONTENT_TYPE, make_metrics
 from hamlet_trio.web.page import BuiltPage, small_page
 from hamlet_trio.web.problems import problem
@@ -91,23 +88,9 @@ def _add_api(routes: Blueprint, server: Metaserver) -> None:
         details = await server.read_files(server.models.details)
         return as_json(ModelsAnswer([model.name for model in details], len(details), details))
 
-    @routes.get("/api/failures")
-    async def failures() -> Response:
-        query = read_query(request.args.to_dict(flat=False), FailureQuery)
-        return as_json(FailuresAnswer(select(server.training.recent_failures, query)))
-
-    @routes.get("/api/failure_summary")
-    async def failure_summary() -> Response:
-        query = read_query(request.args.to_dict(flat=False), SummaryQuery)
-        return as_json(SummaryAnswer(summarise(server.training.recent_failures, query)))
-
     @routes.get("/api/schema")
     async def wire_schema() -> Response:
         return as_json(schema)
-
-    @routes.errorhandler(BadMessageError)
-    async def bad_query(error: BadMessageError) -> Response:
-        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message)
 
 
 def _add_operations(routes: Blueprint, server: Metaserver) -> None:

@@ -1,16 +1,18 @@
 """The HTTP routes: the kept answers to the letter, negotiation, operations, errors."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hamlet_trio.history import EpisodeEnded, HistoryLog
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.schema import build_schema
-from hamlet_trio.training import Failure
 from hamlet_trio.web.app import HamletApp
+from tests.history.support import episode_complete
 from tests.web.conftest import make_app
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -83,19 +85,31 @@ async def test_models_tell_of_a_damaged_file_without_failing(tmp_path: Path) -> 
     assert details["error"].startswith("broken.pt")
 
 
-FAILURES = [
-    Failure(1, "2026-01-01T00:00:01Z", 3, "agent_0", "energy"),
-    Failure(2, "2026-01-01T00:00:02Z", 5, "agent_0", "hygiene"),
-    Failure(3, "2026-01-01T00:00:03Z", 8, "agent_0", "energy"),
-    Failure(4, "2026-01-01T00:00:04Z", 2, "agent_0", "satiation"),
-]
+FAILURES = [(3, "energy"), (5, "hygiene"), (8, "energy"), (2, "satiation")]
+"""Episode and reason of failures, in the order in which they happened."""
 
 
 @pytest.fixture
-def failed(app: HamletApp, monkeypatch: pytest.MonkeyPatch) -> HamletApp:
-    """An app whose training has these failures."""
-    monkeypatch.setattr(type(app.server.training), "recent_failures", FAILURES)
+def failed(app: HamletApp) -> HamletApp:
+    """An app whose history has these failures."""
+    keep_failures(app, FAILURES)
     return app
+
+
+def keep_failures(app: HamletApp, failures: list[tuple[int, str]], *, run: str = "a", hour: int = 0) -> None:
+    """Put failures into the history of an app, a second apart."""
+    with closing(HistoryLog(app.server.past.path)) as log:
+        log.write(
+            [
+                EpisodeEnded(
+                    run_id=run,
+                    agent_id="agent_0",
+                    complete=episode_complete(episode, failure_reason=reason),
+                    at=f"2026-01-01T{hour:02}:00:{second:02}Z",
+                )
+                for second, (episode, reason) in enumerate(failures, start=1)
+            ]
+        )
 
 
 async def test_failures_where_there_are_none(app: HamletApp) -> None:
@@ -130,6 +144,7 @@ async def test_a_failure_has_its_kept_form(failed: HamletApp) -> None:
             "episode": 8,
             "agent_id": "agent_0",
             "reason": "energy",
+            "run_id": "a",
         }
     ]
 
@@ -154,15 +169,14 @@ async def test_the_summary_counts_by_reason_largest_first(failed: HamletApp) -> 
     ]
 
 
-async def test_the_summary_tells_the_latest_time_though_an_older_run_was_longer(
-    app: HamletApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later = Failure(5, "2026-01-02T00:00:00Z", 1, "agent_0", "energy")
-    monkeypatch.setattr(type(app.server.training), "recent_failures", [*FAILURES, later])
-    _, answer = await get(app, "/api/failure_summary?reason=energy")
+async def test_the_summary_tells_the_latest_time_though_an_older_run_was_longer(failed: HamletApp) -> None:
+    keep_failures(failed, [(1, "energy")], run="b", hour=1)
+    _, answer = await get(failed, "/api/failure_summary?reason=energy")
     (group,) = answer["summary"]
     assert (group["count"], group["last_episode"]) == (3, 8)
-    assert group["last_timestamp"] == "2026-01-02T00:00:00Z"
+    assert group["last_timestamp"] == "2026-01-01T01:00:01Z"
+    _, of_one_run = await get(failed, "/api/failure_summary?reason=energy&run=b")
+    assert [group["count"] for group in of_one_run["summary"]] == [1]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +198,7 @@ async def test_an_impossible_query_is_named(route: str, query: str, named: str, 
     status, problem = await get(app, f"{route}?{query}")
     assert (status, problem["code"]) == (400, "invalid_query")
     assert f"`{named}`" in problem["detail"]
+    assert problem["field"] == named
 
 
 async def test_healthz_and_readyz(app: HamletApp) -> None:

@@ -1,0 +1,120 @@
+"""The routes that answer from the history: failures, runs and their episodes, as JSON or as CSV."""
+
+from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+from quart import Blueprint, Response, request
+
+from hamlet_trio.history import HistoryError, KeptEpisode, UnknownRunError
+from hamlet_trio.history.export import csv_header, csv_rows
+from hamlet_trio.history.questions import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.web.answers import (
+    EpisodesAnswer,
+    FailuresAnswer,
+    RunsAnswer,
+    SummaryAnswer,
+    as_json,
+)
+from hamlet_trio.web.problems import problem
+from hamlet_trio.web.queries import read_query
+from hamlet_trio.web.server import Metaserver
+
+_CSV: Final = "text/csv; charset=utf-8; header=present"
+
+
+def make_past_routes(server: Metaserver) -> Blueprint:
+    """Failures, runs and episodes."""
+    routes = Blueprint("past", __name__)
+    past = server.past
+
+    @routes.get("/api/failures")
+    async def failures() -> Response:
+        query = read_query(_arguments(), FailureQuery)
+        found = await server.read_files(lambda: past.failures(query, limit=query.limit))
+        return as_json(FailuresAnswer(found))
+
+    @routes.get("/api/failure_summary")
+    async def failure_summary() -> Response:
+        query = read_query(_arguments(), SummaryQuery)
+        found = await server.read_files(lambda: past.failure_summary(query, limit=query.limit, top=query.top))
+        return as_json(SummaryAnswer(found))
+
+    @routes.get("/api/runs")
+    async def runs() -> Response:
+        query = read_query(_arguments(), RunsQuery)
+        found = await server.read_files(past.runs, query)
+        after = None if len(found) < query.limit else found[-1].run_id
+        return as_json(RunsAnswer(found, _next_page(before=after)))
+
+    @routes.get("/api/runs/<run_id>")
+    async def run(run_id: str) -> Response:
+        return as_json(await server.read_files(past.run, run_id))
+
+    @routes.get("/api/runs/<run_id>/episodes")
+    async def episodes(run_id: str) -> Response:
+        """JSON, a page at a time; all of them as CSV for whoever prefers it in `Accept`."""
+        accept = request.accept_mimetypes
+        if accept.quality("text/csv") > accept.quality("application/json"):
+            response = await as_csv(run_id)
+        else:
+            query = read_query(_arguments(), EpisodesQuery)
+            found = await server.read_files(past.episodes, run_id, query)
+            last = None if len(found) < query.limit else found[-1].episode
+            response = as_json(EpisodesAnswer(run_id, found, _next_page(after=last)))
+        response.vary.add("Accept")
+        return response
+
+    @routes.get("/api/runs/<run_id>/episodes.csv")
+    async def as_csv(run_id: str) -> Response:
+        """Every episode that passes the filters, or `limit` of them; sent as it is read, never held whole."""
+        arguments = _arguments()
+        query = read_query(arguments, EpisodesQuery)
+        if "limit" in arguments:
+            pages = iter([await server.read_files(past.episodes, run_id, query)])
+        else:
+            pages = past.all_episodes(run_id, query)
+        first = await server.read_files(next, pages)
+        response = Response(_csv_lines(server, first, pages), content_type=_CSV)
+        response.timeout = None  # as long as the client reads: one that stops is dropped by the guard
+        response.headers["Content-Disposition"] = f'attachment; filename="{run_id}.csv"'
+        return response
+
+    @routes.errorhandler(BadMessageError)
+    async def bad_query(error: BadMessageError) -> Response:
+        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
+
+    @routes.errorhandler(UnknownRunError)
+    async def unknown_run(error: UnknownRunError) -> Response:
+        return problem(HTTPStatus.NOT_FOUND, ErrorCode.UNKNOWN_RUN, str(error))
+
+    @routes.errorhandler(HistoryError)
+    async def unavailable(error: HistoryError) -> Response:
+        unavailable = ErrorCode.HISTORY_UNAVAILABLE
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, unavailable, str(error), retry_after="5")
+
+    return routes
+
+
+async def _csv_lines(
+    server: Metaserver, page: list[KeptEpisode], pages: Iterator[list[KeptEpisode]]
+) -> AsyncIterator[str]:
+    yield csv_header()
+    while page:
+        yield csv_rows(page)
+        page = await server.read_files(next, pages, [])
+
+
+def _arguments() -> dict[str, list[str]]:
+    return request.args.to_dict(flat=False)
+
+
+def _next_page(**last: str | int | None) -> str | None:
+    """This request's address with the page's last item in place of what it named, None without one."""
+    ((name, value),) = last.items()
+    if value is None:
+        return None
+    kept = [(key, given) for key, given in request.args.items(multi=True) if key != name]
+    return f"{request.path}?{urlencode([*kept, (name, value)])}"

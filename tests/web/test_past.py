@@ -1,0 +1,158 @@
+"""The routes that answer from the history: pages, filters, CSV, and what is refused."""
+
+import csv
+import io
+import json
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from hamlet_trio.history import HistoryLog, RunEnded
+from hamlet_trio.history.export import COLUMNS
+from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.web.app import HamletApp
+from tests.history.support import began, ended
+
+RUNS = ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc")
+LONG = RUNS[1]
+
+
+@pytest.fixture
+def app(app: HamletApp) -> HamletApp:
+    """An app whose history has three runs, one of 2,500 episodes."""
+    with closing(HistoryLog(app.server.past.path)) as log:
+        for run_id in RUNS:
+            log.write([began(run_id)])
+        evaluation = EvaluationSummary(400.0, 99.5, 1)
+        log.write([ended(LONG, 1), ended(LONG, 2, evaluation=evaluation)])
+        log.write([ended(LONG, episode) for episode in range(3, 2501)])
+        log.write([RunEnded(run_id=LONG, state="complete", model="trained_agent.pt")])
+    return app
+
+
+async def get(app: HamletApp, path: str) -> tuple[int, dict[str, Any]]:
+    response = await app.test_client().get(path)
+    return response.status_code, json.loads(await response.get_data())
+
+
+async def get_csv(app: HamletApp, path: str, **headers: str) -> list[dict[str, str]]:
+    response = await app.test_client().get(path, headers=headers)
+    assert (response.status_code, response.mimetype) == (200, "text/csv")
+    text = await response.get_data(as_text=True)
+    assert text.count("\r\n") == text.count("\n")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+async def test_runs_are_listed_newest_first_page_by_page(app: HamletApp) -> None:
+    path, seen = "/api/runs?limit=2", []
+    while path:
+        status, answer = await get(app, path)
+        assert status == 200
+        seen.append([run["run_id"] for run in answer["runs"]])
+        path = answer["next"]
+    assert seen == [[RUNS[2], RUNS[1]], [RUNS[0]]]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("state=complete", [LONG]),
+        ("state=failed", []),
+        ("network_type=egocentric&limit=1", [RUNS[2]]),
+        ("network_type=relational", []),
+        (f"before={LONG}", [RUNS[0]]),
+    ],
+)
+async def test_runs_are_filtered(query: str, found: list[str], app: HamletApp) -> None:
+    _, answer = await get(app, f"/api/runs?{query}")
+    assert [run["run_id"] for run in answer["runs"]] == found
+
+
+async def test_a_run_tells_its_parameters_and_what_its_episodes_came_to(app: HamletApp) -> None:
+    _, run = await get(app, f"/api/runs/{LONG}")
+    assert (run["state"], run["model"], run["episodes"]) == ("complete", "trained_agent.pt", 2500)
+    assert (run["parameters"]["seed"], run["seed"]) == (7, 7)
+    assert (run["best_episode"], run["longest"]) == (1, 2510)
+    assert run["failures"] == {"energy_depleted": 1250}
+    assert run["ended"] is not None
+
+
+async def test_episodes_come_a_page_at_a_time_with_all_that_was_told(app: HamletApp) -> None:
+    _, answer = await get(app, f"/api/runs/{LONG}/episodes?limit=2")
+    assert answer["run_id"] == LONG
+    assert [episode["episode"] for episode in answer["episodes"]] == [1, 2]
+    assert answer["episodes"][1]["evaluation"] == {"mean_length": 400.0, "mean_return": 99.5, "episodes": 1}
+    assert answer["next"] == f"/api/runs/{LONG}/episodes?limit=2&after=2"
+    _, following = await get(app, answer["next"])
+    assert [episode["episode"] for episode in following["episodes"]] == [3, 4]
+    assert following["next"] == f"/api/runs/{LONG}/episodes?limit=2&after=4"
+    _, last = await get(app, f"/api/runs/{LONG}/episodes?after=2499")
+    assert (len(last["episodes"]), last["next"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("reason=energy_depleted&limit=2", [1, 3]),
+        ("reason=none&limit=2", [2, 4]),
+        ("reason=nothing", []),
+        ("min_episode=10&max_episode=12", [10, 11, 12]),
+        ("min_episode=10&max_episode=12&after=10&reason=energy_depleted", [11]),
+    ],
+)
+async def test_episodes_are_filtered(query: str, found: list[int], app: HamletApp) -> None:
+    _, answer = await get(app, f"/api/runs/{LONG}/episodes?{query}")
+    assert [episode["episode"] for episode in answer["episodes"]] == found
+
+
+async def test_all_episodes_as_csv_by_suffix_or_accept(app: HamletApp) -> None:
+    rows = await get_csv(app, f"/api/runs/{LONG}/episodes.csv")
+    assert tuple(rows[0]) == COLUMNS
+    assert [int(row["episode"]) for row in rows] == list(range(1, 2501))
+    assert (rows[1]["failure_reason"], rows[1]["evaluation_mean_length"]) == ("", "400.0")
+    assert (float(rows[2]["reward"]), rows[2]["evaluation_episodes"]) == (-1.0, "")
+    assert rows == await get_csv(app, f"/api/runs/{LONG}/episodes", accept="text/csv, */*;q=0.1")
+    chosen = await get_csv(app, f"/api/runs/{LONG}/episodes.csv?reason=none&limit=2&min_episode=100")
+    assert [row["episode"] for row in chosen] == ["100", "102"]
+    assert await get_csv(app, f"/api/runs/{RUNS[0]}/episodes.csv") == []
+    head = await app.test_client().head(f"/api/runs/{LONG}/episodes.csv")
+    assert head.headers["Content-Disposition"] == f'attachment; filename="{LONG}.csv"'
+
+
+async def test_json_is_for_whoever_does_not_ask_for_csv(app: HamletApp) -> None:
+    for accept in ("*/*", "application/json", "text/csv;q=0.5, application/json"):
+        response = await app.test_client().get(f"/api/runs/{LONG}/episodes", headers={"accept": accept})
+        assert response.mimetype == "application/json"
+        assert "accept" in response.vary.as_set()
+
+
+@pytest.mark.parametrize("route", ["", "/episodes", "/episodes.csv"])
+async def test_a_run_that_is_not_there_is_a_404_with_a_code(route: str, app: HamletApp) -> None:
+    status, problem = await get(app, f"/api/runs/nobody{route}")
+    assert (status, problem["code"]) == (404, "unknown_run")
+    assert "'nobody'" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/api/runs?limit=0", "limit"),
+        ("/api/runs?network_type=large", "network_type"),
+        ("/api/runs?sort=seed", "sort"),
+        (f"/api/runs/{LONG}/episodes?after=-1", "after"),
+        (f"/api/runs/{LONG}/episodes.csv?limit=1001", "limit"),
+        (f"/api/runs/{LONG}/episodes.csv?min_episode=1.5", "min_episode"),
+    ],
+)
+async def test_an_impossible_question_is_named(path: str, named: str, app: HamletApp) -> None:
+    status, problem = await get(app, path)
+    assert (status, problem["code"], problem["field"]) == (400, "invalid_query", named)
+
+
+@pytest.mark.parametrize("path", ["/api/runs", "/api/failures", "/api/failure_summary", f"/api/runs/{LONG}"])
+async def test_a_history_that_cannot_be_read_is_a_503_that_says_why(path: str, app: HamletApp) -> None:
+    app.server.past.path.write_bytes(b"garbage" * 1000)
+    status, problem = await get(app, path)
+    assert (status, problem["code"]) == (503, "history_unavailable")
+    assert "not a database" in problem["detail"]
