@@ -12,7 +12,8 @@ from hamlet_trio.cli.errors import UsersError
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
-    from hamlet_trio.recording import Recording, RecordingInfo
+    from hamlet_trio.recording.file import Recording
+    from hamlet_trio.recording.info import RecordingInfo
 
 _MOST_ROWS = 50
 _KINDS = {"interaction": "uses", "critical": "turns critical:", "end": "ends:"}
@@ -39,7 +40,7 @@ def replay(
 
     Without --video it prints what happened when. Ctrl-C ends a film that is being made and leaves no file.
     """
-    from hamlet_trio.recording import RecordingError
+    from hamlet_trio.recording.file import RecordingError
 
     if recording is None:
         _list()
@@ -56,7 +57,8 @@ def replay(
 
 
 def _load(name: str) -> "Recording":
-    from hamlet_trio.recording import RecordingError, RecordingFolder, read_recording
+    from hamlet_trio.recording.file import RecordingError, read_recording
+    from hamlet_trio.recording.folder import RecordingFolder
 
     path = Path(name)
     if path.is_file():
@@ -72,7 +74,7 @@ def _list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hamlet_trio.recording import RecordingFolder
+    from hamlet_trio.recording.folder import RecordingFolder
 
     folder = RecordingFolder.of(load_settings())
     entries = folder.entries()

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, get_args
 
-from hamlet_trio.recording import Recording, Trajectory
+from hamlet_trio.recording.file import Recording
+from hamlet_trio.recording.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from hamlet_trio.film.painter import Painter

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from hamlet_trio.film import layout
 from hamlet_trio.film.icons import PLACE_ICONS, icon
 from hamlet_trio.film.layout import Box
-from hamlet_trio.recording import Recording, Trajectory
+from hamlet_trio.recording.file import Recording
+from hamlet_trio.recording.trajectory import Trajectory
 from hamlet_trio.world import ACTIONS, INTERACT, METERS
 
 _OVERSAMPLING: Final = 3

@@ -17,7 +17,7 @@ from hamlet_trio.inference.moment import NO_THOUGHTS, EngineError, Kind, Moment,
 from hamlet_trio.inference.stage import Stage, engine_error
 from hamlet_trio.inference.statistics import EngineCounters
 from hamlet_trio.logs import get_logger
-from hamlet_trio.world import WorldConfig
+from hamlet_trio.world import WorldConfig, WorldState
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
@@ -57,6 +57,11 @@ class PolicyEngine:
         return self._stage.config
 
     @property
+    def start(self) -> WorldState:
+        """The state in which every episode begins."""
+        return self._stage.start
+
+    @property
     def free_slots(self) -> int:
         """How many worlds nobody has."""
         return len(self._free)
@@ -75,27 +80,40 @@ class PolicyEngine:
     async def reset(self, slot: Slot, policy: "Policy", thoughts: Thoughts = NO_THOUGHTS) -> Moment:
         """Begin an episode. `policy` is asked for the thoughts alone, about the first observation.
 
-        Raises `EngineError` where that failed, as the other two do.
+        Raises `EngineError` where that failed, as the others do.
         """
         slot.started = True
         return await self._ask(Kind.RESET, slot, policy, thoughts)
+
+    async def restore(self, slot: Slot, policy: "Policy", state: WorldState) -> Moment:
+        """Put the world into a state of an episode that is not over, from which the next step goes on."""
+        return await self._ask(Kind.RESTORE, slot, policy, NO_THOUGHTS, state=state)
 
     async def step(
         self, slot: Slot, policy: "Policy", thoughts: Thoughts = NO_THOUGHTS, *, action: int | None = None
     ) -> Moment:
         """Make one step with `action` (0 to 4), or with the policy's where that is None."""
-        return await self._ask(Kind.STEP, slot, policy, thoughts, action)
+        return await self._ask(Kind.STEP, slot, policy, thoughts, action=action)
 
     async def look(self, slot: Slot, policy: "Policy", thoughts: Thoughts) -> Moment:
         """What the policy thinks of the world as it stands; nothing moves."""
         return await self._ask(Kind.LOOK, slot, policy, thoughts)
 
     async def _ask(
-        self, kind: Kind, slot: Slot, policy: "Policy", thoughts: Thoughts, action: int | None = None
+        self,
+        kind: Kind,
+        slot: Slot,
+        policy: "Policy",
+        thoughts: Thoughts,
+        *,
+        action: int | None = None,
+        state: WorldState | None = None,
     ) -> Moment:
         if not slot.started:
             raise RuntimeError("reset the slot first: its world is as the owner before left it")
-        request = Request(kind, slot.index, policy, thoughts, action=action, asked_at=trio.current_time())
+        request = Request(
+            kind, slot.index, policy, thoughts, action=action, state=state, asked_at=trio.current_time()
+        )
         request.task = trio.lowlevel.current_task()
         self._waiting.append(request)
         self._doorbell.unpark()

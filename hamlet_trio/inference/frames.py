@@ -47,17 +47,24 @@ class HeatMap:
         if visits > self._most:
             # An agent that stands still comes here with every step, so this avoids the slow `round`.
             self._most = visits
-            self.shares = {
-                cell: (2000 * n + visits) // (2 * visits) / 1000 for cell, n in self._visits.items()
-            }
+            self._recompute()
         else:
             self.shares[key] = (2000 * visits + self._most) // (2 * self._most) / 1000
 
-    def clear(self) -> None:
-        """Forget all visits."""
-        self._visits.clear()
-        self.shares = {}
-        self._most = 1
+    @property
+    def visits(self) -> dict[str, int]:
+        """A copy of the visits of each visited cell."""
+        return dict(self._visits)
+
+    def replace(self, visits: dict[str, int]) -> None:
+        """Forget all visits but these."""
+        self._visits = dict(visits)
+        self._most = max(visits.values(), default=1)
+        self._recompute()
+
+    def _recompute(self) -> None:
+        most = self._most
+        self.shares = {cell: (2000 * n + most) // (2 * most) / 1000 for cell, n in self._visits.items()}
 
 
 class FrameMaker:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
+    from hamlet_trio.world import WorldState
 
 
 class EngineError(Exception):
@@ -55,9 +56,10 @@ NO_THOUGHTS: Final = Thoughts()
 
 
 class Kind(enum.Enum):
-    """What a request does to its world: begin an episode, make one step, nothing."""
+    """What a request does to its world: begin an episode, put it in a state, make one step, nothing."""
 
     RESET = enum.auto()
+    RESTORE = enum.auto()
     STEP = enum.auto()
     LOOK = enum.auto()
 
@@ -65,9 +67,9 @@ class Kind(enum.Enum):
 class Request:
     """One request under way.
 
-    `action` is a person's, or None for the policy's. `thinks` tells whether it needs a forward pass. `task`
-    waits for the answer, and is None once it waits no longer: answered, or cancelled. The rest is filled in
-    when the request is carried out.
+    `action` is a person's, or None for the policy's; `state` is the one to restore. `thinks` tells whether it
+    needs a forward pass. `task` waits for the answer, and is None once it waits no longer: answered, or
+    cancelled. The rest is filled in when the request is carried out.
     """
 
     __slots__ = (
@@ -81,6 +83,7 @@ class Request:
         "q_values",
         "shown_attention",
         "shown_q_values",
+        "state",
         "task",
         "thinks",
     )
@@ -93,12 +96,14 @@ class Request:
         thoughts: Thoughts = NO_THOUGHTS,
         *,
         action: int | None = None,
+        state: "WorldState | None" = None,
         asked_at: float = 0.0,
     ) -> None:
         self.kind = kind
         self.index = index
         self.policy = policy
         self.action = action
+        self.state = state
         self.q_values = thoughts.q_values
         self.attention = thoughts.attention
         self.thinks = (kind is Kind.STEP and action is None) or thoughts.q_values or thoughts.attention

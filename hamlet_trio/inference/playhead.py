@@ -1,181 +1,158 @@
 """The playhead: the one owner of a session's state, which waits for the next command or the next deadline."""
 
 import math
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import trio
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
-from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.frames import FrameMaker, HeatMap
+from hamlet_trio.inference.errands import Errands, Keeping, Mail, Outcome
+from hamlet_trio.inference.live import Live
 from hamlet_trio.inference.mailbox import Mailbox
-from hamlet_trio.inference.moment import NO_THOUGHTS, Moment, Thoughts
+from hamlet_trio.inference.moment import NO_THOUGHTS, Thoughts
+from hamlet_trio.inference.outgoing import Outgoing
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import Lease, LoadedPolicy
+from hamlet_trio.inference.projector import Projector, ended
 from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.inference.tape import Tape
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-
-Mail: TypeAlias = commands.InferenceCommand | BadMessageError | LoadedPolicy
-"""A command, what was wrong with one, or a policy that was loaded on command."""
-
-Outgoing: TypeAlias = tuple[str, float | None]
-"""A message to be sent and, of a frame, when it was due or asked for."""
+from hamlet_trio.recording.info import RecordingInfo
 
 _Drive: TypeAlias = (
-    commands.Play
-    | commands.Pause
-    | commands.SetSpeed
-    | commands.Status
-    | commands.TakeControl
-    | commands.ReleaseControl
+    commands.Play | commands.Pause | commands.SetSpeed | commands.Status | commands.ReleaseControl
 )
 
 _TOO_MANY_WAIT: Final = BadMessageError(
     ErrorCode.RATE_LIMITED, "Too many commands wait already; this one was not carried out."
 )
 
-EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
-
 
 class Playhead:
-    """Plays one session: takes its mail in order, steps its world when a turn is due, sends what comes of it.
+    """Plays one session: takes its mail in order, makes a step when a turn is due, sends what comes of it.
 
+    What it plays is the session's own episode or, while one is on, a replay, for which the own one waits.
     Everything happens in this one task, one thing after another. So a pause needs no lock: a step under way
     is completed and its frame sent before the command is even looked at, and nothing follows the answer. When
-    the client reads slowly, `outgoing` is full, and the playhead waits there.
+    the client reads slowly, the playhead waits in `outgoing`.
     """
 
     def __init__(
         self,
         *,
-        engine: PolicyEngine,
-        slot: Slot,
+        live: Live,
+        projector: Projector,
         lease: Lease,
-        model: LoadedPolicy,
+        errands: Errands,
         mailbox: Mailbox[Mail],
-        outgoing: trio.MemorySendChannel[Outgoing],
-        loads: trio.MemorySendChannel[str],
+        outgoing: Outgoing,
         counters: SessionCounters,
     ) -> None:
-        self._engine = engine
-        self._slot = slot
+        self._live = live
+        self._projector = projector
         self._lease = lease
-        self._model = model
+        self._errands = errands
         self._mailbox = mailbox
         self._outgoing = outgoing
-        self._loads = loads
         self._counters = counters
-        self._frames = FrameMaker(engine.config)
-        self._heat_map = HeatMap(engine.config)
-        self._thoughts = NO_THOUGHTS
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human = False
-        self._episode = 0
-        self._step = 0
-        self._total_reward = 0.0
-        self._over = False
-        self._due = trio.current_time()
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
         """Greet the client and play until cancelled. Raises `EngineError` when there is no playing on."""
-        await self._send(
-            messages.Connected(available_models, session_id, self._model.name, self._model.network_type)
+        model = self._live.model
+        await self._outgoing.send(
+            messages.Connected(available_models, session_id, model.name, model.network_type)
         )
-        await self._begin_episode()
+        await self._live.begin()
         while True:
             deadline = self._deadline()
             mail = await self._mailbox.get(deadline)
             if mail is None:
-                self._due = deadline
+                self._outgoing.due = deadline
                 await self._take_turn()
             else:
-                self._due = trio.current_time()
-                await self._take_mail(mail)
+                self._outgoing.due = trio.current_time()
+                try:
+                    await self._take_mail(mail)
+                except BadMessageError as error:
+                    await self._refuse(error)
             for _ in range(self._mailbox.take_surplus()):
                 await self._refuse(_TOO_MANY_WAIT)
 
     # --- turns ---------------------------------------------------------------------------------------------
 
+    @property
+    def _intermission(self) -> bool:
+        """Whether the next turn begins an episode rather than making a step."""
+        return self._live.over and not self._projector.is_on
+
     def _deadline(self) -> float:
         """When the next turn is due; never while paused, nor in an episode that a person plays."""
-        if self._playing and (self._over or not self._human):
-            return self._pace.deadline(self._over)
+        if self._playing and (not self._human or self._live.over or self._projector.is_on):
+            return self._pace.deadline(self._intermission)
         return math.inf
 
     async def _take_turn(self) -> None:
-        if not self._pace.take_turn(trio.current_time(), self._over):
+        if not self._pace.take_turn(trio.current_time(), self._intermission):
             self._counters.late_turns += 1
-        if self._over:
-            await self._begin_episode()
+        if self._projector.is_on:
+            await self._forward()
+        elif self._live.over:
+            await self._live.begin()
         else:
-            await self._advance()
+            await self._live.advance()
 
-    async def _begin_episode(self) -> None:
-        self._episode += 1
-        self._counters.episodes += 1
-        self._step = 0
-        self._total_reward = 0.0
-        self._over = False
-        await self._send(messages.EpisodeStart(self._episode, self._model.name))
-        await self._show(await self._engine.reset(self._slot, self._model.policy, self._thoughts))
-
-    async def _advance(self, action: int | None = None) -> None:
-        """One step and its frame, and the episode's end where it was the last."""
-        moment = await self._engine.step(self._slot, self._model.policy, self._thoughts, action=action)
-        self._step += 1
-        self._total_reward += moment.reward
-        await self._show(moment)
-        if moment.terminated or moment.truncated:
-            await self._end_episode("meter_depleted" if moment.terminated else "max_steps", moment)
-
-    async def _end_episode(self, reason: EndReason, last: Moment | None = None) -> None:
-        """Announce the end of the episode, unless it has ended before."""
-        if self._over:
-            return
-        self._over = True
-        failure = None if last is None else last.failure_reason
-        await self._send(messages.EpisodeEnd(self._episode, self._step, self._total_reward, reason, failure))
-
-    async def _show(self, moment: Moment) -> None:
-        self._heat_map.visit(moment.x, moment.y)
-        self._counters.frames += 1
-        await self._send(
-            self._frames.make(
-                moment,
-                episode=self._episode,
-                step=self._step,
-                total_reward=self._total_reward,
-                heat_map=self._heat_map,
-                thoughts=self._thoughts,
-            ),
-            due=self._due,
-        )
-
-    async def _send(self, message: Struct, *, due: float | None = None) -> None:
-        await self._outgoing.send((messages.encode(message), due))
+    async def _forward(self) -> None:
+        """One step of the replay, which pauses by itself at its end."""
+        await self._projector.forward()
+        if self._playing and self._projector.is_at_end:
+            self._playing = False
+            await self._tell_playback()
 
     # --- mail ----------------------------------------------------------------------------------------------
 
     async def _take_mail(self, mail: Mail) -> None:
+        """Carry out a command or take in what came of an errand; raises `BadMessageError` to refuse it."""
         match mail:
             case commands.Step():
-                await self._step_once()
+                await self._step()
             case commands.Act():
                 await self._act(mail.action)
+            case commands.TakeControl():
+                await self._take_control()
             case commands.Reset():
                 await self._reset()
             case commands.SetView():
                 await self._set_view(mail)
-            case commands.LoadModel():
-                await self._order_load(mail.model)
-            case LoadedPolicy():
-                await self._change_model(mail)
-            case BadMessageError():
-                await self._refuse(mail)
+            case commands.Seek():
+                await self._seek(mail.step)
+            case commands.LeaveReplay():
+                await self._leave_replay()
+            case commands.RecordEpisode():
+                self._record()
+            case commands.LoadModel() | commands.LoadRecording():
+                self._errands.order(mail)
+            case LoadedPolicy() | Tape() | RecordingInfo() | BadMessageError():
+                await self._take_outcome(mail)
             case _:
                 await self._drive(mail)
+
+    async def _take_outcome(self, outcome: Outcome) -> None:
+        match outcome:
+            case LoadedPolicy():
+                await self._change_model(outcome)
+            case Tape():
+                self._playing = False
+                await self._projector.begin(outcome)
+                await self._tell_playback()
+                await self._projector.go_to(0)
+            case RecordingInfo():
+                await self._outgoing.send(messages.RecordingSaved(outcome))
+            case BadMessageError():
+                raise outcome
 
     async def _drive(self, command: _Drive) -> None:
         """The commands that are answered with `playback`."""
@@ -183,110 +160,145 @@ class Playhead:
         starts = False
         match command:
             case commands.Play():
+                await self._go_on_if_rewound()
                 starts = not self._playing
                 self._playing = True
             case commands.Pause():
                 self._playing = False
             case commands.SetSpeed():
-                self._pace.set_speed(command.speed, now, self._over)
-            case commands.TakeControl():
-                self._human = True
+                self._pace.set_speed(command.speed, now, self._intermission)
             case commands.ReleaseControl():
-                if self._human and not self._over:
+                if self._human and not self._live.over and not self._projector.is_on:
                     self._pace.restart(now)
                 self._human = False
             case commands.Status():
                 pass
-        await self._send(
-            messages.Playback(self._playing, self._pace.speed, "human" if self._human else "policy")
-        )
+        await self._tell_playback()
         if starts:
             self._pace.restart(now)
-            if self._over:
-                await self._begin_episode()
+            if self._intermission:
+                await self._live.begin()
+            elif self._projector.is_at_end:
+                await self._projector.go_to(0)
+
+    async def _take_control(self) -> None:
+        if self._projector.is_on:
+            await self._projector.go_on()
+        self._human = True
+        await self._tell_playback()
 
     async def _reset(self) -> None:
         self._pace.restart(trio.current_time())
-        await self._end_episode("reset")
-        await self._begin_episode()
+        await self._projector.end()
+        await self._live.end("reset")
+        await self._live.begin()
 
-    async def _step_once(self) -> None:
-        if self._human:
-            await self._refuse(
-                _error(
-                    ErrorCode.HUMAN_IN_CONTROL,
-                    "A person plays this session: send `act`, or `release_control` first.",
-                    "step",
-                )
+    async def _step(self) -> None:
+        if self._human and not self._projector.shows_recording:
+            raise _error(
+                ErrorCode.HUMAN_IN_CONTROL,
+                "A person plays this session: send `act`, or `release_control` first.",
+                "step",
             )
-        elif self._playing:
-            await self._refuse(
-                _error(
-                    ErrorCode.STEP_WHILE_PLAYING,
-                    "`step` works while paused only; send `pause` first.",
-                    "step",
-                )
+        if self._playing:
+            raise _error(
+                ErrorCode.STEP_WHILE_PLAYING, "`step` works while paused only; send `pause` first.", "step"
             )
-        else:
-            if self._over:
-                await self._begin_episode()
-            await self._advance()
+        if self._projector.shows_recording:
+            if self._projector.is_at_end:
+                raise ended("step")
+            await self._forward()
+            return
+        await self._go_on_if_rewound()
+        if self._live.over:
+            await self._live.begin()
+        await self._live.advance()
 
     async def _act(self, action: int) -> None:
-        if not self._human:
-            await self._refuse(
-                _error(
-                    ErrorCode.NOT_IN_CONTROL,
-                    "The policy plays this session; send `take_control` first.",
-                    "act",
-                )
-            )
-            return
+        if not self._human or self._projector.shows_recording:
+            raise _error(ErrorCode.NOT_IN_CONTROL, "No person plays this; send `take_control` first.", "act")
+        await self._go_on_if_rewound()
         # An episode that this step ends is followed by the next one a whole intermission after it.
         self._pace.restart(trio.current_time())
-        if self._over:
-            await self._begin_episode()
-        await self._advance(action)
+        if self._live.over:
+            await self._live.begin()
+        await self._live.advance(action)
 
     async def _set_view(self, wanted: commands.SetView) -> None:
-        before = self._thoughts
-        self._thoughts = Thoughts(
+        before = self._live.thoughts
+        thoughts = self._live.thoughts = Thoughts(
             before.q_values if wanted.q_values is UNSET else wanted.q_values,
             before.attention if wanted.attention is UNSET else wanted.attention,
         )
         q_values, attention = None, None
-        if self._thoughts != NO_THOUGHTS:
-            moment = await self._engine.look(self._slot, self._model.policy, self._thoughts)
-            q_values, attention = moment.q_values, moment.attention
-        await self._send(
-            messages.View(self._thoughts.q_values, self._thoughts.attention, q_values, attention)
-        )
-
-    async def _order_load(self, name: str) -> None:
-        try:
-            self._loads.send_nowait(name)
-        except trio.WouldBlock:
-            await self._refuse(
-                _error(
-                    ErrorCode.TOO_MANY_LOADS,
-                    "Too many models wait to be loaded; wait for `model_loaded`, then send it again.",
-                    "load_model",
-                )
-            )
+        if self._projector.is_on:
+            q_values, attention = self._projector.look(thoughts)
+        elif thoughts != NO_THOUGHTS:
+            q_values, attention = await self._live.look()
+        await self._outgoing.send(messages.View(thoughts.q_values, thoughts.attention, q_values, attention))
 
     async def _change_model(self, model: LoadedPolicy) -> None:
         assert model.name is not None  # only files are loaded on command
-        self._lease.give_back(self._model)
-        self._model = model
-        self._heat_map.clear()
+        self._lease.give_back(self._live.model)
+        self._live.change_model(model)
         self._pace.restart(trio.current_time())
-        await self._send(messages.ModelLoaded(model.name, model.network_type))
-        await self._end_episode("model_changed")
-        await self._begin_episode()
+        await self._outgoing.send(messages.ModelLoaded(model.name, model.network_type))
+        await self._projector.end()
+        await self._live.end("model_changed")
+        await self._live.begin()
+
+    # --- recordings and replays ----------------------------------------------------------------------------
+
+    def _record(self) -> None:
+        if self._projector.shows_recording:
+            raise _error(
+                ErrorCode.NOTHING_TO_RECORD,
+                "This is a recording already; send `leave_replay` first.",
+                "record",
+            )
+        played = self._live.played
+        if not played.actions:
+            raise _error(
+                ErrorCode.NOTHING_TO_RECORD,
+                "The episode has no step yet; send `record` after its first one.",
+                "record",
+            )
+        self._errands.order(Keeping(played, self._live.model))
+
+    async def _seek(self, step: int) -> None:
+        if not self._projector.is_on:
+            self._playing = False
+            await self._projector.rewind()
+        self._pace.restart(trio.current_time())
+        await self._tell_playback()
+        await self._projector.go_to(step)
+
+    async def _leave_replay(self) -> None:
+        if not self._projector.is_on:
+            raise _error(
+                ErrorCode.NOT_IN_REPLAY, "No replay is on; this is the session's own episode.", "leave_replay"
+            )
+        self._playing = False
+        await self._projector.end()
+        await self._tell_playback()
+        await self._live.show_again()
+
+    async def _go_on_if_rewound(self) -> None:
+        """Whoever plays on in a rewound episode goes on from the step on screen."""
+        if self._projector.shows_own:
+            await self._projector.go_on()
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    async def _tell_playback(self) -> None:
+        controller: messages.Controller = "human" if self._human else "policy"
+        if self._projector.is_on:
+            controller = "recording"
+        await self._outgoing.send(messages.Playback(self._playing, self._pace.speed, controller))
 
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors.count(error.code)
-        await self._send(messages.Error(error.message, error.code, error.command, error.field))
+        await self._outgoing.send(messages.Error(error.message, error.code, error.command, error.field))
 
 
 def _error(code: ErrorCode, message: str, command: str) -> BadMessageError:

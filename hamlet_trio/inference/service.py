@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import trio
@@ -16,12 +16,21 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
+    from hamlet_trio.inference.archive import Archive
     from hamlet_trio.inference.engine import PolicyEngine
     from hamlet_trio.inference.policies import PolicyStore
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 _SWITCH_INTERVAL: Final = 0.0005
+
+
+class _Parts(NamedTuple):
+    """What needs torch and numpy."""
+
+    engine: "PolicyEngine"
+    policies: "PolicyStore"
+    archive: "Archive"
 
 
 class InferenceService:
@@ -35,21 +44,28 @@ class InferenceService:
         self.counters = SessionCounters()
         self.capacity = settings.max_sessions
         self.active_sessions = 0
+        self._settings = settings
         self._models = models
-        self._parts: tuple[PolicyEngine, PolicyStore] | None = None
+        self._parts: _Parts | None = None
         self._restarts = 0
 
     @property
     def engine(self) -> "PolicyEngine":
         """The policy engine; there once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
-        return self._parts[0]
+        return self._parts.engine
 
     @property
     def policies(self) -> "PolicyStore":
         """The policies; there once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
-        return self._parts[1]
+        return self._parts.policies
+
+    @property
+    def archive(self) -> "Archive":
+        """What sessions keep and look at again; there once the service is ready."""
+        assert self._parts is not None, "wait for `ready` first"
+        return self._parts.archive
 
     @contextmanager
     def admit(self) -> Iterator[None]:
@@ -100,11 +116,11 @@ class InferenceService:
             **msgspec.structs.asdict(self.counters),
         )
 
-    async def _prepare(self) -> "tuple[PolicyEngine, PolicyStore]":
+    async def _prepare(self) -> _Parts:
         began = time.perf_counter()
         parts = await trio.to_thread.run_sync(
             _build,
-            self.capacity,
+            self._settings,
             self._models,
             abandon_on_cancel=True,  # importing torch takes long
         )
@@ -112,13 +128,15 @@ class InferenceService:
         return parts
 
 
-def _build(capacity: int, models: ModelFolder) -> "tuple[PolicyEngine, PolicyStore]":
+def _build(settings: Settings, models: ModelFolder) -> _Parts:
     """In a thread, since importing torch takes a second or two."""
     import torch  # noqa: PLC0415
 
     from hamlet_trio.inference import playhead  # noqa: F401, PLC0415 (so that no session waits for an import)
+    from hamlet_trio.inference.archive import Archive  # noqa: PLC0415
     from hamlet_trio.inference.engine import PolicyEngine  # noqa: PLC0415
     from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
+    from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
 
     # Batches are small: a second thread for one would cost more than it brings, and the cores are the
     # trainer's and the event loop's.
@@ -126,5 +144,9 @@ def _build(capacity: int, models: ModelFolder) -> "tuple[PolicyEngine, PolicySto
     # Each operation of torch lets the GIL go, and a busy event loop would keep it for a whole interval before
     # the worker thread gets it back: at the default 5 ms a batch of ten operations could take 50 ms.
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    engine = PolicyEngine(capacity)
-    return engine, PolicyStore(models, engine.config)
+    engine = PolicyEngine(settings.max_sessions)
+    return _Parts(
+        engine,
+        PolicyStore(models, engine.config),
+        Archive(RecordingFolder.of(settings), engine.config),
+    )

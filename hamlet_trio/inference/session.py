@@ -11,15 +11,14 @@ from hamlet_trio.inference.service import InferenceService
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
-from hamlet_trio.protocol.errors import BadMessageError, CloseCode
+from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
-    from hamlet_trio.inference.playhead import Mail, Outgoing
-    from hamlet_trio.inference.policies import Lease
+    from hamlet_trio.inference.errands import Mail
+    from hamlet_trio.inference.outgoing import Parcel
 
 MAX_WAITING_COMMANDS: Final = 1024
-MAX_WAITING_LOADS: Final = 8
 MAX_OUTGOING: Final = 8
 
 
@@ -36,9 +35,9 @@ async def serve_session(
     A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
     and an error of our own, which is logged here, each return their code; closing is the caller's.
 
-    Bounds: `MAX_WAITING_COMMANDS` commands wait, more are refused with `rate_limited`; `MAX_WAITING_LOADS`
-    models wait to be loaded behind the one that is, more are refused with `too_many_loads`; `MAX_OUTGOING`
-    messages wait to be sent, and then the playhead waits too: this session slows down, and no other.
+    Bounds: `MAX_WAITING_COMMANDS` commands wait, more are refused with `rate_limited`; `Errands` bounds the
+    models and recordings that wait; `MAX_OUTGOING` messages wait to be sent, and then the playhead waits too:
+    this session slows down, and no other.
     """
     code: CloseCode | None = None
     try:
@@ -75,7 +74,7 @@ async def _serve(
     """Run the session's tasks until one of them fails or all are cancelled."""
     commands = CommandStream(transport, inference_commands, settings)
     mailbox: Mailbox[Mail] = Mailbox(MAX_WAITING_COMMANDS)
-    outgoing, to_send = trio.open_memory_channel["Outgoing"](MAX_OUTGOING)
+    outgoing, to_send = trio.open_memory_channel["Parcel"](MAX_OUTGOING)
     async with trio.open_nursery() as connection:
         # Before anything that waits: a disconnect is noticed only while something receives.
         connection.start_soon(_receive, commands, mailbox)
@@ -87,25 +86,36 @@ async def _serve(
 async def _play(
     service: InferenceService,
     mailbox: "Mailbox[Mail]",
-    outgoing: "trio.MemorySendChannel[Outgoing]",
+    channel: "trio.MemorySendChannel[Parcel]",
     session_id: str,
 ) -> None:
-    from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415 (numpy; there once the service is ready)
+    # These import numpy; they are there once the service is ready.
+    from hamlet_trio.inference.errands import Errands  # noqa: PLC0415
+    from hamlet_trio.inference.live import Live  # noqa: PLC0415
+    from hamlet_trio.inference.outgoing import Outgoing  # noqa: PLC0415
+    from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415
+    from hamlet_trio.inference.projector import Projector  # noqa: PLC0415
 
-    loads, to_load = trio.open_memory_channel[str](MAX_WAITING_LOADS)
+    outgoing = Outgoing(channel, service.counters)
     # What is lent outlives the tasks that use it.
     with service.engine.slot() as slot, service.policies.lease() as lease:
+        errands = Errands(lease, service.archive, mailbox)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_load, to_load, lease, mailbox)
-            model = await lease.take_default()
-            playhead = Playhead(
+            nursery.start_soon(errands.run)
+            live = Live(
                 engine=service.engine,
                 slot=slot,
+                model=await lease.take_default(),
+                outgoing=outgoing,
+                counters=service.counters,
+            )
+            playhead = Playhead(
+                live=live,
+                projector=Projector(live, service.archive, outgoing),
                 lease=lease,
-                model=model,
+                errands=errands,
                 mailbox=mailbox,
                 outgoing=outgoing,
-                loads=loads,
                 counters=service.counters,
             )
             await playhead.run(session_id, await service.policies.names())
@@ -116,19 +126,8 @@ async def _receive(commands: CommandStream[InferenceCommand], mailbox: "Mailbox[
         mailbox.put(await commands.receive())
 
 
-async def _load(names: trio.MemoryReceiveChannel[str], lease: "Lease", mailbox: "Mailbox[Mail]") -> None:
-    """Load models on command, one after the other, while the playhead plays on."""
-    async for name in names:
-        mail: Mail
-        try:
-            mail = await lease.take(name)
-        except BadMessageError as error:
-            mail = error
-        await mailbox.put_when_room(mail)
-
-
 async def _send(
-    messages: "trio.MemoryReceiveChannel[Outgoing]", transport: Transport, counters: SessionCounters
+    messages: "trio.MemoryReceiveChannel[Parcel]", transport: Transport, counters: SessionCounters
 ) -> None:
     """The only task that sends."""
     async for text, due in messages:

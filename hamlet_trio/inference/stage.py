@@ -22,8 +22,8 @@ _NO_STEP: Final[_StepRow] = (0, 0.0, None, False, False, 0)
 class Stage:
     """`capacity` worlds of one configuration. Synchronous; one thread at a time may use it.
 
-    Buffers for a full batch are allocated once: observations (capacity, 1, observation_size) float32,
-    world indices and actions (capacity,).
+    `start` is the state in which every episode begins. Buffers for a full batch are allocated once:
+    observations (capacity, 1, observation_size) float32, world indices and actions (capacity,).
     """
 
     def __init__(self, capacity: int, config: WorldConfig | None = None) -> None:
@@ -33,6 +33,7 @@ class Stage:
                 f"num_agents is {self._worlds.num_agents}; allowed: 1, a session watches one agent"
             )
         self.config = self._worlds.config
+        self.start: Final = self._worlds.get_state(0)
         self.capacity = capacity
         self._observations = np.empty((capacity, 1, self._worlds.observation_size), dtype=np.float32)
         self._indices = np.empty(capacity, dtype=np.intp)
@@ -53,6 +54,9 @@ class Stage:
         indices[:] = [request.index for request in ordered]
         if resets := [request.index for request in ordered if request.kind is Kind.RESET]:
             self._worlds.reset(resets)
+        for request in ordered:
+            if request.state is not None:
+                self._worlds.set_state(request.index, request.state)
 
         if thinking := len(ordered) - len(silent):
             observations = self._worlds.observe(indices[:thinking], out=self._observations[:thinking])

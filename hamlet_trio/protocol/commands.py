@@ -66,8 +66,42 @@ class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
     attention: bool | UnsetType = UNSET
 
 
+class RecordEpisode(Struct, frozen=True, tag_field="command", tag="record"):
+    """Keep the episode as it is so far as a recording; the session plays on meanwhile."""
+
+
+class LoadRecording(Struct, frozen=True, tag_field="command", tag="load_recording"):
+    """Replay a recording; the session's own episode waits. Paused at step 0, once it has been read."""
+
+    recording: Annotated[str, Meta(min_length=1, max_length=64, description="id of a recording")]
+
+
+class Seek(Struct, frozen=True, tag_field="command", tag="seek"):
+    """Show another step of the replay, or of the session's own episode, backwards too."""
+
+    step: Annotated[int, Meta(ge=0, le=1_000_000, description="past the last step: the last step")]
+
+
+class LeaveReplay(Struct, frozen=True, tag_field="command", tag="leave_replay"):
+    """End the replay; the session's own episode is where it was left, paused."""
+
+
 InferenceCommand = (
-    Play | Pause | Step | Reset | SetSpeed | LoadModel | Status | TakeControl | Act | ReleaseControl | SetView
+    Play
+    | Pause
+    | Step
+    | Reset
+    | SetSpeed
+    | LoadModel
+    | Status
+    | TakeControl
+    | Act
+    | ReleaseControl
+    | SetView
+    | RecordEpisode
+    | LoadRecording
+    | Seek
+    | LeaveReplay
 )
 
 

@@ -36,7 +36,28 @@ class ErrorCode(StrEnum):
     INVALID_MODEL_NAME = "invalid_model_name", "A model is named by its file name alone, without any path."
     UNKNOWN_MODEL = "unknown_model", "No such file in the models folder; `GET /api/models` lists them."
     UNUSABLE_MODEL = "unusable_model", "The file is damaged, foreign, or made for another world."
-    TOO_MANY_LOADS = "too_many_loads", "Too many `load_model` commands wait already; wait for `model_loaded`."
+    TOO_MANY_LOADS = (
+        "too_many_loads",
+        "Too many models or recordings wait to be read or kept already; wait for one.",
+    )
+
+    # Recordings and films.
+    UNKNOWN_RECORDING = "unknown_recording", "No such recording in the recordings folder."
+    UNUSABLE_RECORDING = (
+        "unusable_recording",
+        "The file is damaged, or of other rules; the message says which.",
+    )
+    NOTHING_TO_RECORD = "nothing_to_record", "The episode has no step yet, or is a recording already."
+    RECORDING_FAILED = "recording_failed", "The recording could not be written, on a full disk for instance."
+    RECORDING_ENDED = "recording_ended", "The replay is at its end; seek back, or send `leave_replay`."
+    NOT_IN_REPLAY = "not_in_replay", "No replay is on that could be left."
+    CANNOT_BRANCH = (
+        "cannot_branch",
+        "The recording's world is not that of this server: it can only be watched.",
+    )
+    UNKNOWN_FILM = "unknown_film", "This film is neither there nor being made; `POST` has it made."
+    FILMS_BUSY = "films_busy", "As many films wait as may; try again after `Retry-After` seconds."
+    FILMS_UNAVAILABLE = "films_unavailable", "This server makes no films; the message says why."
 
     # Training.
     ALREADY_TRAINING = "already_training", "One run at a time; a training_status follows that tells of it."

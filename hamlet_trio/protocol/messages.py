@@ -10,9 +10,11 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.protocol.parameters import NetworkType, TrainingParameters
+from hamlet_trio.recording.info import Marker, RecordingInfo
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 
+Controller = Literal["policy", "human", "recording"]
 ActionName = Literal["up", "down", "left", "right", "interact"]
 Unit = Annotated[float, Meta(ge=0, le=1)]
 HeatMap = Annotated[dict[str, Unit], Meta(description='visits of each cell "x,y" over the most visited one')]
@@ -158,11 +160,15 @@ class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
 
 
 class Playback(Struct, frozen=True, tag_field="type", tag="playback"):
-    """The session's transport: the acknowledgement of play, pause, set_speed, status and control."""
+    """The session's transport: the acknowledgement of play, pause, set_speed, seek, status and control.
+
+    In a replay `controller` is "recording"; one that reaches its end sends this by itself, with `playing`
+    false.
+    """
 
     playing: bool
     speed: float
-    controller: Literal["policy", "human"]
+    controller: Controller
 
 
 class View(Struct, frozen=True, tag_field="type", tag="view"):
@@ -176,6 +182,49 @@ class View(Struct, frozen=True, tag_field="type", tag="view"):
     attention: bool
     current_q_values: list[float] | None = None
     current_attention: list[list[float]] | None = None
+
+
+class RecordingSaved(Struct, frozen=True, tag_field="type", tag="recording_saved"):
+    """The acknowledgement of record: the episode is kept, and on the disk."""
+
+    recording: RecordingInfo
+
+
+class ReplayStarted(Struct, frozen=True, tag_field="type", tag="replay_started"):
+    """What follows is a replay: of a recording, or after `seek` of the session's own episode, which waits.
+
+    `playback` and a frame come next. Frames are those of the episode, with the heat map of that episode
+    alone where it is a recording's, and with `q_values` and `attention` where the recording has them.
+    """
+
+    recording: str | None
+    model_name: str | None
+    episode: int
+    steps: int
+    markers: tuple[Marker, ...]
+    can_branch: bool
+
+
+class ReplayEnded(Struct, frozen=True, tag_field="type", tag="replay_ended"):
+    """What follows is the session's own episode again.
+
+    After `leave_replay`: `playback` and the frame at which it waits. Else what ended the replay: `branched`,
+    or the next episode.
+    """
+
+    recording: str | None
+
+
+class Branched(Struct, frozen=True, tag_field="type", tag="branched"):
+    """An episode begins in the middle of another one: the steps up to `step` are the other's.
+
+    It comes in place of `episode_start`; the frame of step `step` + 1 is its first.
+    """
+
+    episode: int
+    model_name: str | None
+    step: int
+    recording: str | None
 
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
@@ -313,7 +362,20 @@ class TrainingFailed(Struct, frozen=True, tag_field="type", tag="training_failed
     restart: bool
 
 
-InferenceMessage = Connected | EpisodeStart | StateUpdate | EpisodeEnd | ModelLoaded | Playback | View | Error
+InferenceMessage = (
+    Connected
+    | EpisodeStart
+    | StateUpdate
+    | EpisodeEnd
+    | ModelLoaded
+    | Playback
+    | View
+    | RecordingSaved
+    | ReplayStarted
+    | ReplayEnded
+    | Branched
+    | Error
+)
 TrainingMessage = (
     TrainingStatus
     | TrainingHistory

@@ -67,9 +67,13 @@ class Recording(Struct, frozen=True, kw_only=True):
     def play(self) -> Trajectory:
         """Play it out; bit for bit what was recorded.
 
-        Raises `OtherRulesError` where it is not: a processor or library that rounds otherwise.
+        Raises `OtherRulesError` where it is not: a processor or library that rounds otherwise; and
+        `DamagedRecordingError` for what no episode can be.
         """
-        trajectory = play(self.config, self.start, self.actions.tobytes())
+        try:
+            trajectory = play(self.config, self.start, self.actions.tobytes())
+        except ValueError as error:
+            raise DamagedRecordingError(f"{self.info.recording}{SUFFIX} is damaged: {error}.") from error
         if trajectory.digest() != self.digest:
             raise OtherRulesError(
                 f"{self.info.recording}{SUFFIX} plays out differently here than where it was recorded "

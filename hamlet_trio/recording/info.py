@@ -7,8 +7,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from hamlet_trio.recording.markers import Marker
-
 MAX_STEPS: Final = 10_000
 """Longer episodes are not recorded; it bounds a file to about 2 MB, and what its replay takes."""
 
@@ -18,25 +16,21 @@ Source = Literal["training", "session"]
 _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-ep\d{1,6})?")
 
 
-class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The facts of one recording.
+class Marker(Struct, frozen=True, forbid_unknown_fields=True):
+    """One mark on an episode's timeline.
 
-    Attributes:
-        recording: its id, which is also its file's name.
-        created: when it was made; ISO 8601, UTC.
-        reasons: why it was kept.
-        source: an episode of a training run, or of a session on `/ws`.
-        run_id: the run it belongs to, for an episode of training.
-        model: the model that played, if it was a file; in training, null.
-        episode: its number in the run or session.
-        steps: its length, 1 to 10,000.
-        episode_return: the sum of its rewards.
-        ended: how it ended; null for one that was recorded, or left, under way.
-        failure_reason: which meter failed, where one did.
-        q_values, attention: whether it carries what the model thought.
-        markers: what is worth jumping to.
-        package_version, rules_version: what it was recorded with.
+    `what` is an affordance's name, a meter's name, or why the episode ended (a failure reason or
+    `max_steps`). Uses of one place in consecutive steps are one mark, with their number as `count`.
     """
+
+    step: int
+    kind: Literal["interaction", "critical", "end"]
+    what: str
+    count: int = 1
+
+
+class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts of one recording. Its id, which is also its file's name, stands under `recording`."""
 
     recording: str
     created: str

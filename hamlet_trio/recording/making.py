@@ -15,7 +15,9 @@ from hamlet_trio.recording.trajectory import Trajectory, play
 from hamlet_trio.world import RULES_VERSION, WorldConfig, WorldState
 
 
-class _Thoughts(NamedTuple):
+class RecordedThoughts(NamedTuple):
+    """Q-values (N, 5) float32, and attention (N, 6, 6) float32, where a model has them."""
+
     q_values: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
 
@@ -53,7 +55,7 @@ def make_recording(
             f"The episode has {len(actions)} steps; one of 1 to {MAX_STEPS} steps can be recorded."
         )
     trajectory = play(config, start, actions)
-    thoughts = _think(policy, trajectory)
+    thoughts = think(policy, trajectory)
     ended = None
     if trajectory.over:
         ended = "meter_depleted" if trajectory.terminated else "max_steps"
@@ -86,10 +88,11 @@ def make_recording(
     )
 
 
-def _think(policy: ThinkingPolicy | None, trajectory: Trajectory) -> _Thoughts:
-    if policy is None:
-        return _Thoughts()
+def think(policy: ThinkingPolicy | None, trajectory: Trajectory) -> RecordedThoughts:
+    """What a policy thinks of each observation of a trajectory, in one pass."""
+    if policy is None or trajectory.steps == 0:
+        return RecordedThoughts()
     output = policy.act(trajectory.observations, attention=True)
     # Weights can be finite and yet too large to compute with; what is shown is finite always.
     attention = None if output.attention is None else np.nan_to_num(output.attention)
-    return _Thoughts(np.nan_to_num(output.q_values), attention)
+    return RecordedThoughts(np.nan_to_num(output.q_values), attention)

@@ -1,24 +1,8 @@
 """What is worth jumping to in an episode: uses of a place, meters turning critical, the end."""
 
-from typing import Literal
-
-from msgspec import Struct
-
+from hamlet_trio.recording.info import Marker
 from hamlet_trio.recording.trajectory import Trajectory
 from hamlet_trio.world import METERS
-
-
-class Marker(Struct, frozen=True, forbid_unknown_fields=True):
-    """One mark on an episode's timeline.
-
-    `what` is an affordance's name, a meter's name, or why the episode ended (a failure reason or
-    `max_steps`). Uses of one place in consecutive steps are one mark, with their number as `count`.
-    """
-
-    step: int
-    kind: Literal["interaction", "critical", "end"]
-    what: str
-    count: int = 1
 
 
 def find_markers(trajectory: Trajectory) -> tuple[Marker, ...]:

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
+from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.settings import Settings
 from tests.inference.support import DOWN, INTERACT, RIGHT, UP, save_model
 
@@ -43,9 +44,16 @@ def models(saved_models: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def recordings(models: Path) -> RecordingFolder:
+    """The folder of recordings of `service`."""
+    return RecordingFolder(models.with_name("data") / "recordings", kept=200)
+
+
+@pytest.fixture
 async def service(models: Path, mock_clock: MockClock, nursery: trio.Nursery) -> InferenceService:
     """A service that is ready, with four places."""
-    service = InferenceService(Settings(max_sessions=4), ModelFolder(models))
+    data = models.with_name("data")
+    service = InferenceService(Settings(max_sessions=4, data_dir=str(data)), ModelFolder(models))
     nursery.start_soon(service.run)
     await service.ready.wait()
     return service

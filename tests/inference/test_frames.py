@@ -163,6 +163,6 @@ def test_the_heat_map_is_visits_over_the_most_visited(cells: list[tuple[int, int
         {f"{x},{y}": n / most for (x, y), n in visits.items()}, abs=0.0005 + 1e-9
     )
     assert all(share == round(share, 3) for share in heat_map.shares.values())
-    heat_map.clear()
+    heat_map.replace({})
     heat_map.visit(1, 2)
     assert heat_map.shares == {"1,2": 1.0}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hamlet_trio.recording import Recording
+from hamlet_trio.recording.file import Recording
 from tests.recording.support import record
 
 

@@ -5,13 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.recording import (
-    DamagedRecordingError,
-    RecordingFolder,
-    UnknownRecordingError,
-    is_recording_id,
-    new_id,
-)
+from hamlet_trio.recording.file import DamagedRecordingError
+from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
+from hamlet_trio.recording.info import is_recording_id, new_id
 from tests.recording.support import record
 
 RUN = "20250131-235959-a1b2c3"

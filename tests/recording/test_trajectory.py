@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from hamlet_trio.recording import Marker, find_markers, play, state_after
+from hamlet_trio.recording.info import Marker
+from hamlet_trio.recording.markers import find_markers
+from hamlet_trio.recording.trajectory import play, state_after
 from hamlet_trio.world import INTERACT, METERS, RULES_VERSION, WorldConfig, Worlds
 from tests.recording.support import random_actions, start_of
 
