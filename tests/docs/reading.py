@@ -11,6 +11,7 @@ PAGES = (
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
     REPOSITORY / "CHANGELOG.md",
+    REPOSITORY / "SECURITY.md",
 )
 TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 """Every page by its name."""

@@ -87,13 +87,14 @@ def make_app(state: GuardedApp) -> QuartTrio:
 
 
 @asynccontextmanager
-async def guarded_app(**settings: object) -> AsyncIterator[GuardedApp]:
-    """Serve it with these settings; everything is cancelled at the end."""
+async def guarded_app(*, keep_alive: float = 10, **settings: object) -> AsyncIterator[GuardedApp]:
+    """Serve it with these settings, half a request for so many seconds; all is cancelled at the end."""
     install_guard()
     state = GuardedApp()
     limits = ConnectionLimits.from_settings(Settings(**settings))  # type: ignore[arg-type]
     config = GuardedConfig(limits, state.counts)
     config.errorlog = None
+    config.keep_alive_timeout = keep_alive
     sockets = listen("127.0.0.1", 0)
     state.port = sockets[0].getsockname()[1]
     async with trio.open_nursery() as nursery:

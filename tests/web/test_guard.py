@@ -225,6 +225,16 @@ async def test_http2_with_prior_knowledge_is_refused() -> None:
         assert b'"code":"invalid_request"' in answer.body
 
 
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nhost:", handshake()[:-2]], ids=["none", "half", "most"]
+)
+async def test_a_request_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
+    async with guarded_app(keep_alive=0.1) as app, connect(app.port) as client:
+        await client.send(sent)
+        await client.read_eof()
+        assert (await request(app.port, "GET /")).status == 200
+
+
 async def test_an_upgrade_to_h2c_is_answered_over_http_1() -> None:
     async with guarded_app() as app, connect(app.port) as client:
         await client.send(
