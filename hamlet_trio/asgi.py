@@ -11,9 +11,9 @@ from hamlet_trio.web.serve import serve_hypercorns_way
 
 try:
     _settings = load_settings()
+    configure_logging(_settings)
+    gather_library_logs()
+    app = create_app(_settings)
 except SettingsError as error:
     raise SystemExit(f"hamlet: {error}") from None
-configure_logging(_settings)
-gather_library_logs()
-app = create_app(_settings)
 serve_hypercorns_way(app)

@@ -5,7 +5,9 @@ A setting `port` is read from the environment variable `HAMLET_PORT`, else from 
 docs/settings.md is generated from this struct.
 """
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +22,7 @@ Profile = Literal["development", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 DeviceName = Literal["auto", "cpu", "cuda"]
+Login = Literal["nobody", "teachers", "everyone"]
 
 
 class SettingsError(ValueError):
@@ -47,6 +50,46 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description='origins whose pages may connect, comma-separated; "*" for any. Scripts send none'),
     ] = ("*",)
+    login: Annotated[
+        Login, Meta(description="who must log in: nobody, teachers (to train), everyone (also to watch)")
+    ] = "nobody"
+    tokens_file: Annotated[
+        str, Meta(description="file of the tokens and class codes; none: `tokens.json` in the data folder")
+    ] = ""
+    cookie_key_file: Annotated[
+        str,
+        Meta(
+            description="file of the key that signs logins, made when missing; none: `cookie.key` in the "
+            "data folder. Instances behind one address share it, and the tokens"
+        ),
+    ] = ""
+    login_hours: Annotated[
+        float, Meta(ge=0.1, le=720, description="hours until a login of the page ends")
+    ] = 12
+    login_rate: Annotated[
+        float,
+        Meta(
+            ge=0.1, le=1000, description="failed logins a minute a client may make in the long run; then 429"
+        ),
+    ] = 10
+    login_burst: Annotated[
+        int, Meta(ge=1, le=10_000, description="failed logins a client may make at once")
+    ] = 30
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="addresses or networks, comma-separated, whose word on a client's address and on "
+            "https is taken"
+        ),
+    ] = ()
+    trusted_user_header: Annotated[
+        str,
+        Meta(description="header in which a trusted proxy names whom its single sign-on let in; none: off"),
+    ] = ""
+    trusted_teachers: Annotated[
+        tuple[str, ...],
+        Meta(description="names in that header that are teachers, comma-separated; all others may watch"),
+    ] = ()
     log_level: Annotated[LogLevel, Meta(description="least serious level that is logged")] = "info"
     log_format: Annotated[LogFormat, Meta(description="auto: console on a terminal, JSON elsewhere")] = "auto"
     max_sessions: Annotated[
@@ -55,6 +98,32 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_viewers: Annotated[
         int, Meta(ge=1, le=100_000, description="training viewers at once; more get 503")
     ] = 1000
+    max_sessions_per_client: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="inference sessions at once of one client address; more get 503"),
+    ] = 1000
+    max_viewers_per_client: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="training viewers at once of one client address; more get 503"),
+    ] = 1000
+    handshake_rate: Annotated[
+        float,
+        Meta(
+            ge=0.1, le=100_000, description="connections a second a client may open in the long run; then 429"
+        ),
+    ] = 200
+    handshake_burst: Annotated[
+        int, Meta(ge=1, le=100_000, description="connections a client may open at once")
+    ] = 1000
+    idle_timeout: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=604_800,
+            description="seconds without a command and without a message after which a connection closes "
+            "with 4408",
+        ),
+    ] = 7200
     max_message_bytes: Annotated[
         int,
         Meta(
@@ -120,9 +189,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {
     "host": "127.0.0.1",
     "allowed_origins": (),
+    "login": "teachers",
+    "trusted_proxies": ("127.0.0.1", "::1"),
+    "max_sessions_per_client": 250,
+    "max_viewers_per_client": 250,
+    "handshake_rate": 50,
+    "handshake_burst": 300,
     "log_level": "warning",
     "log_format": "json",
 }
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -144,6 +221,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     except msgspec.ValidationError as error:
         raise SettingsError(_explain(str(error), values)) from None
     _check_safety(settings)
+    _check_trust(settings)
     return settings
 
 
@@ -162,7 +240,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         text = environment.get(PREFIX + field.name.upper())
         if text is None or text == "":
             continue
-        is_list = field.name == "allowed_origins"
+        is_list = isinstance(field.default, tuple)
         values[field.name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
     return values
 
@@ -182,4 +260,33 @@ def _check_safety(settings: Settings) -> None:
         raise SettingsError(
             "HAMLET_ALLOWED_ORIGINS=* lets any page on the web connect, which production refuses; "
             "name your page's origins, such as https://hamlet.example.org."
+        )
+    if settings.profile == "production" and settings.login == "nobody":
+        raise SettingsError(
+            "HAMLET_LOGIN=nobody lets anyone start and stop training, which production refuses; "
+            "it is teachers or everyone there."
+        )
+
+
+def _check_trust(settings: Settings) -> None:
+    """Refuse a proxy that is no address, and a header that nobody could be believed about."""
+    for proxy in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise SettingsError(
+                f"HAMLET_TRUSTED_PROXIES={proxy}: expected addresses or networks, such as 127.0.0.1 or "
+                "10.0.0.0/8, comma-separated."
+            ) from None
+    header = settings.trusted_user_header
+    if header and not _HEADER.fullmatch(header):
+        raise SettingsError(f"HAMLET_TRUSTED_USER_HEADER={header}: expected a header's name, X-Remote-User.")
+    if header and not settings.trusted_proxies:
+        raise SettingsError(
+            f"HAMLET_TRUSTED_USER_HEADER={header} needs HAMLET_TRUSTED_PROXIES, the address of the proxy "
+            "that sets it: anybody else could send it too."
+        )
+    if settings.trusted_teachers and not header:
+        raise SettingsError(
+            "HAMLET_TRUSTED_TEACHERS names users of HAMLET_TRUSTED_USER_HEADER; set that too."
         )

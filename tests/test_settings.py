@@ -54,3 +54,28 @@ def test_an_unknown_setting_of_the_file_is_refused(tmp_path: Path) -> None:
     file.write_text("prot = 7000\n")
     with pytest.raises(SettingsError, match="prot"):
         load_settings({"HAMLET_CONFIG": str(file)})
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"HAMLET_PROFILE": "production", "HAMLET_LOGIN": "nobody"}, "HAMLET_LOGIN=nobody"),
+        ({"HAMLET_LOGIN": "students"}, "HAMLET_LOGIN=students"),
+        ({"HAMLET_TRUSTED_PROXIES": "127.0.0.1,nginx"}, "HAMLET_TRUSTED_PROXIES=nginx"),
+        ({"HAMLET_TRUSTED_USER_HEADER": "X-Remote-User"}, "needs HAMLET_TRUSTED_PROXIES"),
+        (
+            {"HAMLET_TRUSTED_USER_HEADER": "X Remote", "HAMLET_TRUSTED_PROXIES": "::1"},
+            "HAMLET_TRUSTED_USER_HEADER=X Remote",
+        ),
+        ({"HAMLET_TRUSTED_TEACHERS": "jones"}, "HAMLET_TRUSTED_TEACHERS"),
+    ],
+)
+def test_what_would_let_the_wrong_people_in_is_refused(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load_settings(environment)
+
+
+def test_production_lets_teachers_alone_train_and_believes_this_machine_s_proxy() -> None:
+    settings = load_settings({"HAMLET_PROFILE": "production"})
+    assert (settings.login, settings.trusted_proxies) == ("teachers", ("127.0.0.1", "::1"))
+    assert (Settings().login, Settings().trusted_proxies) == ("nobody", ())

@@ -6,17 +6,18 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes | memoryview) -> None:
+def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
     """Replace `path` by a file holding `data`, through a temporary file in the same folder.
 
     The data is on the disk when this returns (fsync of file and folder). Raises `OSError` when it cannot be
     written; then an older file of that name is unchanged and the temporary one is gone. The temporary's name
-    begins with a dot and ends in `.tmp`, so that no listing takes it for a model.
+    begins with a dot and ends in `.tmp`, so that no listing takes it for a model. `mode` is what the file's
+    permissions are made from, less the umask.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     # Opened by hand for the permissions the umask grants; tempfile would make it unreadable to others.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
+    descriptor = os.open(temporary, flags, mode)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)

@@ -1,4 +1,4 @@
-"""The command line: `hamlet serve | train | evaluate | models | replay | deploy check`.
+"""The command line: `hamlet serve | train | evaluate | models | replay | tokens | deploy check`.
 
 Every command imports what it needs when it runs, so that `hamlet --help` answers at once.
 """
@@ -13,6 +13,7 @@ from hamlet_trio.cli.evaluate import evaluate
 from hamlet_trio.cli.models import models
 from hamlet_trio.cli.replay import replay
 from hamlet_trio.cli.serve import serve
+from hamlet_trio.cli.tokens import tokens
 from hamlet_trio.cli.train import train
 from hamlet_trio.settings import SettingsError
 
@@ -29,6 +30,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(models)
 app.command()(replay)
+app.add_typer(tokens, name="tokens")
 app.add_typer(deploy, name="deploy")
 
 

@@ -1,6 +1,6 @@
 """What every WebSocket connection has: a transport, rate-limited commands, an outbox, counts."""
 
-from hamlet_trio.connection.commands import AbuseError, CommandStream
+from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
 from hamlet_trio.connection.counting import ErrorCounts, Histogram
 from hamlet_trio.connection.outbox import Outbox, OutboxFullError, OutboxStatistics
 from hamlet_trio.connection.transport import ServerFullError, Transport
@@ -13,6 +13,9 @@ __all__ = [
     "Outbox",
     "OutboxFullError",
     "OutboxStatistics",
+    "Permit",
     "ServerFullError",
+    "TokenBucket",
     "Transport",
+    "permit_all",
 ]

@@ -1,6 +1,7 @@
 """Reading one connection's commands: decoding, and a token bucket that bounds their rate."""
 
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import trio
 
@@ -10,6 +11,14 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
 
 Command = TypeVar("Command")
+
+
+Permit = Callable[[Any], BadMessageError | None]
+"""Why a decoded command may not be given by whoever sent it; None where it may."""
+
+
+def permit_all(command: Any) -> None:
+    """Whoever is connected may give any command."""
 
 
 class AbuseError(Exception):
@@ -34,6 +43,16 @@ class TokenBucket:
         return True
 
     @property
+    def has(self) -> bool:
+        """Whether there is one to take."""
+        self._refill()
+        return self._tokens >= 1
+
+    def give_back(self) -> None:
+        """Undo a take."""
+        self._tokens = min(self._burst, self._tokens + 1)
+
+    @property
     def full(self) -> bool:
         """Whether as much time has passed without takes as fills the whole bucket."""
         self._refill()
@@ -48,13 +67,21 @@ class TokenBucket:
 class CommandStream(Generic[Command]):
     """The commands of one connection, in order, each decoded or refused.
 
-    Memory: holds no queue; what waits, waits in the transport. A frame that is refused, for its content or
-    for the rate, comes back as a `BadMessageError` value, so that answers keep the order of commands.
+    Memory: holds no queue; what waits, waits in the transport. A frame that is refused, for its content, for
+    the rate or for who sent it, comes back as a `BadMessageError` value, so that answers keep the order of
+    commands.
     """
 
-    def __init__(self, transport: Transport, decoder: CommandDecoder[Command], settings: Settings) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        decoder: CommandDecoder[Command],
+        settings: Settings,
+        permit: Permit = permit_all,
+    ) -> None:
         self._transport = transport
         self._decoder = decoder
+        self._permit = permit
         self._bucket = TokenBucket(settings.command_rate, settings.command_burst)
         self._rate = settings.command_rate
         self._patience = settings.command_abuse
@@ -72,9 +99,10 @@ class CommandStream(Generic[Command]):
         if not self._bucket.take():
             return self._refuse()
         try:
-            return self._decoder.decode(frame)
+            command = self._decoder.decode(frame)
         except BadMessageError as error:
             return error
+        return self._permit(command) or command
 
     def _refuse(self) -> BadMessageError:
         self._refused += 1

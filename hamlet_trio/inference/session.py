@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from hamlet_trio.connection import AbuseError, CommandStream, Transport
+from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
 from hamlet_trio.inference.mailbox import Mailbox
 from hamlet_trio.inference.moment import EngineError
 from hamlet_trio.inference.service import InferenceService
@@ -29,6 +29,7 @@ async def serve_session(
     session_id: str,
     settings: Settings,
     draining: trio.Event,
+    permit: Permit = permit_all,
 ) -> CloseCode | None:
     """Play for one client, within `service.admit()`, until there is reason to close; returns the close code.
 
@@ -42,7 +43,8 @@ async def serve_session(
     code: CloseCode | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_serve, service, transport, session_id, settings)
+            commands = CommandStream(transport, inference_commands, settings, permit)
+            nursery.start_soon(_serve, service, transport, session_id, commands)
             await draining.wait()
             code = CloseCode.SERVICE_RESTART
             nursery.cancel_scope.cancel()
@@ -69,10 +71,12 @@ def _first(errors: BaseExceptionGroup) -> str:
 
 
 async def _serve(
-    service: InferenceService, transport: Transport, session_id: str, settings: Settings
+    service: InferenceService,
+    transport: Transport,
+    session_id: str,
+    commands: CommandStream[InferenceCommand],
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    commands = CommandStream(transport, inference_commands, settings)
     mailbox: Mailbox[Mail] = Mailbox(MAX_WAITING_COMMANDS)
     outgoing, to_send = trio.open_memory_channel["Parcel"](MAX_OUTGOING)
     async with trio.open_nursery() as connection:

@@ -27,7 +27,10 @@ class ErrorCode(StrEnum):
     UNKNOWN_FIELD = "unknown_field", "The command has no such field; the message lists those it has."
     WRONG_TYPE = "wrong_type", "A field has another type than it must have."
     OUT_OF_RANGE = "out_of_range", "A field's value lies outside what is allowed; the message gives both."
-    RATE_LIMITED = "rate_limited", "More commands than the rate limit allows; this one was not carried out."
+    RATE_LIMITED = (
+        "rate_limited",
+        "More commands, handshakes or failed logins than allowed; this one did nothing.",
+    )
 
     # Inference.
     STEP_WHILE_PLAYING = "step_while_playing", "`step` works while paused only; send `pause` first."
@@ -74,9 +77,16 @@ class ErrorCode(StrEnum):
 
     # The server as a whole.
     SERVER_FULL = "server_full", "No session or viewer slot is free; try again after `Retry-After` seconds."
+    CLIENT_FULL = "client_full", "Your address has as many connections as one may; close one, or wait."
     STARTING = "starting", "The server is still starting; ask again in a second."
     DRAINING = "draining", "The server is shutting down; connect again, to it or to another instance."
     FORBIDDEN_ORIGIN = "forbidden_origin", "Pages of this origin may not connect; see HAMLET_ALLOWED_ORIGINS."
+    LOGIN_NEEDED = (
+        "login_needed",
+        "Log in first: with the class code to watch, with a teacher's token to train.",
+    )
+    BAD_CREDENTIALS = "bad_credentials", "No such token or class code; it may have expired or been revoked."
+    FORBIDDEN = "forbidden", "Your role does not allow this; a teacher's token does."
     NOT_FOUND = "not_found", "No such route."
     METHOD_NOT_ALLOWED = "method_not_allowed", "The route exists, but not for this method."
     UNKNOWN_RUN = "unknown_run", "The history has no run of that id; `GET /api/runs` lists those it has."
@@ -103,6 +113,10 @@ class CloseCode(IntEnum):
     INTERNAL_ERROR = 1011, "The session failed; connect again."
     SERVICE_RESTART = 1012, "The server is shutting down; connect again, to it or to another instance."
     TRY_AGAIN_LATER = 1013, "The viewer was too slow to take even the run's lifecycle events."
+    IDLE = (
+        4408,
+        "Neither a command nor a message for HAMLET_IDLE_TIMEOUT seconds; connect again when you are back.",
+    )
 
 
 class BadMessageError(ValueError):

@@ -2,7 +2,7 @@
 
 import trio
 
-from hamlet_trio.connection import AbuseError, CommandStream, Transport
+from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import training_commands
 from hamlet_trio.protocol.errors import CloseCode
@@ -18,6 +18,7 @@ async def serve_viewer(
     session_id: str,
     settings: Settings,
     draining: trio.Event,
+    permit: Permit = permit_all,
 ) -> CloseCode | None:
     """Serve a viewer until it leaves (`Cancelled`) or must; the code tells how its connection is to close.
 
@@ -32,7 +33,7 @@ async def serve_viewer(
         nursery.cancel_scope.cancel()
 
     async def receive(viewer: Viewer) -> None:
-        commands = CommandStream(transport, training_commands, settings)
+        commands = CommandStream(transport, training_commands, settings, permit)
         try:
             while True:
                 await service.submit(viewer, await commands.receive())

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
+from hamlet_trio.web.access.routes import make_login, put_gate
 from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.past import make_past_routes
 from hamlet_trio.web.problems import ProblemResponse, problem
@@ -25,7 +26,7 @@ _CODES: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.REQUEST_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
 }
-_MAX_BODY: Final = 65_536  # no route reads a body
+_MAX_BODY: Final = 65_536  # no route reads one that is larger
 _SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace
 
 
@@ -43,6 +44,8 @@ def create_app(settings: Settings) -> HamletApp:
     server = app.server
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = settings.shutdown_grace + _SERVICES_MARGIN
+    put_gate(app, server.access, server.origins)
+    app.register_blueprint(make_login(server.access, settings))
     app.register_blueprint(make_sockets(server))
     app.register_blueprint(make_past_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
@@ -97,5 +100,5 @@ def _add_cors(response: Response, server: Metaserver) -> None:
         response.headers["Access-Control-Allow-Origin"] = origin
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response.headers["Access-Control-Max-Age"] = "600"

@@ -113,17 +113,6 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
     async def metrics() -> Response:
         return Response(render_metrics(), content_type=CONTENT_TYPE)
 
-    @routes.get("/ws")
-    @routes.get("/ws/training")
-    async def upgrade_needed() -> Response:
-        return problem(
-            HTTPStatus.UPGRADE_REQUIRED,
-            ErrorCode.INVALID_REQUEST,
-            "This address speaks WebSocket; open it with a WebSocket client, such as `new WebSocket(...)`.",
-            upgrade="websocket",
-            connection="Upgrade",
-        )
-
 
 def _origin_in_use() -> str:
     """The address in the browser's bar; a proxy that ends TLS tells its scheme. For showing only."""

@@ -19,7 +19,8 @@ from hypercorn.typing import AppWrapper
 from hypercorn.utils import wrap_app
 
 from hamlet_trio.logs import configure_logging, get_logger
-from hamlet_trio.settings import Settings
+from hamlet_trio.settings import Settings, SettingsError
+from hamlet_trio.web.access.token_file import check_access
 from hamlet_trio.web.app import HamletApp, create_app
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
@@ -36,13 +37,15 @@ Trigger = Callable[[], Awaitable[None]]
 def main(settings: Settings, *, banner: bool = False) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the process's exit code.
 
-    0 after an orderly end, 1 with one sentence on standard error where the port cannot be opened.
+    0 after an orderly end, 1 with one sentence on standard error where the port cannot be opened, or logins
+    are needed that nobody could make.
     """
     configure_logging(settings)
     gather_library_logs()
     try:
+        check_access(settings)
         sockets = listen(settings.host, settings.port)
-    except CannotListenError as error:
+    except (CannotListenError, SettingsError) as error:
         print(f"hamlet: {error}", file=sys.stderr)
         return 1
     allow_many_files(settings.max_sessions + settings.max_viewers)
@@ -66,7 +69,8 @@ async def serve(
     with 1012 at once when the server drains; a run is saved within `shutdown_grace`. A second signal ends
     without waiting for clients.
 
-    Raises `CannotListenError` where it has to open the port itself and cannot.
+    Raises `CannotListenError` where it has to open the port itself and cannot, `SettingsError` where nobody
+    could log in.
     """
     app = create_app(settings)
     opened = list(sockets or listen(settings.host, settings.port))

@@ -14,6 +14,8 @@ from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
+from hamlet_trio.web.access.gate import Access
+from hamlet_trio.web.access.limits import ClientPlaces, ClientRate
 from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
 
@@ -31,6 +33,11 @@ class Metaserver:
         connections: what became of the connections; the guard counts.
         errors: problem documents answered over HTTP, refused handshakes among them.
         closes: WebSockets closed by the server, by close code.
+        access: who may do what.
+        handshakes: how often each client may open a WebSocket.
+        sessions, viewers: how many each client may have open at once.
+
+    Raises `SettingsError` where a login is needed that nobody could make.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,6 +48,14 @@ class Metaserver:
         self.past: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history)
         self.origins: Final = Origins(settings.allowed_origins)
+        self.access: Final = Access(settings)
+        self.handshakes: Final = ClientRate(settings.handshake_rate, settings.handshake_burst)
+        self.sessions: Final = ClientPlaces(
+            "sessions", settings.max_sessions_per_client, "HAMLET_MAX_SESSIONS_PER_CLIENT"
+        )
+        self.viewers: Final = ClientPlaces(
+            "training viewers", settings.max_viewers_per_client, "HAMLET_MAX_VIEWERS_PER_CLIENT"
+        )
         self.draining: Final = trio.Event()
         self.connections: Final = ConnectionCounts()
         self.errors: Final = ErrorCounts()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import trio
 from quart import Blueprint, Response, Websocket, websocket
@@ -16,6 +16,8 @@ from hamlet_trio.inference import serve_session
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.training import serve_viewer
+from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
+from hamlet_trio.web.access.routes import visitor
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.server import Metaserver
 
@@ -26,78 +28,132 @@ Session = Callable[..., Awaitable[CloseCode | None]]
 
 
 class WebSocketTransport:
-    """Quart's WebSocket as a session's transport."""
+    """Quart's WebSocket as a session's transport; each frame, either way, puts the end of `patience` off."""
 
-    def __init__(self, socket: Websocket) -> None:
+    def __init__(self, socket: Websocket, patience: trio.CancelScope, seconds: float) -> None:
         self._socket = socket
+        self._patience = patience
+        self._seconds = seconds
+        self._wait_again()
 
     async def receive(self) -> str | bytes | None:
         """The next frame."""
-        return await self._socket.receive()
+        frame = await self._socket.receive()
+        self._wait_again()
+        return frame
 
     async def send(self, text: str) -> None:
         """Send one text frame."""
         await self._socket.send(text)
+        self._wait_again()
+
+    def _wait_again(self) -> None:
+        self._patience.deadline = trio.current_time() + self._seconds
+
+
+class Endpoint(NamedTuple):
+    """One of the two: the path that names it, its places in all and for each client, and what it serves."""
+
+    path: str
+    admit: Callable[[], AbstractContextManager[Any]]
+    places: ClientPlaces
+    session: Session
 
 
 def make_sockets(server: Metaserver) -> Blueprint:
     """`/ws` and `/ws/training`."""
     sockets = Blueprint("sockets", __name__)
-
-    @sockets.websocket("/ws")
-    async def inference() -> Response | None:
-        service = server.inference
-        return await hold_or_refuse(server, service.admit(), partial(serve_session, service))
-
-    @sockets.websocket("/ws/training")
-    async def training() -> Response | None:
-        service = server.training
-        return await hold_or_refuse(server, service.admit(), partial(serve_viewer, service))
-
+    inference, training = server.inference, server.training
+    for endpoint in (
+        Endpoint("/ws", inference.admit, server.sessions, partial(serve_session, inference)),
+        Endpoint("/ws/training", training.admit, server.viewers, partial(serve_viewer, training)),
+    ):
+        _add(sockets, server, endpoint)
     return sockets
 
 
-async def hold_or_refuse(
-    server: Metaserver, admission: AbstractContextManager[Any], session: Session
-) -> Response | None:
-    """Refuse the handshake with an HTTP answer, or hold a session over the connection."""
+def _add(sockets: Blueprint, server: Metaserver, endpoint: Endpoint) -> None:
+    name = endpoint.path.strip("/").replace("/", "_")
+
+    @sockets.websocket(endpoint.path, endpoint=name)
+    async def hold() -> Response | None:
+        return await hold_or_refuse(server, endpoint)
+
+    @sockets.get(endpoint.path, endpoint=f"{name}_asked")
+    async def ask() -> Response:
+        """Why a handshake was refused: a browser does not tell its page, so the page asks like this."""
+        if not server.handshakes.has(visitor().client):
+            return _too_often(server)
+        with ExitStack() as stack:
+            if (refused := _enter(stack, server, endpoint)) is not None:
+                return refused
+        return problem(
+            HTTPStatus.UPGRADE_REQUIRED,
+            ErrorCode.INVALID_REQUEST,
+            "This address speaks WebSocket; open it with a WebSocket client, such as `new WebSocket(...)`.",
+            upgrade="websocket",
+            connection="Upgrade",
+        )
+
+
+async def hold_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | None:
+    """Refuse a handshake, which has passed the gate, with an HTTP answer; or hold a session over it."""
     # The real object: looking it up through Quart's proxy would cost each frame a little.
     socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]  # a werkzeug LocalProxy
-    if not server.origins.allow(socket.headers.getlist("Origin")):
-        forbidden = ErrorCode.FORBIDDEN_ORIGIN
-        return problem(HTTPStatus.FORBIDDEN, forbidden, forbidden.description, connection="close")
-    if server.draining.is_set():
-        return _unavailable(ErrorCode.DRAINING, ErrorCode.DRAINING.description)
+    client = visitor().client
+    if not server.handshakes.take(client):
+        return _too_often(server)
     with ExitStack() as stack:
-        try:
-            stack.enter_context(admission)
-        except ServerFullError as error:
-            return _unavailable(ErrorCode.SERVER_FULL, str(error))
+        if (refused := _enter(stack, server, endpoint)) is not None:
+            return refused
         session_id = secrets.token_hex(4)
-        with bound_contextvars(session_id=session_id, endpoint=socket.path):
-            await _hold(server, socket, session, session_id)
+        with bound_contextvars(session_id=session_id, endpoint=endpoint.path):
+            permit = server.access.permit(endpoint.path, visitor())
+            await _hold(server, socket, partial(endpoint.session, permit=permit), session_id, client)
     return None
 
 
-async def _hold(server: Metaserver, socket: Websocket, session: Session, session_id: str) -> None:
+def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response | None:
+    """Take a place, in all and of this client, for as long as the stack lasts; or say why not."""
+    if server.draining.is_set():
+        return _unavailable(ErrorCode.DRAINING, ErrorCode.DRAINING.description)
+    try:
+        stack.enter_context(endpoint.places.admit(visitor().client))
+        stack.enter_context(endpoint.admit())
+    except ClientFullError as error:
+        return _unavailable(ErrorCode.CLIENT_FULL, str(error))
+    except ServerFullError as error:
+        return _unavailable(ErrorCode.SERVER_FULL, str(error))
+    return None
+
+
+async def _hold(
+    server: Metaserver, socket: Websocket, session: Session, session_id: str, client: str
+) -> None:
     """Accept, serve the session, close with its code.
+
+    With 4408 once neither a command nor a message has gone over the connection for `idle_timeout`: a session
+    that plays is never idle, nor is a viewer of a run that goes on.
 
     The close is shielded, so that it is delivered also where the session was cancelled: after a disconnect it
     goes nowhere, and at the server's end it says 1012.
     """
     log = get_logger()
     begun = trio.current_time()
-    log.debug("connected", client=socket.remote_addr)
+    log.debug("connected", client=client)
     code: CloseCode | None = CloseCode.SERVICE_RESTART
     was_cancelled = True
     try:
         await socket.accept()
-        code = await session(
-            WebSocketTransport(socket),
-            session_id=session_id,
-            settings=server.settings,
-            draining=server.draining,
-        )
+        with trio.CancelScope() as patience:
+            code = await session(
+                WebSocketTransport(socket, patience, server.settings.idle_timeout),
+                session_id=session_id,
+                settings=server.settings,
+                draining=server.draining,
+            )
+        if patience.cancelled_caught:
+            code = CloseCode.IDLE
         was_cancelled = False
     except* Exception as errors:
         log.error("session failed", exc_info=errors)
@@ -110,6 +166,16 @@ async def _hold(server: Metaserver, socket: Websocket, session: Session, session
             await socket.close(1000 if code is None else int(code))
         seconds = round(trio.current_time() - begun, 3)
         log.debug("disconnected", seconds=seconds, code=None if was_cancelled else code)
+
+
+def _too_often(server: Metaserver) -> Response:
+    return problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        ErrorCode.RATE_LIMITED,
+        "Too many connections were opened from your address (HAMLET_HANDSHAKE_RATE); wait a moment.",
+        retry_after=server.handshakes.retry_after,
+        connection="close",
+    )
 
 
 def _unavailable(code: ErrorCode, detail: str) -> Response:

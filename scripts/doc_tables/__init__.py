@@ -6,7 +6,17 @@ between them is generated. tests/docs/test_tables.py fails when a page and the c
 
 from collections.abc import Callable, Mapping
 
-from scripts.doc_tables import command_line, learning, messages, metrics, page, protocol, settings, world
+from scripts.doc_tables import (
+    access,
+    command_line,
+    learning,
+    messages,
+    metrics,
+    page,
+    protocol,
+    settings,
+    world,
+)
 
 TABLES: Mapping[str, Callable[[], str]] = {
     **settings.TABLES,
@@ -17,5 +27,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **metrics.TABLES,
     **page.TABLES,
     **learning.TABLES,
+    **access.TABLES,
 }
 """Every table by name, as a function that returns its Markdown."""

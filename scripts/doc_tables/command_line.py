@@ -63,7 +63,17 @@ def commands() -> str:
     return table(("Command", "What it does"), rows)
 
 
-COMMANDS: Final = ("serve", "train", "evaluate", "models", "replay", "deploy check")
+COMMANDS: Final = (
+    "serve",
+    "train",
+    "evaluate",
+    "models",
+    "replay",
+    "tokens create",
+    "tokens list",
+    "tokens revoke",
+    "deploy check",
+)
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,

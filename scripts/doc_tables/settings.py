@@ -38,6 +38,8 @@ def _default(value: Any) -> str:
             return code(f"{value:g}" if isinstance(value, float) else value)
         case tuple():
             return code(",".join(value)) if value else "none"
+        case "":
+            return "none"
         case _:
             return code(value)
 

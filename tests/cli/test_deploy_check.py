@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from hamlet_trio.cli.deploy.environment import check_settings
 from tests.cli.conftest import Hamlet
+from tests.web.access.conftest import add_token, revoke
 
 NAME = "hamlet.university.edu"
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
@@ -35,6 +37,8 @@ class Deployment:
             "HAMLET_MAX_SESSIONS": "100",
             "HAMLET_MAX_VIEWERS": "100",
         }
+        self.tokens = folder / "data" / "tokens.json"
+        add_token(self.tokens, "Ms Jones", "teacher")
         self.certificate, self.key = folder / "fullchain.pem", folder / "privkey.pem"
         self.sign(NAME)
         text = SHIPPED.read_text(encoding="utf-8").replace("hamlet.example.org", NAME)
@@ -121,6 +125,8 @@ def test_it_prints_lines_for_people(hamlet: Hamlet, deployment: Deployment) -> N
         ("HAMLET_PORT", "eight", "HAMLET_PORT=eight"),
         ("HAMLET_PROFILE", "development", "HAMLET_PROFILE=production"),
         ("HAMLET_ALLOWED_ORIGINS", "*", "production refuses"),
+        ("HAMLET_LOGIN", "nobody", "production refuses"),
+        ("HAMLET_TOKENS_FILE", "/nowhere/tokens.json", "hamlet tokens create --role teacher"),
         ("HAMLET_ALLOWED_ORIGINS", "https://other.university.edu", f"https://{NAME} would be refused"),
         ("HAMLET_PORT", "9000", "listen on port 9000"),
         ("HAMLET_MODELS_DIR", "/nowhere/models", "There is no folder /nowhere/models"),
@@ -143,6 +149,23 @@ def test_a_misspelt_setting_and_an_open_host_are_warnings(deployment: Deployment
     assert code == 0
     assert any("HAMLET_PROT" in sentence for sentence in warnings)
     assert any("without nginx" in sentence for sentence in warnings)
+
+
+def test_tokens_are_judged(deployment: Deployment) -> None:
+    def rows() -> Rows:
+        settings, findings = check_settings(deployment.variables)
+        assert settings is not None
+        return [(verdict, about, sentence) for verdict, about, sentence in findings]
+
+    assert ("fine", "login", "HAMLET_LOGIN=teachers, and there is a teacher.") in rows()
+    deployment.tokens.chmod(0o640)
+    assert any("chmod go=" in sentence for sentence in problems(rows()))
+    deployment.tokens.chmod(0o600)
+    deployment.variables["HAMLET_LOGIN"] = "everyone"
+    assert problems(rows()) == []
+    assert any("--class-code" in sentence for verdict, _, sentence in rows() if verdict == "warning")
+    revoke(deployment.tokens, json.loads(deployment.tokens.read_text())["tokens"][0]["id"])
+    assert any("needs a teacher's token" in sentence for sentence in problems(rows()))
 
 
 def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:

@@ -63,9 +63,14 @@ class Player:
             strict(await self.socket.get_message())
 
 
+def authorization(secret: str) -> list[tuple[bytes, bytes]]:
+    """The header that a script sends with its handshake."""
+    return [(b"Authorization", f"Bearer {secret}".encode())] if secret else []
+
+
 @asynccontextmanager
-async def connected(port: int, path: str = "/ws") -> AsyncIterator[Player]:
-    """A connection, closed in order at the end.
+async def connected(port: int, path: str = "/ws", *, secret: str = "") -> AsyncIterator[Player]:
+    """A connection, with this secret as its bearer token if there is one, closed in order at the end.
 
     Its stream is closed here too: trio-websocket leaves it open where the server closed first.
     """
@@ -73,7 +78,9 @@ async def connected(port: int, path: str = "/ws") -> AsyncIterator[Player]:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         try:
             with trio.fail_after(PATIENCE):
-                socket = await wrap_client_stream(nursery, stream, "localhost", path)
+                socket = await wrap_client_stream(
+                    nursery, stream, "localhost", path, extra_headers=authorization(secret)
+                )
             yield Player(socket)
             with trio.move_on_after(PATIENCE):
                 await socket.aclose()

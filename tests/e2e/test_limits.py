@@ -2,12 +2,14 @@
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 import trio
 
 from tests.e2e.client import viewing, watching
 from tests.e2e.conftest import StartServer
+from tests.web.access.conftest import add_token
 from tests.web.wire import TEXT, Client, connect, frame, handshake, request
 
 
@@ -32,7 +34,10 @@ async def test_a_full_server_refuses_with_503_until_a_place_is_free(
         await third.open_websocket(path)
 
 
-async def test_production_lets_listed_origins_and_scripts_connect(start_server: StartServer) -> None:
+async def test_production_lets_listed_origins_and_scripts_connect(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    add_token(tmp_path / "data" / "tokens.json", "Ms Jones", "teacher")
     server = start_server(
         ready=False, profile="production", host="127.0.0.1", allowed_origins="https://hamlet.example.org"
     )

@@ -9,7 +9,7 @@ from typing import Final
 import trio
 from trio_websocket import wrap_client_stream
 
-from tests.e2e.client import PATIENCE, Player
+from tests.e2e.client import PATIENCE, Player, authorization
 from tests.e2e_nginx.proxy import NAME, Proxy
 from tests.web.wire import Answer, Client
 
@@ -48,23 +48,30 @@ async def connect(proxy: Proxy, address: str | None = None) -> AsyncIterator[Cli
         await trio.aclose_forcefully(stream)
 
 
-async def ask(proxy: Proxy, line: str, *, address: str | None = None, **headers: str) -> Answer:
+async def ask(
+    proxy: Proxy, line: str, *, address: str | None = None, body: str = "", **headers: str
+) -> Answer:
     """One request, such as "GET /api/models", on a connection of its own."""
+    headers |= {"content_length": str(len(body))} if body else {}
     fields = {"host": NAME, "connection": "close"} | {k.replace("_", "-"): v for k, v in headers.items()}
     head = "\r\n".join([f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)])
     async with connect(proxy, address) as client:
-        await client.send(f"{head}\r\n\r\n".encode())
+        await client.send(f"{head}\r\n\r\n{body}".encode())
         return await client.read_answer()
 
 
 @asynccontextmanager
-async def connected(proxy: Proxy, path: str = "/ws", *, address: str | None = None) -> AsyncIterator[Player]:
+async def connected(
+    proxy: Proxy, path: str = "/ws", *, address: str | None = None, secret: str = ""
+) -> AsyncIterator[Player]:
     """A WebSocket on a library that knows nothing of this project, closed in order."""
     async with trio.open_nursery() as nursery:
         stream = await open_stream(proxy, address or new_address())
         try:
             with trio.fail_after(PATIENCE):
-                socket = await wrap_client_stream(nursery, stream, NAME, path)
+                socket = await wrap_client_stream(
+                    nursery, stream, NAME, path, extra_headers=authorization(secret)
+                )
             yield Player(socket)
             with trio.move_on_after(PATIENCE):
                 await socket.aclose()

@@ -13,15 +13,19 @@ import trustme
 from tests.e2e.conftest import Server, interrupts_reach_servers, launch, models
 from tests.e2e_nginx.proxy import NAME, Proxy, free_port, running_nginx
 from tests.e2e_page.conftest import browser, built_page
+from tests.web.access.conftest import Known, made
 from tests.web.wire import request
 
-__all__ = ["browser", "built_page", "interrupts_reach_servers", "models"]
+__all__ = ["browser", "built_page", "interrupts_reach_servers", "made", "models"]
 
 ORIGIN: Final = f"https://{NAME}"
 
 
 class Instances:
-    """Two servers over the same models, each with data of its own; one that ended starts again in place."""
+    """Two servers over the same models and tokens, each with data of its own.
+
+    One that ended starts again in place.
+    """
 
     def __init__(self, models: Path, folder: Path, settings: dict[str, str]) -> None:
         self._models = models
@@ -95,8 +99,16 @@ def https_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def keys(made: Known, tmp_path_factory: pytest.TempPathFactory) -> Known:
+    """The tokens of both instances."""
+    file = tmp_path_factory.mktemp("keys") / "tokens.json"
+    file.write_bytes(made.file.read_bytes())
+    return made._replace(file=file)
+
+
+@pytest.fixture(scope="session")
 def instances(
-    needs_nginx: None, https_port: int, models: Path, tmp_path_factory: pytest.TempPathFactory
+    needs_nginx: None, https_port: int, models: Path, keys: Known, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Instances]:
     """The two instances, in the production profile; they would compress, if a client's offer reached them."""
     folder = tmp_path_factory.mktemp("instances")
@@ -104,6 +116,10 @@ def instances(
         "HAMLET_PROFILE": "production",
         "HAMLET_ALLOWED_ORIGINS": f"{ORIGIN},{ORIGIN}:{https_port}",
         "HAMLET_COMPRESSION": "true",
+        "HAMLET_TOKENS_FILE": str(keys.file),
+        "HAMLET_COOKIE_KEY_FILE": str(folder / "cookie.key"),
+        "HAMLET_TRUSTED_USER_HEADER": "X-Remote-User",
+        "HAMLET_TRUSTED_TEACHERS": "jones",
     }
     pair = Instances(models, folder, settings)
     yield pair

@@ -12,6 +12,7 @@ from tests.e2e.client import PATIENCE, Player
 from tests.e2e_nginx.client import connected, new_address
 from tests.e2e_nginx.conftest import Instances
 from tests.e2e_nginx.proxy import Proxy
+from tests.web.access.conftest import Known
 
 SESSIONS: Final = 100
 SPEED: Final = 0.5  # so that this one process can read what all of them are sent
@@ -29,8 +30,9 @@ class Member:
         resumable: interrupted runs, as of the last status.
     """
 
-    def __init__(self, path: str = "/ws") -> None:
+    def __init__(self, path: str = "/ws", secret: str = "") -> None:
         self.path = path
+        self._secret = secret
         self.frames = 0
         self.losses: list[int | None] = []
         self.away: list[float] = []
@@ -45,7 +47,7 @@ class Member:
         lost: float | None = None
         while True:
             try:
-                async with connected(proxy, self.path, address=self._address) as player:
+                async with connected(proxy, self.path, address=self._address, secret=self._secret) as player:
                     self.frames = 0
                     try:
                         await self._listen(player, lost)
@@ -135,10 +137,10 @@ async def test_an_instance_killed_while_100_sessions_play(proxy: Proxy, instance
 
 
 async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
-    proxy: Proxy, instances: Instances, capsys: pytest.CaptureFixture[str]
+    proxy: Proxy, instances: Instances, keys: Known, capsys: pytest.CaptureFixture[str]
 ) -> None:
     players = [Member() for _ in range(30)]
-    viewers = [Member("/ws/training") for _ in range(8)]
+    viewers = [Member("/ws/training", keys.teacher) for _ in range(8)]
     teacher = viewers[0]
     async with trio.open_nursery() as nursery:
         for member in (*players, *viewers):
@@ -166,7 +168,7 @@ async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
             await trio.to_thread.run_sync(again.wait_for, "inference_ready")
         for member in players:
             await member.has_seen(member.frames + 2)
-        async with connected(proxy, "/ws/training") as late:
+        async with connected(proxy, "/ws/training", secret=keys.teacher) as late:
             known = [row["episode"] for row in (await late.expect("training_history"))["episodes"]]
             await late.send("stop")
             await late.expect("training_stopped")

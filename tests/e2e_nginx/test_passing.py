@@ -12,6 +12,7 @@ import trustme
 from tests.e2e_nginx.client import ask, connect, connected, new_address
 from tests.e2e_nginx.conftest import ORIGIN, Instances
 from tests.e2e_nginx.proxy import NAME, Proxy, free_port, running_nginx
+from tests.web.access.conftest import Known
 from tests.web.wire import connect as connect_directly
 from tests.web.wire import handshake
 
@@ -28,10 +29,10 @@ async def test_a_session_plays_through_tls(proxy: Proxy) -> None:
 
 
 async def test_a_run_is_started_and_watched_through_tls_on_one_instance(
-    proxy: Proxy, instances: Instances
+    proxy: Proxy, instances: Instances, keys: Known
 ) -> None:
     async with (
-        connected(proxy, "/ws/training") as teacher,
+        connected(proxy, "/ws/training", secret=keys.teacher) as teacher,
         connected(proxy, "/ws/training") as student,
         connected(proxy, "/ws/training") as another,
     ):

@@ -15,14 +15,16 @@ from hypercorn.trio.run import worker_serve
 from hypercorn.utils import wrap_app
 from quart import Response
 from quart_trio import QuartTrio
+from trio.testing import MockClock
 
 from hamlet_trio.connection import ServerFullError, Transport
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
+from hamlet_trio.web.access.routes import put_gate
 from hamlet_trio.web.guard import install_guard
 from hamlet_trio.web.listening import listen
 from hamlet_trio.web.serve import make_config
-from hamlet_trio.web.sockets import hold_or_refuse
+from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, hold_or_refuse
 from tests.web.conftest import make_app
 from tests.web.wire import TEXT, connect, frame, handshake
 
@@ -67,10 +69,12 @@ async def serving(folder: Path, session: Session, **settings: object) -> AsyncIt
     sockets = listen("127.0.0.1", 0)
     server = Serving(sockets[0].getsockname()[1], real.server.draining)
     app = QuartTrio("sockets")
+    put_gate(app, real.server.access, real.server.origins)
+    endpoint = Endpoint("/ws", server.place.admit, real.server.sessions, session)
 
     @app.websocket("/")
     async def socket() -> Response | None:
-        return await hold_or_refuse(real.server, server.place.admit(), session)
+        return await hold_or_refuse(real.server, endpoint)
 
     config = make_config(real)
     config.graceful_timeout = 0
@@ -141,7 +145,7 @@ async def test_an_error_in_a_session_closes_with_1011_and_is_logged_with_the_ses
         assert await client.read_close() == 1011
     (error,) = [event for event in logged if event["log_level"] == "error"]
     assert "a bug in a session" in "".join(traceback.format_exception(error["exc_info"]))
-    assert (error["event"], error["session_id"], error["endpoint"]) == ("session failed", ids[0], "/")
+    assert (error["event"], error["session_id"], error["endpoint"]) == ("session failed", ids[0], "/ws")
 
 
 async def test_an_error_in_the_cleanup_of_a_session_whose_client_left_does_not_vanish(
@@ -213,3 +217,68 @@ async def test_a_foreign_page_is_refused(tmp_path: Path) -> None:
         answer = await client.read_answer()
         assert (answer.status, json.loads(answer.body)["code"]) == (403, "forbidden_origin")
         assert not server.place.taken
+
+
+async def test_a_connection_over_which_nothing_goes_is_closed_with_4408(tmp_path: Path) -> None:
+    async def session(transport: Transport, **_: object) -> None:
+        await wait_in(transport)
+
+    async with serving(tmp_path, session, idle_timeout=0.05) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        assert await client.read_close() == 4408
+        with trio.fail_after(20):
+            await server.place.given_back.wait()
+
+
+async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock) -> None:
+    class Socket:
+        async def receive(self) -> str:
+            return "frame"
+
+        async def send(self, text: str) -> None:
+            assert text
+
+    with trio.CancelScope() as patience:
+        transport = WebSocketTransport(Socket(), patience, 10)  # type: ignore[arg-type]
+        for use in (transport.receive, lambda: transport.send("frame")):
+            mock_clock.jump(9)
+            await use()
+            assert patience.deadline == trio.current_time() + 10
+        mock_clock.autojump_threshold = 0
+        await trio.sleep_forever()
+    assert patience.cancelled_caught
+
+
+async def test_a_client_with_all_its_places_is_refused_before_the_server_is_full(tmp_path: Path) -> None:
+    async def session(transport: Transport, **_: object) -> None:
+        await wait_in(transport)
+
+    async with (
+        serving(tmp_path, session, max_sessions_per_client=1) as server,
+        connect(server.port) as first,
+        connect(server.port) as second,
+    ):
+        await first.open_websocket("/")
+        await second.send(handshake("/"))
+        answer = await second.read_answer()
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        problem = json.loads(answer.body)
+        assert (problem["code"], "HAMLET_MAX_SESSIONS_PER_CLIENT" in problem["detail"]) == (
+            "client_full",
+            True,
+        )
+
+
+async def test_a_client_that_opens_too_many_is_refused(tmp_path: Path) -> None:
+    async def session(transport: Transport, **_: object) -> None:
+        await wait_in(transport)
+
+    async with serving(tmp_path, session, handshake_rate=0.5, handshake_burst=1) as server:
+        async with connect(server.port) as first:
+            await first.open_websocket("/")
+        async with connect(server.port) as second:
+            await second.send(handshake("/"))
+            answer = await second.read_answer()
+            assert (answer.status, answer.headers["retry-after"]) == (429, "2")
+            assert json.loads(answer.body)["code"] == "rate_limited"
+            await second.read_eof()

@@ -607,9 +607,13 @@ export type ErrorCode =
   | 'history_failed'
   | 'training_unavailable'
   | 'server_full'
+  | 'client_full'
   | 'starting'
   | 'draining'
   | 'forbidden_origin'
+  | 'login_needed'
+  | 'bad_credentials'
+  | 'forbidden'
   | 'not_found'
   | 'method_not_allowed'
   | 'unknown_run'
@@ -625,3 +629,4 @@ export type CloseCode =
   | 1011
   | 1012
   | 1013
+  | 4408

@@ -99,20 +99,43 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Every setting that names a file of tokens or of a secret: there, readable, and by nobody else."""
-    for field in msgspec.structs.fields(Settings):
-        path = getattr(settings, field.name)
-        if not field.name.endswith("_file") or not path:
-            continue
-        variable = PREFIX + field.name.upper()
-        try:
-            mode = Path(path).stat().st_mode
-        except OSError as error:
-            yield problem(variable, f"{path} cannot be read: {error.strerror}.")
-            continue
-        if not os.access(path, os.R_OK):
+    """The files of tokens and of the cookie's key: readable, by nobody else, and with a teacher in them."""
+    from hamlet_trio.web.access.cookies import cookie_key_path
+    from hamlet_trio.web.access.token_file import tokens_path
+
+    if settings.login == "nobody":
+        return
+    tokens, key = tokens_path(settings), cookie_key_path(settings)
+    yield from _check_teachers(settings)
+    for variable, path in (("HAMLET_TOKENS_FILE", tokens), ("HAMLET_COOKIE_KEY_FILE", key)):
+        if not path.exists():
+            if path == key:
+                yield fine(variable, f"{path} will be made at the first start.")
+        elif not os.access(path, os.R_OK):
             yield problem(variable, f"{path} cannot be read; run this as the user of the service.")
-        elif mode & stat.S_IRWXO:
-            yield problem(variable, f"Everybody on this machine can read {path}; chmod o= {path}.")
+        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield problem(variable, f"Others on this machine can read {path}; chmod go= {path}.")
         else:
-            yield fine(variable, f"{path} can be read, by the service and its group alone.")
+            yield fine(variable, f"{path} can be read, by the service alone.")
+
+
+def _check_teachers(settings: Settings) -> Iterator[Finding]:
+    from hamlet_trio.web.access.roles import Role
+    from hamlet_trio.web.access.token_file import check_access, read_tokens, tokens_path
+
+    try:
+        check_access(settings)
+    except SettingsError as error:
+        yield problem("login", str(error))
+        return
+    known = read_tokens(tokens_path(settings))
+    if not known.has(Role.TEACHER) and not settings.trusted_teachers:
+        yield problem("login", "Every teacher's token has expired; hamlet tokens create --role teacher.")
+    elif settings.login == "everyone" and not known.has(Role.VIEWER) and not settings.trusted_user_header:
+        yield warning(
+            "login",
+            "Watching needs a login, and there is no class code; "
+            "hamlet tokens create --role viewer --class-code --name NAME makes one.",
+        )
+    else:
+        yield fine("login", f"HAMLET_LOGIN={settings.login}, and there is a teacher.")

@@ -1,0 +1,83 @@
+"""Logins of the page: a signed cookie that names a token, and the key it is signed with.
+
+The cookie holds no secret and no role: it says which token was shown, and when. What that token allows is
+looked up with each request, so that a revoked one ends all its logins.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from hamlet_trio.settings import Settings
+from hamlet_trio.web.access.token_file import PRIVATE, TokenFileError
+
+SECURE_NAME: Final = "__Host-hamlet"
+"""Its name under https: a browser takes it with Secure, for this host and from this host alone."""
+PLAIN_NAME: Final = "hamlet"
+_KEY_BYTES: Final = 32
+_PURPOSE: Final = "hamlet login 1"
+
+
+def cookie_key_path(settings: Settings) -> Path:
+    """Where the key is kept."""
+    if settings.cookie_key_file:
+        return Path(settings.cookie_key_file)
+    return Path(settings.data_dir) / "cookie.key"
+
+
+def read_key(path: Path) -> bytes:
+    """The key, made first where there is none; of two that make it at once, one wins.
+
+    Raises `TokenFileError`.
+    """
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise TokenFileError(
+            f"HAMLET_COOKIE_KEY_FILE, {path}, cannot be used: {error.strerror}; it must be the service's own."
+        ) from None
+    if len(key) < _KEY_BYTES:
+        raise TokenFileError(f"HAMLET_COOKIE_KEY_FILE, {path}, is too short for a key; remove it.")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+class Cookies:
+    """Makes and reads the cookie's value; `seconds` is how long one is good for."""
+
+    def __init__(self, key: bytes, seconds: float) -> None:
+        self.seconds: Final = int(seconds)
+        self._serializer = URLSafeTimedSerializer(
+            key, salt=_PURPOSE, signer_kwargs={"digest_method": hashlib.sha256}
+        )
+
+    def make(self, token_id: str) -> str:
+        """The value for whoever showed this token, from now on."""
+        return str(self._serializer.dumps(token_id))
+
+    def read(self, value: str) -> str | None:
+        """The token's id; None for a value that is forged, damaged or too old."""
+        try:
+            token_id = self._serializer.loads(value, max_age=self.seconds)
+        except BadSignature:
+            return None
+        return token_id if isinstance(token_id, str) else None

@@ -1,0 +1,132 @@
+"""The file of tokens: written whole and for its owner alone, read again when it has changed."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+
+from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.logs import get_logger
+from hamlet_trio.settings import Settings, SettingsError
+from hamlet_trio.training.lock import FileLock, LockedError
+from hamlet_trio.web.access.roles import Role
+from hamlet_trio.web.access.tokens import Tokens, new_tokens
+
+PRIVATE: Final = 0o600
+_State: TypeAlias = tuple[int, int, int]
+
+Value = TypeVar("Value")
+
+
+class TokenFileError(Exception):
+    """The file cannot be read or written; the message is one sentence that says what to do."""
+
+
+def tokens_path(settings: Settings) -> Path:
+    """Where the tokens are kept."""
+    return Path(settings.tokens_file) if settings.tokens_file else Path(settings.data_dir) / "tokens.json"
+
+
+def read_tokens(path: Path) -> Tokens:
+    """What the file holds; none where there is no file. Raises `TokenFileError`."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Tokens)
+    except FileNotFoundError:
+        return new_tokens()
+    except OSError as error:
+        raise TokenFileError(
+            f"The tokens in {path} cannot be read: {error.strerror}; the file must belong to the user that "
+            "Hamlet runs as."
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise TokenFileError(f"{path} is not a file of tokens, or damaged: {error}.") from None
+
+
+def check_access(settings: Settings) -> None:
+    """Raise `SettingsError` where logins are needed to train, and nobody could be a teacher."""
+    if settings.login == "nobody" or settings.trusted_teachers:
+        return
+    path = tokens_path(settings)
+    try:
+        tokens = read_tokens(path)
+    except TokenFileError as error:
+        raise SettingsError(f"HAMLET_TOKENS_FILE: {error}") from None
+    # One that has expired counts: a server that is up must be able to start again.
+    if not any(token.grants is Role.TEACHER for token in tokens.tokens):
+        raise SettingsError(
+            f"HAMLET_LOGIN={settings.login} needs a teacher's token, and there is none in {path} "
+            f"(HAMLET_TOKENS_FILE); make one: hamlet tokens create --role teacher --name NAME --file {path}"
+        )
+
+
+def change_tokens(path: Path, change: Callable[[Tokens], tuple[Tokens, Value]]) -> Value:
+    """Read the file, change it and write it, with nobody in between; returns what `change` returns beside.
+
+    Made by an administrator, the file belongs to the owner of its folder, as whom the server runs. Raises
+    `TokenFileError`, and what `change` raises; then the file is as before.
+    """
+    try:
+        with _as_owner_of(path.parent), FileLock(path.with_name(f"{path.name}.lock")):
+            changed, value = change(read_tokens(path))
+            write_atomically(path, msgspec.json.format(msgspec.json.encode(changed)), mode=PRIVATE)
+            return value
+    except LockedError:
+        raise TokenFileError(f"{path} is being changed by another command; try again in a moment.") from None
+    except OSError as error:
+        raise TokenFileError(
+            f"{path} cannot be written: {error.strerror}; run this as the user that Hamlet runs as."
+        ) from None
+
+
+@contextmanager
+def _as_owner_of(folder: Path) -> Iterator[None]:
+    """Act as the folder's owner, where this process is root: what it makes is the service's to read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        yield
+        return
+    owner, group = folder.stat().st_uid, folder.stat().st_gid
+    before = os.getegid()
+    os.setegid(group)
+    os.seteuid(owner)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before)
+
+
+class WatchedTokens:
+    """The tokens as the file has them now: its time, number and size are looked at with each use.
+
+    A file that cannot be read counts as one without tokens, and is logged once for each of its states: who
+    was let in by a token is then let in no more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._state: _State | None = None
+        self._tokens = new_tokens()
+
+    def now(self) -> Tokens:
+        """The tokens at this moment."""
+        state = _state_of(self.path)
+        if state != self._state:
+            self._state = state
+            try:
+                self._tokens = read_tokens(self.path)
+            except TokenFileError as error:
+                self._tokens = new_tokens()
+                get_logger().error("tokens cannot be read", reason=str(error))
+        return self._tokens
+
+
+def _state_of(path: Path) -> _State | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size

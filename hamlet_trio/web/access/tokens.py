@@ -1,0 +1,140 @@
+"""Tokens and class codes: how they are made, kept as hashes, and recognised.
+
+A token has 256 random bits, which nobody guesses: its SHA-256 is safe to keep, and quick to check with every
+request. A class code is short, to be said aloud and typed: it has 40 bits. So it is kept as scrypt (RFC
+7914), of which each guess costs 16 MiB and tens of milliseconds, and who guesses is slowed down besides.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from hamlet_trio.web.access.roles import Role
+
+PREFIX: Final = "hamlet_"
+MAX_SECRET: Final = 200  # characters of what is offered as a token or a code; more are not looked at
+_TOKEN_BYTES: Final = 32
+_CODE_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another one
+_CODE_GROUPS: Final = (4, 4)
+_COST: Final = 2**14  # of scrypt, with blocks of 8: 16 MiB
+_BLOCK: Final = 8
+_MEMORY: Final = 64 * 2**20  # what OpenSSL may take for it
+
+Kind = Literal["token", "code"]
+RoleName = Literal["viewer", "teacher"]
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """One token or class code, without its secret: `hash` is SHA-256 of a token, scrypt of a code."""
+
+    id: str
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    role: RoleName
+    kind: Kind
+    hash: str
+    created: datetime
+    expires: datetime | None = None
+
+    @property
+    def grants(self) -> Role:
+        """The role that it gives."""
+        return Role[self.role.upper()]
+
+    def is_valid(self, now: datetime | None = None) -> bool:
+        """Whether it has not expired."""
+        return self.expires is None or (now or datetime.now(UTC)) < self.expires
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """All of them, as the file keeps them. The codes share `salt`, so that one scrypt checks a guess."""
+
+    salt: str
+    tokens: tuple[Token, ...] = ()
+    version: Literal[1] = 1
+
+    def by_id(self, token_id: str) -> Token | None:
+        """The valid one of this id."""
+        return next((t for t in self.tokens if t.id == token_id and t.is_valid()), None)
+
+    def has(self, role: Role) -> bool:
+        """Whether a valid one gives this role."""
+        return any(token.grants is role and token.is_valid() for token in self.tokens)
+
+    def recognise(self, secret: str) -> Token | None:
+        """The valid one with this secret. For a code this takes tens of milliseconds: call it in a thread."""
+        if len(secret) > MAX_SECRET:
+            return None
+        kind: Kind = "token" if is_token(secret) else "code"
+        candidates = [token for token in self.tokens if token.kind == kind]
+        if not candidates:
+            return None
+        return _matching(candidates, hash_token(secret) if kind == "token" else hash_code(secret, self.salt))
+
+
+def _matching(candidates: Iterable[Token], digest: str) -> Token | None:
+    """Compares with all of them, each in constant time, so that the time taken tells nothing."""
+    found: Token | None = None
+    for token in candidates:
+        if hmac.compare_digest(token.hash, digest) and token.is_valid():
+            found = token
+    return found
+
+
+def is_token(secret: str) -> bool:
+    """Whether this has the form of a token rather than of a class code."""
+    return secret.startswith(PREFIX)
+
+
+def new_tokens() -> Tokens:
+    """None yet, with a salt of their own."""
+    return Tokens(salt=secrets.token_hex(16))
+
+
+def new_token(
+    tokens: Tokens, *, name: str, role: RoleName, kind: Kind, expires: datetime | None = None
+) -> tuple[Tokens, Token, str]:
+    """One more of them; returns them all, the new one, and its secret, which is kept nowhere."""
+    secret = _new_code() if kind == "code" else PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+    token = Token(
+        id=secrets.token_hex(4),
+        name=name,
+        role=role,
+        kind=kind,
+        hash=hash_code(secret, tokens.salt) if kind == "code" else hash_token(secret),
+        created=datetime.now(UTC).replace(microsecond=0),
+        expires=expires,
+    )
+    return Tokens(salt=tokens.salt, tokens=(*tokens.tokens, token)), token, secret
+
+
+def _new_code() -> str:
+    groups = ("".join(secrets.choice(_CODE_LETTERS) for _ in range(size)) for size in _CODE_GROUPS)
+    return "-".join(groups)
+
+
+def hash_token(secret: str) -> str:
+    """SHA-256 of a token, in hexadecimal digits."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def plain_code(secret: str) -> str:
+    """A code as it counts, however it was typed: without capitals, spaces and hyphens."""
+    return "".join(secret.lower().replace("-", " ").split())
+
+
+def hash_code(secret: str, salt: str) -> str:
+    """Scrypt of a code, in hexadecimal digits."""
+    return hashlib.scrypt(
+        plain_code(secret).encode(errors="replace"),
+        salt=bytes.fromhex(salt),
+        n=_COST,
+        r=_BLOCK,
+        p=1,
+        maxmem=_MEMORY,
+        dklen=32,
+    ).hex()

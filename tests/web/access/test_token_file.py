@@ -1,0 +1,110 @@
+"""The file of tokens: private, whole, and followed while it changes."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hamlet_trio.training.lock import FileLock
+from hamlet_trio.web.access.cookies import Cookies, read_key
+from hamlet_trio.web.access.token_file import (
+    TokenFileError,
+    WatchedTokens,
+    change_tokens,
+    read_tokens,
+)
+from tests.web.access.conftest import Known, add_token, revoke
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        add_token(tmp_path / "new" / "tokens.json", "x", "teacher")
+        key = read_key(tmp_path / "other" / "cookie.key")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "new" / "tokens.json") == mode(tmp_path / "other" / "cookie.key") == 0o600
+    assert len(key) == 32
+    assert read_key(tmp_path / "other" / "cookie.key") == key
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs an administrator, who acts as somebody else")
+def test_what_an_administrator_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    folder = tmp_path / "hamlet"
+    folder.mkdir()
+    os.chown(folder, 12345, 12346)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    add_token(folder / "tokens.json", "x", "teacher")
+    found = (folder / "tokens.json").stat()
+    assert (found.st_uid, found.st_gid) == (12345, 12346)
+    assert os.geteuid() == 0
+
+
+def test_a_change_is_seen_at_the_next_use(known: Known) -> None:
+    watched = WatchedTokens(known.file)
+    assert watched.now().recognise(known.teacher) is not None
+    new = add_token(known.file, "Mr Smith", "teacher")
+    assert watched.now().recognise(new) is not None
+    revoke(known.file, known.id_of("token", "teacher"))
+    assert watched.now().recognise(known.teacher) is None
+    assert watched.now() is watched.now(), "an unchanged file is not read again"
+    known.file.unlink()
+    assert watched.now().tokens == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"salt": "00", "tokens": [{"id": 1}]}', b"\xff\xfe"])
+def test_a_damaged_file_lets_nobody_in_and_is_told_once(
+    known: Known, content: bytes, logged: list[Any]
+) -> None:
+    watched = WatchedTokens(known.file)
+    known.file.write_bytes(content)
+    assert watched.now().tokens == watched.now().tokens == ()
+    assert [event["event"] for event in logged] == ["tokens cannot be read"]
+    with pytest.raises(TokenFileError, match=r"tokens\.json"):
+        add_token(known.file, "x", "teacher")
+    assert known.file.read_bytes() == content
+
+
+def test_two_changes_at_once_do_not_lose_one(known: Known) -> None:
+    lock = FileLock(known.file.with_name("tokens.json.lock"))
+    with lock, pytest.raises(TokenFileError, match="another command"):
+        add_token(known.file, "x", "teacher")
+    before = read_tokens(known.file)
+
+    def fail(tokens: Any) -> Any:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        change_tokens(known.file, fail)
+    assert read_tokens(known.file) == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TokenFileError, match="run this as the user"):
+        add_token(tmp_path / "file" / "tokens.json", "x", "teacher")
+
+
+def test_a_short_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cookie.key").write_bytes(b"short")
+    with pytest.raises(TokenFileError, match="too short"):
+        read_key(tmp_path / "cookie.key")
+
+
+def test_a_cookie_is_read_by_whoever_has_the_key_and_until_it_ends() -> None:
+    cookies = Cookies(b"k" * 32, 3600)
+    value = cookies.make("0a1b2c3d")
+    assert Cookies(b"k" * 32, 3600).read(value) == "0a1b2c3d"
+    assert Cookies(b"l" * 32, 3600).read(value) is None
+    assert Cookies(b"k" * 32, -1).read(value) is None
+    for forged in ("", "x", value[:-1], value.replace(value[0], "X", 1), value + "."):
+        assert cookies.read(forged) is None
