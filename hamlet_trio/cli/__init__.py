@@ -1,4 +1,4 @@
-"""The command line: `hamlet serve | train | evaluate | models | replay | tokens | deploy check`.
+"""The command line: `hamlet serve | train | evaluate | models | replay | failures | runs | export | ...`.
 
 Every command imports what it needs when it runs, so that `hamlet --help` answers at once.
 """
@@ -10,7 +10,9 @@ import typer
 from hamlet_trio.cli.deploy import deploy
 from hamlet_trio.cli.errors import UsersError
 from hamlet_trio.cli.evaluate import evaluate
+from hamlet_trio.cli.history import history
 from hamlet_trio.cli.models import models
+from hamlet_trio.cli.past import export, failures, runs
 from hamlet_trio.cli.replay import replay
 from hamlet_trio.cli.serve import serve
 from hamlet_trio.cli.tokens import tokens
@@ -30,6 +32,10 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(models)
 app.command()(replay)
+app.command()(failures)
+app.command()(runs)
+app.command()(export)
+app.add_typer(history, name="history")
 app.add_typer(tokens, name="tokens")
 app.add_typer(deploy, name="deploy")
 

@@ -63,6 +63,7 @@ def train(
     import torch
 
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport
+    from hamlet_trio.history import HistoryLog, history_path
     from hamlet_trio.training.driver import DivergedError, SaveError, StartError, train_to_file
 
     torch.set_num_threads(1)
@@ -76,9 +77,11 @@ def train(
                 models_dir=models_dir,
                 device=settings.device,
                 snapshots=_episodes(snapshots),
+                history=HistoryLog(history_path(settings)),
                 on_start=report.on_start,
                 on_episode=report.on_episode,
-                on_save_problem=report.on_save_problem,
+                on_save_problem=report.on_problem,
+                on_history_problem=report.on_problem,
                 should_stop=should_stop,
             )
     except (StartError, SaveError, DivergedError) as error:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hamlet_trio.protocol.messages import EpisodeComplete
-from hamlet_trio.training.driver import SaveError, TrainingResult
+from hamlet_trio.training.driver import TrainingResult
 from hamlet_trio.training.run import TrainingRun
 
 
@@ -27,7 +27,7 @@ class Report(Protocol):
 
     def on_episode(self, episode: EpisodeComplete) -> None: ...
 
-    def on_save_problem(self, problem: SaveError) -> None: ...
+    def on_problem(self, problem: Exception) -> None: ...
 
     def on_end(self, result: TrainingResult) -> None: ...
 
@@ -49,8 +49,8 @@ class JsonReport:
         """Print the episode as on the wire."""
         self._print(episode)
 
-    def on_save_problem(self, problem: SaveError) -> None:
-        """Tell of an autosave that failed; training goes on."""
+    def on_problem(self, problem: Exception) -> None:
+        """Tell of something that was not saved or kept; training goes on."""
         print(f"hamlet: {problem}", file=sys.stderr)
 
     def on_end(self, result: TrainingResult) -> None:
@@ -128,8 +128,8 @@ class ProgressReport:
             highlight=False,
         )
 
-    def on_save_problem(self, problem: SaveError) -> None:
-        """Tell of an autosave that failed; training goes on."""
+    def on_problem(self, problem: Exception) -> None:
+        """Tell of something that was not saved or kept; training goes on."""
         self._console.print(f"[red]{problem}[/red]")
 
     def on_end(self, result: TrainingResult) -> None:

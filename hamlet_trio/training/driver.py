@@ -10,10 +10,12 @@ from msgspec import Struct
 from hamlet_trio.agent.checkpoint import CheckpointError, save_checkpoint
 from hamlet_trio.agent.learner import DivergedError
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.history import HistoryError, HistoryLog
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import DeviceName
+from hamlet_trio.training.kept_run import KeptRun
 from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
@@ -55,17 +57,21 @@ def train_to_file(
     world_config: WorldConfig | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Container[int] = (),
+    history: HistoryLog | None = None,
     on_start: Callable[[TrainingRun], object] = _ignore,
     on_step: Callable[[StepOutcome], object] = _ignore,
     on_episode: Callable[[EpisodeComplete], object] = _ignore,
     on_save: Callable[[CheckpointSaved], object] = _ignore,
     on_save_problem: Callable[[SaveError], object] = _ignore,
+    on_history_problem: Callable[[HistoryError], object] = _ignore,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
 
     Without `out` it is saved where a resumed run saved it before, else as `trained_agent.pt` in `models_dir`.
     After each episode in `snapshots` the model is also kept beside it, as `checkpoint_ep<episode>.pt`.
+    With `history` the run and its episodes are kept there; trouble with it is told once to
+    `on_history_problem` and training goes on.
     What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
     id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
     once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
@@ -103,6 +109,8 @@ def train_to_file(
             world_config=world_config,
             recipe=recipe,
         )
+        kept = stack.enter_context(KeptRun(history, plan.run_id, on_history_problem))
+        kept.began(session.run)
         on_start(session.run)
         how: Ending = "complete"
         while not session.run.finished:
@@ -116,15 +124,14 @@ def train_to_file(
                 raise
             on_step(outcome)
             if complete is not None:
+                kept.episode(complete)
                 on_episode(complete)
             if complete is not None and complete.episode in snapshots:
                 _keep_snapshot(session, complete.episode, on_save_problem)
             if complete is not None and session.save_due:
-                try:
-                    on_save(session.save())
-                except SaveError as error:
-                    on_save_problem(error)
+                _autosave(session, kept, on_save, on_save_problem)
         problem = session.end(how)
+        kept.ended(how if problem is None else "failed", reason=problem, model=session.model_saved)
     if problem is not None:
         raise SaveError(problem)
     reward, length = session.run.recent_means()
@@ -138,6 +145,21 @@ def train_to_file(
         average_length=length,
         model=(out or session.model_path) if session.model_saved is not None else None,
     )
+
+
+def _autosave(
+    session: TrainingSession,
+    kept: KeptRun,
+    on_save: Callable[[CheckpointSaved], object],
+    on_problem: Callable[[SaveError], object],
+) -> None:
+    try:
+        saved = session.save()
+    except SaveError as error:
+        on_problem(error)
+        return
+    kept.saved(saved)
+    on_save(saved)
 
 
 def _keep_snapshot(session: TrainingSession, episode: int, on_problem: Callable[[SaveError], object]) -> None:

@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from hamlet_trio.agent.checkpoint import load_checkpoint
+from hamlet_trio.history import HistoryLog, HistoryReader
+from hamlet_trio.history.questions import RunsQuery
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.driver import SaveError, StartError, TrainingResult, train_to_file
+from hamlet_trio.training.driver import DivergedError, SaveError, StartError, TrainingResult, train_to_file
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.store import RunStore
 
@@ -49,6 +51,31 @@ def test_a_run_is_made_told_and_saved(train: Any, parameters: TrainingParameters
     assert result.average_reward == episodes[-1].avg_reward_5
     assert load_checkpoint(tmp_path / "out.pt").metadata.episode == 6
     assert RunStore(tmp_path / "data").resumable() == []
+
+
+def test_a_run_is_kept_in_the_history_however_it_ends(
+    train: Any, parameters: TrainingParameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = HistoryReader(tmp_path / "history.db")
+    log = HistoryLog(past.path)
+    calls = iter(range(100))
+    result = train(parameters, history=log, should_stop=lambda: next(calls) == 70)
+    kept = past.run(result.run_id)
+    assert (kept.state, kept.episodes, kept.model) == ("interrupted", 3, "out.pt")
+    resumed = msgspec.structs.replace(TrainingParameters(), resume_from=result.run_id)
+    train(resumed, history=log)
+    kept = past.run(result.run_id)
+    assert (kept.state, kept.episodes, kept.steps) == ("complete", 6, 120)
+    assert [checkpoint.episode for checkpoint in kept.checkpoints] == [4]
+
+    def diverge(self: TrainingRun) -> None:
+        raise DivergedError("The loss is not finite.")
+
+    monkeypatch.setattr(TrainingRun, "step", diverge)
+    with pytest.raises(DivergedError):
+        train(parameters, history=log)
+    (failed,) = past.runs(RunsQuery(state="failed"))
+    assert failed.reason == "The loss is not finite."
 
 
 def test_a_seed_is_chosen_where_none_is_given(train: Any, parameters: TrainingParameters) -> None:

@@ -1,0 +1,98 @@
+"""`hamlet failures`, `runs`, `export` and `history`: over a real run, and over an older database."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.conftest import Hamlet
+from tests.history.older_database import make_older
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Path) -> None:
+    assert hamlet("runs").stdout == "Nothing was found.\n"
+    nothing = hamlet("export")
+    assert (nothing.returncode, "There is no run" in nothing.stderr) == (1, True)
+    options = ["--network-type", "qnetwork", "--max-steps", "90", "--checkpoint-every", "2"]
+    trained = hamlet("train", "--episodes", "4", "--seed", "5", "--json", *options)
+    assert trained.returncode == 0, trained.stderr
+    told = [json.loads(line) for line in trained.stdout.splitlines()][1:5]
+
+    (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
+    assert (run["state"], run["source"], run["seed"], run["episodes"]) == ("complete", "command_line", 5, 4)
+    assert run["model"] == "trained_agent.pt"
+    assert run["run_id"] in hamlet("runs", "--state", "complete").stdout
+
+    rows = list(csv.DictReader(hamlet("export").stdout.splitlines()))
+    assert [float(row["reward"]) for row in rows] == [episode["reward"] for episode in told]
+    out = tmp_path / "run.json"
+    exported = hamlet("export", run["run_id"], "--format", "json", "--out", str(out))
+    assert (exported.returncode, exported.stdout) == (0, "")
+    content = json.loads(out.read_text())
+    assert content["run"]["checkpoints"][0]["episode"] == 2
+    assert [episode["length"] for episode in content["episodes"]] == [one["length"] for one in told]
+
+    failed = [one["episode"] for one in told if one["failure_reason"]]
+    failures = json.loads(hamlet("failures", "--json").stdout)["failures"]
+    assert [failure["episode"] for failure in failures] == failed[::-1]
+    vacuumed = hamlet("history", "vacuum")
+    assert (vacuumed.returncode, "MB now" in vacuumed.stdout) == (0, True)
+    unknown = hamlet("export", "nobody")
+    assert (unknown.returncode, "'nobody'" in unknown.stderr) == (1, True)
+
+
+def test_an_older_database_is_asked_and_taken_over(hamlet: Hamlet, tmp_path: Path) -> None:
+    make_older(tmp_path / "metrics.db")
+    before = (tmp_path / "metrics.db").read_bytes()
+    found = json.loads(hamlet("failures", "--db", "metrics.db", "--json").stdout)["failures"]
+    assert [failure["episode"] for failure in found] == [3, 1]
+    filters = ["--agent", "agent_0", "--min-episode", "1", "--max-episode", "2"]
+    filters += ["--reason", "energy_depleted"]
+    counted = hamlet("failures", "--db", "metrics.db", "--summary", "--top", "3", *filters, "--json")
+    (group,) = json.loads(counted.stdout)["summary"]
+    assert (group["reason"], group["count"], group["last_episode"]) == ("energy_depleted", 1, 1)
+
+    taken = hamlet("history", "migrate")
+    assert taken.returncode == 0, taken.stderr
+    assert "3 episodes and 2 failures" in taken.stdout
+    assert [run["source"] for run in json.loads(hamlet("runs", "--json").stdout)["runs"]] == ["older"]
+    again = hamlet("history", "migrate", "metrics.db")
+    assert (again.returncode, "taken over already" in again.stderr) == (1, True)
+    assert (tmp_path / "metrics.db").read_bytes() == before
+    missing = hamlet("failures", "--db", "nothing.db")
+    assert (missing.returncode, missing.stderr) == (1, "hamlet: There is no database nothing.db.\n")
+
+
+def test_the_older_call_still_works_and_says_that_it_is_deprecated(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    make_older(tmp_path / "metrics.db")
+
+    def analyze(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, str(ROOT / "analyze_failures.py"), *arguments],
+            cwd=tmp_path,
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    listed = analyze("--agent", "agent_0")
+    assert (listed.returncode, "energy_depleted" in listed.stdout) == (0, True)
+    assert listed.stderr == "analyze_failures.py is deprecated: use `hamlet failures`.\n"
+    summed = analyze("--db", str(tmp_path / "metrics.db"), "--summary", "--limit", "1")
+    assert (summed.returncode, summed.stdout.count("agent_")) == (0, 1)
+
+
+def test_a_history_in_trouble_is_told_once_and_the_run_is_saved(hamlet: Hamlet, tmp_path: Path) -> None:
+    (tmp_path / "data" / "history.db").mkdir(parents=True)
+    options = ["--network-type", "qnetwork", "--max-steps", "5", "--checkpoint-every", "2"]
+    trained = hamlet("train", "--episodes", "6", "--json", *options)
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr.count("history.db cannot be written") == 1
+    assert (tmp_path / "models" / "trained_agent.pt").is_file()
