@@ -12,6 +12,7 @@ try:
 except ImportError:  # Windows, which has no such limit
     resource = None
 
+_YOUNG_OBJECTS = 20_000  # new objects after which the collector looks for cycles among them
 _OTHER_FILES = 256  # models, the trainer's pipes, HTTP requests
 
 
@@ -35,9 +36,11 @@ def settle_memory() -> None:
     """Spare the garbage collector what stays for good: the libraries, once all of them are imported.
 
     Torch alone brings 165,000 objects, and a full collection that looks at them holds every session up for
-    0.16 s; at exit it would look at them again.
+    0.16 s; at exit it would look at them again. What is left is looked at less often than by default:
+    sessions make no cycles as they play, and hundreds of them are many objects to look at in vain.
     """
     gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 def allow_many_files(connections: int) -> None:

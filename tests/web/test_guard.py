@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import trio
 from hypercorn.events import Event
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
 
 from hamlet_trio.web.guard import server as guard_server
 from hamlet_trio.web.guard.http import GuardedHTTP
+from hamlet_trio.web.guard.websocket import text_frame
 from tests.web.guarded import GuardedApp, guarded_app
 from tests.web.killers import KILLERS, send_killer
 from tests.web.wire import (
@@ -97,6 +100,24 @@ async def test_a_handler_that_only_sends_does_not_freeze_the_server_after_a_disc
             await client.read_frame()
         await app.wait_for_handlers(0)
         assert (await request(app.port, "GET /")).status == 200
+
+
+async def test_a_pong_comes_between_whole_frames_where_the_kernel_took_a_part_of_one() -> None:
+    async with guarded_app() as app, connect(app.port) as client:
+        await client.open_websocket("/push")
+        await client.send(frame(PING, b"between") * 50)
+        pongs = 0
+        while pongs < 50:  # the client reads after the server has filled the connection, again and again
+            opcode, payload = await client.read_frame()
+            assert (opcode, payload) in ((TEXT, b"x" * 10_000), (PONG, b"between"))
+            pongs += opcode == PONG
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
+@pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER ALPHA}"])
+def test_a_text_frame_is_the_one_that_wsproto_makes(letter: str, length: int) -> None:
+    text = letter * (length // len(letter.encode()))
+    assert text_frame(text) == Connection(ConnectionType.SERVER).send(TextMessage(data=text))
 
 
 @pytest.mark.parametrize("filler", ["a", "\N{GRINNING FACE}"])

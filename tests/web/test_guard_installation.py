@@ -57,6 +57,7 @@ SIGNATURES = {
     TCPServer._read_data: "(self)",
     TaskGroup.spawn_app: "(self, app, config, scope, send)",
     H11Protocol.handle: "(self, event)",
+    H11Protocol.stream_send: "(self, event)",
     H11Protocol._check_protocol: "(self, event)",
     H11Protocol._send_error_response: "(self, status_code)",
     H11Protocol._send_h11_event: "(self, event)",

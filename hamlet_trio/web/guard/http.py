@@ -4,6 +4,9 @@ from http import HTTPStatus
 from typing import Final
 
 import h11
+from hypercorn.events import RawData
+from hypercorn.protocol.events import Data
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 
 from hamlet_trio.protocol.errors import ErrorCode
@@ -22,6 +25,13 @@ class GuardedHTTP(H11Protocol):
     not ASCII. Here HTTP/2 without TLS is refused with 505, an upgrade to h2c is not taken up (the answer
     comes over HTTP/1.1, as RFC 9110 section 7.8 allows), and such bytes are answered with 400.
     """
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Send what a stream says; a WebSocket's frames, which are most of it, by the shortest way."""
+        if type(event) is Data:
+            await self.send(RawData(event.data))
+        else:
+            await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Refuse what the app must not see; raises `ConnectionEnded` after the answer."""

@@ -28,6 +28,7 @@ class GuardedWebSocket(WSStream):
     _message: bytearray | None = None
     _answered = False  # the app has answered the handshake, though perhaps not all is sent yet
     _refused = False  # the guard has
+    _writes_frames = False  # the handshake is done, and texts go as they are
 
     async def handle(self, event: Event) -> None:
         """Take what the connection received.
@@ -49,7 +50,16 @@ class GuardedWebSocket(WSStream):
             await trio.lowlevel.checkpoint()
             return
         self._answered = True
-        await super().app_send(message)
+        if (
+            self._writes_frames
+            and message is not None
+            and message["type"] == "websocket.send"
+            and (text := message.get("text")) is not None
+            and self.connection.state is ConnectionState.OPEN
+        ):
+            await self.send(Data(self.stream_id, text_frame(text)))
+        else:
+            await super().app_send(message)
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         """Answer the handshake. No subprotocols are spoken; compression only where the settings have it."""
@@ -68,6 +78,7 @@ class GuardedWebSocket(WSStream):
             headers.append((b"sec-websocket-extensions", agreed))
         self.state = ASGIWebsocketState.CONNECTED
         self.connection = Connection(ConnectionType.SERVER, extensions)
+        self._writes_frames = not extensions
         self.handshake.accepted = True
         await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
 
@@ -120,3 +131,14 @@ class GuardedWebSocket(WSStream):
             guarded(self.config).counts.oversized += 1
         await self._send_wsproto_event(CloseConnection(code=code))
         raise ConnectionEnded
+
+
+def text_frame(text: str) -> bytes:
+    """A whole text message as one frame, unmasked as a server's are; RFC 6455, section 5.2."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return b"\x81" + length.to_bytes(1) + payload
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2) + payload
+    return b"\x81\x7f" + length.to_bytes(8) + payload
