@@ -169,6 +169,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(ge=0.1, le=600, description="seconds the trainer gets to save when the server ends")
     ] = 10
     device: Annotated[DeviceName, Meta(description="where the trainer computes")] = "auto"
+    tensorboard: Annotated[
+        bool, Meta(description="event files for TensorBoard in the data folder; needs the extra tensorboard")
+    ] = False
     history_runs: Annotated[
         int, Meta(ge=1, le=1_000_000, description="runs the history keeps; the oldest go first")
     ] = 1000

@@ -37,6 +37,13 @@ SnapshotsOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda [HAMLET_DEVICE].")]
+TensorBoardOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Write event files for TensorBoard into the data folder [HAMLET_TENSORBOARD].",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a line: each episode, then the ending.")
 ]
@@ -50,13 +57,14 @@ def train(
     resume: ResumeOption = None,
     snapshots: SnapshotsOption = "",
     device: DeviceOption = None,
+    tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train an agent and save it as a model.
 
     Ctrl-C saves what was learnt and ends; the last line then says how to go on.
     """
-    settings = load_settings(device=device)
+    settings = load_settings(device=device, tensorboard=tensorboard)
     models_dir = Path(settings.models_dir)
     if resume is not None:
         parameters = parameters | {"resume_from": resume}
@@ -77,11 +85,13 @@ def train(
                 models_dir=models_dir,
                 device=settings.device,
                 snapshots=_episodes(snapshots),
+                tensorboard=settings.tensorboard,
                 history=HistoryLog(history_path(settings)),
                 on_start=report.on_start,
                 on_episode=report.on_episode,
                 on_save_problem=report.on_problem,
                 on_history_problem=report.on_problem,
+                on_tensorboard_problem=report.on_problem,
                 should_stop=should_stop,
             )
     except (StartError, SaveError, DivergedError) as error:

@@ -27,7 +27,7 @@ class Report(Protocol):
 
     def on_episode(self, episode: EpisodeComplete) -> None: ...
 
-    def on_problem(self, problem: Exception) -> None: ...
+    def on_problem(self, problem: Exception | str) -> None: ...
 
     def on_end(self, result: TrainingResult) -> None: ...
 
@@ -49,7 +49,7 @@ class JsonReport:
         """Print the episode as on the wire."""
         self._print(episode)
 
-    def on_problem(self, problem: Exception) -> None:
+    def on_problem(self, problem: Exception | str) -> None:
         """Tell of something that was not saved or kept; training goes on."""
         print(f"hamlet: {problem}", file=sys.stderr)
 
@@ -128,7 +128,7 @@ class ProgressReport:
             highlight=False,
         )
 
-    def on_problem(self, problem: Exception) -> None:
+    def on_problem(self, problem: Exception | str) -> None:
         """Tell of something that was not saved or kept; training goes on."""
         self._console.print(f"[red]{problem}[/red]")
 

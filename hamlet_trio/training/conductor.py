@@ -189,6 +189,7 @@ class Conductor:
                 models_dir=self._settings.models_dir,
                 data_dir=self._settings.data_dir,
                 device=self._settings.device,
+                tensorboard=self._settings.tensorboard,
                 resume=resume,
                 paused=self._run.wants_paused,
                 watched=watched,

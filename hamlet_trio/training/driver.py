@@ -20,6 +20,7 @@ from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import StepOutcome, TrainingRun
+from hamlet_trio.training.scalars import FOLDER, EpisodeScalars, TensorBoardMissingError
 from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.world import WorldConfig
@@ -58,12 +59,14 @@ def train_to_file(
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Container[int] = (),
     history: HistoryLog | None = None,
+    tensorboard: bool = False,
     on_start: Callable[[TrainingRun], object] = _ignore,
     on_step: Callable[[StepOutcome], object] = _ignore,
     on_episode: Callable[[EpisodeComplete], object] = _ignore,
     on_save: Callable[[CheckpointSaved], object] = _ignore,
     on_save_problem: Callable[[SaveError], object] = _ignore,
     on_history_problem: Callable[[HistoryError], object] = _ignore,
+    on_tensorboard_problem: Callable[[str], object] = _ignore,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
@@ -72,6 +75,7 @@ def train_to_file(
     After each episode in `snapshots` the model is also kept beside it, as `checkpoint_ep<episode>.pt`.
     With `history` the run and its episodes are kept there; trouble with it is told once to
     `on_history_problem` and training goes on.
+    With `tensorboard` its event files go into the run's folder under `data_dir`/tensorboard.
     What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
     id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
     once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
@@ -91,6 +95,9 @@ def train_to_file(
         plan = make_plan(parameters, store, models)
     except BadMessageError as error:
         raise StartError(error.message) from error
+    scalars = None
+    if tensorboard:
+        scalars = _scalars(data_dir / FOLDER / plan.run_id, on_tensorboard_problem)
     with ExitStack() as stack:
         try:
             stack.enter_context(store.training(plan.run_id))
@@ -108,6 +115,7 @@ def train_to_file(
             device=device,
             world_config=world_config,
             recipe=recipe,
+            scalars=scalars,
         )
         kept = stack.enter_context(KeptRun(history, plan.run_id, on_history_problem))
         kept.began(session.run)
@@ -145,6 +153,13 @@ def train_to_file(
         average_length=length,
         model=(out or session.model_path) if session.model_saved is not None else None,
     )
+
+
+def _scalars(folder: Path, on_problem: Callable[[str], object]) -> EpisodeScalars:
+    try:
+        return EpisodeScalars(folder, on_problem)
+    except TensorBoardMissingError as error:
+        raise StartError(str(error)) from error
 
 
 def _autosave(

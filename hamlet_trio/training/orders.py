@@ -24,6 +24,7 @@ class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
     models_dir: str
     data_dir: str
     device: DeviceName
+    tensorboard: bool
     resume: bool
     paused: bool
     watched: bool

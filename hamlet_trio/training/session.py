@@ -23,6 +23,7 @@ from hamlet_trio.settings import DeviceName
 from hamlet_trio.training.history import History
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun
+from hamlet_trio.training.scalars import EpisodeScalars
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
 from hamlet_trio.world import ConfigError, WorldConfig
 
@@ -41,12 +42,20 @@ class TrainingSession:
     """One run and its files; made by `open_session`. All methods but `step` may do file I/O."""
 
     def __init__(
-        self, run: TrainingRun, *, record: RunRecord, store: RunStore, model_path: Path, history: History
+        self,
+        run: TrainingRun,
+        *,
+        record: RunRecord,
+        store: RunStore,
+        model_path: Path,
+        history: History,
+        scalars: EpisodeScalars | None = None,
     ) -> None:
         self.run: Final = run
         self.history: Final = history
         self._record = record
         self._store = store
+        self._scalars = scalars
         self.model_path: Final = model_path
         self._episode_seconds = 0.0
 
@@ -75,6 +84,8 @@ class TrainingSession:
             return outcome, None
         complete = self._complete(outcome.record)
         self.history.append(complete)
+        if self._scalars is not None:
+            self._scalars.add(complete, self.run.steps)
         return outcome, complete
 
     def _complete(self, record: EpisodeRecord) -> EpisodeComplete:
@@ -99,6 +110,7 @@ class TrainingSession:
         An interrupted run keeps what a resume needs. A finished one drops it, unless its model could not be
         saved: then it stays resumable from its last save.
         """
+        self._close_scalars()
         try:
             if how == "interrupted":
                 if self.run.steps > 0:
@@ -113,7 +125,12 @@ class TrainingSession:
 
     def fail(self, reason: str) -> None:
         """The run cannot go on, now or ever; its last saved model stays. Raises `SaveError`."""
+        self._close_scalars()
         self._finish(state="failed", reason=reason)
+
+    def _close_scalars(self) -> None:
+        if self._scalars is not None:
+            self._scalars.close()
 
     def _save_state(self) -> None:
         state = {
@@ -158,11 +175,13 @@ def open_session(
     device: DeviceName = "auto",
     world_config: WorldConfig | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
+    scalars: EpisodeScalars | None = None,
 ) -> TrainingSession:
     """Set up a run, or with `resume` one that was saved before; not yet saved, it begins anew.
 
     `parameters` are the run's own, with the seed. `world_config` must be the same at each resume. The model
     is saved as `model_path`; without, where the run saved it before, or as `trained_agent.pt` in `models`.
+    `scalars` are told each episode.
     Raises `StartError` if they, a model to start from, the device or the saved state cannot be used.
     """
     try:
@@ -197,7 +216,9 @@ def open_session(
         raise StartError(f"The run's folder cannot be used: {error.strerror}.") from error
     except (RunStateError, zlib.error, KeyError, ValueError) as error:
         raise StartError(f"The saved state of run {run_id} cannot be used: {error}") from error
-    return TrainingSession(run, record=record, store=store, model_path=model_path, history=history)
+    return TrainingSession(
+        run, record=record, store=store, model_path=model_path, history=history, scalars=scalars
+    )
 
 
 def _checkpoint_to_start_from(parameters: TrainingParameters, models: ModelFolder) -> Checkpoint | None:

@@ -31,7 +31,7 @@ from hamlet_trio.training.orders import (
     StopOrder,
     WatchOrder,
 )
-from hamlet_trio.training.pipes import Inbox, Outlet, take_over_pipes
+from hamlet_trio.training.pipes import Inbox, Outlet, complain, take_over_pipes
 from hamlet_trio.training.store import RunStore
 
 if TYPE_CHECKING:
@@ -187,10 +187,14 @@ def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> 
     import torch  # noqa: PLC0415
 
     from hamlet_trio.agent.learner import DivergedError  # noqa: PLC0415
+    from hamlet_trio.training.scalars import FOLDER, EpisodeScalars, TensorBoardMissingError  # noqa: PLC0415
     from hamlet_trio.training.session import SaveError, StartError, open_session  # noqa: PLC0415
 
     torch.set_num_threads(1)
     try:
+        scalars = None
+        if begin.tensorboard:
+            scalars = EpisodeScalars(Path(begin.data_dir) / FOLDER / begin.run_id, complain)
         session = open_session(
             begin.run_id,
             begin.parameters,
@@ -198,8 +202,9 @@ def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> 
             models=ModelFolder(begin.models_dir),
             resume=begin.resume,
             device=begin.device,
+            scalars=scalars,
         )
-    except StartError as error:
+    except (StartError, TensorBoardMissingError) as error:
         outlet.report(FailedReport(reason=str(error), retry=False))
         return
     run = session.run

@@ -42,6 +42,7 @@ class Trainer:
                 models_dir=str(folder / "models"),
                 data_dir=str(folder / "data"),
                 device="cpu",
+                tensorboard=False,
                 resume=False,
                 paused=False,
                 watched=watched,

@@ -1,0 +1,117 @@
+"""Event files for TensorBoard, read back with TensorBoard itself."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import Settings
+from hamlet_trio.training.driver import StartError, train_to_file
+from hamlet_trio.training.scalars import EpisodeScalars
+
+
+@pytest.fixture
+def event_files() -> Any:
+    """TensorBoard's own reader, or the reason why this is left out."""
+    try:
+        from tensorboard.backend.event_processing import event_accumulator
+    except ImportError:
+        assert not os.environ.get("HAMLET_REQUIRE_ALL"), "TensorBoard is not installed"
+        pytest.skip("needs the extra tensorboard")
+    return event_accumulator
+
+
+def scalars(event_files: Any, folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """All points of a run's folder, by tag."""
+    reader = event_files.EventAccumulator(str(folder))
+    reader.Reload()
+    return {
+        tag: [(point.step, point.value) for point in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]
+    }
+
+
+def close(points: list[tuple[int, float]], expected: list[tuple[int, float]]) -> bool:
+    """Whether these are the points; TensorBoard keeps 32 bits of a value."""
+    return [step for step, _ in points] == [step for step, _ in expected] and [
+        value for _, value in points
+    ] == pytest.approx([value for _, value in expected], rel=1e-6)
+
+
+def test_a_run_has_the_usual_tags_at_its_steps_and_goes_on_where_it_was_saved(
+    event_files: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    told: list[EpisodeComplete] = []
+    folders: dict[str, Any] = {"data_dir": tmp_path / "data", "models_dir": tmp_path / "models"}
+    calls = iter(range(100))
+    first = train_to_file(
+        parameters,
+        tmp_path / "out.pt",
+        **folders,
+        device="cpu",
+        tensorboard=True,
+        on_episode=told.append,
+        should_stop=lambda: next(calls) == 70,
+    )
+    resumed = TrainingParameters(resume_from=first.run_id)
+    train_to_file(
+        resumed, tmp_path / "out.pt", **folders, device="cpu", tensorboard=True, on_episode=told.append
+    )
+    (folder,) = (tmp_path / "data" / "tensorboard").iterdir()
+    assert folder.name == first.run_id
+    found = scalars(event_files, folder)
+    steps = [sum(one.length for one in told[: number + 1]) for number in range(len(told))]
+    fields = {
+        "charts/episodic_return": "reward",
+        "charts/episodic_length": "length",
+        "charts/epsilon": "epsilon",
+        "charts/SPS": "steps_per_second",
+        "losses/td_loss": "loss",
+    }
+    assert found.keys() == fields.keys()
+    for tag, field in fields.items():
+        expected = [(step, getattr(one, field)) for step, one in zip(steps, told, strict=True)]
+        assert close(found[tag], expected), tag
+
+
+async def test_runs_of_a_server_write_them_where_the_setting_says_so(
+    event_files: Any,
+    serving: Callable[..., AbstractAsyncContextManager[Any]],
+    settings: Settings,
+    parameters: TrainingParameters,
+) -> None:
+    async with serving(msgspec.structs.replace(settings, tensorboard=True)) as server:
+        client = await server.connect()
+        await client.send("start_training", **msgspec.to_builtins(parameters))
+        run_id = (await client.until("training_started"))["run_id"]
+        await client.until("training_complete")
+    found = scalars(event_files, Path(settings.data_dir) / "tensorboard" / run_id)
+    assert len(found["charts/episodic_return"]) == 6
+
+
+def test_without_tensorboard_a_run_says_what_to_install(
+    parameters: TrainingParameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(StartError, match=r"pip install 'hamlet-trio\[tensorboard\]'"):
+        train_to_file(parameters, None, data_dir=tmp_path, models_dir=tmp_path, tensorboard=True)
+
+
+def test_trouble_is_told_once_and_ends_nothing(
+    event_files: Any, record: Callable[[int], EpisodeComplete], tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "run"
+    in_the_way.write_text("a file where the folder should be")
+    told: list[str] = []
+    board = EpisodeScalars(in_the_way, told.append)
+    for episode in (1, 2):
+        board.add(record(episode), episode)
+    board.close()
+    assert len(told) == 1
+    assert "cannot be written" in told[0]
