@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bench.learning.configurations import CONFIGURATIONS
 from bench.learning.playing import CAP
 from bench.learning.results import Result
+from bench.svg import FAINT, INK, RULE, document, element
 
 _WIDTH, _HEIGHT = 300, 220
 _LEFT, _TOP, _GAP, _BELOW = 46, 34, 22, 44
@@ -65,63 +66,57 @@ def picture(results: Iterable[Result]) -> str:
     chance = float(np.median([one.survival for one in groups.get((0, "random"), [])] or [0.0]))
     width = max(_LEFT + len(lengths) * (_WIDTH + _GAP), _NARROWEST)
     height = _TOP + _HEIGHT + _BELOW + _LEGEND_LINE
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        'font-family="system-ui, sans-serif" font-size="12">',
-        "<title>Greedy survival over the run: median of the seeds, from lowest to highest</title>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-    ]
+    parts: list[str] = []
     for index, episodes in enumerate(lengths):
         shown = {name: groups[episodes, name] for name in _COLOURS if (episodes, name) in groups}
         parts += _panel(_LEFT + index * (_WIDTH + _GAP), episodes, shown, chance, first=index == 0)
     used = [name for name in _COLOURS if any((n, name) in groups for n in (*lengths, 0))]
     parts += _legend(used, height - 10)
-    return "\n".join([*parts, "</svg>", ""])
+    title = "Greedy survival over the run: median of the seeds, from lowest to highest"
+    return document(width, height, title, parts)
 
 
 def _panel(
     left: float, episodes: int, shown: dict[str, list[Result]], chance: float, *, first: bool
 ) -> Iterable[str]:
     seeds = ", ".join(f"{len(found)} of {_short(name)}" for name, found in shown.items())
-    yield f'<text x="{left}" y="14" font-weight="600" fill="#212121">{episodes:,} episodes</text>'
-    yield f'<text x="{left}" y="28" font-size="9" fill="#616161">seeds: {seeds}</text>'
+    yield element("text", f"{episodes:,} episodes", x=left, y=14, font_weight=600, fill=INK)
+    yield element("text", f"seeds: {seeds}", x=left, y=28, font_size=9, fill=FAINT)
     for level in range(0, CAP + 1, 100):
         y = _y(level)
-        yield f'<line x1="{left}" x2="{left + _WIDTH}" y1="{y}" y2="{y}" stroke="#e0e0e0"/>'
+        yield element("line", x1=left, x2=left + _WIDTH, y1=y, y2=y, stroke=RULE)
         if first:
-            yield f'<text x="{left - 6}" y="{y + 4}" text-anchor="end" fill="#616161">{level}</text>'
+            yield element("text", str(level), x=left - 6, y=y + 4, text_anchor="end", fill=FAINT)
     # The outer ones inwards, or those of two panels run into each other.
     for share, anchor in ((0, "start"), (0.5, "middle"), (1, "end")):
-        x = _x(left, share)
-        yield (
-            f'<text x="{x}" y="{_TOP + _HEIGHT + 16}" text-anchor="{anchor}" fill="#616161">'
-            f"{share:.0%}</text>"
+        yield element(
+            "text", f"{share:.0%}", x=_x(left, share), y=_TOP + _HEIGHT + 16, text_anchor=anchor, fill=FAINT
         )
     y = _y(chance)
-    yield (
-        f'<line x1="{left}" x2="{left + _WIDTH}" y1="{y}" y2="{y}" stroke="{_COLOURS["random"]}" '
-        'stroke-dasharray="2 3"/>'
-    )
+    chance_colour = _COLOURS["random"]
+    yield element("line", x1=left, x2=left + _WIDTH, y1=y, y2=y, stroke=chance_colour, stroke_dasharray="2 3")
     for name, found in shown.items():
         spread, colour = band(found), _COLOURS[name]
         if name == "default":
             outline = _path(left, spread.low) + _path(left, spread.high)[::-1]
-            yield f'<polygon points="{" ".join(outline)}" fill="{colour}" opacity="0.18"/>'
-        yield (
-            f'<polyline points="{" ".join(_path(left, spread.median))}" fill="none" stroke="{colour}" '
-            f'stroke-width="{2.5 if name == "default" else 1.5}"/>'
+            yield element("polygon", points=" ".join(outline), fill=colour, opacity=0.18)
+        yield element(
+            "polyline",
+            points=" ".join(_path(left, spread.median)),
+            fill="none",
+            stroke=colour,
+            stroke_width=2.5 if name == "default" else 1.5,
         )
 
 
 def _legend(names: Sequence[str], y: float) -> Iterable[str]:
     x = float(_LEFT)
     for name in names:
-        dash = ' stroke-dasharray="2 3"' if name == "random" else ""
-        yield (
-            f'<line x1="{x}" x2="{x + 18}" y1="{y - 4}" y2="{y - 4}" stroke="{_COLOURS[name]}" '
-            f'stroke-width="2.5"{dash}/>'
+        dash = {"stroke_dasharray": "2 3"} if name == "random" else {}
+        yield element(
+            "line", x1=x, x2=x + 18, y1=y - 4, y2=y - 4, stroke=_COLOURS[name], stroke_width=2.5, **dash
         )
-        yield f'<text x="{x + 23}" y="{y}" fill="#212121">{_short(name)}</text>'
+        yield element("text", _short(name), x=x + 23, y=y, fill=INK)
         x += 40 + 7 * len(_short(name))
 
 

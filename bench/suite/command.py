@@ -1,0 +1,67 @@
+"""The command line that every benchmark of the suite has."""
+
+import argparse
+from collections.abc import Callable
+
+from msgspec import Struct
+from rich.console import Console
+
+from bench.suite.figures import PUBLISHED, RESULTS, Figure, Report, save
+from bench.suite.machine import this_machine
+from bench.suite.picture import IMAGES, picture
+from bench.suite.table import table
+
+
+class Effort(Struct, frozen=True, kw_only=True):
+    """How thoroughly to measure; `only`, where not empty, names the contenders to measure."""
+
+    rounds: int
+    quick: bool = False
+    only: tuple[str, ...] = ()
+
+    def wants(self, name: str) -> bool:
+        """Whether a contender is to be measured."""
+        return not self.only or name in self.only
+
+    def choose(self, quick: float, thorough: float) -> float:
+        """A length of measuring."""
+        return quick if self.quick else thorough
+
+
+Measure = Callable[[Effort], list[Figure]]
+
+
+def run(
+    benchmark: str, description: str | None, measure: Measure, arguments: list[str], *, rounds: int
+) -> None:
+    """Measure as the arguments say, print the table, and write the figures and the picture.
+
+    They go to bench/results/; with `--publish` also to where the documentation takes them from.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m bench {benchmark}", description=description)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--quick", action="store_true", help="one short round, to try it")
+    parser.add_argument("--only", default="", help="contenders to measure, comma-separated; no goals then")
+    parser.add_argument("--publish", action="store_true", help="put the figures into the documentation")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    only = tuple(name.strip() for name in options.only.split(",") if name.strip())
+    if options.publish and (options.quick or only):
+        parser.error("--publish takes whole measurements: leave out --quick and --only")
+    effort = Effort(rounds=1 if options.quick else options.rounds, quick=options.quick, only=only)
+    report = Report(
+        benchmark=benchmark,
+        machine=this_machine(),
+        rounds=effort.rounds,
+        quick=effort.quick,
+        figures=measure(effort),
+    )
+    console = Console()
+    # A terminal says how wide it is; a file or a pipe does not, and folding there would help nobody.
+    Console(width=console.width if console.is_terminal else 130).print(table(report))
+    save(report, RESULTS)
+    (RESULTS / f"{benchmark}.svg").write_text(picture(report), encoding="utf-8")
+    if options.publish:
+        save(report, PUBLISHED)
+        (IMAGES / f"bench-{benchmark}.svg").write_text(picture(report), encoding="utf-8")

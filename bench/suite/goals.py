@@ -1,0 +1,117 @@
+"""What the figures are to reach, and what is known of others."""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from bench.suite.figures import Figure, Report
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """A figure of a benchmark with what it is to reach; `peer` says in words what others reach.
+
+    `better` tells whether more of it is better, or less.
+    """
+
+    benchmark: str
+    figure: str
+    peer: str = ""
+    target: float
+    moonshot: float
+    better: Literal["more", "less"] = "more"
+
+    def verdict(self, figure: Figure) -> str:
+        """How far the median gets: `moonshot`, `target`, or `short` of both."""
+        for level, bound in (("moonshot", self.moonshot), ("target", self.target)):
+            if figure.median >= bound if self.better == "more" else figure.median <= bound:
+                return level
+        return "short"
+
+
+GOALS: Final = (
+    Goal(
+        benchmark="sessions",
+        figure="qnetwork / bare app",
+        peer="0 (one session, shared)",
+        target=0.7,
+        moonshot=0.95,
+    ),
+    Goal(benchmark="sessions", figure="relational / bare app", target=0.5, moonshot=0.95),
+    Goal(
+        benchmark="isolation",
+        figure="50 sessions, p99 with training / without",
+        peer="no frame for 10 s",
+        target=1.5,
+        moonshot=1.1,
+        better="less",
+    ),
+    Goal(
+        benchmark="isolation",
+        figure="500 sessions, p99 with training / without",
+        target=1.5,
+        moonshot=1.1,
+        better="less",
+    ),
+    Goal(benchmark="broadcast", figure="viewers / bare app", target=0.9, moonshot=0.98),
+    Goal(
+        benchmark="broadcast",
+        figure="p99 with 1 % dead viewers / without",
+        peer="a dead viewer blocks all",
+        target=1.2,
+        moonshot=1.0,
+        better="less",
+    ),
+    Goal(
+        benchmark="training",
+        figure="qnetwork / stable-baselines3",
+        peer="1.1 (726 steps/s)",
+        target=2,
+        moonshot=5,
+    ),
+    Goal(
+        benchmark="training",
+        figure="relational",
+        peer="96 to 111 steps/s",
+        target=500,
+        moonshot=1500,
+    ),
+    Goal(
+        benchmark="world",
+        figure="1 world",
+        peer="61,800 steps/s",
+        target=60_000,
+        moonshot=500_000,
+    ),
+    Goal(
+        benchmark="world",
+        figure="64 worlds",
+        peer="42,000 steps/s",
+        target=400_000,
+        moonshot=10_000_000,
+    ),
+    Goal(
+        benchmark="world",
+        figure="1,024 worlds",
+        peer="322,000 steps/s",
+        target=2_000_000,
+        moonshot=30_000_000,
+    ),
+    Goal(
+        benchmark="world",
+        figure="4,096 worlds",
+        peer="544,000 steps/s",
+        target=3_000_000,
+        moonshot=50_000_000,
+    ),
+    Goal(benchmark="start", figure="memory of an idle session", target=100, moonshot=60, better="less"),
+    Goal(benchmark="start", figure="port answers", target=0.5, moonshot=0.2, better="less"),
+    Goal(benchmark="start", figure="ready", target=2.5, moonshot=1.5, better="less"),
+)
+
+
+def reached(report: Report) -> Iterator[tuple[Goal, Figure]]:
+    """The goals of a report's benchmark with the figures that tell; without those left out."""
+    for goal in GOALS:
+        if goal.benchmark == report.benchmark and (figure := report.find(goal.figure)) is not None:
+            yield goal, figure

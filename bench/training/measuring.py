@@ -1,0 +1,61 @@
+"""Measures all learners round by round, on one core and one thread."""
+
+from functools import partial
+from typing import Final, Protocol
+
+import torch
+
+from bench.suite.command import Effort, run
+from bench.suite.figures import Figure, alternate, ratio
+from bench.suite.machine import divide_cores, pin
+from bench.training.baselines import StableBaselines, StableBaselinesActing
+from bench.training.ours import Acting, Training
+from bench.training.textbook import Textbook
+from hamlet_trio.agent.names import NETWORK_TYPES
+
+__all__ = ["measure", "run"]
+
+_UNIT: Final = "steps/s"
+_PEERS: Final = ("stable-baselines3", "textbook loop", "stable-baselines3, acting")
+
+
+class Contender(Protocol):
+    """What is measured: goes on from one measurement to the next."""
+
+    def rate(self, seconds: float) -> float:
+        """Environment steps a second."""
+        ...
+
+
+def measure(effort: Effort) -> list[Figure]:
+    """Learning and acting, ours and theirs; a contender is named by its network type or its peer's name."""
+    torch.set_num_threads(1)
+    pin(0, [divide_cores().others[0]])
+    seconds = effort.choose(0.5, 3.0)
+    contenders = {name: made for name, made in _contenders(effort).items() if effort.wants(name)}
+    values = alternate(
+        {name: partial(made.rate, seconds) for name, made in contenders.items()}, effort.rounds
+    )
+    figures = [
+        Figure(name=name, unit=_UNIT, values=found, beside=name in _PEERS) for name, found in values.items()
+    ]
+    named = {figure.name: figure for figure in figures}
+    for one, other in (
+        ("qnetwork", "stable-baselines3"),
+        ("qnetwork", "textbook loop"),
+        ("qnetwork, acting", "stable-baselines3, acting"),
+    ):
+        if one in named and other in named:
+            figures.append(ratio(f"{one} / {other}", named[one], named[other]))
+    return figures
+
+
+def _contenders(effort: Effort) -> dict[str, Contender]:
+    made: dict[str, Contender] = {}
+    for name in NETWORK_TYPES:
+        if effort.wants(name):
+            made[name] = Training(name)
+    made |= {"stable-baselines3": StableBaselines(), "textbook loop": Textbook()}
+    made |= {f"{name}, acting": Acting(name) for name in NETWORK_TYPES}
+    made["stable-baselines3, acting"] = StableBaselinesActing()
+    return made

@@ -1,0 +1,74 @@
+"""Hamlet's own training run and its policies, for their speed alone."""
+
+from time import process_time
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.policy import Policy
+from hamlet_trio.agent.schedule import EpsilonSchedule
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.recipe import PLAIN_RECIPE, Recipe
+from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.world import Worlds
+
+BATCH: Final = 32
+EPSILON: Final = 0.05
+
+RECIPE: Final[Recipe] = msgspec.structs.replace(
+    PLAIN_RECIPE,
+    learner=LearnerConfig(learning_starts=BATCH, updates_per_step=1.0),
+    schedule=EpsilonSchedule(kind="linear", start=EPSILON, end=EPSILON),
+    evaluations=1,
+)
+"""Double DQN, one update a step from the first full batch on, evaluated never while it is measured."""
+
+
+class Training:
+    """A run that goes on from one measurement to the next."""
+
+    def __init__(self, network_type: NetworkType) -> None:
+        parameters = TrainingParameters(
+            num_episodes=100_000, batch_size=BATCH, network_type=network_type, seed=1
+        )
+        self._run = TrainingRun(parameters, recipe=RECIPE, device="cpu")
+        for _ in range(4 * BATCH):
+            self._run.step()
+
+    def rate(self, seconds: float) -> float:
+        """Environment steps a second over so many seconds of processor time."""
+        run, began, before = self._run, process_time(), self._run.updates
+        steps = 0
+        while (elapsed := process_time() - began) < seconds:
+            for _ in range(16):
+                run.step()
+            steps += 16
+        assert run.updates - before == steps, "every step is followed by an update"
+        return steps / elapsed
+
+
+class Acting:
+    """A greedy policy in one world, as a lone session has it."""
+
+    def __init__(self, network_type: NetworkType) -> None:
+        self._policy = Policy.untrained(1, network_type=network_type)
+        self._worlds = Worlds(1, seed=1)
+
+    def rate(self, seconds: float) -> float:
+        """Environment steps a second over so many seconds of processor time."""
+        worlds, act, began = self._worlds, self._policy.act, process_time()
+        observations = np.empty((1, worlds.observation_size), dtype=np.float32)
+        shaped = observations.reshape(1, 1, -1)
+        worlds.reset()
+        steps = 0
+        while (elapsed := process_time() - began) < seconds:
+            for _ in range(16):
+                worlds.observe(out=shaped)
+                worlds.step(act(observations).actions)
+                if worlds.over[0]:
+                    worlds.reset()
+            steps += 16
+        return steps / elapsed
