@@ -16,8 +16,10 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-function answering(status: number): void {
-  vi.stubGlobal('fetch', () => Promise.resolve(new Response('{}', { status })))
+function answering(status: number, code?: string): void {
+  const headers = { 'content-type': 'application/problem+json' }
+  const body = JSON.stringify({ code, detail: 'a sentence' })
+  vi.stubGlobal('fetch', vi.fn(() => Promise.resolve(new Response(body, { status, headers }))))
 }
 
 describe('addresses', () => {
@@ -73,19 +75,50 @@ describe('Link', () => {
   })
 
   it('tells a full server from one that is away', async () => {
-    answering(200)
+    answering(503, 'server_full')
     const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
-    expect(link.state.status).toBe('refused')
+    expect(fetch).toHaveBeenCalledWith(new URL('http://x/ws'), expect.anything())
+    expect(link.state).toMatchObject({ status: 'refused', refusal: { code: 'server_full', message: 'a sentence' } })
     expect(link.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
     await vi.advanceTimersByTimeAsync(6000)
     expect(link.state.status).toBe('connecting')
     link.close()
   })
 
+  it('waits for a server that is about to come, and says nothing of why it lets nobody in otherwise', async () => {
+    answering(503, 'starting')
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    SocketDouble.newest.drop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(link.state.status).toBe('waiting')
+    answering(426, 'invalid_request')
+    await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+    SocketDouble.newest.drop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(link.state).toMatchObject({ status: 'refused', refusal: null })
+    link.close()
+  })
+
+  it('gives a place up that nobody used, until somebody is back', async () => {
+    const down = vi.fn()
+    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined, down })
+    SocketDouble.newest.receive({ type: 'connected' })
+    SocketDouble.newest.drop(4408)
+    expect(down).toHaveBeenCalledOnce()
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(link.state.status).toBe('idle')
+    expect(SocketDouble.all).toHaveLength(1)
+    link.retry()
+    expect(link.state.status).toBe('connecting')
+    SocketDouble.newest.receive({ type: 'connected' })
+    expect(link.state).toMatchObject({ status: 'open', closeCode: null })
+    link.close()
+  })
+
   it('does not take a server that restarts for a full one, unless it takes too long', async () => {
-    answering(200)
+    answering(426)
     const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.receive({ type: 'connected' })
     SocketDouble.newest.drop(1012)

@@ -1,15 +1,24 @@
-import { onBeforeUnmount } from 'vue'
+import { onBeforeUnmount, watch } from 'vue'
 
 import { InferenceSession, type Wish } from '@/session/inference'
 import { TrainingRun } from '@/session/training'
 import { rememberEvents, rememberedEvents } from '@/stores/events'
+import type { LinkState } from '@/net/socket'
+import { useAccess } from '@/stores/access'
 import { useModels } from '@/stores/models'
 import { useRecords } from '@/stores/records'
+
+/** A connection that is refused for want of a login shows that this browser's has ended. */
+function noticeLogin(link: LinkState): void {
+  const access = useAccess()
+  watch(() => link.refusal?.code, (code) => { if (code === 'login_needed') void access.refresh() })
+}
 
 /** A session that lives as long as the component; what is seen to its end goes into the records. */
 export function useSession(wish: Partial<Wish>): InferenceSession {
   const records = useRecords()
   const session = new InferenceSession(wish, records.add)
+  noticeLogin(session.link)
   onBeforeUnmount(() => { session.close() })
   return session
 }
@@ -20,6 +29,7 @@ export function useTrainingRun(): TrainingRun {
   // What a run saves can be watched at once.
   const saved = (): void => { void models.refresh() }
   const run = new TrainingRun({ saved, noted: rememberEvents }, rememberedEvents())
+  noticeLogin(run.link)
   onBeforeUnmount(() => { run.close() })
   return run
 }

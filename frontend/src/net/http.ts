@@ -4,6 +4,8 @@ export class HttpProblem extends Error {
     message: string,
     readonly status: number,
     readonly code: string | null,
+    /** Seconds after which it may be asked again, where the server said so. */
+    readonly retryAfter: number | null = null,
   ) {
     super(message)
     this.name = 'HttpProblem'
@@ -48,10 +50,27 @@ export async function getJson<T>(
   return (await response.json()) as T
 }
 
+/** POST a JSON document and read the answer's; raises `HttpProblem` for anything but success. */
+export async function postJson<T>(path: string, body: object): Promise<T> {
+  let response: Response
+  try {
+    response = await fetch(serverUrl(path), {
+      method: 'POST',
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  } catch {
+    throw new HttpProblem('The server cannot be reached.', 0, null)
+  }
+  if (!response.ok) throw await problemOf(response)
+  return (await response.json()) as T
+}
+
 async function problemOf(response: Response): Promise<HttpProblem> {
   const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
   const type = response.headers.get('content-type') ?? ''
-  if (!type.includes('json')) return new HttpProblem(fallback, response.status, null)
+  const after = Number(response.headers.get('retry-after')) || null
+  if (!type.includes('json')) return new HttpProblem(fallback, response.status, null, after)
   const body = (await response.json()) as { detail?: string; title?: string; code?: string }
-  return new HttpProblem(body.detail ?? body.title ?? fallback, response.status, body.code ?? null)
+  return new HttpProblem(body.detail ?? body.title ?? fallback, response.status, body.code ?? null, after)
 }

@@ -5,9 +5,17 @@ import { HttpProblem, getJson } from '@/net/http'
 /**
  * connecting: the first or a repeated handshake is under way. open: the server has spoken.
  * waiting: the connection was lost or never made, `retryAt` tells when it is tried again.
- * refused: the server is there but gave no slot (it is full); tried again as well. closed: by us.
+ * refused: the server is there but let nobody in, for the reason it gives; tried again as well.
+ * idle: the server ended a connection over which nothing went; not tried again until somebody is back.
+ * closed: by us.
  */
-export type LinkStatus = 'connecting' | 'open' | 'waiting' | 'refused' | 'closed'
+export type LinkStatus = 'connecting' | 'open' | 'waiting' | 'refused' | 'idle' | 'closed'
+
+/** Why the server let nobody in, in its words; the code is one of the protocol's. */
+export interface Refusal {
+  code: string | null
+  message: string
+}
 
 export interface LinkState {
   status: LinkStatus
@@ -19,6 +27,8 @@ export interface LinkState {
   wasOpen: boolean
   /** Why the server ended the connection that stood, where it said so. */
   closeCode: number | null
+  /** Why it is refused, where the server tells. */
+  refusal: Refusal | null
 }
 
 export interface LinkEvents<Message> {
@@ -33,6 +43,12 @@ const FULL_RETRY_MS = 5_000
 /** The server's close code when it ends to start anew, and how many attempts that may take. */
 const RESTARTING = 1012
 const RESTART_ATTEMPTS = 5
+/** Its close code where nothing went over the connection for long. */
+const IDLE = 4408
+/** What it answers to the question why, where nothing is in the way of a handshake. */
+const UPGRADE_REQUIRED = 426
+/** Codes of a server that is not quite there: it is waited for, not complained of. */
+const COMING: readonly (string | null)[] = ['starting', 'draining']
 
 /** Whether the server said it would be back, and has not had its time for that yet. */
 export function restarting(state: LinkState): boolean {
@@ -53,12 +69,13 @@ export class Link<Message, Command> {
     retryAt: 0,
     wasOpen: false,
     closeCode: null,
+    refusal: null,
   })
 
   private socket: WebSocket | null = null
   private timer: ReturnType<typeof setTimeout> | null = null
   private readonly retryNow = (): void => {
-    if (this.state.status === 'waiting' || this.state.status === 'refused') this.connect()
+    if (['waiting', 'refused', 'idle'].includes(this.state.status)) this.connect()
   }
 
   constructor(
@@ -104,7 +121,7 @@ export class Link<Message, Command> {
   private received(socket: WebSocket, text: string): void {
     if (this.socket !== socket) return
     if (this.state.status !== 'open') {
-      Object.assign(this.state, { status: 'open', attempts: 0, wasOpen: true, closeCode: null })
+      Object.assign(this.state, { status: 'open', attempts: 0, wasOpen: true, closeCode: null, refusal: null })
     }
     this.events.message(JSON.parse(text) as Message)
   }
@@ -114,22 +131,31 @@ export class Link<Message, Command> {
     this.socket = null
     this.state.attempts += 1
     if (stood) this.state.closeCode = code
+    if (stood && code === IDLE) {
+      this.state.status = 'idle'
+      this.events.down?.()
+      return
+    }
     this.wait(backoff(this.state.attempts), 'waiting')
     if (stood) this.events.down?.()
     // One that is restarting answers until it is gone, and is not full for that.
     else if (!restarting(this.state)) void this.askWhy()
   }
 
-  /** A browser is not told why a handshake failed; whether the server answers otherwise tells it. */
+  /** A browser is not told why a handshake failed; asked without one, the same address tells. */
   private async askWhy(): Promise<void> {
+    let refusal: Refusal | null = null
     try {
-      await getJson('api/status')
+      await getJson(this.url.replace(/^ws/, 'http'))
     } catch (error) {
-      // No answer here either: it is simply away.
-      if (error instanceof HttpProblem) return
-      throw error
+      if (!(error instanceof HttpProblem)) throw error
+      // No answer here either, or one that it is about to come: it is simply away.
+      if (error.status === 0 || COMING.includes(error.code)) return
+      if (error.status !== UPGRADE_REQUIRED) refusal = { code: error.code, message: error.message }
     }
-    if (this.state.status === 'waiting') this.wait(FULL_RETRY_MS * (0.8 + 0.4 * Math.random()), 'refused')
+    if (this.state.status !== 'waiting') return
+    this.state.refusal = refusal
+    this.wait(FULL_RETRY_MS * (0.8 + 0.4 * Math.random()), 'refused')
   }
 
   private wait(milliseconds: number, status: 'waiting' | 'refused'): void {
