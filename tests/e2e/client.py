@@ -11,6 +11,9 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 PATIENCE: Final = 60.0  # seconds after which a test that waits for a message fails instead
 
+QUICK: Final[dict[str, Any]] = {"network_type": "qnetwork", "batch_size": 8, "max_steps": 20, "step_delay": 0}
+"""Parameters of a run whose episodes are short and learn little, for tests that want their number alone."""
+
 Message = dict[str, Any]
 
 

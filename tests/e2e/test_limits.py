@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.e2e.client import viewing, watching
+from tests.e2e.client import QUICK, viewing, watching
 from tests.e2e.conftest import StartServer
 from tests.web.access.conftest import add_token
 from tests.web.wire import TEXT, Client, connect, frame, handshake, request
@@ -91,7 +91,7 @@ async def test_a_viewer_that_never_reads_is_dropped_and_the_others_go_on(
     server = start_server(send_timeout=1, max_viewers=2)
     async with viewing(server.port) as teacher:
         silent = await open_without_reading(server.port, "/ws/training")
-        await teacher.send("start_training", num_episodes=30, show_every=1, step_delay=0, seed=1)
+        await teacher.send("start_training", num_episodes=5000, show_every=1, seed=1, **QUICK)
         await trio.to_thread.run_sync(server.wait_for, "client stopped reading")
         await trio.to_thread.run_sync(server.wait_for, "disconnected")
         await teacher.send("stop")

@@ -7,7 +7,7 @@ import psutil
 import pytest
 import trio
 
-from tests.e2e.client import viewing, watching
+from tests.e2e.client import QUICK, viewing, watching
 from tests.e2e.conftest import PATIENCE, Server, StartServer
 from tests.e2e.test_start import WAYS
 
@@ -70,7 +70,7 @@ async def test_a_signal_during_training_saves_the_run_which_can_be_resumed(
 ) -> None:
     server = start_server()
     async with viewing(server.port) as viewer:
-        await viewer.send("start_training", num_episodes=5000, show_every=5000, step_delay=0, seed=3)
+        await viewer.send("start_training", num_episodes=50_000, show_every=50_000, seed=3, **QUICK)
         run_id = (await viewer.expect("training_started"))["run_id"]
         await viewer.expect("episode_complete", episode=3)
         trainer = trainer_of(server)
@@ -94,7 +94,7 @@ async def test_a_signal_during_training_saves_the_run_which_can_be_resumed(
 async def test_the_trainer_of_a_killed_server_ends_by_itself(start_server: StartServer) -> None:
     server = start_server()
     async with viewing(server.port) as viewer:
-        await viewer.send("start_training", num_episodes=5000, show_every=5000, step_delay=0, seed=3)
+        await viewer.send("start_training", num_episodes=50_000, show_every=50_000, seed=3, **QUICK)
         await viewer.expect("episode_complete")
         trainer = trainer_of(server)
         server.signal(signal.SIGKILL)
@@ -106,7 +106,7 @@ async def test_a_killed_trainer_is_resumed_and_no_session_notices(start_server: 
     server = start_server()
     async with watching(server.port) as player, viewing(server.port) as viewer:
         await player.send("play")
-        await viewer.send("start_training", num_episodes=12, show_every=5000, step_delay=0, seed=3)
+        await viewer.send("start_training", num_episodes=12, show_every=5000, seed=3, **QUICK)
         await viewer.expect("episode_complete", episode=2)
         trainer_of(server).kill()
         failed = await viewer.expect("training_failed")

@@ -4,7 +4,7 @@ import time
 
 import trio
 
-from tests.e2e.client import Player, connected, viewing, watching
+from tests.e2e.client import QUICK, Player, connected, viewing, watching
 from tests.e2e.conftest import Server
 
 
@@ -67,7 +67,7 @@ async def test_training_goes_on_beside_two_players(shared_server: Server) -> Non
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, "one", one)
             nursery.start_soon(watch, "two", two)
-            await teacher.send("start_training", num_episodes=15, show_every=1, step_delay=0, seed=1)
+            await teacher.send("start_training", num_episodes=15, show_every=1, seed=1, **QUICK)
             started = await teacher.expect("training_started")
             assert started["num_episodes"] == 15
             before = dict(counts)

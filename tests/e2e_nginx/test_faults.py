@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 
-from tests.e2e.client import PATIENCE, Player
+from tests.e2e.client import PATIENCE, QUICK, Player
 from tests.e2e_nginx.client import connected, new_address
 from tests.e2e_nginx.conftest import Instances
 from tests.e2e_nginx.proxy import Proxy
@@ -109,6 +109,13 @@ class Member:
                 await self._changed.wait()
 
 
+async def all_play_on(members: list[Member]) -> None:
+    """Wait until each has had two frames more than now."""
+    wanted = [(member, member.frames + 2) for member in members]
+    for member, frames in wanted:
+        await member.has_seen(frames)
+
+
 async def test_an_instance_killed_while_100_sessions_play(proxy: Proxy, instances: Instances) -> None:
     members = [Member() for _ in range(SESSIONS)]
     async with trio.open_nursery() as nursery:
@@ -124,8 +131,7 @@ async def test_an_instance_killed_while_100_sessions_play(proxy: Proxy, instance
         with trio.fail_after(PATIENCE):
             while await instances.sessions(0) < SESSIONS:  # noqa: ASYNC110  # another process counts them
                 await trio.sleep(AGAIN)
-        for member in members:
-            await member.has_seen(member.frames + 2)
+        await all_play_on(members)
         killed = [member for member in members if member.losses]
         # Everyone else played on in the same session, and everyone killed is back in one step, at the other.
         assert len(killed) == at_the_victim
@@ -149,7 +155,7 @@ async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
             await member.has_seen(2)
         for viewer in viewers:
             await viewer.is_there()
-        order = {"num_episodes": 100_000, "max_steps": 60, "show_every": 10, "step_delay": 0, "seed": 3}
+        order = {"num_episodes": 100_000, "show_every": 10, "seed": 3} | QUICK
         await (await teacher.is_there()).send("start_training", **order)
         await teacher.has_completed(5)
 
@@ -166,8 +172,7 @@ async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
                 await teacher.has_completed(last + 3)
             # What a person does too: the next one only when /readyz says that this one is back.
             await trio.to_thread.run_sync(again.wait_for, "inference_ready")
-        for member in players:
-            await member.has_seen(member.frames + 2)
+        await all_play_on(players)
         async with connected(proxy, "/ws/training", secret=keys.teacher) as late:
             known = [row["episode"] for row in (await late.expect("training_history"))["episodes"]]
             await late.send("stop")
