@@ -51,6 +51,10 @@ def test_a_unit_restarts_always_and_leaves_time_to_save(name: str) -> None:
     assert settings.profile == "production"
     folders = {f"/var/lib/{folder}" for folder in service["StateDirectory"][0].replace("%i", "8765").split()}
     assert {settings.models_dir, settings.data_dir} <= folders
+    # Several instances know the same tokens, and each other's logins.
+    assert {Path(file).parent for file in (settings.tokens_file, settings.cookie_key_file)} == {
+        Path("/var/lib/hamlet")
+    }
 
 
 def test_both_units_are_hardened_alike() -> None:
@@ -120,6 +124,9 @@ def test_compose_starts_what_nginx_looks_for() -> None:
     by_folder = [{folder: volume for volume, folder in mounts.items()} for mounts in mounted]
     assert len({mounts[settings[0].models_dir] for mounts in by_folder}) == 1
     assert len({mounts[settings[0].data_dir] for mounts in by_folder}) == len(services)
+    # And the same tokens, and the key of logins: one at either holds at both.
+    for file in (settings[0].tokens_file, settings[0].cookie_key_file):
+        assert len({mounts[str(Path(file).parent)] for mounts in by_folder}) == 1
     for service in services.values():
         assert int(service["stop_grace_period"].rstrip("s")) >= 2 * settings[0].shutdown_grace + 10
         assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e_nginx.proxy import NAME, Proxy
 from tests.e2e_page.conftest import FLAGS, Visitor, left_out
 from tests.e2e_page.seen import expect_connected, expect_step_above
+from tests.web.access.conftest import Known
 
 
 def key_hash(proxy: Proxy) -> str:
@@ -39,7 +40,7 @@ def trusting_browser(proxy: Proxy) -> Iterator[Browser]:
 
 
 def test_the_page_plays_and_complains_of_nothing(
-    trusting_browser: Browser, built_page: None, proxy: Proxy
+    trusting_browser: Browser, built_page: None, proxy: Proxy, keys: Known
 ) -> None:
     visitor = Visitor(trusting_browser, f"https://{NAME}:{proxy.port}")
     page = visitor.open()
@@ -47,6 +48,12 @@ def test_the_page_plays_and_complains_of_nothing(
     page.get_by_role("button", name="Play", exact=True).click()
     expect_step_above(page, 3)
     page.get_by_role("link", name="Train").click()
+    page.get_by_text("I am a teacher").click()
+    page.get_by_label("Teacher's token").fill(keys.teacher)
+    page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    (cookie,) = page.context.cookies()
+    assert (cookie["name"], cookie["secure"], cookie["httpOnly"]) == ("__Host-hamlet", True, True)
+    assert page.evaluate("document.cookie") == ""
     assert page.evaluate("isSecureContext")
     visitor.leave()
