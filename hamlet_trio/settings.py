@@ -155,6 +155,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=2, le=3600, description="seconds after which a client that vanished is noticed (TCP keepalive)"
         ),
     ] = 25
+    session_command_queue: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=100_000,
+            description="commands that may wait for a session; more are refused with rate_limited",
+        ),
+    ] = 1024
     viewer_frame_queue: Annotated[
         int,
         Meta(ge=1, le=10_000, description="frames that may wait for a slow viewer; older ones are dropped"),

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hamlet_trio.inference.errands import Mail
     from hamlet_trio.inference.outgoing import Parcel
 
-MAX_WAITING_COMMANDS: Final = 1024
 MAX_OUTGOING: Final = 8
 
 
@@ -36,7 +35,7 @@ async def serve_session(
     A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
     and an error of our own, which is logged here, each return their code; closing is the caller's.
 
-    Bounds: `MAX_WAITING_COMMANDS` commands wait, more are refused with `rate_limited`; `Errands` bounds the
+    Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `Errands` bounds the
     models and recordings that wait; `MAX_OUTGOING` messages wait to be sent, and then the playhead waits too:
     this session slows down, and no other.
     """
@@ -44,7 +43,8 @@ async def serve_session(
     try:
         async with trio.open_nursery() as nursery:
             commands = CommandStream(transport, inference_commands, settings, permit)
-            nursery.start_soon(_serve, service, transport, session_id, commands)
+            mailbox: Mailbox[Mail] = Mailbox(settings.session_command_queue)
+            nursery.start_soon(_serve, service, transport, session_id, commands, mailbox)
             await draining.wait()
             code = CloseCode.SERVICE_RESTART
             nursery.cancel_scope.cancel()
@@ -75,9 +75,9 @@ async def _serve(
     transport: Transport,
     session_id: str,
     commands: CommandStream[InferenceCommand],
+    mailbox: "Mailbox[Mail]",
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    mailbox: Mailbox[Mail] = Mailbox(MAX_WAITING_COMMANDS)
     outgoing, to_send = trio.open_memory_channel["Parcel"](MAX_OUTGOING)
     async with trio.open_nursery() as connection:
         # Before anything that waits: a disconnect is noticed only while something receives.

@@ -62,6 +62,22 @@ def test_every_setting_is_documented() -> None:
     assert "`HAMLET_CONFIG`" in TEXTS["settings.md"]
 
 
+def test_every_setting_that_is_a_number_is_a_limit_with_an_answer() -> None:
+    info = msgspec.inspect.type_info(Settings)
+    assert isinstance(info, msgspec.inspect.StructType)
+    numbers = {
+        PREFIX + field.name.upper()
+        for field in info.fields
+        if isinstance(field.type, msgspec.inspect.Metadata)
+        and isinstance(field.type.type, msgspec.inspect.IntType | msgspec.inspect.FloatType)
+    }
+    section = TEXTS["deployment.md"].partition("## Limits\n")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| ") and "`HAMLET_" in line]
+    assert all(answer.strip() for _, _, _, answer, _ in rows)
+    listed = {name for _, _, settings, _, _ in rows for name in re.findall(r"`(HAMLET_\w+)`", settings)}
+    assert listed == numbers - {"HAMLET_PORT"}
+
+
 def test_routes_of_the_pages_and_of_the_app_agree() -> None:
     rules = {rule.rule for rule in create_app(load_settings({})).url_map.iter_rules()}
     named = set(ROUTE.findall(EVERY_PAGE))

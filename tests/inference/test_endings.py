@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.inference import InferenceService
-from hamlet_trio.inference.session import MAX_OUTGOING, MAX_WAITING_COMMANDS
+from hamlet_trio.inference.session import MAX_OUTGOING
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import Client, advance, connected, real_time_limit
@@ -217,7 +217,7 @@ async def test_bad_frames_are_answered_in_the_order_of_commands(service: Inferen
 async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_carried_out(
     service: InferenceService,
 ) -> None:
-    settings = Settings(command_burst=10_000)
+    settings = Settings(command_burst=10_000, session_command_queue=500)
     with real_time_limit():
         async with connected(service, settings=settings, window=0) as client:
             await client.greeting()
@@ -228,5 +228,5 @@ async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_c
             answers = [await client.hear() for _ in range(2000)]
             refused = [answer for answer in answers if isinstance(answer, Error)]
             assert {answer.code for answer in refused} == {"rate_limited"}
-            assert 2000 - len(refused) == MAX_WAITING_COMMANDS + MAX_OUTGOING + 2
+            assert 2000 - len(refused) == 500 + MAX_OUTGOING + 2
             await client.assert_silent()
