@@ -27,19 +27,42 @@ export function socketUrl(path: string, base: string = document.baseURI): string
   return url.href
 }
 
+interface Question {
+  query?: Record<string, string>
+  /** Sent as JSON. */
+  body?: object
+  signal?: AbortSignal
+}
+
 /** GET a JSON document; raises `HttpProblem` for anything else. */
 export async function getJson<T>(
   path: string,
   query: Record<string, string> = {},
   signal?: AbortSignal,
 ): Promise<T> {
+  return (await ask('GET', path, signal ? { query, signal } : { query })).json() as Promise<T>
+}
+
+/** POST a JSON document, or only an address, and read the answer's; raises `HttpProblem` for anything but success. */
+export async function postJson<T>(path: string, question: Omit<Question, 'signal'>): Promise<T> {
+  return (await ask('POST', path, question)).json() as Promise<T>
+}
+
+/** DELETE; raises `HttpProblem` where it was refused. */
+export async function remove(path: string, query: Record<string, string> = {}): Promise<void> {
+  await ask('DELETE', path, { query })
+}
+
+async function ask(method: string, path: string, { query, body, signal }: Question): Promise<Response> {
   const url = serverUrl(path)
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
   let response: Response
   try {
     response = await fetch(url, {
-      headers: { accept: 'application/json' },
+      method,
+      headers: { accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) },
       cache: 'no-store',
+      ...(body ? { body: JSON.stringify(body) } : {}),
       ...(signal ? { signal } : {}),
     })
   } catch (error) {
@@ -47,23 +70,7 @@ export async function getJson<T>(
     throw new HttpProblem('The server cannot be reached.', 0, null)
   }
   if (!response.ok) throw await problemOf(response)
-  return (await response.json()) as T
-}
-
-/** POST a JSON document and read the answer's; raises `HttpProblem` for anything but success. */
-export async function postJson<T>(path: string, body: object): Promise<T> {
-  let response: Response
-  try {
-    response = await fetch(serverUrl(path), {
-      method: 'POST',
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-  } catch {
-    throw new HttpProblem('The server cannot be reached.', 0, null)
-  }
-  if (!response.ok) throw await problemOf(response)
-  return (await response.json()) as T
+  return response
 }
 
 async function problemOf(response: Response): Promise<HttpProblem> {

@@ -96,6 +96,11 @@ export class FrameFeed {
     this.loop.wake()
   }
 
+  /** The newest frame in words and bars now, not at their next turn. */
+  show(): void {
+    this.snapshot.value = this.frame
+  }
+
   /** Forget the stream, for instance after the connection was lost for good. */
   clear(): void {
     this.frame = null

@@ -2,8 +2,16 @@ import { shallowReactive, shallowRef } from 'vue'
 
 import { socketUrl } from '@/net/http'
 import { Link, type LinkState } from '@/net/socket'
-import type { EpisodeEnd, InferenceCommand, InferenceMessage, Playback, View } from '@/protocol/messages'
+import type {
+  Branched,
+  EpisodeEnd,
+  InferenceCommand,
+  InferenceMessage,
+  Playback,
+  View,
+} from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
+import { Replays } from '@/session/replays'
 import { frameOfInference } from '@/world/frame'
 
 export interface SessionState {
@@ -32,6 +40,8 @@ export interface Wish {
   playing: boolean
   human: boolean
   think: boolean
+  /** The recording to replay. */
+  recording: string | null
 }
 
 export interface FinishedEpisode {
@@ -68,11 +78,14 @@ export class InferenceSession {
   /** What was asked for holds at once in the view; the server's word of it, in `state`, may be a moment late. */
   readonly wish: Wish
 
+  readonly replays: Replays
+
   private readonly connection: Link<InferenceMessage, InferenceCommand>
   private acts: number[] = []
   private acting = false
   private hands = new Set<Playback['controller']>()
   private speedSentAt = -Infinity
+  private lastButOne: EpisodeEnd | null = null
 
   constructor(
     wish: Partial<Wish> = {},
@@ -80,13 +93,15 @@ export class InferenceSession {
     url: string = socketUrl('ws'),
   ) {
     this.wish = shallowReactive<Wish>({
-      model: null, speed: 1, playing: false, human: false, think: false, ...wish,
+      model: null, speed: 1, playing: false, human: false, think: false, recording: null, ...wish,
     })
     this.state.speed = this.wish.speed
+    this.replays = new Replays(this.feed, (command) => this.connection.send(command), this.wish)
     this.connection = new Link(url, {
       message: (message) => { this.receive(message) },
       down: () => {
         this.forgetActs()
+        this.replays.down()
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
       },
     })
@@ -111,10 +126,14 @@ export class InferenceSession {
     else this.play()
   }
 
-  /** Exactly one step; a playing session, or one that is just told to play, is paused first. */
+  /**
+   * Exactly one step; a playing session, or one that is just told to play, is paused first. In a replay it is the
+   * next one that was made, and none follows the last.
+   */
   step(): void {
     if (this.state.playing || this.wish.playing) this.pause()
-    this.connection.send({ command: 'step' })
+    if (this.replays.state.replay !== null) this.replays.forth()
+    else this.connection.send({ command: 'step' })
   }
 
   reset(): void {
@@ -129,9 +148,9 @@ export class InferenceSession {
   }
 
   load(model: string): void {
-    this.wish.model = model
-    this.state.error = null
-    if (this.connection.send({ command: 'load_model', model })) this.state.loading = model
+    // Another model begins another episode, and ends a replay with that.
+    this.wish.recording = null
+    this.ask(model)
   }
 
   /** Ask for Q-values and attention with every frame, or for neither. */
@@ -160,6 +179,15 @@ export class InferenceSession {
   act(action: number): void {
     if (this.acts.length < MOST_ACTS_WAITING) this.acts.push(action)
     this.sendAct()
+  }
+
+  /** From the step on screen the model goes on, in a life of its own. */
+  goOn(): void {
+    if (this.replays.state.replay?.recording !== null) {
+      this.takeControl()
+      this.releaseControl()
+    }
+    this.play()
   }
 
   dismissError(): void {
@@ -194,8 +222,10 @@ export class InferenceSession {
         this.hands = new Set()
         break
       case 'state_update':
-        if (message.step > 0) this.hands.add(state.controller)
         this.feed.push(frameOfInference(message))
+        this.replays.shown(message.step)
+        if (this.replays.state.replay !== null) break
+        if (message.step > 0) this.hands.add(state.controller)
         // After the last frame of a life its end follows, which voids what waits: until then nothing is sent.
         this.acting = message.done
         this.sendAct()
@@ -209,7 +239,7 @@ export class InferenceSession {
         if (state.loading === message.model) state.loading = null
         this.survived.value = []
         Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
-        this.playIfWished()
+        this.goOnAsWished()
         break
       case 'playback':
         this.transport(message)
@@ -217,13 +247,28 @@ export class InferenceSession {
       case 'view':
         this.viewed(message)
         break
+      case 'replay_started':
+        this.replays.started(message)
+        state.error = null
+        break
+      case 'replay_ended':
+        this.replays.ended()
+        break
+      case 'branched':
+        this.branched(message)
+        break
+      case 'recording_saved':
+        this.replays.saved(message.recording)
+        break
       case 'error':
         state.error = message.message
+        this.replays.refused(message.command)
         if (message.command === 'act') this.forgetActs()
+        if (message.command === 'take_control') this.wish.human = false
         if (message.command === 'load_model') {
           state.loading = null
           this.wish.model = state.model
-          this.playIfWished()
+          this.goOnAsWished()
         }
         break
     }
@@ -245,19 +290,30 @@ export class InferenceSession {
     if (wish.think) this.setThink(true)
     if (wish.speed !== 1) this.setSpeed(wish.speed)
     if (wish.human) this.takeControl()
-    if (wish.model !== null && wish.model !== state.model) this.load(wish.model)
-    else this.playIfWished()
+    if (wish.model !== null && wish.model !== state.model) this.ask(wish.model)
+    else this.goOnAsWished()
   }
 
-  private playIfWished(): void {
-    if (this.wish.playing && !this.state.playing) this.play()
+  private ask(model: string): void {
+    this.wish.model = model
+    this.state.error = null
+    if (this.connection.send({ command: 'load_model', model })) this.state.loading = model
+  }
+
+  /** The model that was wished for is there, or never will be. */
+  private goOnAsWished(): void {
+    if (this.wish.recording !== null) this.replays.open(this.wish.recording)
+    else if (this.wish.playing && !this.state.playing) this.play()
   }
 
   private ended(end: EpisodeEnd): void {
     this.state.over = end
     this.forgetActs()
     // An episode that was thrown away before its first step tells nothing.
-    if (end.steps > 0) this.state.last = end
+    if (end.steps > 0) {
+      this.lastButOne = this.state.last
+      this.state.last = end
+    }
     this.feed.pace.rest()
     if (this.hands.size === 0) return
     const by = this.hands.size > 1 ? 'both' : this.hands.has('human') ? 'human' : 'policy'
@@ -267,11 +323,22 @@ export class InferenceSession {
     this.finished({ model: this.state.model, by, end })
   }
 
+  /** A life that begins in the middle of another is nobody's whole life: it stands in no record. */
+  private branched(branch: Branched): void {
+    Object.assign(this.state, { episode: branch.episode, model: branch.model_name, over: null })
+    // The life that waited was given up for this one; that is no ending worth telling.
+    if (this.state.last?.reason === 'reset') this.state.last = this.lastButOne
+    this.forgetActs()
+    this.hands = new Set(['policy', 'human'])
+  }
+
   private transport(playback: Playback): void {
     const { state } = this
     if (!playback.playing || playback.controller === 'human') this.feed.pace.rest()
     state.playing = playback.playing
     state.controller = playback.controller
+    // It has come to its end by itself.
+    if (playback.controller === 'recording' && !playback.playing) this.wish.playing = false
     // While a slider is being dragged, an answer to an earlier value must not pull it back.
     if (performance.now() - this.speedSentAt > SPEED_SETTLES_MS) state.speed = playback.speed
   }

@@ -37,11 +37,11 @@ export const useAccess = defineStore('access', () => {
 
   /** Raises `HttpProblem` where the secret is none. */
   async function login(secret: string): Promise<void> {
-    session.value = await postJson<Session>('api/login', { secret })
+    session.value = await postJson<Session>('api/login', { body: { secret } })
   }
 
   async function logout(): Promise<void> {
-    session.value = await postJson<Session>('api/logout', {})
+    session.value = await postJson<Session>('api/logout', { body: {} })
   }
 
   return { session, asked, mayWatch, mayTrain, hasLogins, name, refresh, login, logout }

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
-export const VIEWS = ['watch', 'compare', 'play', 'train', 'failures'] as const
+export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 /** All that a link to the page says: whoever opens it sees the same view. */
@@ -9,6 +9,8 @@ export interface Route {
   view: ViewName
   /** The model that is watched; null: the server's default. */
   model: string | null
+  /** The recording that Watch replays. */
+  recording: string | null
   /** The models that are compared. */
   models: string[]
   speed: number
@@ -21,6 +23,7 @@ export const MAX_COMPARED = 4
 const DEFAULTS: Readonly<Route> = {
   view: 'watch',
   model: null,
+  recording: null,
   models: [],
   speed: 1,
   heat: true,
@@ -34,6 +37,7 @@ export function parseRoute(search: string): Route {
   return {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
+    recording: query.get('recording') || null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
     speed: Number.isFinite(speed) && speed > 0 ? Math.min(10, Math.max(0.1, speed)) : DEFAULTS.speed,
     heat: query.get('heat') !== '0',
@@ -46,6 +50,7 @@ export function formatRoute(route: Route): string {
   const query = new URLSearchParams()
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
+  if (route.recording !== null && route.view === 'watch') query.set('recording', route.recording)
   for (const model of route.models) query.append('compare', model)
   if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
   if (!route.heat) query.set('heat', '0')
@@ -67,8 +72,8 @@ export const useRoute = defineStore('route', () => {
   }
 
   /** The address of a view as a link, for opening it elsewhere. */
-  function linkTo(view: ViewName): string {
-    return formatRoute({ ...route, view }) || location.pathname
+  function linkTo(view: ViewName, change: Partial<Route> = {}): string {
+    return formatRoute({ ...route, ...change, view }) || location.pathname
   }
 
   window.addEventListener('popstate', () => Object.assign(route, parseRoute(location.search)))

@@ -18,6 +18,7 @@ const MODES: Readonly<Record<ViewName, Mode>> = {
   compare: 'inference',
   play: 'inference',
   train: 'training',
+  replays: 'inference',
   failures: 'training',
 }
 

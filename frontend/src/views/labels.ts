@@ -6,5 +6,6 @@ export const VIEW_LABELS: Readonly<Record<ViewName, { label: string; icon: IconN
   compare: { label: 'Compare', icon: 'compare' },
   play: { label: 'Play', icon: 'hand' },
   train: { label: 'Train', icon: 'train' },
+  replays: { label: 'Replays', icon: 'replays' },
   failures: { label: 'Failures', icon: 'failures' },
 }

@@ -1,5 +1,5 @@
 import type { IconName } from '@/components/icons'
-import type { AgentMarker, EpisodeEnd } from '@/protocol/messages'
+import type { AgentMarker, EpisodeEnd, Marker, RecordingInfo } from '@/protocol/messages'
 
 export type ActionName = AgentMarker['last_action']
 
@@ -59,6 +59,27 @@ export function endingLabel(end: Pick<EpisodeEnd, 'reason' | 'failure_reason'>):
     case 'meter_depleted':
       return failureLabel(end.failure_reason ?? 'a meter ran out')
   }
+}
+
+/** One mark on an episode's timeline, in words. */
+export function markerLabel(marker: Marker): string {
+  switch (marker.kind) {
+    case 'interaction':
+      return `${placeKind(marker.what).label} used${marker.count > 1 ? ` ${marker.count} times` : ''}`
+    case 'critical':
+      return `${capitalised(marker.what)} turned critical`
+    case 'end':
+      return marker.what === 'max_steps' ? 'Survived to the last step' : failureLabel(marker.what)
+  }
+}
+
+/** Why an episode was kept. */
+export const KEPT_LABELS: Readonly<Record<RecordingInfo['reasons'][number], string>> = {
+  asked_for: 'asked for',
+  best_so_far: 'best so far',
+  worst_so_far: 'worst so far',
+  first_death: 'first death of its kind',
+  every_nth: 'one of many',
 }
 
 export function capitalised(text: string): string {

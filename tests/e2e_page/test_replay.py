@@ -1,0 +1,144 @@
+"""Recordings: rewind and branch, record, find, replay, and take home as a film."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+
+
+def step_to(page: Page, last: int) -> None:
+    """Step so often, from step 0."""
+    expect_connected(page)
+    for step in range(1, last + 1):
+        page.keyboard.press("ArrowRight")
+        expect(fact(page, "Step")).to_have_text(str(step))
+
+
+def timeline(page: Page) -> Locator:
+    """The slider of the episode's steps."""
+    return page.get_by_role("slider", name="Step", exact=True)
+
+
+def drag(page: Page, start: float, end: float) -> None:
+    """Drag the timeline's thumb from one part of its length to another."""
+    box = timeline(page).bounding_box()
+    assert box is not None
+    # The middle of the thumb stops half a thumb before the ends.
+    left, width, middle = box["x"] + 9, box["width"] - 18, box["y"] + box["height"] / 2
+    page.mouse.move(left + width * start, middle)
+    page.mouse.down()
+    page.mouse.move(left + width * end, middle, steps=12)
+    page.mouse.up()
+
+
+def record(page: Page) -> None:
+    """Keep the episode on screen."""
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
+
+
+def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Visitor) -> None:
+    page = visitor.open("?model=checkpoint_ep50.pt")
+    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    step_to(page, 12)
+    episode = fact(page, "Episode").inner_text()
+    drag(page, 1, 0.5)
+    expect(page.get_by_role("status").filter(has_text="Rewound")).to_be_visible()
+    expect(fact(page, "Step")).to_have_text("6")
+    page.keyboard.press("ArrowLeft")
+    expect(fact(page, "Step")).to_have_text("5")
+    expect(timeline(page)).to_have_attribute("aria-valuetext", re.compile("^step 5 of 12"))
+    page.get_by_role("button", name="Back to live").click()
+    expect(fact(page, "Step")).to_have_text("12")
+    expect(fact(page, "Episode")).to_have_text(episode)
+    # The slider's own keys.
+    timeline(page).focus()
+    page.keyboard.press("Home")
+    expect(fact(page, "Step")).to_have_text("0")
+    page.keyboard.press("ArrowRight")
+    expect(fact(page, "Step")).to_have_text("1")
+    timeline(page).blur()
+    page.get_by_role("button", name="Take over").click()
+    for step, (key, action) in enumerate(
+        [("ArrowUp", "Up"), ("ArrowLeft", "Left"), (" ", "Interact")], start=2
+    ):
+        page.keyboard.press(key)
+        expect(fact(page, "Step")).to_have_text(str(step))
+        expect(fact(page, "Last action")).to_have_text(action)
+    expect(fact(page, "Episode")).to_have_text(str(int(episode) + 1))
+    page.get_by_role("button", name="Let it go on").click()
+    expect_step_above(page, 6)
+
+
+def test_the_model_goes_on_from_an_earlier_step(visitor: Visitor) -> None:
+    page = visitor.open()
+    step_to(page, 8)
+    drag(page, 1, 0.25)
+    expect(fact(page, "Step")).to_have_text("2")
+    page.get_by_role("button", name="Go on").click()
+    expect_step_above(page, 4)
+    expect(fact(page, "Episode")).to_have_text("2")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Visitor) -> None:
+    page = visitor.open("?speed=10")
+    expect_connected(page)
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect_step_above(page, 60)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    record(page)
+    page.get_by_role("button", name="Replay").click()
+    note = page.get_by_role("status").filter(has_text="Replay of episode")
+    expect(note).to_be_visible()
+    expect(page).to_have_url(re.compile(r"recording=[\w-]+"))
+    link = page.url
+
+    other = visitor.open(f"?{link.split('?')[1]}")
+    expect(other.get_by_role("status").filter(has_text="Replay of episode")).to_be_visible()
+    expect(fact(other, "Step")).to_have_text("0")
+    # From mark to mark: a meter turned critical, or a place was used.
+    other.get_by_role("button", name="Next mark").click()
+    expect(timeline(other)).to_have_attribute("aria-valuetext", re.compile("turned critical|used"))
+    marked = int(fact(other, "Step").inner_text())
+    assert marked > 0
+    timeline(other).focus()
+    other.keyboard.press("Home")
+    other.keyboard.press("PageUp")
+    expect(fact(other, "Step")).to_have_text(str(marked))
+    drag(other, 0.5, 1)
+    steps = int((timeline(other).get_attribute("max")) or "0")
+    expect(fact(other, "Step")).to_have_text(str(steps))
+    drag(other, 1, 0)
+    expect(fact(other, "Step")).to_have_text("0")
+    # It plays to its end, and stands there.
+    timeline(other).blur()
+    other.keyboard.press(" ")
+    expect(fact(other, "Step")).to_have_text(str(steps))
+    expect(other.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    drag(other, 1, 0.1)
+    other.get_by_role("button", name="Go on").click()
+    expect_step_above(other, 8)
+    expect(other).not_to_have_url(re.compile("recording="))
+
+
+def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Visitor) -> None:
+    page = visitor.open("?recording=20200101-000000-000000")
+    expect_connected(page)
+    expect(page.get_by_role("alert").filter(has_text="20200101-000000-000000")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("recording="))
+    page.keyboard.press("ArrowRight")
+    expect(fact(page, "Step")).to_have_text("1")
+
+
+def test_a_thumb_moves_the_timeline_on_a_phone(visitor: Visitor) -> None:
+    page = visitor.open(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    step_to(page, 10)
+    box = timeline(page).bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(fact(page, "Step")).to_have_text("5")
+    expect(page.get_by_role("button", name="Back to live")).to_be_visible()
