@@ -195,6 +195,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(ge=1, le=100_000, description="recordings kept of training, and as many of sessions; oldest go"),
     ] = 200
+    films_at_once: Annotated[
+        int, Meta(ge=1, le=64, description="films of recordings made at once, each on about one core")
+    ] = 1
+    films_kept: Annotated[int, Meta(ge=1, le=100_000, description="films kept; the oldest go first")] = 20
 
 
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {

@@ -121,7 +121,7 @@ def _tell(info: "RecordingInfo") -> None:
 def _film(recording: "Recording", video: Path, speed: float) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hamlet_trio.film import FilmError, format_of, make_film
+    from hamlet_trio.film.making import FilmError, format_of, make_film
 
     try:
         kind = format_of(video)

@@ -1,24 +1,5 @@
 """Films of recordings: frames drawn off screen, encoded with a packaged ffmpeg.
 
-Importing this imports neither Pillow nor ffmpeg; both come with the extra `film`.
+`making` makes one, `worker` is a process that does. Neither imports Pillow or ffmpeg, which the extra `film`
+brings, before it draws. `formats` imports nothing.
 """
-
-from hamlet_trio.film.making import (
-    FORMATS,
-    FilmCancelledError,
-    FilmError,
-    FilmFormat,
-    format_of,
-    frame_count,
-    make_film,
-)
-
-__all__ = [
-    "FORMATS",
-    "FilmCancelledError",
-    "FilmError",
-    "FilmFormat",
-    "format_of",
-    "frame_count",
-    "make_film",
-]

@@ -7,20 +7,16 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, Final
 
+from hamlet_trio.film.formats import FORMATS, SPEEDS, FilmFormat
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from hamlet_trio.film.painter import Painter
 
-FilmFormat = Literal["mp4", "webm", "gif"]
-FORMATS: Final[tuple[FilmFormat, ...]] = get_args(FilmFormat)
-
 STEPS_PER_SECOND: Final = 10.0
-SPEEDS: Final = (0.1, 6.0)
-"""Multiples of ten steps a second that a film can run at; 60 frames a second is what screens show."""
 
 _LAST_FRAME_SECONDS: Final = 2.0
 _TV_COLOURS: Final = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"

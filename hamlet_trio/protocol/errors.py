@@ -45,7 +45,7 @@ class ErrorCode(StrEnum):
     )
 
     # Recordings and films.
-    UNKNOWN_RECORDING = "unknown_recording", "No such recording in the recordings folder."
+    UNKNOWN_RECORDING = "unknown_recording", "No such recording; `GET /api/recordings` lists them."
     UNUSABLE_RECORDING = (
         "unusable_recording",
         "The file is damaged, or of other rules; the message says which.",

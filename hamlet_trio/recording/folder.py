@@ -5,12 +5,10 @@ import threading
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
 from hamlet_trio.agent.atomic import write_atomically
 from hamlet_trio.agent.text import printable
 from hamlet_trio.recording.file import SUFFIX, Recording, RecordingError, encode, read_recording
-from hamlet_trio.recording.info import RecordingInfo, is_recording_id
+from hamlet_trio.recording.info import ListedRecording, RecordingInfo, is_recording_id
 from hamlet_trio.settings import Settings
 
 _Stamp: TypeAlias = tuple[int, int, int]
@@ -18,15 +16,6 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 class UnknownRecordingError(RecordingError):
     """A name that is no recording of the folder."""
-
-
-class ListedRecording(Struct, frozen=True):
-    """One file of the folder: its facts, or the sentence that says why it cannot be used."""
-
-    recording: str
-    size_bytes: int
-    info: RecordingInfo | None
-    error: str | None = None
 
 
 class RecordingFolder:

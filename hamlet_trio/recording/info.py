@@ -50,6 +50,15 @@ class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rules_version: int
 
 
+class ListedRecording(Struct, frozen=True):
+    """One file of the folder: its facts, or the sentence that says why it cannot be used."""
+
+    recording: str
+    size_bytes: int
+    info: RecordingInfo | None
+    error: str | None = None
+
+
 def new_id(run_id: str | None = None, episode: int = 0) -> str:
     """A recording's id: of a training run's episode, else a new one that sorts by time (UTC)."""
     if run_id is not None:

@@ -15,6 +15,7 @@ from hamlet_trio.web.access.routes import make_login, put_gate
 from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.past import make_past_routes
 from hamlet_trio.web.problems import ProblemResponse, problem
+from hamlet_trio.web.recordings import make_recording_routes
 from hamlet_trio.web.routes import make_routes
 from hamlet_trio.web.server import Metaserver
 from hamlet_trio.web.services import Services
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.register_blueprint(make_login(server.access, settings))
     app.register_blueprint(make_sockets(server))
     app.register_blueprint(make_past_routes(server))
+    app.register_blueprint(make_recording_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
     @app.while_serving
@@ -99,6 +101,6 @@ def _add_cors(response: Response, server: Metaserver) -> None:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response.headers["Access-Control-Max-Age"] = "600"

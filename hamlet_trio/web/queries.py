@@ -7,7 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.film.formats import FORMATS, SPEEDS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.recording.info import Source
 
 _EPISODE: Final = "a whole number from 0 on"
 _COUNT: Final = "a whole number from 1 to 1000"
@@ -22,6 +24,11 @@ _ALLOWED: Final = {
     "min_episode": _EPISODE,
     "max_episode": _EPISODE,
     "after": _EPISODE,
+    "source": f"one of {', '.join(get_args(Source))}",
+    "model": _TEXT,
+    "offset": _EPISODE,
+    "format": f"one of {', '.join(FORMATS)}",
+    "speed": f"a number from {SPEEDS[0]:g} to {SPEEDS[1]:g}",
     "limit": _COUNT,
     "top": _COUNT,
 }

@@ -16,6 +16,7 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
 from hamlet_trio.web.access.gate import Access
 from hamlet_trio.web.access.limits import ClientPlaces, ClientRate
+from hamlet_trio.web.films import Studio
 from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
 
@@ -29,6 +30,7 @@ class Metaserver:
 
     Attributes:
         history: what is kept of runs from now on; `past` answers what was kept.
+        studio: makes films of recordings.
         draining: set once, when the server is told to end; sessions watch it.
         connections: what became of the connections; the guard counts.
         errors: problem documents answered over HTTP, refused handshakes among them.
@@ -47,6 +49,7 @@ class Metaserver:
         self.history: Final = HistoryWriter(settings)
         self.past: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history)
+        self.studio: Final = Studio(settings)
         self.origins: Final = Origins(settings.allowed_origins)
         self.access: Final = Access(settings)
         self.handshakes: Final = ClientRate(settings.handshake_rate, settings.handshake_burst)

@@ -55,6 +55,7 @@ class Services:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(keep_running, "inference", self._server.inference.run)
                         nursery.start_soon(keep_running, "training", self._server.training.run)
+                        nursery.start_soon(keep_running, "films", self._server.studio.run)
                         task_status.started()
                 lasting.cancel_scope.cancel()
         finally:

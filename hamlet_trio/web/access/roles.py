@@ -67,6 +67,12 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/runs/<run_id>": {"GET": Role.VIEWER},
     "/api/runs/<run_id>/episodes": {"GET": Role.VIEWER},
     "/api/runs/<run_id>/episodes.csv": {"GET": Role.VIEWER},
+    "/api/recordings": {"GET": Role.VIEWER},
+    "/api/recordings/<recording>": {"GET": Role.VIEWER},
+    "/api/recordings/<recording>/file": {"GET": Role.VIEWER},
+    # A film can be made again by whoever misses it.
+    "/api/recordings/<recording>/film": dict.fromkeys(("GET", "POST", "DELETE"), Role.VIEWER),
+    "/api/recordings/<recording>/film/file": {"GET": Role.VIEWER},
 }
 """For each route as the app knows it, and each method but OPTIONS (HEAD is GET), who may use it."""
 

@@ -1,0 +1,95 @@
+"""The process that makes one film, at the lowest priority (`python -m hamlet_trio.film.worker`).
+
+It writes one JSON object a line: `{"made": 12, "of": 521}` now and then, and where it fails
+`{"error": "..."}`. It ends when it is terminated, and when nobody reads what it writes any more, as after the
+death of the server; either way no half a film is left.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.film.formats import FilmFormat
+
+_NICENESS: Final = 19
+_REPORT_EVERY: Final = 0.2  # seconds
+
+
+class FilmOrder(Struct, frozen=True, kw_only=True):
+    """What to film; the process' one argument, as JSON."""
+
+    recording: str
+    out: str
+    kind: FilmFormat
+    speed: float
+
+
+class FilmReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far it is: frames made, of how many; or why it failed."""
+
+    made: int = 0
+    of: int = 0
+    error: str | None = None
+
+
+class _Reporter:
+    """Writes reports; tells the film to end once it was terminated or nobody reads."""
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._next = 0.0
+
+    def end(self, number: int, frame: object) -> None:
+        """A signal handler: ask for the end."""
+        self._ended = True
+
+    def on_frame(self, made: int, of: int) -> bool:
+        """What `make_film` calls with each frame."""
+        now = time.monotonic()
+        if now >= self._next or made == of:
+            self._next = now + _REPORT_EVERY
+            self.write(FilmReport(made=made, of=of))
+        return not self._ended
+
+    def write(self, report: FilmReport) -> None:
+        """Write one line."""
+        try:
+            os.write(sys.stdout.fileno(), msgspec.json.encode(report) + b"\n")
+        except OSError:  # the pipe's other end is closed
+            self._ended = True
+
+
+def main(argument: str) -> int:
+    """Make the film; the exit code is 1 if it could not be made."""
+    reporter = _Reporter()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, reporter.end)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    order = msgspec.json.decode(argument, type=FilmOrder)
+    # What takes long to import: the report that follows, and the signals before, must not wait for it.
+    from hamlet_trio.film.making import FilmCancelledError, FilmError, make_film  # noqa: PLC0415
+    from hamlet_trio.recording.file import RecordingError, read_recording  # noqa: PLC0415
+
+    try:
+        recording = read_recording(Path(order.recording))
+        make_film(recording, Path(order.out), kind=order.kind, speed=order.speed, on_frame=reporter.on_frame)
+    except FilmCancelledError:
+        return 1
+    except (FilmError, RecordingError) as error:
+        reporter.write(FilmReport(error=str(error)))
+        return 1
+    except OSError as error:
+        reporter.write(FilmReport(error=f"The recording cannot be read: {error.strerror}."))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
