@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.wording import allowed
+
 PREFIX: Final = "HAMLET_"
 
 Profile = Literal["development", "production"]
@@ -265,8 +267,7 @@ def _explain(reason: str, values: Mapping[str, Any]) -> str:
         name = reason.rpartition("unknown field ")[2].strip("`")
         return f"There is no setting {name}; docs/settings.md lists them."
     name = reason.rpartition("`$.")[2].strip("`").partition("[")[0]
-    expected = reason.partition(" - at ")[0]
-    return f"{PREFIX}{name.upper()}={values.get(name)!s}: {expected[0].lower()}{expected[1:]}."
+    return f"{PREFIX}{name.upper()}={values.get(name)!s}: it must be {allowed(Settings, name)}."
 
 
 def _check_safety(settings: Settings) -> None:

@@ -1,10 +1,12 @@
 """Settings: where each comes from, which wins, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from hamlet_trio.settings import Settings, SettingsError, load_settings
+from hamlet_trio.wording import allowed
 
 
 def test_defaults_are_those_of_development() -> None:
@@ -34,9 +36,10 @@ def test_production_has_stricter_defaults() -> None:
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({"HAMLET_PORT": "http"}, "HAMLET_PORT=http"),
-        ({"HAMLET_PORT": "70000"}, "HAMLET_PORT=70000"),
-        ({"HAMLET_PROFILE": "staging"}, "HAMLET_PROFILE=staging"),
+        ({"HAMLET_PORT": "http"}, "HAMLET_PORT=http: it must be a whole number from 0 to 65535"),
+        ({"HAMLET_PORT": "70000"}, "HAMLET_PORT=70000: it must be a whole number from 0 to 65535"),
+        ({"HAMLET_PROFILE": "staging"}, "HAMLET_PROFILE=staging: it must be one of development, production"),
+        ({"HAMLET_COMPRESSION": "maybe"}, "HAMLET_COMPRESSION=maybe: it must be true or false"),
         ({"HAMLET_MAX_SESSIONS": "0"}, "HAMLET_MAX_SESSIONS=0"),
         ({"HAMLET_PROFILE": "production", "HAMLET_ALLOWED_ORIGINS": "*"}, "HAMLET_ALLOWED_ORIGINS"),
         ({"HAMLET_CONFIG": "no-such.toml"}, "HAMLET_CONFIG"),
@@ -47,6 +50,11 @@ def test_a_bad_setting_is_refused_by_the_name_of_its_variable(
 ) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(environment)
+
+
+@pytest.mark.parametrize("field", Settings.__struct_fields__)
+def test_what_a_setting_may_be_is_said_in_words(field: str) -> None:
+    assert re.match("a whole number from|a number from|one of|text|true or|a list", allowed(Settings, field))
 
 
 def test_an_unknown_setting_of_the_file_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from hamlet_trio.cli.errors import UsersError
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.wording import allowed
 
 # What only a server with viewers has, and what the command line offers in its own way.
 _NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from"})
@@ -70,5 +71,6 @@ def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
         reason, _, place = str(error).partition(" - at `$.")
         name = place.strip("`")
         option = _names(name)[0] if name else ""
-        raise UsersError(f"{option} {chosen.get(name, '')}: {reason}.".strip()) from None
+        words = f"it must be {allowed(TrainingParameters, name)}." if name else reason
+        raise UsersError(f"{option} {chosen.get(name, '')}: {words}".strip(" :")) from None
     return chosen

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.wording import allowed
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
 SPEED_RANGE: Final = (0.1, 10.0)
@@ -184,11 +185,11 @@ class CommandDecoder(Generic[Command]):
         raise self._explain(name, fields, reason)
 
     def _command_name(self, fields: dict[str, msgspec.Raw]) -> str:
-        allowed = ", ".join(self._types)
+        known = ", ".join(self._types)
         if "command" not in fields:
             raise BadMessageError(
                 ErrorCode.MISSING_COMMAND,
-                f"The message has no `command`; it is one of {allowed}.",
+                f"The message has no `command`; it is one of {known}.",
                 field="command",
             )
         shown = _shown(fields["command"])
@@ -197,13 +198,13 @@ class CommandDecoder(Generic[Command]):
         except msgspec.ValidationError:
             raise BadMessageError(
                 ErrorCode.WRONG_TYPE,
-                f"`command` must be text, one of {allowed}; {shown} was sent.",
+                f"`command` must be text, one of {known}; {shown} was sent.",
                 field="command",
             ) from None
         if name not in self._types:
             raise BadMessageError(
                 ErrorCode.UNKNOWN_COMMAND,
-                f"There is no command {shown} here; there are {allowed}.",
+                f"There is no command {shown} here; there are {known}.",
                 command=name[:_SHOWN],
                 field="command",
             )
@@ -213,7 +214,7 @@ class CommandDecoder(Generic[Command]):
         """Turn msgspec's reason into our own sentence; the schema of the field tells what is allowed."""
         if missing := _MISSING.search(reason):
             code, field = ErrorCode.MISSING_FIELD, missing["field"]
-            sentence = f"`{name}` needs `{field}`: {self._allowed(name, field)}."
+            sentence = f"`{name}` needs `{field}`: {allowed(self._types[name], field)}."
         elif unknown := _UNKNOWN.search(reason):
             code, field = ErrorCode.UNKNOWN_FIELD, unknown["field"][:_SHOWN]
             known = ", ".join(f for f in self._types[name].__struct_fields__ if f != "type")
@@ -226,38 +227,8 @@ class CommandDecoder(Generic[Command]):
         else:
             code = ErrorCode.WRONG_TYPE if ", got `" in reason else ErrorCode.OUT_OF_RANGE
             shown = _shown(fields.get(field, msgspec.Raw()))
-            sentence = f"`{field}` must be {self._allowed(name, field)}; {shown} was sent."
+            sentence = f"`{field}` must be {allowed(self._types[name], field)}; {shown} was sent."
         return BadMessageError(code, sentence, command=name, field=field)
-
-    def _allowed(self, name: str, field: str) -> str:
-        """What a field may hold, in words, from its type and limits."""
-        info = msgspec.inspect.type_info(self._types[name])
-        assert isinstance(info, msgspec.inspect.StructType)
-        return next(_describe(known.type) for known in info.fields if known.encode_name == field)
-
-
-def _describe(info: msgspec.inspect.Type) -> str:
-    """A field's type and limits in words."""
-    inspect = msgspec.inspect
-    match info:
-        case inspect.Metadata():
-            words = _describe(info.type)
-        case inspect.UnionType():
-            words = " or ".join(_describe(part) for part in info.types)
-        case inspect.LiteralType():
-            words = "one of " + ", ".join(str(value) for value in info.values)
-        case inspect.IntType() | inspect.FloatType():
-            kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
-            words = kind if info.ge is None else f"{kind} from {info.ge} to {info.le}"
-        case inspect.StrType():
-            words = "text" if info.max_length is None else f"text of 1 to {info.max_length} characters"
-        case inspect.BoolType():
-            words = "true or false"
-        case inspect.NoneType():
-            words = "null"
-        case _:
-            raise TypeError(f"no words for {info!r}")
-    return words
 
 
 def _shown(value: msgspec.Raw) -> str:

@@ -92,7 +92,7 @@ def test_errors_are_one_sentence_and_exit_code_1(hamlet: Hamlet, tmp_path: Path)
     for arguments, named in (
         (["evaluate", "absent.pt"], "absent.pt"),
         (["evaluate", "text.pt"], "text.pt"),
-        (["train", "--gamma", "3"], "--gamma"),
+        (["train", "--gamma", "3"], "--gamma 3.0: it must be a number from 0 to 1."),
         (["train", "--network-type", "huge"], "--network-type"),
         (["train", "--resume", "nothing"], "nothing"),
         (["serve", "--profile", "staging"], "HAMLET_PROFILE"),
