@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Final
 
-from quart import Response, request
+from quart import Response, has_websocket_context, request
 from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing.exceptions import WebsocketMismatch
 
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
@@ -27,6 +28,7 @@ _CODES: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.REQUEST_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
 }
+_NO_SOCKET: Final = "There is no WebSocket at this address; there are /ws and /ws/training."
 _MAX_BODY: Final = 65_536  # no route reads one that is larger
 _SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace
 
@@ -62,6 +64,8 @@ def create_app(settings: Settings) -> HamletApp:
 
     @app.errorhandler(HTTPException)
     async def as_problem(error: HTTPException) -> Response:
+        if has_websocket_context() and isinstance(error, NotFound | WebsocketMismatch):
+            return problem(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, _NO_SOCKET)
         status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
         code = _CODES.get(status, ErrorCode.INVALID_REQUEST)
         response = problem(status, code, code.description)

@@ -230,6 +230,23 @@ async def test_early_data_is_no_error_however_it_meets_the_apps_answer(path: str
         assert app.counts.failed == 0
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "says"),
+    [({"sec_websocket_version": "8"}, 426, b"version 13"), ({"sec_websocket_key": ""}, 400, b"be read")],
+)
+async def test_a_handshake_that_is_none_is_answered_with_a_problem_document(
+    headers: dict[str, str], status: int, says: bytes
+) -> None:
+    async with guarded_app() as app, connect(app.port) as client:
+        await client.send(handshake(**headers))
+        answer = await client.read_answer()
+        assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert says in answer.body
+        assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
+        assert app.counts.malformed == 1
+        await client.read_eof()
+
+
 async def test_a_refused_handshake_is_an_http_answer() -> None:
     async with guarded_app() as app, connect(app.port) as client:
         await client.send(handshake("/refusing"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from quart.testing import WebsocketResponseError
 
 from hamlet_trio.history import EpisodeEnded, HistoryLog
 from hamlet_trio.protocol.errors import ErrorCode
@@ -277,6 +278,16 @@ async def test_errors_are_problem_documents(
     assert problem["detail"].endswith(".")
     if status == 405:
         assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/", "/api/models"])
+async def test_a_handshake_elsewhere_names_the_two_websockets(path: str, app: HamletApp) -> None:
+    async with app.test_client().websocket(path) as socket:
+        with pytest.raises(WebsocketResponseError) as caught:
+            await socket.receive()
+    problem = json.loads(await caught.value.response.get_data())
+    assert (problem["status"], problem["code"]) == (404, "not_found")
+    assert "/ws and /ws/training" in problem["detail"]
 
 
 async def test_an_error_of_the_servers_own_is_a_problem_document_and_logged(

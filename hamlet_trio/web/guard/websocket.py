@@ -1,20 +1,23 @@
 """WebSockets (RFC 6455): messages counted in bytes, connections that end when they say so."""
 
+from http import HTTPStatus
 from typing import Any
 
 import trio
-from hypercorn.protocol.events import Body, Data, Event, Response
+from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
-from wsproto.handshake import server_extensions_handshake
+from wsproto.handshake import WEBSOCKET_VERSION, server_extensions_handshake
 from wsproto.utilities import generate_accept_token
 
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.guard.config import ConnectionEnded, guarded
 from hamlet_trio.web.guard.deflate import BoundedDeflate
+from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 
 class GuardedWebSocket(WSStream):
@@ -43,6 +46,8 @@ class GuardedWebSocket(WSStream):
                 await self._send_error_response(400)
             raise ConnectionEnded
         await super().handle(event)
+        if isinstance(event, Request) and self.closed:  # refused, so the app was never told
+            raise ConnectionEnded
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Send what the app says; a checkpoint also after the end, or an app that only sends would spin."""
@@ -60,6 +65,29 @@ class GuardedWebSocket(WSStream):
             await self.send(Data(self.stream_id, text_frame(text)))
         else:
             await super().app_send(message)
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """Answer a handshake that the app never sees; Hypercorn's own answer has no body.
+
+        Another version than 13 is answered with the one that is spoken (RFC 6455 section 4.2.2).
+        """
+        guarded(self.config).counts.malformed += 1
+        detail, headers = ErrorCode.INVALID_REQUEST.description, []
+        if self.handshake.version != WEBSOCKET_VERSION:
+            status_code, headers = (
+                HTTPStatus.UPGRADE_REQUIRED,
+                [(b"sec-websocket-version", WEBSOCKET_VERSION)],
+            )
+            detail = "This server speaks version 13 of WebSocket; send `Sec-WebSocket-Version: 13`."
+        body = problem_document(status_code, ErrorCode.INVALID_REQUEST, detail)
+        headers += [
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        await self.send(Response(stream_id=self.stream_id, status_code=status_code, headers=headers))
+        await self.send(Body(stream_id=self.stream_id, data=body))
+        await self.send(EndBody(stream_id=self.stream_id))
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         """Answer the handshake. No subprotocols are spoken; compression only where the settings have it."""
