@@ -169,9 +169,9 @@ def test_the_container_file_copies_what_is_there_and_ends_unprivileged() -> None
     assert {project["readme"], *project["license-files"], "hatch_build.py", "pyproject.toml"} <= set(copied)
 
 
-def test_hypercorns_file_is_read_and_has_one_worker() -> None:
+def test_hypercorns_file_is_read_and_hides_no_exit_code_behind_a_worker() -> None:
     config = Config.from_toml(DEPLOY / "hypercorn.toml")
-    assert (config.workers, config.worker_class, config.bind) == (1, "trio", [])
+    assert (config.workers, config.worker_class, config.bind) == (0, "trio", [])
     known = {name for name in dir(Config) if not name.startswith("_")}
     given = tomllib.loads((DEPLOY / "hypercorn.toml").read_text(encoding="utf-8"))
     assert set(given) <= known, "Hypercorn passes over what it does not know"
