@@ -7,6 +7,8 @@ from msgspec import UNSET
 
 from hamlet_trio.inference.moment import Moment, Thoughts
 from hamlet_trio.protocol.messages import (
+    AGENT_COLOR,
+    AGENT_ID,
     ActionName,
     AffordanceMarker,
     AgentMarker,
@@ -18,9 +20,6 @@ from hamlet_trio.protocol.messages import (
     StepInfo,
 )
 from hamlet_trio.world import ACTIONS, METERS, WorldConfig
-
-AGENT: Final = "agent_0"
-AGENT_COLOR: Final = "#2f6fed"
 
 _ACTIONS = msgspec.convert(ACTIONS, tuple[ActionName, ...])
 _ENERGY, _HYGIENE, _SATIATION = (METERS.index(name) for name in ("energy", "hygiene", "satiation"))
@@ -98,11 +97,11 @@ class FrameMaker:
             grid=InferenceGrid(
                 self._width,
                 self._height,
-                [AgentMarker(AGENT, moment.x, moment.y, AGENT_COLOR, last_action)],
+                [AgentMarker(AGENT_ID, moment.x, moment.y, AGENT_COLOR, last_action)],
                 self._affordances,
             ),
             agents={
-                AGENT: AgentState(
+                AGENT_ID: AgentState(
                     Meters(
                         meters[_ENERGY],
                         meters[_HYGIENE],

@@ -31,6 +31,11 @@ class Meters(Struct, frozen=True):
     social: Unit
 
 
+AGENT_ID: Final = "agent_0"
+AGENT_COLOR: Final = "#2f6fed"
+"""What the one agent of a session or a run is called and drawn in."""
+
+
 class AgentMarker(Struct, frozen=True):
     """One agent as drawn on the grid: cell, colour and what it did last."""
 

@@ -6,9 +6,8 @@ from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
 
-__all__ = ["DeviceName", "NetworkType", "RewardName", "TrainingParameters"]
+__all__ = ["NetworkType", "RewardName", "TrainingParameters"]
 
-DeviceName = Literal["auto", "cpu", "cuda"]
 RewardName = Literal["shaped", "survival"]
 
 

@@ -12,6 +12,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, Stop
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
+    AGENT_ID,
     CheckpointSaved,
     EpisodeComplete,
     Error,
@@ -46,7 +47,6 @@ from hamlet_trio.training.orders import (
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.process import COMMAND, run_trainer
 from hamlet_trio.training.progress import (
-    AGENT_ID,
     Chronicle,
     RunProgress,
     TrainerEvent,

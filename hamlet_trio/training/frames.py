@@ -3,6 +3,8 @@
 from typing import Final, get_args
 
 from hamlet_trio.protocol.messages import (
+    AGENT_COLOR,
+    AGENT_ID,
     ActionName,
     AffordanceMarker,
     AgentMarker,
@@ -12,11 +14,9 @@ from hamlet_trio.protocol.messages import (
     TrainingGrid,
     TrainingStateUpdate,
 )
-from hamlet_trio.training.progress import AGENT_ID
 from hamlet_trio.training.run import StepOutcome, TrainingRun
 from hamlet_trio.world import METERS
 
-AGENT_COLOR: Final = "#2f6fed"
 _ACTION_NAMES: Final[tuple[ActionName, ...]] = get_args(ActionName)
 _ABSOLUTE: Final = ("money", "mood")  # these meters are shown in their own units, the others normalised
 

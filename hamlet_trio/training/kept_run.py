@@ -15,8 +15,7 @@ from hamlet_trio.history import (
     RunEnded,
 )
 from hamlet_trio.history.records import Ending
-from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
-from hamlet_trio.training.progress import AGENT_ID
+from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved, EpisodeComplete
 from hamlet_trio.training.run import DivergedError, TrainingRun
 
 _MAX_WAITING: Final = 10_000

@@ -16,8 +16,6 @@ from hamlet_trio.protocol.messages import (
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.history import History
 
-AGENT_ID: Final = "agent_0"
-
 TrainerEvent = EpisodeComplete | CheckpointSaved | TrainingEpisodeStart | TrainingHistory | Error
 _events: Final[msgspec.json.Decoder[TrainerEvent]] = msgspec.json.Decoder(TrainerEvent)
 
