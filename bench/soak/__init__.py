@@ -70,10 +70,24 @@ async def _round(soak: Soak, seed: str, seconds: float) -> None:
     await Viewer(port, 0, tally).stop_run()
 
 
-def _report(
-    subject: Subject, tally: Tally, first: Measure, last: Measure, exit_code: int | None
-) -> list[str]:
-    """Print what came of it; what must not be, as sentences."""
+def judge(tally: Tally, first: Measure, last: Measure, exit_code: int | None) -> list[str]:
+    """What must not be and was, as sentences."""
+    grown = last.megabytes - first.megabytes
+    failures = {
+        "messages were lost": tally.lost > 0,
+        "errors reached innocent clients": bool(tally.innocent),
+        "memory grew": grown > max(_GROWTH * first.megabytes, _MEGABYTES),
+        "tasks were left over": last.tasks > first.tasks,
+        "descriptors were left over": last.files > first.files,
+        "processes were left over": last.children > 0,
+        "the server did not end in order": exit_code != 0,
+        "nobody was there to notice": tally.messages == 0 or not tally.faults,
+    }
+    return [sentence for sentence, failed in failures.items() if failed]
+
+
+def _report(subject: Subject, tally: Tally, first: Measure, last: Measure, exit_code: int | None) -> None:
+    """Print what came of it."""
     table = Table(title=f"soak, {platform.machine()}", show_header=False)
     rows: dict[str, object] = {
         "connections made": tally.connections,
@@ -94,17 +108,6 @@ def _report(
     for name, value in rows.items():
         table.add_row(name, str(value))
     Console().print(table)
-    grown = last.megabytes - first.megabytes
-    failures = {
-        "messages were lost": tally.lost > 0,
-        "errors reached innocent clients": bool(tally.innocent),
-        "memory grew": grown > max(_GROWTH * first.megabytes, _MEGABYTES),
-        "tasks were left over": last.tasks > first.tasks,
-        "descriptors were left over": last.files > first.files,
-        "processes were left over": last.children > 0,
-        "the server did not end in order": exit_code != 0,
-    }
-    return [sentence for sentence, failed in failures.items() if failed]
 
 
 def main(arguments: list[str]) -> None:
@@ -127,7 +130,9 @@ def main(arguments: list[str]) -> None:
         first = subject.settle()
         trio.run(_round, soak, f"{options.seed} then", (1 - _WARM_UP) * seconds)
         last = subject.settle(before=first)
-        failures = _report(subject, tally, first, last, subject.end())
+        exit_code = subject.end()
+        _report(subject, tally, first, last, exit_code)
+        failures = judge(tally, first, last, exit_code)
     if failures:
         sys.exit("; ".join(failures).capitalize() + ".")
     print("Nothing was lost, nobody innocent was hit, nothing was left over.")
