@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hamlet_trio.world.config import ACTIONS, METERS
 from hamlet_trio.world.reward import Terms, make_reward
-from hamlet_trio.world.rules import FAILED, BoolArray, FloatArray, IndexArray, Rules
+from hamlet_trio.world.rules import FAILED, BoolArray, FloatArray, IndexArray, Rules, any_true
 
 _ENERGY, _HYGIENE = METERS.index("energy"), METERS.index("hygiene")
 _MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.index("social")
@@ -105,6 +105,11 @@ class Batch:
         self._lonely_below = np.array([rules.config.loneliness_below])
         self._lonely_mood = np.array([rules.config.loneliness_mood])
         self._zero, self._unit = np.zeros(1), np.ones(1)
+        # Rows of the arrays above; to take them out anew for each step shows at one world, too.
+        self._social = self.normalised[_SOCIAL]
+        self._mood = tuple(
+            array[_MOOD] for array in (self.meters, self.normalised, self._minimum, self._span)
+        )
 
     def begin(self, worlds: IndexArray, rows: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
         """Start an episode in `worlds`, whose `rows` stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
@@ -164,7 +169,7 @@ class Batch:
         kind = rules.kind.take(self._key, None, self._kind, "clip")
         interaction: FloatArray | None = None
         np.greater(kind, self._failed, out=self._flags)
-        if np.count_nonzero(self._flags):
+        if any_true(self._flags):
             self._settle_uses(kind)
             interaction = self._reward.interaction(kind, self.lack)
         rules.next_cell.take(self._key, None, cell, "clip")
@@ -221,25 +226,24 @@ class Batch:
 
     def _feel_lonely(self) -> None:
         """Lower the mood of those with little company, from normalised social as it is now."""
-        social = self.normalised[_SOCIAL]
+        social = self._social
         np.less(social, self._lonely_below, out=self._flags)
-        if not np.count_nonzero(self._flags):
+        if not any_true(self._flags):
             return
         loss = np.subtract(self._lonely_below, social)
         np.maximum(loss, self._zero, out=loss)
         np.multiply(loss, self._lonely_mood, out=loss)
         np.divide(loss, self._lonely_below, out=loss)
-        mood, minimum = self.meters[_MOOD], self._minimum[_MOOD]
+        mood, normal_mood, minimum, span = self._mood
         np.subtract(mood, loss, out=mood)
         np.maximum(mood, minimum, out=mood)
-        normal_mood = self.normalised[_MOOD]
         np.subtract(mood, minimum, out=normal_mood)
-        np.divide(normal_mood, self._span[_MOOD], out=normal_mood)
+        np.divide(normal_mood, span, out=normal_mood)
 
     def _end(self, rewards: FloatArray) -> BoolArray:
         """Who ends at this step, (num_worlds, A); notes why and takes the penalty from `rewards`."""
         empty = np.less_equal(self.meters, self._fatal_minimum, out=self._meter_flags)
-        if not np.count_nonzero(empty):
+        if not any_true(empty):
             return np.zeros(self._shape, dtype=np.bool_)
         terminated = empty.any(axis=0) & self.alive
         # The first reason in the order of the checks stands, so it is written last.
@@ -254,7 +258,7 @@ class Batch:
         """Count the step in every world; who is truncated by it, (num_worlds, A)."""
         np.add(self.steps, self._one, out=self.steps)
         np.greater_equal(self.steps, self._max_steps, out=self._world_flags)
-        if not np.count_nonzero(self._world_flags):
+        if not any_true(self._world_flags):
             return np.zeros(self._shape, dtype=np.bool_)
         np.logical_or(self.over, self._world_flags, out=self.over)
         return self._world_flags[:, None] & self.alive.reshape(self._shape)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from hamlet_trio.world.config import METERS
-from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
+from hamlet_trio.world.rules import FloatArray, IndexArray, Rules, any_true
 
 # Ties for the critical meter go to the first in this order, which is not that of METERS.
 _CRITICAL_ORDER = np.array(
@@ -113,6 +113,9 @@ class _Shaped:
         self._urgency = np.empty((len(METERS), rows))
         self._work = np.empty((len(METERS), rows))
         self._hungry = np.empty(rows, dtype=np.bool_)
+        self._num_rows = np.array([rows], dtype=np.intp)
+        self._rows: IndexArray = np.arange(rows, dtype=np.intp)
+        self._index: IndexArray = np.empty(rows, dtype=np.intp)
 
     def interaction(self, kind: IndexArray, lack: FloatArray) -> FloatArray:
         need = np.multiply(lack, self._need_scale, out=self._work)
@@ -126,17 +129,20 @@ class _Shaped:
     def outcome(self, normalised: FloatArray, lack: FloatArray, cell: IndexArray) -> Terms:
         proximity = hunger = None
         np.less(normalised, self._critical_below, out=self._is_critical)
-        if np.count_nonzero(self._is_critical):
+        if any_true(self._is_critical):
             np.multiply(lack, self._is_critical, out=self._work)
             urgency = self._work.take(_CRITICAL_ORDER, 0, self._urgency, "clip")
             place = urgency.argmax(axis=0)
+            # The largest by its index, because to look for it again takes longer.
+            np.multiply(place, self._num_rows, out=self._index)
+            np.add(self._index, self._rows, out=self._index)
             np.multiply(place, self._cells, out=place)
             np.add(place, cell, out=place)
             proximity = self._nearness.take(place)
-            np.multiply(proximity, urgency.max(axis=0), out=proximity)
+            np.multiply(proximity, urgency.take(self._index), out=proximity)
         satiation = normalised[_SATIATION]
         np.less(satiation, self._hunger_below, out=self._hungry)
-        if np.count_nonzero(self._hungry):
+        if any_true(self._hungry):
             hunger = np.subtract(satiation, self._hunger_below)
             np.minimum(hunger, self._zero, out=hunger)
             np.multiply(hunger, self._hunger.take(cell), out=hunger)

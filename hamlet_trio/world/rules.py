@@ -26,6 +26,11 @@ _FIRST_AFFORDANCE: Final = 2
 _STEPS: Final = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0), "interact": (0, 0)}
 
 
+def any_true(flags: BoolArray) -> bool:
+    """Whether one of the flags is set; of few, in a tenth of the time that `flags.any()` takes."""
+    return 1 in flags.tobytes()
+
+
 class Rules:
     """The tables of one configuration. M meters (6), K kinds, C cells; float64 unless said otherwise.
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from hamlet_trio.world.batch import Batch, StepResult
 from hamlet_trio.world.config import ACTIONS, FAILURE_REASONS, METERS, WorldConfig
 from hamlet_trio.world.observation import Observer
-from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
+from hamlet_trio.world.rules import FloatArray, IndexArray, Rules, any_true
 from hamlet_trio.world.state import RandomState, WorldState
 
 WorldIndices: TypeAlias = Sequence[int] | NDArray[np.integer]
@@ -127,13 +127,13 @@ class Worlds:
         """
         if worlds is None:
             checked = self._actions(actions, self.num_worlds)
-            if np.count_nonzero(self._all.over):
+            if any_true(self._all.over):
                 raise _over(np.flatnonzero(self._all.over))
             return self._all.step(checked, components=components)
         indices = self._indices(worlds)
         checked = self._actions(actions, indices.size)
         over = self._all.over[indices]
-        if np.count_nonzero(over):
+        if any_true(over):
             raise _over(indices[over])
         return self._step_part(checked, indices, components=components)
 
@@ -280,7 +280,7 @@ class Worlds:
             raise ValueError(f"actions is an array of {given.dtype}; allowed: integers")
         checked = given.astype(np.intp, copy=False).reshape(-1)
         # As unsigned numbers the negative ones are too large as well.
-        if np.count_nonzero(checked.view(np.uintp) > _LAST_ACTION):
+        if any_true(checked.view(np.uintp) > _LAST_ACTION):
             wrong = next(action for action in checked.tolist() if not 0 <= action < len(ACTIONS))
             raise ValueError(f"actions has {wrong}; allowed: 0 to {len(ACTIONS) - 1} ({', '.join(ACTIONS)})")
         return checked
