@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 
 class Adam:
@@ -23,7 +22,8 @@ class Adam:
         self.learning_rate = learning_rate
         self._averages = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
-        self._steps = [torch.zeros((), device=parameter.device) for parameter in self._parameters]
+        # One for all: counting the same steps for each parameter would take longer than moving it.
+        self._step = torch.zeros((), device=self._parameters[0].device)
 
     def clear_gradients(self) -> None:
         """Forget all gradients; the next backward pass makes them anew."""
@@ -45,15 +45,14 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Move each parameter by its gradient; every parameter must have one."""
-        adam(
+        self._step += 1
+        torch._fused_adam_(
             self._parameters,
             self._gradients(),
             self._averages,
             self._squares,
             [],
-            self._steps,
-            foreach=False,
-            fused=True,
+            [self._step] * len(self._parameters),
             amsgrad=False,
             beta1=self._BETAS[0],
             beta2=self._BETAS[1],
@@ -64,12 +63,10 @@ class Adam:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state in the form of `torch.optim.Adam`; its tensors are the optimiser's own."""
+        """The state in the form of `torch.optim.Adam`; the averages are the optimiser's own tensors."""
         state = {
-            index: {"step": step, "exp_avg": average, "exp_avg_sq": square}
-            for index, (step, average, square) in enumerate(
-                zip(self._steps, self._averages, self._squares, strict=True)
-            )
+            index: {"step": self._step.clone(), "exp_avg": average, "exp_avg_sq": square}
+            for index, (average, square) in enumerate(zip(self._averages, self._squares, strict=True))
         }
         group = {
             "lr": self.learning_rate,
@@ -89,6 +86,8 @@ class Adam:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a copy of the averages of `state_dict`; the learning rate stays this one's."""
-        for index, own in self.state_dict()["state"].items():
-            for name, tensor in own.items():
-                tensor.copy_(state["state"][index][name])
+        theirs = state["state"]
+        self._step.copy_(theirs[0]["step"])
+        for index, (average, square) in enumerate(zip(self._averages, self._squares, strict=True)):
+            average.copy_(theirs[index]["exp_avg"])
+            square.copy_(theirs[index]["exp_avg_sq"])

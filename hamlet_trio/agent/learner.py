@@ -227,11 +227,10 @@ class DQNLearner:
             loss, norm = self._descend((weights[rows] * self._loss(chosen, targets[rows])).mean())
             losses += loss
             norms += norm
-        predicted = torch.cat(q_values)
-        errors = (predicted - targets).abs()
-        self.memory.update_priorities(batch.indices, errors.cpu().numpy())
-        q_value, td_error = torch.stack((predicted.mean(), errors.mean())).tolist()
-        return np.array((losses, q_value * updates, td_error * updates, norms))
+        predicted, wanted = torch.stack((torch.cat(q_values), targets)).cpu().numpy()
+        errors = np.abs(predicted - wanted)
+        self.memory.update_priorities(batch.indices, errors)
+        return np.array((losses, float(predicted.mean()) * updates, float(errors.mean()) * updates, norms))
 
     def _descend(self, loss: Tensor) -> tuple[float, float]:
         """One update of the network, and the target network after it; returns loss and gradient norm."""

@@ -1,6 +1,5 @@
 """A Q-network that reads the map: where each place lies from where the agent stands."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import torch
@@ -15,6 +14,7 @@ from hamlet_trio.agent.networks.layers import (
     dueling,
     layer_outputs,
     perceptron,
+    run_through,
 )
 from hamlet_trio.agent.networks.spec import SCALARS, EgocentricSizes, NetworkError, NetworkSpec, Sizes
 from hamlet_trio.world import METERS
@@ -98,10 +98,6 @@ class EgocentricNetwork(Network):
         self.trunk = perceptron((FEATURES, *sizes.hidden), last_relu=True)
         self.head = nn.Linear((FEATURES, *sizes.hidden)[-1], 1 + spec.num_actions)
 
-    @property
-    def _hidden(self) -> Iterable[nn.Linear]:
-        return (layer for layer in self.trunk if isinstance(layer, nn.Linear))
-
     def forward(self, observations: Tensor) -> Tensor:
         return self.values(self.prepare(observations))
 
@@ -112,10 +108,7 @@ class EgocentricNetwork(Network):
 
     def values(self, prepared: Tensor) -> Tensor:
         """The Q-values of features."""
-        # Called straight: going through the modules costs a fifth as much again as what they compute.
-        hidden = prepared
-        for layer in self._hidden:
-            hidden = torch.relu(linear(hidden, layer.weight, layer.bias))
+        hidden = run_through(self.trunk, prepared)
         values = linear(hidden, self.head.weight, self.head.bias)
         return dueling(values[:, :1], values[:, 1:])
 

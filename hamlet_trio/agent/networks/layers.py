@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, Sizes
@@ -88,6 +89,21 @@ def perceptron(widths: Sequence[int], *, last_relu: bool) -> nn.Sequential:
     for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*(layers if last_relu else layers[:-1]))
+
+
+def run_through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
+    """What `layers`, of a `perceptron` or `grid_convolution`, make of inputs: to the bit as calling them.
+
+    Going through each layer's module costs a fifth as much again as what a small one computes.
+    """
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            inputs = functional.linear(inputs, layer.weight, layer.bias)
+        elif isinstance(layer, nn.ReLU):
+            inputs = torch.relu(inputs)
+        else:
+            inputs = layer(inputs)
+    return inputs
 
 
 def grid_convolution(channels: Sequence[int], cells: int, features: int) -> nn.Sequential:

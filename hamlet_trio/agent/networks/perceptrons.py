@@ -10,6 +10,7 @@ from hamlet_trio.agent.networks.layers import (
     layer_outputs,
     perceptron,
     read_streams,
+    run_through,
 )
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
@@ -33,8 +34,7 @@ class QNetwork(Network):
         self.layers = perceptron(widths, last_relu=False)
 
     def forward(self, observations: Tensor) -> Tensor:
-        q_values: Tensor = self.layers(observations)
-        return q_values
+        return run_through(self.layers, observations)
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -59,8 +59,8 @@ class DuelingNetwork(Network):
         self.advantage_stream = perceptron((last, *sizes.advantage_hidden, spec.num_actions), last_relu=False)
 
     def forward(self, observations: Tensor) -> Tensor:
-        features = self.feature_extractor(observations)
-        return dueling(self.value_stream(features), self.advantage_stream(features))
+        features = run_through(self.feature_extractor, observations)
+        return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

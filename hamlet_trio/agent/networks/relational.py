@@ -20,6 +20,7 @@ from hamlet_trio.agent.networks.layers import (
     perceptron,
     read_grid,
     read_streams,
+    run_through,
 )
 from hamlet_trio.agent.networks.spec import SCALARS, NetworkSpec, RelationalSizes, Sizes
 from hamlet_trio.world import METERS
@@ -112,13 +113,21 @@ class MeterAttention(nn.Module, SelfInitialising):
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """[n, t, embedding] to the attended tokens of the same shape and weights [n, heads, t, t]."""
         n, t, embedding = tokens.shape
+        heads, size = self.heads, embedding // self.heads
         projected = functional.linear(tokens, self.in_proj_weight, self.in_proj_bias)
-        # [3, n, heads, t, embedding / heads]
-        query, key, value = projected.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(2, 3) / math.sqrt(embedding // self.heads)
-        weights = torch.softmax(scores, dim=3)
-        attended = (weights @ value).transpose(1, 2).reshape(n, t, embedding)
-        return self.out_proj(attended), weights
+        # One copy into the layout of batched products, [3, n * heads, t, size], in place of one for each.
+        query, key, value = (
+            projected.view(n, t, 3, heads, size)
+            .permute(2, 0, 3, 1, 4)
+            .reshape(3, n * heads, t, size)
+            .unbind()
+        )
+        nothing = query.new_empty(())
+        scores = torch.baddbmm(nothing, query, key.transpose(1, 2), beta=0, alpha=1 / math.sqrt(size))
+        weights = torch.softmax(scores, dim=2)
+        attended = torch.bmm(weights, value).view(n, heads, t, size).transpose(1, 2).reshape(n, t, embedding)
+        out = functional.linear(attended, self.out_proj.weight, self.out_proj.bias)
+        return out, weights.view(n, heads, t, t)
 
     def draw(self, generator: torch.Generator) -> None:
         nn.init.xavier_uniform_(self.in_proj_weight, generator=generator)
@@ -168,11 +177,12 @@ class RelationalNetwork(Network):
     def _forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         embedded = self.meter_embeddings(observations[:, 2:SCALARS])
         attended, weights = self.meter_attention(embedded)
-        meters = self.meter_ffn(self.attention_norm(embedded + attended)).mean(dim=1)
-        position = self.position_embed(observations[:, :2])
-        grid = self.grid_cnn(grid_of(observations, self.spec))
-        features = self.feature_extractor(torch.cat((meters, position, grid), dim=1))
-        return dueling(self.value_stream(features), self.advantage_stream(features)), weights
+        meters = run_through(self.meter_ffn, self.attention_norm(embedded + attended)).mean(dim=1)
+        position = run_through(self.position_embed, observations[:, :2])
+        grid = run_through(self.grid_cnn, grid_of(observations, self.spec))
+        features = run_through(self.feature_extractor, torch.cat((meters, position, grid), dim=1))
+        value = run_through(self.value_stream, features)
+        return dueling(value, run_through(self.advantage_stream, features)), weights
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

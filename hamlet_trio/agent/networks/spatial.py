@@ -13,6 +13,7 @@ from hamlet_trio.agent.networks.layers import (
     perceptron,
     read_grid,
     read_streams,
+    run_through,
 )
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
@@ -34,8 +35,8 @@ class _GridAndMeters(Network):
         self.joined_features = sizes.grid_features + (SCALARS, *sizes.meter_features)[-1]
 
     def joined(self, observations: Tensor) -> Tensor:
-        grid = self.grid_cnn(grid_of(observations, self.spec))
-        return torch.cat((grid, self.meter_mlp(observations[:, :SCALARS])), dim=1)
+        grid = run_through(self.grid_cnn, grid_of(observations, self.spec))
+        return torch.cat((grid, run_through(self.meter_mlp, observations[:, :SCALARS])), dim=1)
 
 
 class SpatialNetwork(_GridAndMeters):
@@ -49,8 +50,7 @@ class SpatialNetwork(_GridAndMeters):
         self.combined = perceptron((self.joined_features, *sizes.combined, spec.num_actions), last_relu=False)
 
     def forward(self, observations: Tensor) -> Tensor:
-        q_values: Tensor = self.combined(self.joined(observations))
-        return q_values
+        return run_through(self.combined, self.joined(observations))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -81,8 +81,8 @@ class SpatialDuelingNetwork(_GridAndMeters):
         self.advantage_stream = perceptron((last, *sizes.advantage_hidden, spec.num_actions), last_relu=False)
 
     def forward(self, observations: Tensor) -> Tensor:
-        features = self.feature_extractor(self.joined(observations))
-        return dueling(self.value_stream(features), self.advantage_stream(features))
+        features = run_through(self.feature_extractor, self.joined(observations))
+        return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
