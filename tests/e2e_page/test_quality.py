@@ -11,7 +11,7 @@ from tests.e2e_page.conftest import Visitor, left_out
 from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
 
 AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-VIEWS = ("watch", "compare", "play", "train", "failures")
+VIEWS = ("watch", "compare", "play", "train", "replays", "failures")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -19,7 +19,7 @@ def settle(page: Page, view: str) -> None:
     """Wait until the view shows what it has."""
     if view == "train":
         expect(page.get_by_role("button", name="Start training")).to_be_enabled()
-    elif view == "failures":
+    elif view in {"replays", "failures"}:
         expect(page.get_by_text("Nothing to show.")).to_be_visible()
     elif view == "compare":
         expect_all_connected(page, 3)
@@ -208,6 +208,6 @@ def test_a_strict_content_security_policy_is_enough(visitor: Visitor) -> None:
     expect_connected(page)
     page.keyboard.press(" ")
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
-    for view in ("Compare", "Play", "Train", "Failures"):
+    for view in ("Compare", "Play", "Train", "Replays", "Failures"):
         page.get_by_role("link", name=view).click()
         settle(page, view.lower())

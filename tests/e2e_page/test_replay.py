@@ -1,11 +1,13 @@
 """Recordings: rewind and branch, record, find, replay, and take home as a film."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e_page.conftest import Visitor
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+from tests.e2e_page.test_quality import violations
 
 
 def step_to(page: Page, last: int) -> None:
@@ -123,6 +125,43 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Visit
     other.get_by_role("button", name="Go on").click()
     expect_step_above(other, 8)
     expect(other).not_to_have_url(re.compile("recording="))
+
+
+def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Visitor) -> None:
+    page = visitor.open("?model=checkpoint_ep1000.pt")
+    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    step_to(page, 5)
+    record(page)
+    page.get_by_role("link", name="Replays").click()
+    rows = page.get_by_role("region", name="Recordings").get_by_role("listitem")
+    page.get_by_label("Model", exact=True).select_option("checkpoint_ep1000.pt")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("5 steps")
+    expect(rows).to_contain_text("Asked for")
+    page.get_by_label("From", exact=True).select_option("training")
+    expect(page.get_by_text("Nothing to show.")).to_be_visible()
+    page.get_by_label("From", exact=True).select_option("")
+    assert violations(page) == []
+
+    rows.get_by_role("link", name="Replay").click()
+    expect(page.get_by_role("status").filter(has_text="Replay of episode")).to_be_visible()
+    drag(page, 0, 1)
+    expect(fact(page, "Step")).to_have_text("5")
+    assert violations(page) == []
+    page.get_by_role("button", name="Film").click()
+    dialog = page.get_by_role("dialog", name="A film of this episode")
+    dialog.get_by_role("button", name="Make the film").click()
+    expect(dialog.get_by_role("progressbar")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Make the film").click()
+    ready = dialog.get_by_role("link", name="Download")
+    expect(ready).to_be_visible(timeout=120_000)
+    assert violations(page) == []
+    with page.expect_download() as waiting:
+        ready.click()
+    film = waiting.value
+    assert film.suggested_filename.endswith(".mp4")
+    assert b"ftyp" in Path(film.path()).read_bytes()[:16]
 
 
 def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Visitor) -> None:
