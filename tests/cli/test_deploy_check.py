@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from hamlet_trio.cli.deploy.environment import check_settings
+from hamlet_trio.cli.deploy.nginx import check_nginx
 from tests.cli.conftest import Hamlet
 from tests.web.access.conftest import add_token, revoke
 
@@ -166,6 +167,17 @@ def test_tokens_are_judged(deployment: Deployment) -> None:
     assert any("--class-code" in sentence for verdict, _, sentence in rows() if verdict == "warning")
     revoke(deployment.tokens, json.loads(deployment.tokens.read_text())["tokens"][0]["id"])
     assert any("needs a teacher's token" in sentence for sentence in problems(rows()))
+
+
+def test_a_sign_on_header_that_clients_could_write_is_a_problem(deployment: Deployment) -> None:
+    def rows() -> list[str]:
+        return problems([tuple(finding) for finding in check_nginx(deployment.nginx, settings)])  # type: ignore[misc]
+
+    deployment.variables |= {"HAMLET_TRUSTED_USER_HEADER": "x-remote-user"}
+    settings, _ = check_settings(deployment.variables)
+    assert rows() == []
+    deployment.replace('proxy_set_header X-Remote-User     "";', "")
+    assert any("Clients could write x-remote-user" in sentence for sentence in rows())
 
 
 def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:

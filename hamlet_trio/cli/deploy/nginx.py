@@ -29,6 +29,7 @@ def check_nginx(path: Path, settings: Settings | None) -> Iterator[Finding]:
         yield problem("nginx", f"No server in {path} listens with `ssl`, so nothing would be encrypted.")
     for server in encrypted:
         yield from _check_server(server, settings)
+        yield from _check_sign_on(server, settings)
     yield from _check_instances(root, settings)
     yield from _check_room(root, settings)
     yield from _ask_nginx(path, root)
@@ -52,6 +53,22 @@ def _check_server(server: Directive, settings: Settings | None) -> Iterator[Find
             "origins",
             f"Pages from https://{name} would be refused; add it to HAMLET_ALLOWED_ORIGINS, which has "
             f"{', '.join(settings.allowed_origins) or 'nothing'}.",
+        )
+
+
+def _check_sign_on(server: Directive, settings: Settings | None) -> Iterator[Finding]:
+    """Whether the header of the single sign-on is nginx's own to write, in every request."""
+    header = "" if settings is None else settings.trusted_user_header
+    if not header:
+        return
+    written = {d.arguments[0].lower() for d in server.block if d.name == "proxy_set_header" and d.arguments}
+    if header.lower() in written:
+        yield fine("sign-on", f"nginx itself writes {header}.")
+    else:
+        yield problem(
+            "sign-on",
+            f"Clients could write {header} themselves and be whom they like; set or clear it for the whole "
+            f'server: proxy_set_header {header} "";',
         )
 
 
