@@ -4,6 +4,7 @@ import importlib
 import sys
 
 BENCHMARKS = {
+    "film": "a film of 500 steps at 1080p, on one core",
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",

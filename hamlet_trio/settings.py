@@ -193,6 +193,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="episodes the history keeps, of 200 bytes; the oldest runs go first",
         ),
     ] = 2_000_000
+    record_every: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="of a run one episode in so many is recorded, beside the remarkable ones; 0 for none",
+        ),
+    ] = 50
     recordings_kept: Annotated[
         int,
         Meta(ge=1, le=100_000, description="recordings kept of training, and as many of sessions; oldest go"),

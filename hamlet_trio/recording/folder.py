@@ -18,6 +18,11 @@ class UnknownRecordingError(RecordingError):
     """A name that is no recording of the folder."""
 
 
+def recordings_path(data_dir: str) -> Path:
+    """The folder of recordings in a data folder."""
+    return Path(data_dir) / "recordings"
+
+
 class RecordingFolder:
     """The recordings in one folder; safe to use from several threads. Every method does file I/O.
 
@@ -34,7 +39,7 @@ class RecordingFolder:
     @classmethod
     def of(cls, settings: Settings) -> "RecordingFolder":
         """The folder of a server with these settings: `recordings` in its data folder."""
-        return cls(Path(settings.data_dir) / "recordings", kept=settings.recordings_kept)
+        return cls(recordings_path(settings.data_dir), kept=settings.recordings_kept)
 
     def save(self, recording: Recording) -> RecordingInfo:
         """Keep a recording, on the disk when this returns; then forget what is over the bound.

@@ -189,6 +189,8 @@ class Conductor:
                 models_dir=self._settings.models_dir,
                 data_dir=self._settings.data_dir,
                 device=self._settings.device,
+                record_every=self._settings.record_every,
+                recordings_kept=self._settings.recordings_kept,
                 tensorboard=self._settings.tensorboard,
                 resume=resume,
                 paused=self._run.wants_paused,

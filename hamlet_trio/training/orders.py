@@ -25,6 +25,8 @@ class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
     data_dir: str
     device: DeviceName
     tensorboard: bool
+    record_every: int
+    recordings_kept: int
     resume: bool
     paused: bool
     watched: bool

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.evaluation import evaluate
 from hamlet_trio.agent.learner import DivergedError, DQNLearner
+from hamlet_trio.agent.policy import Policy
 from hamlet_trio.protocol.messages import EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
@@ -75,6 +76,8 @@ class TrainingRun:
         worlds: the world, N = 1. After the last step of an episode it shows how that one ended, until the
             first step of the next.
         completed: episodes finished.
+        episode_start: the world's state before the first step of the episode; None where that was not made
+            here, as after `load_state_dict`.
         visits: (height, width) int64, how many steps ended on each cell over the whole run.
     """
 
@@ -115,6 +118,7 @@ class TrainingRun:
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
         self.completed = 0
         shape = (1, config.observation_size)
+        self.episode_start: WorldState | None = None
         self._observation: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
         self._next_observation: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
         self._under_way = False
@@ -221,6 +225,7 @@ class TrainingRun:
 
     def _begin_episode(self) -> None:
         self.worlds.reset(random_start=self._recipe.random_start)
+        self.episode_start = self.worlds.get_state(0)
         self.worlds.observe(out=self._observation.reshape(1, 1, -1))
         self._learner.begin_episode()
         self._under_way = True
@@ -255,6 +260,10 @@ class TrainingRun:
         return sum(rewards) / count, sum(lengths) / count, sum(losses) / count
 
     # --- what it has learnt ----------------------------------------------------------------------------
+
+    def policy(self) -> Policy:
+        """A copy of the policy as it is now."""
+        return self._learner.policy()
 
     def evaluate(self) -> EvaluationSummary:
         """Let the policy as it is now act greedily in worlds of its own; changes nothing in the run."""

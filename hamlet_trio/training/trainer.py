@@ -45,13 +45,21 @@ class Trainer:
     """The loop around a run: takes orders between two environment steps, shows frames, saves."""
 
     def __init__(self, session: "TrainingSession", begin: BeginOrder, inbox: Inbox, outlet: Outlet) -> None:
+        from hamlet_trio.recording.folder import RecordingFolder, recordings_path  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
+        from hamlet_trio.training.recorder import Recorder  # noqa: PLC0415
 
         self._session = session
         self._run = session.run
         self._inbox = inbox
         self._outlet = outlet
         self._renderer = FrameRenderer(session.run)
+        self._recorder = Recorder(
+            RecordingFolder(recordings_path(begin.data_dir), kept=begin.recordings_kept),
+            begin.run_id,
+            every=begin.record_every,
+            past=session.history.message().episodes,
+        )
         self._paused = begin.paused
         self._watched = begin.watched
         self._ending: Ending | None = None
@@ -91,6 +99,8 @@ class Trainer:
         shown = self._is_shown(outcome.episode)
         if shown and self._watched:
             self._outlet.show(self._renderer.render(outcome))
+        if problem := self._recorder.note(outcome, self._run):
+            self._announce_save_failed(problem)
         if complete is not None:
             self._outlet.announce(complete)
             if self._session.save_due:
@@ -153,8 +163,11 @@ class Trainer:
         try:
             self._outlet.announce(self._session.save())
         except SaveError as error:
-            sentence = f"{error} Training goes on; free some space before the next save."
-            self._outlet.announce(Error(sentence, code=ErrorCode.SAVE_FAILED.value))
+            self._announce_save_failed(str(error))
+
+    def _announce_save_failed(self, problem: str) -> None:
+        sentence = f"{problem} Training goes on; free some space before the next save."
+        self._outlet.announce(Error(sentence, code=ErrorCode.SAVE_FAILED.value))
 
     def _end(self, how: "Ending") -> EndedReport:
         problem = self._session.end(how)

@@ -42,6 +42,8 @@ class Trainer:
                 models_dir=str(folder / "models"),
                 data_dir=str(folder / "data"),
                 device="cpu",
+                record_every=2,
+                recordings_kept=200,
                 tensorboard=False,
                 resume=False,
                 paused=False,

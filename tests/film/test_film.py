@@ -1,0 +1,175 @@
+"""Films, decoded again by ffprobe and ffmpeg: length, size, and what one frame shows."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+
+from hamlet_trio.agent.policy import Policy
+from hamlet_trio.film import layout
+from hamlet_trio.film.formats import FORMATS, FilmFormat
+from hamlet_trio.film.making import (
+    FilmCancelledError,
+    FilmError,
+    format_of,
+    frame_count,
+    make_film,
+)
+from hamlet_trio.film.worker import FilmOrder, FilmReport
+from hamlet_trio.recording.file import Recording, encode
+from hamlet_trio.world import METERS
+from tests.recording.support import record
+
+WALK = [0, 0, 2, 4]
+STEP = 3
+"""The step whose frame is compared."""
+
+
+@pytest.fixture(scope="module")
+def walk() -> Recording:
+    """Four steps, with Q-values."""
+    return record(actions=WALK, policy=Policy.untrained(1))
+
+
+@pytest.fixture(scope="module")
+def ffprobe() -> str:
+    """The Debian package's, which is not the one that encodes."""
+    found = shutil.which("ffprobe")
+    if found is None:
+        sentence = "ffprobe is not installed (Debian: ffmpeg)"
+        if os.environ.get("HAMLET_REQUIRE_ALL"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return found
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def film(request: pytest.FixtureRequest, walk: Recording, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of each format, at half the speed."""
+    path = tmp_path_factory.mktemp("films") / f"walk.{request.param}"
+    make_film(walk, path, speed=0.5)
+    return path
+
+
+def test_ffprobe_finds_its_length_size_and_frames(film: Path, ffprobe: str) -> None:
+    asked = "stream=width,height,nb_read_frames,avg_frame_rate:format=duration"
+    command = [ffprobe, "-v", "error", "-count_frames", "-show_entries", asked, "-of", "json", str(film)]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    (stream,) = told["streams"]
+    frames = frame_count(len(WALK), 0.5)
+    assert frames == len(WALK) + 1 + 10
+    assert (stream["width"], stream["height"]) == (layout.WIDTH, layout.HEIGHT) == (1920, 1080)
+    assert float(told["format"]["duration"]) == pytest.approx(frames / 5, abs=0.25)
+    if film.suffix == ".gif":
+        # A GIF keeps a picture that does not change as one, shown for longer.
+        assert len(WALK) + 1 <= int(stream["nb_read_frames"]) <= frames
+    else:
+        assert (int(stream["nb_read_frames"]), stream["avg_frame_rate"]) == (frames, "5/1")
+
+
+def test_a_frame_shows_its_state(film: Path, walk: Recording, ffprobe: str) -> None:
+    pixels = _frame(film, STEP, ffprobe)
+    played = walk.play()
+
+    def shows(at: tuple[int, int], colour: str) -> bool:
+        x, y = at
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        shown = pixels[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(axis=0)
+        return bool(np.abs(shown - wanted).max() < 24)
+
+    x, y = played.positions[STEP].tolist()
+    assert shows(layout.agent_centre(walk.config, x, y), layout.AGENT)
+    before = played.positions[STEP - 1].tolist()
+    assert before != [x, y]
+    assert not shows(layout.agent_centre(walk.config, *before), layout.AGENT)
+    for index, meter in enumerate(METERS):
+        bar = layout.meter_bar(index)
+        part = float(played.normalised[STEP, index])
+        colour = layout.level_colour(walk.config, meter, part)
+        edge = bar.left + round(bar.width * part)
+        middle = bar.middle[1]
+        if edge - bar.left > 40:
+            assert shows((edge - 20, middle), colour), meter
+        if bar.right - edge > 40:
+            assert shows((edge + 20, middle), layout.SUNKEN), meter
+
+
+def _frame(film: Path, number: int, ffprobe: str) -> Any:
+    """One frame, (1080, 1920, 3) uint8, decoded by the same package's ffmpeg."""
+    chosen = f"select=gte(t\\,{(number - 0.25) / 5})"
+    command = [ffprobe.replace("ffprobe", "ffmpeg"), "-v", "error", "-i", str(film), "-vf", chosen]
+    command += ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    data = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(data, dtype=np.uint8).reshape(layout.HEIGHT, layout.WIDTH, 3)
+
+
+def test_told_to_end_it_leaves_what_was_there(walk: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_text("before")
+    with pytest.raises(FilmCancelledError):
+        make_film(walk, path, on_frame=lambda made, of: made < 2)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    assert [child for child in psutil.Process().children() if "ffmpeg" in child.name()] == []
+
+
+def test_progress_counts_every_frame(walk: Recording, tmp_path: Path) -> None:
+    seen = []
+
+    def note(made: int, of: int) -> bool:
+        seen.append((made, of))
+        return True
+
+    make_film(walk, tmp_path / "a.mp4", on_frame=note)
+    total = frame_count(len(WALK))
+    assert seen == [(made, total) for made in range(1, total + 1)]
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a", "mp4"])
+def test_another_ending_is_refused(name: str) -> None:
+    with pytest.raises(FilmError, match=r"\.mp4, \.webm, \.gif"):
+        format_of(Path(name))
+    assert format_of(Path("A.MP4")) == "mp4"
+
+
+def test_what_cannot_be_written_is_said(walk: Recording, tmp_path: Path) -> None:
+    with pytest.raises(FilmError):
+        make_film(walk, tmp_path / "nowhere" / "a.mp4")
+    with pytest.raises(FilmError, match="speed is 7"):
+        make_film(walk, tmp_path / "a.mp4", speed=7)
+
+
+# --- the process -------------------------------------------------------------------------------------------
+
+
+def _worker(recording: Path, out: Path, kind: FilmFormat = "mp4") -> "subprocess.Popen[bytes]":
+    order = FilmOrder(recording=str(recording), out=str(out), kind=kind, speed=1)
+    command = [sys.executable, "-m", "hamlet_trio.film.worker", msgspec.json.encode(order).decode()]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def test_the_process_ends_with_whoever_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "long.rec"
+    path.write_bytes(encode(record()))
+    with _worker(path, tmp_path / "a.mp4") as process:
+        assert process.stdout is not None
+        assert msgspec.json.decode(process.stdout.readline(), type=FilmReport).of > 50
+        process.stdout.close()
+        assert process.wait(30) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_process_says_why_it_failed(tmp_path: Path) -> None:
+    with _worker(tmp_path / "none.rec", tmp_path / "a.mp4") as process:
+        assert process.stdout is not None
+        report = msgspec.json.decode(process.stdout.readline(), type=FilmReport)
+        assert report.error == "The recording cannot be read: No such file or directory."
+        assert process.wait(30) == 1
