@@ -13,6 +13,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 from bench.soak.tally import Tally
 
 SILENCE: Final = 20.0  # seconds without a frame after which a playing session counts as broken
+_OF_A_FULL_DISK: Final = {"save_failed", "history_failed"}
 _addresses: Final = itertools.count(1)
 
 
@@ -171,8 +172,8 @@ class Viewer:
     def _note_error(self, message: dict[str, Any]) -> None:
         if self._teaches:
             self._tally.expected[f"teacher told: {message['code']}"] += 1
-        elif message["code"] == "save_failed":  # of the run that all of them watch, while the disk is full
-            self._tally.expected["run not saved"] += 1
+        elif message["code"] in _OF_A_FULL_DISK:  # of the run that all of them watch
+            self._tally.expected[f"all told: {message['code']}"] += 1
         else:
             self._tally.innocent[f"viewer told: {message['code']}"] += 1
 
