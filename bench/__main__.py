@@ -8,6 +8,7 @@ BENCHMARKS = {
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
+    "sessions": "how many playing sessions one core carries, beside a bare app",
     "training": "environment steps a second learning at every step and acting, beside stable-baselines3",
     "world": "steps a second of 1 to 4,096 worlds, beside Gymnasium's",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",

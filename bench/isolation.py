@@ -17,7 +17,8 @@ from rich.progress import Progress
 from rich.table import Table
 from trio_websocket import WebSocketConnection, open_websocket_url
 
-from bench.server import REPOSITORY, running_server
+from bench import REPOSITORY
+from bench.server import running_server
 
 
 class Measurement:

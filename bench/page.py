@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.server import REPOSITORY, running_server
+from bench import REPOSITORY
+from bench.server import running_server
 
 PAGE: Final = REPOSITORY / "hamlet_trio" / "web" / "page"
 FLAGS: Final = [

@@ -9,11 +9,20 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from bench import REPOSITORY
+from bench.suite.machine import pin
+
+
+class Server(NamedTuple):
+    """A running server."""
+
+    port: int
+    process: subprocess.Popen[bytes]
 
 
 def free_port() -> int:
@@ -29,9 +38,17 @@ def running_server(**settings: str) -> Iterator[int]:
 
     `settings` are passed as `HAMLET_*` variables. Raises `RuntimeError` if the server does not get ready.
     """
+    with serving(None, **settings) as server:
+        wait_until_ready(server.port, server.process)
+        yield server.port
+
+
+@contextmanager
+def serving(core: int | None, **settings: str) -> Iterator[Server]:
+    """As `running_server`, on one core if so wished, and without waiting until it is ready."""
     port = free_port()
     with tempfile.TemporaryDirectory() as data_dir:
-        environment = os.environ | {
+        variables = {
             "HAMLET_HOST": "127.0.0.1",
             "HAMLET_PORT": str(port),
             "HAMLET_DATA_DIR": data_dir,
@@ -39,15 +56,31 @@ def running_server(**settings: str) -> Iterator[int]:
             "HAMLET_LOG_LEVEL": "warning",
             **{f"HAMLET_{name.upper()}": value for name, value in settings.items()},
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hamlet_trio.cli", "serve"], env=environment, cwd=REPOSITORY
-        )
-        try:
-            wait_until_ready(port, process)
-            yield port
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+        with _running(["hamlet_trio.cli", "serve", "--no-banner"], core, variables) as process:
+            yield Server(port, process)
+
+
+@contextmanager
+def serving_bare(core: int | None, frame: Path) -> Iterator[Server]:
+    """Run the bare app that sends the frame in this file, until the block ends."""
+    port = free_port()
+    with _running(["bench.suite.bare", str(port), str(frame)], core, {}) as process:
+        yield Server(port, process)
+
+
+@contextmanager
+def _running(
+    module: Sequence[str], core: int | None, variables: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", *module]
+    process = subprocess.Popen(command, env=os.environ | variables, cwd=REPOSITORY)  # noqa: S603 (our own)
+    try:
+        if core is not None:
+            pin(process.pid, [core])
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], limit: float = 60) -> None:

@@ -13,8 +13,9 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bench import REPOSITORY
 from bench.page import FLAGS
-from bench.server import REPOSITORY, running_server
+from bench.server import running_server
 
 TARGET: Final = REPOSITORY / "docs" / "images"
 LARGEST: Final = 300_000

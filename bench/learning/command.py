@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from rich.console import Console
 
+from bench import REPOSITORY
 from bench.learning import ours
 from bench.learning.behaviours import behave
 from bench.learning.configurations import CONFIGURATIONS
@@ -15,7 +16,6 @@ from bench.learning.picture import picture
 from bench.learning.published import MEASURED, encode, published, split
 from bench.learning.results import Result, ResultFolder
 from bench.learning.table import table
-from bench.server import REPOSITORY
 from hamlet_trio.agent.atomic import write_atomically
 
 RESULTS: Final = REPOSITORY / "bench" / "results" / "learning"

@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from bench.server import REPOSITORY
+from bench import REPOSITORY
 from bench.soak.subject import HALF_OPEN, STALLED, Subject
 from tests.web.killers import KILLERS, send_killer
 from tests.web.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, Client, frame, handshake

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from bench.server import REPOSITORY, free_port, wait_until_ready
+from bench import REPOSITORY
+from bench.server import free_port, wait_until_ready
 
 HALF_OPEN: Final = 4  # seconds after which the server shall notice a client that vanished
 STALLED: Final = 4  # seconds after which it shall drop one that does not read

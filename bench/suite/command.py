@@ -28,6 +28,11 @@ class Effort(Struct, frozen=True, kw_only=True):
         return quick if self.quick else thorough
 
 
+def tell(text: str) -> None:
+    """Say on standard error how it goes."""
+    Console(stderr=True).print(text, style="dim", highlight=False)
+
+
 Measure = Callable[[Effort], list[Figure]]
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.server import REPOSITORY
+from bench import REPOSITORY
 from bench.suite.machine import Machine
 from hamlet_trio.agent.atomic import write_atomically
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench.server import REPOSITORY
+from bench import REPOSITORY
 from bench.suite.figures import Figure, Report
 from bench.suite.goals import reached
 from bench.suite.table import amount

@@ -1,0 +1,151 @@
+"""Finds the largest number of sessions of each network type, and of the bare app, round by round."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from bench.server import Server, serving, serving_bare, wait_until_ready
+from bench.sessions.playing import Players
+from bench.suite.command import Effort, run, tell
+from bench.suite.figures import Figure, alternate, ratio
+from bench.suite.load import Load
+from bench.suite.machine import divide_cores, pin
+from bench.suite.search import largest
+from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks import build_network
+from hamlet_trio.agent.networks.spec import SCALARS
+from hamlet_trio.web.process import allow_many_files
+from hamlet_trio.world import ACTIONS, WorldConfig
+
+__all__ = ["measure", "run"]
+
+BARE: Final = "bare app"
+NETWORKS: Final[tuple[NetworkType, ...]] = ("qnetwork", "relational", "egocentric")
+LATE: Final = 0.020
+"""Seconds of lateness that 99 % of frames stay below."""
+_MOST: Final = 3000
+_START: Final = 300
+UNLIMITED: Final = {
+    "max_sessions": "4000",
+    "max_viewers": "4000",
+    "max_sessions_per_client": "4000",
+    "max_viewers_per_client": "4000",
+    "handshake_rate": "100000",
+    "handshake_burst": "10000",
+}
+"""Settings under which one client may open as many connections as it likes."""
+
+
+class Contender:
+    """One server; `processor_times` has its seconds for a frame at the number it carries, one a search."""
+
+    def __init__(self, name: str, server: Server) -> None:
+        self.server = server
+        self.processor_times: list[float] = []
+        self._name = name
+        self._start = _START
+
+    def capacity(self, seconds: float) -> float:
+        """The largest number that it carries now; the search begins where the last one ended."""
+        with Load() as load:
+            players = Players(self.server, load)
+
+            def carries(count: int) -> bool:
+                played = players.play(count, seconds)
+                tell(
+                    f"{self._name}, {count} sessions: 99 % less than {1e3 * played.p99:.1f} ms late, "
+                    f"server {played.server_share:.0%}, load generator {played.own_share:.0%}"
+                )
+                passed = played.p99 < LATE
+                if passed:
+                    self.processor_times[-1:] = [played.processor_time]
+                return passed
+
+            self.processor_times.append(float("nan"))
+            found = largest(carries, start=self._start, most=_MOST)
+        self._start = max(found, 1)
+        return found
+
+
+def measure(effort: Effort) -> list[Figure]:
+    """Sessions carried by each network type and by the bare app, and processor time of a frame at that."""
+    cores = divide_cores()
+    pin(0, cores.others)
+    allow_many_files(_MOST)
+    seconds = effort.choose(1.5, 3.0)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        contenders: dict[str, Contender] = {
+            name: Contender(name, stack.enter_context(serving_network(name, folder, cores.server)))
+            for name in NETWORKS
+            if effort.wants(name)
+        }
+        some = next(iter(contenders.values())).server if contenders else None
+        if effort.wants(BARE) and some is not None:
+            file = folder / "frame"
+            file.write_bytes(sample_frame(some))
+            bare = stack.enter_context(serving_bare(cores.server, file))
+            wait_until_ready(bare.port, bare.process)
+            contenders[BARE] = Contender(BARE, bare)
+        values = alternate(
+            {name: partial(contender.capacity, seconds) for name, contender in contenders.items()},
+            effort.rounds,
+        )
+    return _figures(values, contenders)
+
+
+def _figures(values: dict[str, list[float]], contenders: dict[str, Contender]) -> list[Figure]:
+    figures = {
+        name: Figure(name=name, unit="sessions", values=found, beside=name == BARE)
+        for name, found in values.items()
+    }
+    ratios = [
+        ratio(f"{name} / {BARE}", figure, figures[BARE])
+        for name, figure in figures.items()
+        if BARE in figures and name != BARE
+    ]
+    times = [
+        Figure(
+            name=f"{name}, processor time of a frame",
+            unit="\u00b5s",
+            values=[1e6 * seconds for seconds in contender.processor_times],
+            beside=name == BARE,
+        )
+        for name, contender in contenders.items()
+    ]
+    return [*figures.values(), *ratios, *times]
+
+
+@contextmanager
+def serving_network(name: NetworkType, folder: Path, core: int) -> Iterator[Server]:
+    """A ready server on this core whose sessions play an untrained network of this type."""
+    models = folder / name
+    models.mkdir()
+    config = WorldConfig()
+    network = build_network(
+        name,
+        SCALARS + config.width * config.height,
+        len(ACTIONS),
+        config.width,
+        config.height,
+        generator=torch.Generator().manual_seed(1),
+    )
+    checkpoint = Checkpoint(network=network, metadata=CheckpointMetadata(network_type=name))
+    save_checkpoint(models / "trained_agent.pt", checkpoint)
+    with serving(core, models_dir=str(models), **UNLIMITED) as server:
+        wait_until_ready(server.port, server.process)
+        yield server
+
+
+def sample_frame(server: Server) -> bytes:
+    """A frame as one session sends it after some steps."""
+    with Load() as load:
+        players = Players(server, load)
+        players.play(1, 2.0)
+        return players.frame()

@@ -1,0 +1,95 @@
+"""Sessions of one server that can be let play, any number of them, and what that was like."""
+
+import json
+import time
+from typing import Final
+
+import psutil
+from msgspec import Struct
+
+from bench.server import Server
+from bench.sessions.lateness import Lateness
+from bench.suite.figures import percentile
+from bench.suite.load import Connection, Load
+
+_SPREAD: Final = 1.0  # seconds over which the sessions begin to play, so that their turns are spread evenly
+_SETTLING: Final = 0.5
+_QUIET: Final = 0.3
+
+
+class Played(Struct, frozen=True, kw_only=True):
+    """Some seconds of so many playing sessions; times are in seconds.
+
+    `server_share` is the server's, `own_share` the load generator's share of its core.
+    """
+
+    sessions: int
+    lateness: list[float]
+    frames: int
+    server_share: float
+    own_share: float
+
+    @property
+    def p99(self) -> float:
+        """The lateness that 99 % of the frames stay below."""
+        return percentile(self.lateness, 0.99)
+
+    @property
+    def processor_time(self) -> float:
+        """Of the server for one frame, in seconds, all else that it did included."""
+        return self.server_share * self._seconds / self.frames
+
+    @property
+    def _seconds(self) -> float:
+        return self.frames / self.sessions / 10
+
+
+class Players:
+    """Connections to a server's `/ws`, opened as they are needed and paused between measurements."""
+
+    def __init__(self, server: Server, load: Load) -> None:
+        self._port = server.port
+        self._process = psutil.Process(server.process.pid)
+        self._load = load
+        self._sessions: list[tuple[Connection, Lateness]] = []
+
+    def frame(self) -> bytes:
+        """A frame as it was sent; the longest one, for they grow while cells are visited."""
+        return max((lateness.frame for _, lateness in self._sessions), key=len)
+
+    def play(self, count: int, seconds: float) -> Played:
+        """Let so many sessions play, from the start of an episode, and measure for some seconds."""
+        while len(self._sessions) < count:
+            lateness = Lateness()
+            connection = Connection(self._port, "/ws", lateness)
+            self._load.add(connection)
+            self._sessions.append((connection, lateness))
+        chosen = self._sessions[:count]
+        self._load.run(_QUIET)
+        for _, lateness in chosen:
+            lateness.begin()
+        play = json.dumps({"command": "play"})
+        sends = [(_SPREAD * index / count, connection, play) for index, (connection, _) in enumerate(chosen)]
+        self._load.run(_SPREAD + _SETTLING, sends)
+        for _, lateness in chosen:
+            lateness.watch()
+        began, spent, own = time.perf_counter(), self._spent(), time.process_time()
+        self._load.run(seconds)
+        now, elapsed = time.time(), time.perf_counter() - began
+        spent, own = self._spent() - spent, time.process_time() - own
+        late = [found for _, lateness in chosen for found in lateness.seconds(now)]
+        for command in ("pause", "reset"):
+            self._load.run(
+                _QUIET, [(0.0, connection, json.dumps({"command": command})) for connection, _ in chosen]
+            )
+        return Played(
+            sessions=count,
+            lateness=late,
+            frames=len(late),
+            server_share=spent / elapsed,
+            own_share=own / elapsed,
+        )
+
+    def _spent(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)

@@ -1,0 +1,162 @@
+"""The load generator: thousands of WebSocket connections on one epoll, with the times at which frames came.
+
+Times are those at which the kernel took a frame over from the server (SO_TIMESTAMPNS), so that neither a late
+reader nor whatever shares its core blurs them. They are seconds of the system's clock.
+"""
+
+import base64
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+_TIMESTAMPS: Final = 35  # SO_TIMESTAMPNS, and the kind of its control messages
+_NANOSECONDS: Final = struct.Struct("qq")
+_CONTROL: Final = socket.CMSG_SPACE(_NANOSECONDS.size) if hasattr(socket, "CMSG_SPACE") else 0
+_READ: Final = 262_144
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_PATIENCE: Final = 30.0
+
+Take = Callable[[bytes, float], None]
+"""What is done with the text of a message and the time at which it came."""
+
+
+class LoadError(RuntimeError):
+    """The server refused or closed a connection, which no benchmark expects."""
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """A client's frame with a key of zeros, which leaves the payload as it is (RFC 6455 section 5.3)."""
+    assert len(payload) < 126
+    return struct.pack("!BB4x", 128 | opcode, 128 | len(payload)) + payload
+
+
+class Connection:
+    """One WebSocket; `take` is given its messages."""
+
+    def __init__(self, port: int, path: str, take: Take, *, receive_buffer: int | None = None) -> None:
+        """Connect and wait for the handshake. `receive_buffer` is in bytes, for one that is to be slow.
+
+        Raises `LoadError` when the server refuses.
+        """
+        self.take = take
+        self.socket = socket.socket()
+        self.socket.settimeout(_PATIENCE)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _CONTROL:
+                self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+            self._rest = self._shake_hands(path)
+        except OSError as error:
+            self.socket.close()
+            raise LoadError(f"no connection: {error}") from error
+        self.socket.setblocking(False)
+
+    def _shake_hands(self, path: str) -> bytes:
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            more = self.socket.recv(4096)
+            if not more:
+                break
+            answer += more
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101"):
+            self.socket.close()
+            raise LoadError(f"the server refused a connection: {head.decode(errors='replace')[:200]}")
+        return rest
+
+    def send(self, text: str) -> None:
+        """Send a short text."""
+        self.socket.sendall(frame(_TEXT, text.encode()))
+
+    def read(self) -> None:
+        """Take all that is there. Raises `LoadError` when the server has closed the connection."""
+        try:
+            data, control, _, _ = self.socket.recvmsg(_READ, _CONTROL)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise LoadError(f"a connection broke: {error}") from error
+        if not data:
+            raise LoadError("the server closed a connection")
+        self._split(self._rest + data if self._rest else data, _came_at(control))
+
+    def _split(self, data: bytes, at: float) -> None:
+        position, available = 0, len(data)
+        while available - position >= 2:
+            length, start = data[position + 1], position + 2
+            if length >= 126:
+                wide = 2 if length == 126 else 8
+                start += wide
+                if start > available:
+                    break
+                length = int.from_bytes(data[start - wide : start], "big")
+            if start + length > available:
+                break
+            opcode, payload = data[position] & 15, data[start : start + length]
+            position = start + length
+            if opcode == _TEXT:
+                self.take(payload, at)
+            elif opcode == _PING:
+                self.socket.sendall(frame(_PONG, payload))
+            elif opcode == _CLOSE:
+                raise LoadError(f"the server closed a connection: {payload!r}")
+        self._rest = data[position:]
+
+
+def _came_at(control: Sequence[tuple[int, int, bytes]]) -> float:
+    for _, kind, data in control:
+        if kind == _TIMESTAMPS:
+            seconds, nanoseconds = _NANOSECONDS.unpack(data)
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()
+
+
+class Load(AbstractContextManager["Load"]):
+    """Many connections, read by whoever calls `run`; a context manager that closes them."""
+
+    def __init__(self) -> None:
+        self.connections: list[Connection] = []
+        self._by_file: dict[int, Connection] = {}
+        self._poll = select.epoll()
+
+    def add(self, connection: Connection) -> None:
+        """Read this connection too, from now on."""
+        self.connections.append(connection)
+        self._by_file[connection.socket.fileno()] = connection
+        self._poll.register(connection.socket, select.EPOLLIN)
+
+    def run(self, seconds: float, sends: Iterable[tuple[float, Connection, str]] = ()) -> None:
+        """Read for so long, and meanwhile send texts, each at its time in seconds from now, in order.
+
+        Raises `LoadError` when the server closes a connection.
+        """
+        began = time.perf_counter()
+        waiting = iter(sends)
+        following = next(waiting, None)
+        by_file = self._by_file
+        while (elapsed := time.perf_counter() - began) < seconds:
+            while following is not None and following[0] <= elapsed:
+                _, connection, text = following
+                connection.send(text)
+                following = next(waiting, None)
+            until = seconds if following is None else min(following[0], seconds)
+            for file, _ in self._poll.poll(max(until - elapsed, 0.0), 1024):
+                by_file[file].read()
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self.connections:
+            connection.socket.close()
+        self._poll.close()
