@@ -1,30 +1,40 @@
-"""`python -m bench NAME [options]` runs one benchmark; without a name it lists them."""
+"""`python -m bench NAME [options]` runs one benchmark, `all` those of speed; without a name it lists them."""
 
 import importlib
+import subprocess
 import sys
 
-BENCHMARKS = {
-    "film": "a film of 500 steps at 1080p, on one core",
+SPEED = {
+    "world": "steps a second of 1 to 4,096 worlds, beside Gymnasium's",
+    "training": "environment steps a second learning at every step and acting, beside stable-baselines3",
+    "sessions": "how many playing sessions one core carries, beside a bare app",
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
+    "broadcast": "how many viewers of a run one core carries, also with dead ones, beside a bare app",
+    "start": "how soon a server serves, and its memory, beside a bare app",
+    "commands": "how long the command line takes to answer",
+}
+BENCHMARKS = SPEED | {
+    "film": "a film of 500 steps at 1080p, on one core",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
-    "sessions": "how many playing sessions one core carries, beside a bare app",
-    "training": "environment steps a second learning at every step and acting, beside stable-baselines3",
-    "world": "steps a second of 1 to 4,096 worlds, beside Gymnasium's",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",
 }
 
 
 def main() -> int:
-    """Run the benchmark named on the command line."""
-    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+    """Run what is named on the command line."""
+    if len(sys.argv) < 2 or sys.argv[1] not in (*BENCHMARKS, "all"):
         width = max(map(len, BENCHMARKS))
         print("usage: python -m bench NAME [options]\n")
         for name, what in BENCHMARKS.items():
             print(f"  {name:<{width}}  {what}")
+        print(f"  {'all':<{width}}  {', '.join(SPEED)}, one after the other")
         return 2
-    run = importlib.import_module(f"bench.{sys.argv[1]}").main
-    run(sys.argv[2:])
+    if sys.argv[1] == "all":
+        # Each in a process of its own, so that none meets what another left: memory, modules, pinned cores.
+        commands = [[sys.executable, "-m", "bench", name, *sys.argv[2:]] for name in SPEED]
+        return max(subprocess.run(command, check=False).returncode for command in commands)  # noqa: S603
+    importlib.import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:])
     return 0
 
 

@@ -1,5 +1,6 @@
 """How late the frames of a session are, against deadlines that it never told."""
 
+from itertools import pairwise
 from typing import Final
 
 from hamlet_trio.inference.pace import INTERMISSION_SECONDS, STEP_SECONDS
@@ -49,3 +50,8 @@ class Lateness:
         late = [offset - self._earliest for offset in self._offsets]
         missing = now - self._due - STEP_SECONDS - self._earliest
         return [*late, missing] if missing > 0 else late
+
+    def gaps(self, now: float) -> list[float]:
+        """Seconds between frames since `watch`; those of an intermission count as what they exceed it by."""
+        late = self.seconds(now)
+        return [STEP_SECONDS + later - earlier for earlier, later in pairwise(late)]

@@ -20,11 +20,17 @@ _QUIET: Final = 0.3
 class Played(Struct, frozen=True, kw_only=True):
     """Some seconds of so many playing sessions; times are in seconds.
 
-    `server_share` is the server's, `own_share` the load generator's share of its core.
+    Attributes:
+        sessions: how many played.
+        lateness: how late each frame was.
+        gaps: between the frames of each session.
+        frames: how many there were.
+        server_share, own_share: of a core, the server's and the load generator's.
     """
 
     sessions: int
     lateness: list[float]
+    gaps: list[float]
     frames: int
     server_share: float
     own_share: float
@@ -78,6 +84,7 @@ class Players:
         now, elapsed = time.time(), time.perf_counter() - began
         spent, own = self._spent() - spent, time.process_time() - own
         late = [found for _, lateness in chosen for found in lateness.seconds(now)]
+        gaps = [found for _, lateness in chosen for found in lateness.gaps(now)]
         for command in ("pause", "reset"):
             self._load.run(
                 _QUIET, [(0.0, connection, json.dumps({"command": command})) for connection, _ in chosen]
@@ -85,6 +92,7 @@ class Players:
         return Played(
             sessions=count,
             lateness=late,
+            gaps=gaps,
             frames=len(late),
             server_share=spent / elapsed,
             own_share=own / elapsed,

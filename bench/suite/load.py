@@ -138,6 +138,12 @@ class Load(AbstractContextManager["Load"]):
         self._by_file[connection.socket.fileno()] = connection
         self._poll.register(connection.socket, select.EPOLLIN)
 
+    def remove(self, connection: Connection) -> None:
+        """Close this one."""
+        self.connections.remove(connection)
+        del self._by_file[connection.socket.fileno()]
+        connection.socket.close()
+
     def run(self, seconds: float, sends: Iterable[tuple[float, Connection, str]] = ()) -> None:
         """Read for so long, and meanwhile send texts, each at its time in seconds from now, in order.
 

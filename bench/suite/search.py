@@ -4,22 +4,26 @@ from collections.abc import Callable
 from typing import Final
 
 _STRIDE: Final = 1.5
+_NEAR: Final = 3.0
 
 
-def largest(carries: Callable[[int], bool], *, start: int, most: int, finest: float = 0.04) -> int:
-    """The largest number from 1 to `most` that is carried, to a share of `finest`; 0 if not even 1 is.
+def largest(
+    strain: Callable[[int], float], limit: float, *, start: int, most: int, finest: float = 0.04
+) -> int:
+    """The largest number from 1 to `most` whose strain is below the limit, to a share of `finest`; else 0.
 
     From `start` it goes up or down by half until it knows one that is carried and one that is not, then
-    halves what lies between. Near the limit chance decides, so a number is only given up when it fails twice.
+    halves what lies between. Near the limit chance decides, so a number gets a second try there.
     """
 
-    def tried(number: int) -> bool:
-        return carries(number) or carries(number)
+    def carried(number: int) -> bool:
+        found = strain(number)
+        return found < limit or (found < _NEAR * limit and strain(number) < limit)
 
     low, high = 0, most + 1
     number = min(max(start, 1), most)
     while high - low > max(1, int(finest * low)):
-        if tried(number):
+        if carried(number):
             low = number
         else:
             high = number

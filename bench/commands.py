@@ -1,0 +1,42 @@
+"""How long the command line takes to answer, beside an interpreter that does nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from typing import Final
+
+from bench import REPOSITORY
+from bench.suite.command import Effort, run
+from bench.suite.figures import Figure, alternate
+from bench.suite.machine import divide_cores, pin
+
+_NOTHING: Final = "python -c pass"
+_COMMANDS: Final = {
+    "hamlet --help": ("-m", "hamlet_trio.cli", "--help"),
+    "hamlet models": ("-m", "hamlet_trio.cli", "models"),
+    _NOTHING: ("-c", "pass"),
+}
+
+
+def measure(effort: Effort) -> list[Figure]:
+    """Seconds from start to end of each command."""
+    pin(0, [divide_cores().others[0]])
+    values = alternate({name: partial(_time, line) for name, line in _COMMANDS.items()}, effort.rounds)
+    return [
+        Figure(name=name, unit="s", values=found, beside=name == _NOTHING) for name, found in values.items()
+    ]
+
+
+def _time(line: tuple[str, ...]) -> float:
+    began = time.perf_counter()
+    variables = os.environ | {"HAMLET_MODELS_DIR": str(REPOSITORY / "models")}
+    command = [sys.executable, *line]
+    subprocess.run(command, check=True, capture_output=True, env=variables, cwd=REPOSITORY)  # noqa: S603
+    return time.perf_counter() - began
+
+
+def main(arguments: list[str]) -> None:
+    """Run the benchmark."""
+    run("commands", __doc__, measure, arguments, rounds=9)

@@ -1,0 +1,12 @@
+"""How soon a server serves, and what it keeps in memory: started anew each round, beside a bare app.
+
+Seconds are from the start of the process; memory is what the process alone has (USS). An idle session is
+connected and paused; a viewer is connected while nobody trains.
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the benchmark."""
+    from bench.start.measuring import measure, run  # noqa: PLC0415 (torch)
+
+    run("start", __doc__, measure, arguments, rounds=5)
