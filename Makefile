@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install page run test test-e2e lint format docs screenshots clean
+.PHONY: help install page run test test-e2e lint bench format docs screenshots clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: lint page ## Everything that must hold: lint, the whole suite, the documen
 test-e2e: page ## Behind a real nginx, with real TLS and a real browser (part of `make test`)
 	-@scripts/install_nginx.sh
 	$(BIN)/python -m pytest tests/e2e_nginx
+
+bench: install ## Measure all of speed, in a quarter of an hour on a quiet machine
+	$(BIN)/python -m bench all
 
 format: install ## Format the code
 	$(BIN)/ruff format .

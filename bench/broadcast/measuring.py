@@ -13,7 +13,7 @@ from bench.suite.command import Effort, run, tell
 from bench.suite.figures import Figure, alternate, ratio
 from bench.suite.load import Load
 from bench.suite.machine import divide_cores, pin
-from bench.suite.search import largest
+from bench.suite.search import CLOSE, WIDE, largest
 from bench.suite.trainer import training
 from hamlet_trio.web.process import allow_many_files
 
@@ -35,7 +35,7 @@ class Contender:
         self._name = name
         self._server = server
         self._load = load
-        self._start = _START
+        self._start, self._stride = _START, WIDE
 
     def capacity(self, seconds: float) -> float:
         """The largest number of viewers now; the search begins where the last one ended."""
@@ -46,9 +46,9 @@ class Contender:
             tell(f"{self._name}, {count} viewers: 99 % less than {1e3 * late:.1f} ms late")
             return late
 
-        found = largest(lateness, LATE, start=self._start, most=_MOST)
+        found = largest(lateness, LATE, start=self._start, most=_MOST, stride=self._stride)
         viewers.close()
-        self._start = max(found, 1)
+        self._start, self._stride = max(found, 1), CLOSE
         return found
 
 
@@ -57,7 +57,7 @@ def measure(effort: Effort) -> list[Figure]:
     cores = divide_cores()
     pin(0, cores.others)
     allow_many_files(_MOST)
-    seconds = effort.choose(1.0, 3.0)
+    seconds = effort.choose(1.0, 2.5)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(serving(cores.server, send_timeout="3600", **UNLIMITED))

@@ -15,7 +15,7 @@ from bench.suite.command import Effort, run, tell
 from bench.suite.figures import Figure, alternate, ratio
 from bench.suite.load import Load
 from bench.suite.machine import divide_cores, pin
-from bench.suite.search import largest
+from bench.suite.search import CLOSE, WIDE, largest
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
@@ -49,7 +49,7 @@ class Contender:
         self.server = server
         self.processor_times: list[float] = []
         self._name = name
-        self._start = _START
+        self._start, self._stride = _START, WIDE
 
     def capacity(self, seconds: float) -> float:
         """The largest number that it carries now; the search begins where the last one ended."""
@@ -67,8 +67,8 @@ class Contender:
                 return played.p99
 
             self.processor_times.append(float("nan"))
-            found = largest(lateness, LATE, start=self._start, most=_MOST)
-        self._start = max(found, 1)
+            found = largest(lateness, LATE, start=self._start, most=_MOST, stride=self._stride)
+        self._start, self._stride = max(found, 1), CLOSE
         return found
 
 
@@ -77,7 +77,7 @@ def measure(effort: Effort) -> list[Figure]:
     cores = divide_cores()
     pin(0, cores.others)
     allow_many_files(_MOST)
-    seconds = effort.choose(1.5, 3.0)
+    seconds = effort.choose(1.5, 2.5)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         contenders: dict[str, Contender] = {

@@ -11,11 +11,12 @@ from bench.suite.figures import Figure, Report
 class Goal(Struct, frozen=True, kw_only=True):
     """A figure of a benchmark with what it is to reach; `peer` says in words what others reach.
 
-    `better` tells whether more of it is better, or less.
+    `unit` is that of the figure, `x` for a ratio; `better` tells whether more of it is better, or less.
     """
 
     benchmark: str
     figure: str
+    unit: str = "x"
     peer: str = ""
     target: float
     moonshot: float
@@ -72,6 +73,7 @@ GOALS: Final = (
     Goal(
         benchmark="training",
         figure="relational",
+        unit="steps/s",
         peer="96 to 111 steps/s",
         target=500,
         moonshot=1500,
@@ -79,6 +81,7 @@ GOALS: Final = (
     Goal(
         benchmark="world",
         figure="1 world",
+        unit="steps/s",
         peer="61,800 steps/s",
         target=60_000,
         moonshot=500_000,
@@ -86,6 +89,7 @@ GOALS: Final = (
     Goal(
         benchmark="world",
         figure="64 worlds",
+        unit="steps/s",
         peer="42,000 steps/s",
         target=400_000,
         moonshot=10_000_000,
@@ -93,6 +97,7 @@ GOALS: Final = (
     Goal(
         benchmark="world",
         figure="1,024 worlds",
+        unit="steps/s",
         peer="322,000 steps/s",
         target=2_000_000,
         moonshot=30_000_000,
@@ -100,13 +105,21 @@ GOALS: Final = (
     Goal(
         benchmark="world",
         figure="4,096 worlds",
+        unit="steps/s",
         peer="544,000 steps/s",
         target=3_000_000,
         moonshot=50_000_000,
     ),
-    Goal(benchmark="start", figure="memory of an idle session", target=100, moonshot=60, better="less"),
-    Goal(benchmark="start", figure="port answers", target=0.5, moonshot=0.2, better="less"),
-    Goal(benchmark="start", figure="ready", target=2.5, moonshot=1.5, better="less"),
+    Goal(
+        benchmark="start",
+        figure="memory of an idle session",
+        unit="KB",
+        target=100,
+        moonshot=60,
+        better="less",
+    ),
+    Goal(benchmark="start", figure="port answers", unit="s", target=0.5, moonshot=0.2, better="less"),
+    Goal(benchmark="start", figure="ready", unit="s", target=2.5, moonshot=1.5, better="less"),
 )
 
 

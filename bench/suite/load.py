@@ -53,7 +53,9 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if _CONTROL:
                 self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
-            self._rest = self._shake_hands(path)
+            # Frames may come right behind the handshake.
+            self._rest = b""
+            self._split(self._shake_hands(path), time.time())
         except OSError as error:
             self.socket.close()
             raise LoadError(f"no connection: {error}") from error

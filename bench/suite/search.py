@@ -3,16 +3,23 @@
 from collections.abc import Callable
 from typing import Final
 
-_STRIDE: Final = 1.5
+WIDE: Final = 1.5
+CLOSE: Final = 1.12
 _NEAR: Final = 3.0
 
 
 def largest(
-    strain: Callable[[int], float], limit: float, *, start: int, most: int, finest: float = 0.04
+    strain: Callable[[int], float],
+    limit: float,
+    *,
+    start: int,
+    most: int,
+    stride: float = WIDE,
+    finest: float = 0.04,
 ) -> int:
     """The largest number from 1 to `most` whose strain is below the limit, to a share of `finest`; else 0.
 
-    From `start` it goes up or down by half until it knows one that is carried and one that is not, then
+    From `start` it goes up or down by `stride` until it knows one that is carried and one that is not, then
     halves what lies between. Near the limit chance decides, so a number gets a second try there.
     """
 
@@ -28,9 +35,9 @@ def largest(
         else:
             high = number
         if low == 0:
-            number = max(int(number / _STRIDE), 1)
+            number = max(int(number / stride), 1)
         elif high > most:
-            number = min(int(number * _STRIDE) + 1, most)
+            number = min(int(number * stride) + 1, most)
         else:
             number = (low + high) // 2
     return low

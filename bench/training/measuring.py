@@ -31,7 +31,7 @@ def measure(effort: Effort) -> list[Figure]:
     """Learning and acting, ours and theirs; a contender is named by its network type or its peer's name."""
     torch.set_num_threads(1)
     pin(0, [divide_cores().others[0]])
-    seconds = effort.choose(0.5, 3.0)
+    seconds = effort.choose(0.5, 2.0)
     contenders = {name: made for name, made in _contenders(effort).items() if effort.wants(name)}
     values = alternate(
         {name: partial(made.rate, seconds) for name, made in contenders.items()}, effort.rounds

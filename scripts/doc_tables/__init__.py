@@ -13,6 +13,7 @@ from scripts.doc_tables import (
     messages,
     metrics,
     page,
+    performance,
     protocol,
     settings,
     world,
@@ -27,6 +28,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **metrics.TABLES,
     **page.TABLES,
     **learning.TABLES,
+    **performance.TABLES,
     **access.TABLES,
 }
 """Every table by name, as a function that returns its Markdown."""

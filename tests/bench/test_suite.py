@@ -1,0 +1,191 @@
+import math
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import REPOSITORY
+from bench.__main__ import SPEED
+from bench.broadcast.watching import Shown
+from bench.server import serving_bare, wait_until_ready
+from bench.sessions.lateness import Lateness
+from bench.sessions.playing import Players
+from bench.suite.figures import (
+    PUBLISHED,
+    Figure,
+    Report,
+    alternate,
+    load,
+    percentile,
+    ratio,
+    save,
+    significant,
+)
+from bench.suite.goals import GOALS, Goal, reached
+from bench.suite.load import Load
+from bench.suite.machine import this_machine
+from bench.suite.picture import IMAGES, picture, scale
+from bench.suite.search import largest
+from bench.suite.table import amount, span
+
+
+def figure(name: str = "one", *values: float, unit: str = "ms", beside: bool = False) -> Figure:
+    return Figure(name=name, unit=unit, values=list(values), beside=beside)
+
+
+def report(*figures: Figure, benchmark: str = "world") -> Report:
+    return Report(benchmark=benchmark, machine=this_machine(), rounds=3, figures=list(figures))
+
+
+def test_a_figure_is_the_median_of_its_rounds_and_a_ratio_is_made_round_by_round() -> None:
+    one, other = figure("one", 9, 1, 2), figure("other", 3, 1, 1)
+    assert (one.median, one.low, one.high) == (2, 1, 9)
+    assert ratio("one / other", one, other).values == [3, 1, 2]
+    assert percentile(list(range(100)), 0.99) == 99
+    assert percentile([5.0], 0.5) == 5.0
+
+
+def test_contenders_take_turns_and_change_their_order() -> None:
+    turns: list[str] = []
+
+    def turn(name: str) -> float:
+        turns.append(name)
+        return len(turns)
+
+    values = alternate({"a": lambda: turn("a"), "b": lambda: turn("b")}, 3)
+    assert turns == ["a", "b", "b", "a", "a", "b"]
+    assert values == {"a": [1, 4, 5], "b": [2, 3, 6]}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 37, 300, 1234])
+@pytest.mark.parametrize("start", [1, 300, 5000])
+def test_a_search_finds_the_limit_to_its_share(limit: int, start: int) -> None:
+    asked: list[int] = []
+
+    def strain(number: int) -> float:
+        asked.append(number)
+        return 0.0 if number <= limit else 100.0
+
+    found = largest(strain, 1.0, start=start, most=2000)
+    assert limit * 0.96 - 1 <= found <= limit
+    assert len(asked) < 25
+
+
+def test_a_search_gives_a_number_near_the_limit_a_second_try_and_one_far_from_it_none() -> None:
+    unlucky, asked = {50}, list[int]()
+
+    def strain(number: int) -> float:
+        asked.append(number)
+        if number in unlucky:
+            unlucky.discard(number)
+            return 1.5
+        return 0.5 if number <= 50 else 9.0
+
+    assert largest(strain, 1.0, start=50, most=2000, finest=0.01) == 50
+    assert asked[:3] == [50, 50, 76]
+    assert asked.count(76) == 1
+    assert largest(lambda _: 9.0, 1.0, start=50, most=2000) == 0
+    assert largest(lambda _: 0.0, 1.0, start=50, most=2000) >= 2000 * 0.96
+
+
+def test_frames_are_late_against_the_grid_of_their_session() -> None:
+    taken = Lateness()
+    for number, at in ((1, 10.0), (2, 10.1), (3, 10.23), (4, 10.3)):
+        taken(b'{"type":"state_update","step":%d,' % number, at)
+    taken(b'{"type":"episode_end"}', 10.31)
+    taken(b'{"type":"state_update","step":0,"action":0', 12.32)
+    assert taken.seconds(12.35) == pytest.approx([0, 0, 0.03, 0, 0.02])
+    assert taken.gaps(12.35) == pytest.approx([0.1, 0.13, 0.07, 0.12])
+    assert taken.frame.startswith(b'{"type":"state_update","step":4,'), "the last one of a step"
+    taken.watch()
+    assert taken.seconds(12.5) == pytest.approx([0.1]), "a frame that is due and missing is late"
+
+
+def test_a_broadcast_is_late_against_its_first_viewer_and_a_missing_frame_counts() -> None:
+    shown = Shown()
+    for payload, times in ((b"1", (5.0, 5.02)), (b"2", (5.1,)), (b"3", (9.0, 9.0))):
+        for at in times:
+            shown(b'{"type":"state_update","step":' + payload, at)
+    shown(b'{"type":"training_status"}', 5.0)
+    assert shown.lateness(2, 4.0, 6.0) == pytest.approx([0, 0.02, 0, 1.0])
+
+
+def test_a_goal_is_met_by_the_median_in_its_direction() -> None:
+    more = Goal(benchmark="world", figure="one", target=2, moonshot=5)
+    less = Goal(benchmark="start", figure="one", target=2, moonshot=1, better="less")
+    assert [more.verdict(figure("one", value)) for value in (1, 2, 5)] == ["short", "target", "moonshot"]
+    assert [less.verdict(figure("one", value)) for value in (3, 2, 1)] == ["short", "target", "moonshot"]
+
+
+def test_a_report_is_kept_with_four_digits(tmp_path: Path) -> None:
+    made = report(figure("one", 1.23456, 123456.7))
+    save(made, tmp_path)
+    kept = load("world", tmp_path)
+    assert kept is not None
+    assert kept.figures[0].values == [1.235, 123457]
+    assert msgspec.structs.replace(kept, figures=made.figures) == made
+    assert load("sessions", tmp_path) is None
+    assert (amount(61_800.4, "steps/s"), amount(0.123456, "x")) == ("61,800 steps/s", "0.123")
+    assert span(figure("one", 1.26, 3)) == "1.26 to 3"
+    assert significant(0.0) == 0.0
+
+
+def test_a_picture_tells_ours_from_others_by_shape_and_has_the_figures_as_text() -> None:
+    made = report(
+        figure("1 world", 100_000, 120_000, unit="steps/s"),
+        figure("4,096 worlds", 9_000_000, unit="steps/s"),
+        figure("CartPole", 50_000, unit="steps/s", beside=True),
+        figure("ratio", 2, unit="x"),
+    )
+    root = ET.fromstring(picture(made))  # noqa: S314 (our own)
+    name = "{http://www.w3.org/2000/svg}"
+    words = [text.text for text in root.iter(f"{name}text")]
+    assert "steps/s, logarithmic scale" in words
+    assert "110,000 steps/s" in words
+    assert len(list(root.iter(f"{name}circle"))) == 3 + 1, "three figures and the legend"
+    assert len(list(root.iter(f"{name}rect"))) == 1 + 1 + 1, "the paper, one figure and the legend"
+    assert not scale([1, 2, 3]).logarithmic
+    assert scale([0, 1000, 1]).share(1000) == pytest.approx(1 / 1.05)
+
+
+def test_what_is_published_is_whole_and_its_pictures_fresh() -> None:
+    assert {goal.benchmark for goal in GOALS} <= set(SPEED)
+    for path in PUBLISHED.glob("*.json"):
+        made = load(path.stem, PUBLISHED)
+        assert made is not None
+        assert made.benchmark in SPEED
+        assert not made.quick
+        assert {len(one.values) for one in made.figures} == {made.rounds}
+        assert all(math.isfinite(value) for one in made.figures for value in one.values)
+        expected = [goal.figure for goal in GOALS if goal.benchmark == made.benchmark]
+        assert [goal.figure for goal, _ in reached(made)] == expected
+        drawn = (IMAGES / f"bench-{made.benchmark}.svg").read_text(encoding="utf-8")
+        assert drawn == picture(made), f"run: python -m bench {made.benchmark} --publish"
+
+
+def test_the_load_generator_plays_with_the_bare_app(tmp_path: Path) -> None:
+    frame = tmp_path / "frame"
+    frame.write_bytes(b'{"type":"state_update","step":7,"padding":"' + b"x" * 1000 + b'"}')
+    with serving_bare(None, frame) as server, Load() as load:
+        wait_until_ready(server.port, server.process)
+        players = Players(server, load)
+        played = players.play(3, 0.3)
+        assert players.frame() == frame.read_bytes()
+    assert played.sessions == 3
+    assert played.frames >= 3
+    assert len(played.gaps) == played.frames - 3
+    assert all(late >= 0 for late in played.lateness)
+
+
+def test_the_cheapest_benchmark_runs_for_real() -> None:
+    command = [sys.executable, "-m", "bench", "world", "--quick", "--only", "1 world,64 worlds"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "64 worlds" in done.stdout
+    made = load("world", REPOSITORY / "bench" / "results")
+    assert made is not None
+    assert [one.name for one in made.figures] == ["1 world", "64 worlds"]
+    assert all(one.median > 1000 for one in made.figures)
