@@ -1,6 +1,7 @@
 """A real metaserver for a benchmark: started on a free port, stopped by its own shutdown."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,7 +35,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(**settings: str) -> Iterator[int]:
-    """Serve the repository's models until the block ends; gives the port once inference is ready.
+    """Serve copies of the repository's models until the block ends; gives the port once inference is ready.
 
     `settings` are passed as `HAMLET_*` variables. Raises `RuntimeError` if the server does not get ready.
     """
@@ -47,12 +48,14 @@ def running_server(**settings: str) -> Iterator[int]:
 def serving(core: int | None, **settings: str) -> Iterator[Server]:
     """As `running_server`, on one core if so wished, and without waiting until it is ready."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as data_dir:
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy, for a run overwrites the model that it is named after.
+        models = shutil.copytree(REPOSITORY / "models", Path(folder) / "models")
         variables = {
             "HAMLET_HOST": "127.0.0.1",
             "HAMLET_PORT": str(port),
-            "HAMLET_DATA_DIR": data_dir,
-            "HAMLET_MODELS_DIR": str(REPOSITORY / "models"),
+            "HAMLET_DATA_DIR": str(Path(folder) / "data"),
+            "HAMLET_MODELS_DIR": str(models),
             "HAMLET_LOG_LEVEL": "warning",
             **{f"HAMLET_{name.upper()}": value for name, value in settings.items()},
         }
