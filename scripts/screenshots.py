@@ -69,7 +69,7 @@ def watch(browser: Browser, base: str) -> None:
     """Watch on a laptop, by day."""
     page = open_page(browser, f"{base}/?speed=10")
     play_to(page, episode=8, step=33)
-    page.get_by_role("slider").fill("3")
+    page.get_by_role("slider", name="Speed").fill("3")
     take(page, "watch-laptop.png")
     page.context.close()
 
@@ -79,8 +79,22 @@ def compare(browser: Browser, base: str) -> None:
     page = open_page(browser, f"{base}/?view=compare&speed=10")
     page.locator("article .agent").nth(2).wait_for()
     play_to(page, episode=3, step=47)
-    page.get_by_role("slider").fill("3")
+    page.get_by_role("slider", name="Speed").fill("3")
     take(page, "compare.png")
+    page.context.close()
+
+
+def replay(browser: Browser, base: str) -> None:
+    """An episode that is rewound to a mark."""
+    page = open_page(browser, f"{base}/?speed=10&model=checkpoint_ep455.pt", dark=True)
+    play_to(page, episode=2, step=90)
+    page.get_by_role("slider", name="Step", exact=True).fill("0")
+    page.get_by_role("status").filter(has_text="Rewound").wait_for()
+    page.get_by_role("button", name="Next mark").click()
+    expect(page.get_by_role("slider", name="Step", exact=True)).to_have_attribute(
+        "aria-valuetext", re.compile("used|critical")
+    )
+    take(page, "replay.png")
     page.context.close()
 
 
@@ -88,7 +102,7 @@ def phone(browser: Browser, base: str) -> None:
     """Watch on a phone, by night."""
     page = open_page(browser, f"{base}/?speed=10", dark=True, phone=True)
     play_to(page, episode=3, step=40)
-    page.get_by_role("slider").fill("3")
+    page.get_by_role("slider", name="Speed").fill("3")
     page.evaluate("window.scrollTo(0, 0)")
     take(page, "phone.png")
     page.context.close()
@@ -113,7 +127,7 @@ def train(browser: Browser, base: str) -> None:
     page.context.close()
 
 
-PICTURES: Final = {"watch": watch, "compare": compare, "phone": phone, "train": train}
+PICTURES: Final = {"watch": watch, "compare": compare, "replay": replay, "phone": phone, "train": train}
 
 
 def main(names: list[str]) -> None:
