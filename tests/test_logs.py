@@ -7,6 +7,8 @@ import pytest
 from hamlet_trio.logs import configure_logging, get_logger
 from hamlet_trio.settings import LogFormat, Settings
 
+pytestmark = pytest.mark.usefixtures("root_logger")
+
 FORGED = 'x\n{"event": "forged", "level": "error"}\r\x1b[2J\x9b31m\u2028y'
 
 

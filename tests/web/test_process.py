@@ -5,10 +5,8 @@ import json
 import logging
 import resource
 import socket
-from collections.abc import Iterator
 
 import pytest
-import structlog
 import trio
 
 from hamlet_trio.logs import configure_logging
@@ -16,18 +14,6 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard.server import notice_silence
 from hamlet_trio.web.process import StructuredHandler, allow_many_files, gather_library_logs, settle_memory
-
-
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    """The root logger; it and structlog's configuration are left as they were."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configuration = structlog.get_config()
-    yield root
-    structlog.configure(**configuration)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_what_libraries_log_is_structured_with_its_traceback(

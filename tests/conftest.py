@@ -1,0 +1,19 @@
+"""What tests of more than one part share."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger; it and structlog's configuration are left as they were."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configuration = structlog.get_config()
+    yield root
+    structlog.configure(**configuration)
+    root.handlers[:] = handlers
+    root.setLevel(level)
