@@ -15,6 +15,7 @@ SPEED = {
 }
 BENCHMARKS = SPEED | {
     "film": "a film of 500 steps at 1080p, on one core",
+    "history": "what keeping runs costs the trainer, and questions to a history of a million episodes",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",

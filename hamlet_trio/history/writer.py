@@ -111,10 +111,10 @@ class HistoryWriter:
                 await self._write()
         finally:
             self._running = False
-            self._release()
             with trio.move_on_after(_FAREWELL, shield=True):
                 await self._write()
                 await self._in_thread(self._log_file.close)
+            self._release()
 
     async def _write(self) -> None:
         """Write what waits, until nothing does; open the file also where nothing does."""
@@ -138,11 +138,16 @@ class HistoryWriter:
         started = trio.current_time()
         try:
             await self._in_thread(lambda: self._log_file.write(batch))
-        except BaseException:
+        except (HistoryError, trio.Cancelled):
             # Perhaps it was written, where the wait for it was cancelled; twice does no harm.
             self._waiters = waiters + self._waiters
             self._waiting = batch + self._waiting
             self._drop_overflow()
+            raise
+        except BaseException:
+            # What no database can hold would fail for ever.
+            self._waiters = waiters + self._waiters
+            self._lost += len(batch)
             raise
         self._needs_room |= any(isinstance(record, RunBegan) for record in batch)
         self._written += len(batch)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,13 +20,16 @@ from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved, EpisodeComp
 from hamlet_trio.training.run import DivergedError, TrainingRun
 
 _MAX_WAITING: Final = 10_000
+_PAUSE: Final = 0.2  # seconds
 
 
 class KeptRun:
     """Keeps one run, within the context it is entered for; without a log it keeps nothing.
 
-    Trouble, such as a full disk, is told once to `on_trouble` and ends nothing. What could not be written
-    waits for the next save, or the end of the run; past `_MAX_WAITING` records the oldest are lost.
+    Episodes are written every `_PAUSE` seconds at most, so that short ones cost a learner nothing either;
+    whoever kills it loses no more than that. Trouble, such as a full disk, is told once to `on_trouble` and
+    ends nothing. What could not be written waits for the next save, or the end of the run; past
+    `_MAX_WAITING` records the oldest are lost.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class KeptRun:
         self._on_trouble = on_trouble
         self._waiting: deque[Record] = deque(maxlen=_MAX_WAITING)
         self._in_trouble = False
+        self._written_at = 0.0
         self._over = False
 
     def __enter__(self) -> Self:
@@ -60,7 +65,7 @@ class KeptRun:
     def episode(self, complete: EpisodeComplete) -> None:
         """An episode is over."""
         record = EpisodeEnded(run_id=self._run_id, complete=complete, agent_id=AGENT_ID)
-        self._keep(record, try_again=False)
+        self._keep(record, at_once=False)
 
     def saved(self, saved: CheckpointSaved) -> None:
         """The model was saved."""
@@ -71,12 +76,14 @@ class KeptRun:
         self._over = True
         self._keep(RunEnded(run_id=self._run_id, state=state, reason=reason, model=model))
 
-    def _keep(self, record: Record, *, try_again: bool = True) -> None:
+    def _keep(self, record: Record, *, at_once: bool = True) -> None:
         if self._log is None:
             return
         self._waiting.append(record)
-        if self._in_trouble and not try_again:
-            return  # each attempt may take as long as another process holds the database
+        # In trouble each attempt may take as long as another process holds the database.
+        if not at_once and (self._in_trouble or monotonic() - self._written_at < _PAUSE):
+            return
+        self._written_at = monotonic()
         try:
             self._log.write(self._waiting)
         except HistoryError as error:

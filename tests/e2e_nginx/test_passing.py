@@ -42,6 +42,10 @@ async def test_a_run_is_started_and_watched_through_tls_on_one_instance(
             assert (await viewer.expect("state_update"))["step"] == 1
             await viewer.expect("training_complete")
             assert started["num_episodes"] == 2
+    # However often it is asked, the answer is that of the instance that has the run.
+    for route in ("/api/runs", f"/api/runs/{started['run_id']}/episodes") * 3:
+        answer = await ask(proxy, f"GET {route}", authorization=f"Bearer {keys.viewer}")
+        assert started["run_id"] in answer.body.decode(), answer
     assert [any(folder.glob("runs/*")) for folder in instances.data_folders] == [True, False]
 
 

@@ -95,6 +95,35 @@ async def test_in_trouble_nobody_waits_and_once_it_is_over_all_is_written(
         assert episodes(settings) == [1, 2, 3, 4]
 
 
+async def test_on_a_full_disk_nothing_is_lost_and_all_is_written_once_there_is_room(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.history.writer._FIRST_WAIT", 0.05)
+    writer = HistoryWriter(settings)
+    async with running(writer):
+        await writer.keep(began("a"), ended("a", 1))
+        # The same answer of SQLite as where the file system has no room; it ends with the connection.
+        (pages,) = writer._log_file._open().execute("PRAGMA page_count").fetchone()
+        writer._log_file._open().execute(f"PRAGMA max_page_count = {pages}")
+        await writer.keep(*(ended("a", episode) for episode in range(2, 1001)))
+        assert writer.trouble is not None
+        assert "full" in writer.trouble
+        await until_written_again(writer)
+    assert episodes(settings) == list(range(1, 1001))
+    assert writer.statistics().lost == 0
+
+
+async def test_what_no_database_can_hold_is_given_up(settings: Settings) -> None:
+    writer = HistoryWriter(settings)
+    with pytest.RaisesGroup(OverflowError, flatten_subgroups=True):
+        async with running(writer):
+            await writer.keep(ended("a", 1, length=2**70))
+    async with running(writer):
+        await writer.keep(ended("a", 2))
+    assert episodes(settings) == [2]
+    assert writer.statistics().lost == 1
+
+
 async def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
