@@ -12,6 +12,8 @@ import trio
 
 from bench.history.row import Row
 from hamlet_trio.history import EpisodeEnded, HistoryLog, RunBegan, RunEnded
+from hamlet_trio.history.export import csv_rows
+from hamlet_trio.history.questions import EpisodesQuery
 from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
@@ -91,11 +93,11 @@ async def _ask_all(app: HamletApp, episodes: int) -> list[Row]:
         await _ask(app, "/api/failure_summary"),
         await _ask(app, run),
     ]
+    # Page by page as the route does it; the app's test client does not take an answer of many pieces.
     started = time.perf_counter()
-    response = await app.test_client().get(f"{run}/episodes.csv")
-    size = len(await response.get_data())
+    size = sum(len(csv_rows(page)) for page in app.server.past.all_episodes(_run_id(5), EpisodesQuery()))
     seconds = time.perf_counter() - started
-    return [*rows, Row(f"a run of {episodes:,} episodes as CSV", f"{size / seconds / 1e6:.1f} MB/s")]
+    return [*rows, Row(f"a run of {episodes:,} episodes as CSV", f"{seconds:.1f} s, {size / 1e6:.0f} MB")]
 
 
 async def _ask(app: HamletApp, path: str, target: str = "") -> Row:
