@@ -64,6 +64,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (run, episode, model)
     ) WITHOUT ROWID;
     """,
+    # The summary of all failures reads this index alone.
+    """
+    CREATE INDEX failures_by_kind ON failures (agent_id, reason, episode, timestamp);
+    """,
 )
 """What makes version n + 1 of version n; the version stands in the file as its `user_version`."""
 
