@@ -64,9 +64,9 @@ export function briefName(name: string): string {
   return oddity === undefined ? `episode ${episode}` : `episode ${episode}, ${oddity.replaceAll('_', ' ')}`
 }
 
-/** Whether a model is one that shows its stage, and nothing odd besides. */
+/** Whether a model is a checkpoint that shows its stage, and nothing odd besides. */
 export function isPlain(model: ModelDetails): boolean {
-  return /^(checkpoint_ep\d+|trained_agent)\.pt$/.test(model.name)
+  return /^checkpoint_ep\d+\.pt$/.test(model.name)
 }
 
 /** One line for the chooser: stage, episode, kind of network. */
