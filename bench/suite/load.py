@@ -30,9 +30,11 @@ class LoadError(RuntimeError):
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A client's frame with a key of zeros, which leaves the payload as it is (RFC 6455 section 5.3)."""
-    assert len(payload) < 126
-    return struct.pack("!BB4x", 128 | opcode, 128 | len(payload)) + payload
+    """A client's frame of at most 65,535 bytes; its key of zeros leaves them as they are (RFC 6455, 5.3)."""
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB4x", 128 | opcode, 128 | length) + payload
+    return struct.pack("!BBH4x", 128 | opcode, 128 | 126, length) + payload
 
 
 class Connection:
