@@ -190,7 +190,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=1000,
             le=1_000_000_000,
-            description="episodes the history keeps, of 200 bytes; the oldest runs go first",
+            description="episodes the history keeps, of 330 bytes; the oldest runs go first",
         ),
     ] = 2_000_000
     record_every: Annotated[
