@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STEPS_PER_SECOND: Final = 10.0
 
 _LAST_FRAME_SECONDS: Final = 2.0
+_GIF_RATE: Final = 50.0  # a GIF counts in hundredths; a picture shown for only one is shown for ten
 _TV_COLOURS: Final = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
 _TAGS: Final = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
 _ENCODING: Final[dict[FilmFormat, tuple[str, ...]]] = {
@@ -68,6 +69,8 @@ def make_film(
     on_frame: Callable[[int, int], bool] = lambda made, of: True,
 ) -> None:
     """Make a film of a recording, 1920 x 1080, of `speed` times ten steps a second, one frame a step.
+
+    A GIF has at most 50 frames a second, and skips steps beyond that.
 
     Without `kind` the file's ending tells the format. `on_frame` is told how many frames are made, of how
     many, and may return False to have it end. The file is there once it is whole; before, and after an error,
@@ -121,7 +124,7 @@ def _command(ffmpeg: str, kind: FilmFormat, *, speed: float, out: Path, palette:
     command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
     command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", rate, "-i", "pipe:0"]
     if palette is not None:
-        command += ["-i", str(palette)]
+        command += ["-i", str(palette), "-r", f"{min(STEPS_PER_SECOND * speed, _GIF_RATE):g}"]
     # One thread: a film is made beside a class, and one core is what it may have.
     return [*command, "-threads", "1", *_ENCODING[kind], str(out)]
 

@@ -75,6 +75,15 @@ def test_ffprobe_finds_its_length_size_and_frames(film: Path, ffprobe: str) -> N
         assert (int(stream["nb_read_frames"]), stream["avg_frame_rate"]) == (frames, "5/1")
 
 
+def test_a_fast_gif_shows_no_picture_too_shortly(walk: Recording, ffprobe: str, tmp_path: Path) -> None:
+    """Players show a picture that is to be seen for one hundredth of a second for ten."""
+    path = tmp_path / "fast.gif"
+    make_film(walk, path, speed=6)
+    command = [ffprobe, "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
+    told = subprocess.run(command, capture_output=True, check=True).stdout
+    assert float(told) == pytest.approx(frame_count(len(WALK), 6) / 60, abs=0.1)
+
+
 def test_a_frame_shows_its_state(film: Path, walk: Recording, ffprobe: str) -> None:
     pixels = _frame(film, STEP, ffprobe)
     played = walk.play()
