@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -13,6 +14,8 @@ from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
     from hamlet_trio.history import HistoryReader, RunSummary
+
+_MOST: Final = 2**31  # a number that SQLite takes, and more than there are
 
 DbOption = Annotated[
     Path | None,
@@ -23,8 +26,10 @@ DbOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 AgentOption = Annotated[str | None, typer.Option("--agent", help="Of this agent only, such as agent_0.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="For this reason only.")]
-MinOption = Annotated[int | None, typer.Option("--min-episode", min=0, help="From this episode on.")]
-MaxOption = Annotated[int | None, typer.Option("--max-episode", min=0, help="Up to this episode.")]
+MinOption = Annotated[
+    int | None, typer.Option("--min-episode", min=0, max=_MOST, help="From this episode on.")
+]
+MaxOption = Annotated[int | None, typer.Option("--max-episode", min=0, max=_MOST, help="Up to this episode.")]
 RunOption = Annotated[str | None, typer.Option("--run", help="Of this run only.")]
 
 
@@ -36,9 +41,10 @@ def failures(
     min_episode: MinOption = None,
     max_episode: MaxOption = None,
     run: RunOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Rows at most.")] = 20,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="With --summary: rows at most, else --limit.")
+        int | None,
+        typer.Option("--top", min=1, max=_MOST, help="With --summary: rows at most, else --limit."),
     ] = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -92,6 +98,8 @@ def export(
     with _reader(db) as reader:
         run_id = run or _newest(reader).run_id
         pieces = _pieces(reader, run_id, form)
+        # Whether there is such a run, before a file that may be there already is written over.
+        pieces = chain([next(pieces)], pieces)
         if out is None:
             sys.stdout.writelines(pieces)
             return
@@ -110,7 +118,7 @@ def _pieces(reader: "HistoryReader", run_id: str, form: str) -> Iterator[str]:
     if form == "json":
         yield from (piece.decode() for piece in json_pieces(reader.run(run_id), pages))
         return
-    first = next(pages)  # whether there is such a run, before anything is written
+    first = next(pages)
     yield csv_header()
     yield csv_rows(first)
     yield from map(csv_rows, pages)
@@ -138,7 +146,7 @@ def _reader(db: Path | None) -> Iterator["HistoryReader"]:
 
 
 def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bool) -> None:
-    """Print structs as JSON under this name, or these fields of them as a table."""
+    """Print structs as JSON under this name, or as a table these fields of them, but those that none has."""
     import msgspec
 
     rows = list(rows)
@@ -151,11 +159,21 @@ def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bo
     from rich.console import Console
     from rich.table import Table
 
+    from hamlet_trio.agent.text import printable
+
+    columns = tuple(column for column in columns if any(getattr(row, column) is not None for row in rows))
     table = Table()
     for column in columns:
         numeric = column in ("count", "episode", "episodes", "last_episode", "seed")
-        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        # An id is there to be copied: however narrow the window is, it stays in one piece.
+        table.add_column(
+            column.replace("_", " "),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column == "run_id",
+        )
     for row in rows:
         values = [getattr(row, column) for column in columns]
-        table.add_row(*("" if value is None else str(value) for value in values))
-    Console().print(table)
+        # An older database may hold any text: it is shown as it is.
+        table.add_row(*("" if value is None else printable(str(value)) for value in values))
+    Console(markup=False).print(table)

@@ -83,7 +83,13 @@ def _list() -> None:
         return
     table = Table()
     for column in ("recording", "kept as", "model", "episode", "steps", "return", "ended by"):
-        table.add_column(column, justify="right" if column in ("episode", "steps", "return") else "left")
+        # The id is there to be copied: however narrow the window is, it stays in one piece.
+        table.add_column(
+            column,
+            justify="right" if column in ("episode", "steps", "return") else "left",
+            overflow="fold",
+            no_wrap=column == "recording",
+        )
     for entry in entries[:_MOST_ROWS]:
         info = entry.info
         if info is None:
@@ -98,7 +104,7 @@ def _list() -> None:
             f"{info.episode_return:.1f}",
             _ending(info),
         )
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     if len(entries) > _MOST_ROWS:
         console.print(f"and {len(entries) - _MOST_ROWS} older ones")

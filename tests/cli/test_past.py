@@ -2,10 +2,16 @@
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from hamlet_trio.cli import app
 from tests.cli.conftest import Hamlet
 from tests.history.older_database import make_older
 
@@ -24,6 +30,7 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
     assert (run["state"], run["source"], run["seed"], run["episodes"]) == ("complete", "command_line", 5, 4)
     assert run["model"] == "trained_agent.pt"
+    # Tables are 80 columns wide here; an id is to be copied.
     assert run["run_id"] in hamlet("runs", "--state", "complete").stdout
 
     rows = list(csv.DictReader(hamlet("export").stdout.splitlines()))
@@ -40,8 +47,10 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     assert [failure["episode"] for failure in failures] == failed[::-1]
     vacuumed = hamlet("history", "vacuum")
     assert (vacuumed.returncode, "MB now" in vacuumed.stdout) == (0, True)
-    unknown = hamlet("export", "nobody")
+    before = out.read_bytes()
+    unknown = hamlet("export", "nobody", "--out", str(out))
     assert (unknown.returncode, "'nobody'" in unknown.stderr) == (1, True)
+    assert out.read_bytes() == before
 
 
 def test_an_older_database_is_asked_and_taken_over(hamlet: Hamlet, tmp_path: Path) -> None:
@@ -96,3 +105,18 @@ def test_a_history_in_trouble_is_told_once_and_the_run_is_saved(hamlet: Hamlet, 
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr.count("history.db cannot be written") == 1
     assert (tmp_path / "models" / "trained_agent.pt").is_file()
+
+
+def test_numbers_that_no_database_holds_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
+    for option in ("--min-episode", "--max-episode", "--limit", "--top"):
+        assert CliRunner().invoke(app, ["failures", option, str(10**20)]).exit_code == 2
+
+
+def test_an_older_text_is_shown_as_it_is(tmp_path: Path) -> None:
+    database = tmp_path / "metrics.db"
+    make_older(database)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE failure_events SET reason = '[/odd]' || char(27)")
+    result = CliRunner().invoke(app, ["failures", "--db", str(database)], catch_exceptions=False)
+    assert (result.exit_code, "[/odd]?" in result.output) == (0, True)

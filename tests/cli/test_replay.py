@@ -26,9 +26,10 @@ def kept(data: RecordingFolder) -> Recording:
     return made
 
 
-def replay(*arguments: str) -> str:
+def replay(*arguments: str, columns: int = 160) -> str:
     """What it prints; its errors are raised."""
-    result = CliRunner().invoke(app, ["replay", *arguments], catch_exceptions=False, env={"COLUMNS": "160"})
+    environment = {"COLUMNS": str(columns)}
+    result = CliRunner().invoke(app, ["replay", *arguments], catch_exceptions=False, env=environment)
     assert result.exit_code == 0
     return result.output
 
@@ -42,6 +43,10 @@ def test_without_a_recording_those_there_are_listed(data: RecordingFolder) -> No
     assert made.info.recording in listed
     assert "left under way" in listed
     assert "is damaged" in listed
+
+
+def test_an_id_can_be_copied_from_a_narrow_window(kept: Recording) -> None:
+    assert kept.info.recording in replay(columns=80)
 
 
 @pytest.mark.parametrize("ending", ["", ".rec"])
