@@ -103,24 +103,28 @@ class WatchedTokens:
     """The tokens as the file has them now: its time, number and size are looked at with each use.
 
     A file that cannot be read counts as one without tokens, and is logged once for each of its states: who
-    was let in by a token is then let in no more.
+    was let in by a token is then let in no more. It is tried again with each use, because what keeps it from
+    being read may end without a trace in the file: its owner, or a lack of descriptors.
     """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self._state: _State | None = None
+        self._complained: _State | None = None
         self._tokens = new_tokens()
 
     def now(self) -> Tokens:
         """The tokens at this moment."""
         state = _state_of(self.path)
         if state != self._state:
-            self._state = state
             try:
                 self._tokens = read_tokens(self.path)
+                self._state, self._complained = state, None
             except TokenFileError as error:
-                self._tokens = new_tokens()
-                get_logger().error("tokens cannot be read", reason=str(error))
+                self._tokens, self._state = new_tokens(), None
+                if state != self._complained:
+                    self._complained = state
+                    get_logger().error("tokens cannot be read", reason=str(error))
         return self._tokens
 
 

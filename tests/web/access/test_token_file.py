@@ -1,5 +1,6 @@
 """The file of tokens: private, whole, and followed while it changes."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -72,6 +73,21 @@ def test_a_damaged_file_lets_nobody_in_and_is_told_once(
     with pytest.raises(TokenFileError, match=r"tokens\.json"):
         add_token(known.file, "x", "teacher")
     assert known.file.read_bytes() == content
+
+
+def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
+    known: Known, logged: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = WatchedTokens(known.file)
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(Path, "read_bytes", _refuse)  # root, as whom tests may run, is refused nothing
+        assert watched.now().tokens == watched.now().tokens == ()
+    assert watched.now().recognise(known.teacher) is not None
+    assert [event["event"] for event in logged] == ["tokens cannot be read"]
+
+
+def _refuse(path: Path) -> bytes:
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
 def test_two_changes_at_once_do_not_lose_one(known: Known) -> None:
