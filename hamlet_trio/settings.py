@@ -285,6 +285,11 @@ def _check_safety(settings: Settings) -> None:
             "HAMLET_ALLOWED_ORIGINS=* lets any page on the web connect, which production refuses; "
             "name your page's origins, such as https://hamlet.example.org."
         )
+    if settings.profile == "production" and "null" in settings.allowed_origins:
+        raise SettingsError(
+            "HAMLET_ALLOWED_ORIGINS=null lets any page on the web connect from a sandboxed frame, which "
+            "production refuses; name your page's origins, such as https://hamlet.example.org."
+        )
     if settings.profile == "production" and settings.login == "nobody":
         raise SettingsError(
             "HAMLET_LOGIN=nobody lets anyone start and stop training, which production refuses; "

@@ -126,6 +126,7 @@ def test_it_prints_lines_for_people(hamlet: Hamlet, deployment: Deployment) -> N
         ("HAMLET_PORT", "eight", "HAMLET_PORT=eight"),
         ("HAMLET_PROFILE", "development", "HAMLET_PROFILE=production"),
         ("HAMLET_ALLOWED_ORIGINS", "*", "production refuses"),
+        ("HAMLET_ALLOWED_ORIGINS", "null", "production refuses"),
         ("HAMLET_LOGIN", "nobody", "production refuses"),
         ("HAMLET_TOKENS_FILE", "/nowhere/tokens.json", "hamlet tokens create --role teacher"),
         ("HAMLET_ALLOWED_ORIGINS", "https://other.university.edu", f"https://{NAME} would be refused"),
