@@ -20,6 +20,8 @@ from hamlet_trio.settings import Settings
 MAX_WAITING: Final = 8
 PATIENCE: Final = 30.0
 """Seconds after which a film that nobody asks about is given up."""
+LEAVING: Final = 3.0
+"""Seconds after which a film ends that somebody has left, unless somebody else asks about it."""
 _NEEDED: Final = ("PIL", "imageio_ffmpeg")
 _END_PATIENCE: Final = 1.0  # seconds from asking a film's process to end to killing it
 _FAILURES_KEPT: Final = 16
@@ -78,6 +80,10 @@ class _Job:
     def keep_on(self) -> None:
         """Somebody asked about it."""
         self.scope.deadline = trio.current_time() + PATIENCE
+
+    def leave(self) -> None:
+        """Somebody does not want it any more."""
+        self.scope.deadline = min(self.scope.deadline, trio.current_time() + LEAVING)
 
 
 class Studio:
@@ -145,6 +151,11 @@ class Studio:
         size = await trio.to_thread.run_sync(_size, self.path(key))
         return None if size is None else self._film(key, "ready", size_bytes=size)
 
+    def leave(self, key: FilmKey) -> None:
+        """End a film that is waiting or being made, unless somebody else asks about it within `LEAVING`."""
+        if (job := self._jobs.get(key)) is not None:
+            job.leave()
+
     async def drop(self, key: FilmKey) -> None:
         """Cancel a film, or forget it."""
         self._failures.pop(key, None)
@@ -161,7 +172,13 @@ class Studio:
             with job.scope:
                 async with self._places:
                     job.state = "making"
-                    error = await self._film_in_process(key, job)
+                    try:
+                        error = await self._film_in_process(key, job)
+                    finally:
+                        # What a process left that had to be killed. Not in a thread, and not where another
+                        # film is being made: that one would lose what it has.
+                        if self._places.borrowed_tokens == 1:
+                            self._tidy()
                     if error is not None:
                         self._note_failure(key, error)
                     await trio.to_thread.run_sync(self._prune)
@@ -229,7 +246,7 @@ class Studio:
         )
 
     def _tidy(self) -> None:
-        """Remove what a server that was killed left half made."""
+        """Remove what a server or a process that was killed left half made."""
         for path in self._folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 

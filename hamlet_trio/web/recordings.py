@@ -12,6 +12,8 @@ from quart.helpers import send_from_directory
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
+from hamlet_trio.web.access.roles import Role
+from hamlet_trio.web.access.routes import visitor
 from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.films import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
 from hamlet_trio.web.problems import problem
@@ -134,7 +136,12 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
 
     @routes.delete("/api/recordings/<recording>/film")
     async def drop(recording: str) -> Response:
-        await studio.drop(await key_of(recording))
+        """A teacher removes the film; from anybody else, others who wait for it keep it."""
+        key = await key_of(recording)
+        if visitor().role is Role.TEACHER:
+            await studio.drop(key)
+        else:
+            studio.leave(key)
         return Response(b"", HTTPStatus.NO_CONTENT)
 
     @routes.get("/api/recordings/<recording>/film/file")

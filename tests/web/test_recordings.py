@@ -15,6 +15,7 @@ from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.web import films
 from hamlet_trio.web.app import HamletApp
 from tests.recording.support import record
+from tests.web.access.conftest import add_token
 from tests.web.conftest import make_app
 
 SHORT = [0, 0, 1]
@@ -162,9 +163,16 @@ async def test_a_film_is_made_told_of_and_taken_home(
     assert (await ask(app, "GET", path + query))[0] == 404
 
 
+@pytest.mark.parametrize("patience", [1.0, 0.0], ids=["ended", "killed"])
 async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
-    app: HamletApp, studio: films.Studio, folder: RecordingFolder, tmp_path: Path
+    app: HamletApp,
+    studio: films.Studio,
+    folder: RecordingFolder,
+    patience: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(films, "_END_PATIENCE", patience)
+    data = folder.path.parent
     long = record()
     folder.save(long)
     path = f"/api/recordings/{long.info.recording}/film"
@@ -172,11 +180,44 @@ async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     with trio.fail_after(60):
         while (await ask(app, "GET", path))[1]["made"] < 2:  # noqa: ASYNC110 (another process')
             await trio.sleep(0.05)
-    assert _film_processes(tmp_path)
+    assert _film_processes(data)
     assert (await ask(app, "DELETE", path))[0] == 204
-    await _until_gone(tmp_path)
+    await _until_gone(data)
     assert (await ask(app, "GET", path))[0] == 404
-    assert list((tmp_path / "data" / "films").iterdir()) == []
+    assert list((data / "films").iterdir()) == []
+
+
+async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    folder: RecordingFolder,
+    short: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teacher = add_token(tmp_path / "tokens.json", "Ms Jones", "teacher")
+    app = make_app(tmp_path, login="teachers", tokens_file=str(tmp_path / "tokens.json"))
+    await nursery.start(app.server.studio.run)
+    path = f"/api/recordings/{short.info.recording}/film"
+    await ask(app, "POST", path)
+    await until_ready(app, path)
+    assert (await ask(app, "DELETE", path))[0] == 204
+    assert (await ask(app, "GET", path))[1]["state"] == "ready"
+    assert (await ask(app, "DELETE", path, Authorization=f"Bearer {teacher}"))[0] == 204
+    assert (await ask(app, "GET", path))[0] == 404
+
+    monkeypatch.setattr(films, "LEAVING", 0.4)
+    long = record()
+    folder.save(long)
+    path = f"/api/recordings/{long.info.recording}/film"
+    await ask(app, "POST", path)
+    assert (await ask(app, "DELETE", path))[0] == 204
+    for _ in range(6):
+        assert (await ask(app, "GET", path))[1]["state"] in ("waiting", "making"), "it is still asked about"
+        await trio.sleep(0.1)
+    assert (await ask(app, "DELETE", path))[0] == 204
+    await trio.sleep(0.5)
+    assert (await ask(app, "GET", path))[0] == 404
+    await _until_gone(tmp_path)
 
 
 async def test_a_film_that_nobody_asks_about_is_given_up(

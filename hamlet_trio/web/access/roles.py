@@ -70,7 +70,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/recordings": {"GET": Role.VIEWER},
     "/api/recordings/<recording>": {"GET": Role.VIEWER},
     "/api/recordings/<recording>/file": {"GET": Role.VIEWER},
-    # A film can be made again by whoever misses it.
+    # Who is no teacher deletes nothing that somebody else wants: see the route.
     "/api/recordings/<recording>/film": dict.fromkeys(("GET", "POST", "DELETE"), Role.VIEWER),
     "/api/recordings/<recording>/film/file": {"GET": Role.VIEWER},
 }
