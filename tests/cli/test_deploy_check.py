@@ -14,6 +14,8 @@ import trustme
 
 from hamlet_trio.cli.deploy.environment import check_settings
 from hamlet_trio.cli.deploy.nginx import check_nginx
+from hamlet_trio.cli.deploy.unit import read_unit
+from hamlet_trio.cli.errors import UsersError
 from tests.cli.conftest import Hamlet
 from tests.web.access.conftest import add_token, revoke
 
@@ -241,6 +243,39 @@ def test_nginx_itself_is_asked(deployment: Deployment, check: Check) -> None:
     assert any("gzip_varies" in sentence and "misspelt" in sentence for sentence in problems(rows))
 
 
+def test_the_shipped_unit_is_read_as_systemd_reads_it(deployment: Deployment, hamlet: Hamlet) -> None:
+    folder = deployment.folder
+    text = (SHIPPED.parent / "hamlet@.service").read_text(encoding="utf-8")
+    text = text.replace("/var/lib/hamlet", str(folder)).replace("/etc/hamlet", str(folder))
+    (folder / "hamlet@.service").write_text(text.replace("data-%i", "data"), encoding="utf-8")
+    shutil.copy(deployment.tokens, folder / "tokens.json")
+    for port in ("8765", "8766"):
+        (folder / f"{port}.env").write_text(f"HAMLET_ALLOWED_ORIGINS=https://{NAME}\n", encoding="utf-8")
+    unit = folder / "hamlet@8765.service"
+    done = hamlet("deploy", "check", "--unit", str(unit), "--nginx", str(deployment.nginx))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert read_unit(folder / "hamlet@8766.service") | {"HAMLET_PORT": "8765"} == read_unit(unit)
+    assert hamlet("deploy", "check", "--unit", str(unit), "--env", "x").stderr.startswith("hamlet: Give")
+
+
+def test_a_unit_gives_what_its_lines_and_files_say(tmp_path: Path) -> None:
+    unit = tmp_path / "a@7.service"
+    added = tmp_path / "a@.service.d" / "override.conf"
+    added.parent.mkdir()
+    (tmp_path / "7.env").write_text("C=file\n")
+    (tmp_path / "a@.service").write_text(
+        "[Unit]\nEnvironment=X=no\n[Service]\n# Environment=X=no\nEnvironment=Z=gone\nEnvironment=\n"
+        'Environment="A=two words" B=%i-50%% \\\n  C=unit\nEnvironmentFile=-/nowhere\n'
+        f"EnvironmentFile={tmp_path}/%i.env\n"
+    )
+    assert read_unit(unit) == {"A": "two words", "B": "7-50%", "C": "file"}
+    added.write_text("[Service]\nEnvironment=B=added\nEnvironmentFile=\n")
+    assert read_unit(unit) == {"A": "two words", "B": "added", "C": "unit"}
+    added.write_text('[Service]\nEnvironment="B=open\n')
+    with pytest.raises(UsersError, match="quote"):
+        read_unit(unit)
+
+
 def test_files_that_cannot_be_read_are_one_sentence(hamlet: Hamlet, tmp_path: Path) -> None:
     broken = tmp_path / "broken.conf"
     broken.write_text("server { listen 443 ssl;")
@@ -249,6 +284,7 @@ def test_files_that_cannot_be_read_are_one_sentence(hamlet: Hamlet, tmp_path: Pa
     for arguments, named in (
         (["--env", str(tmp_path / "absent")], "cannot be read"),
         (["--env", str(settings)], "line 1"),
+        (["--unit", str(tmp_path / "absent@8765.service")], "absent@.service cannot be read"),
         (["--nginx", str(tmp_path / "absent")], "cannot be read"),
         (["--nginx", str(broken)], "not closed"),
     ):

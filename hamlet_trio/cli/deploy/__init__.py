@@ -1,5 +1,6 @@
 """`hamlet deploy`: what an operator asks before a restart."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,11 @@ def check(
         Path | None, typer.Option(help="nginx's file for Hamlet; its certificate and nginx's opinion too.")
     ] = None,
     env: Annotated[
-        Path | None, typer.Option(help="The service's EnvironmentFile; without it, this shell's variables.")
+        Path | None, typer.Option(help="A file of variables; without it and --unit, this shell's variables.")
+    ] = None,
+    unit: Annotated[
+        Path | None,
+        typer.Option(help="The systemd unit, such as hamlet@8765.service: the variables that it gives."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
@@ -36,8 +41,16 @@ def check(
     from hamlet_trio.cli.deploy.environment import check_settings, read_environment_file
     from hamlet_trio.cli.deploy.findings import Verdict
     from hamlet_trio.cli.deploy.nginx import check_nginx
+    from hamlet_trio.cli.deploy.unit import read_unit
+    from hamlet_trio.cli.errors import UsersError
 
-    environment = os.environ if env is None else read_environment_file(env)
+    if env is not None and unit is not None:
+        raise UsersError("Give --unit or --env: a unit names its own files.")
+    environment: Mapping[str, str] = os.environ
+    if unit is not None:
+        environment = read_unit(unit)
+    elif env is not None:
+        environment = read_environment_file(env)
     settings, findings = check_settings(environment)
     if nginx is not None:
         findings += check_nginx(nginx, settings)
