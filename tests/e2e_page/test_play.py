@@ -86,7 +86,7 @@ def test_models_that_were_watched_stand_beside(visitor: Visitor) -> None:
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
-    page.get_by_role("link", name="Play").click()
+    page.get_by_role("link", name="Play", exact=True).click()
     expect(page.get_by_role("row", name=re.compile("checkpoint ep50"))).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("row", name=re.compile("checkpoint ep50"))).to_have_count(0)

@@ -209,5 +209,5 @@ def test_a_strict_content_security_policy_is_enough(visitor: Visitor) -> None:
     page.keyboard.press(" ")
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
     for view in ("Compare", "Play", "Train", "Replays", "Failures"):
-        page.get_by_role("link", name=view).click()
+        page.get_by_role("link", name=view, exact=True).click()
         settle(page, view.lower())

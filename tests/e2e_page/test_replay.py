@@ -63,6 +63,7 @@ def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Visi
     expect(fact(page, "Step")).to_have_text("1")
     timeline(page).blur()
     page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_role("button", name="Let it go on")).to_be_visible()
     for step, (key, action) in enumerate(
         [("ArrowUp", "Up"), ("ArrowLeft", "Left"), (" ", "Interact")], start=2
     ):

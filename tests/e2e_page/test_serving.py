@@ -66,6 +66,7 @@ def test_only_what_the_server_offers_is_offered(visitor: Visitor) -> None:
         "Watch",
         "Compare",
         "Play",
+        "Replays",
     ]
 
 
