@@ -43,6 +43,7 @@ CONFIGURATIONS: Final[dict[str, Configuration]] = {
     "sb3-dqn": Configuration(what="stable-baselines3 DQN, same steps", kind="sb3"),
     "sb3-ppo": Configuration(what="stable-baselines3 PPO, same steps", kind="sb3"),
     "default": Configuration(what="the default learner"),
+    "eight-worlds": Configuration(what="living in eight worlds at once", settings={"num_envs": 8}),
     "no-map": Configuration(
         what="without reading the map: a plain perceptron", settings={"network_type": "qnetwork"}
     ),
@@ -57,7 +58,7 @@ CONFIGURATIONS: Final[dict[str, Configuration]] = {
     "no-anneal": _without("without a falling learning rate", learning_rate_end=1.0),
     "no-scale": _without("without scaling rewards by 0.1", reward_scale=1.0),
 }
-"""Every configuration; a later one of ours is the default learner with one part taken away."""
+"""Every configuration; one of ours after eight worlds is the default learner with one part taken away."""
 
 PARTS: Final = tuple(CONFIGURATIONS)[tuple(CONFIGURATIONS).index("default") + 1 :]
 """The names of the ablations."""

@@ -20,16 +20,16 @@ def train(
     run = TrainingRun(parameters, recipe=recipe, device="cpu")
     curve: list[Point] = []
     while not run.finished:
-        record = run.step().record
-        if record is not None and record.evaluation is not None:
-            curve.append(
-                Point(
-                    episode=record.episode,
-                    steps=run.steps,
-                    survival=record.evaluation.mean_length,
-                    episode_return=record.evaluation.mean_return,
-                )
+        curve += [
+            Point(
+                episode=record.episode,
+                steps=run.steps,
+                survival=record.evaluation.mean_length,
+                episode_return=record.evaluation.mean_return,
             )
+            for record in run.step().records
+            if record.evaluation is not None
+        ]
     wall, cpu = perf_counter() - began, process_time() - began_cpu
     policy = Policy(run.checkpoint().network)
     usual, anywhere = play_greedily(lambda observations: policy.act(observations).actions)

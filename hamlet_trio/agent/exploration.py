@@ -19,7 +19,11 @@ class Exploration(Protocol):
     """Decides which rows of a batch explore, and how; a row is one stream of steps."""
 
     def begin(self, rows: int) -> None:
-        """The next `draw` is the first of an episode in every row."""
+        """There are so many rows, and the next `draw` is the first of an episode in every one."""
+        ...
+
+    def restart(self, row: int) -> None:
+        """The next `draw` is the first of an episode in this row."""
         ...
 
     def draw(self, observations: NDArray[np.float32], epsilon: float) -> Explored:
@@ -50,6 +54,9 @@ class EpsilonGreedy:
         self._generator = np.random.Generator(np.random.PCG64(seed))
 
     def begin(self, rows: int) -> None:
+        """Rows are nothing to it."""
+
+    def restart(self, row: int) -> None:
         """Episodes are nothing to it."""
 
     def draw(self, observations: NDArray[np.float32], epsilon: float) -> Explored:
@@ -97,8 +104,12 @@ class Errands:
         self._rows: list[_Row] = []
 
     def begin(self, rows: int) -> None:
-        """Forget the errands of the episodes before."""
+        """Forget all errands."""
         self._rows = [_Row(places={}, uses={}) for _ in range(rows)]
+
+    def restart(self, row: int) -> None:
+        """Forget the errands of this row's episode before."""
+        self._rows[row] = _Row(places={}, uses={})
 
     def draw(self, observations: NDArray[np.float32], epsilon: float) -> Explored:
         """Which rows are on an errand, bool [n], and its next action, int64 [n]."""

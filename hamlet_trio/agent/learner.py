@@ -129,9 +129,10 @@ class DQNLearner:
         self._loss = nn.HuberLoss(reduction="none", delta=config.huber_delta)
         self._discounts = config.gamma ** np.arange(config.n_step + 1)
 
-    def begin_episode(self) -> None:
-        """Every stream begins an episode with its next action."""
-        self._exploration.begin(self._num_streams)
+    def begin_episodes(self, streams: NDArray[np.integer]) -> None:
+        """These streams begin an episode with their next action."""
+        for stream in streams.tolist():
+            self._exploration.restart(stream)
 
     def act(self, observations: NDArray[np.float32], epsilon: float) -> NDArray[np.int64]:
         """Actions, (n,) int64, for observations (n, observation_size): exploring, or else greedy."""

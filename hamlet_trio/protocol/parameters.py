@@ -37,6 +37,9 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
         int, Meta(ge=1, le=100_000, description="save a checkpoint every so many episodes")
     ] = 50
     max_steps: Annotated[int, Meta(ge=1, le=100_000, description="an episode is truncated after this")] = 500
+    num_envs: Annotated[
+        int, Meta(ge=1, le=32, description="worlds the agent lives in at once; the first one is shown")
+    ] = 1
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,
         Meta(description="a run id or a model to go on from"),

@@ -126,17 +126,17 @@ def train_to_file(
                 how = "interrupted"
                 break
             try:
-                outcome, complete = session.step()
+                outcome, completed = session.step()
             except DivergedError as error:
                 session.fail(str(error))
                 raise
             on_step(outcome)
-            if complete is not None:
+            for complete in completed:
                 kept.episode(complete)
                 on_episode(complete)
-            if complete is not None and complete.episode in snapshots:
-                _keep_snapshot(session, complete.episode, on_save_problem)
-            if complete is not None and session.save_due:
+                if complete.episode in snapshots:
+                    _keep_snapshot(session, complete.episode, on_save_problem)
+            if session.save_due:
                 _autosave(session, kept, on_save, on_save_problem)
         problem = session.end(how)
         kept.ended(how if problem is None else "failed", reason=problem, model=session.model_saved)

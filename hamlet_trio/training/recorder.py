@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import Struct
+
 from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.recording.info import MAX_STEPS, Reason
@@ -14,12 +16,19 @@ FIRST_COMPARED: Final = 10
 """The episode from which on the best and the worst so far are kept: before, nearly every one is either."""
 
 
+class _Noted(Struct):
+    """One world's episode under way; without a start its beginning was not seen."""
+
+    start: WorldState | None
+    actions: bytearray
+
+
 class Recorder:
-    """Notes each step's action, and keeps the episodes that are worth seeing again.
+    """Notes each step's actions, and keeps the episodes that are worth seeing again.
 
     Those are one in `every`, each that is the best or the worst so far, and the first that ended for each
     reason; none where `every` is 0. An episode whose beginning was not seen, as after a resume, is not kept.
-    Changes nothing in the run. Memory: one byte a step of the episode under way.
+    Changes nothing in the run. Memory: one byte a step of each episode under way.
 
     The Q-values that go with one are those of the network as it is at the episode's end.
     """
@@ -31,8 +40,7 @@ class Recorder:
         self._folder = folder
         self._run_id = run_id
         self._every = every
-        self._start: WorldState | None = None
-        self._actions = bytearray()
+        self._noted: list[_Noted] = []
         self._best = float("-inf")
         self._worst = float("inf")
         self._reasons: set[str | None] = {None}
@@ -47,23 +55,30 @@ class Recorder:
         """
         if not self._every:
             return None
-        if outcome.step == 1:
-            self._start = run.episode_start
-            self._actions.clear()
-        self._actions.append(outcome.action)
-        if outcome.record is None:
-            return None
-        reasons = self._why(outcome.record)
-        start, self._start = self._start, None
-        if not reasons or start is None or len(self._actions) > MAX_STEPS:
-            return None
-        try:
-            self._keep(reasons, start, outcome.episode, run)
-        except OSError as error:
-            if not self._has_failed:
-                self._has_failed = True
-                return f"A recording could not be saved: {error.strerror}."
-        return None
+        self._note_actions(outcome.actions, run)
+        problem = None
+        for record in outcome.records:
+            reasons, noted = self._why(record), self._noted[record.world]
+            if not reasons or noted.start is None or len(noted.actions) > MAX_STEPS:
+                continue
+            try:
+                self._keep(reasons, noted.start, bytes(noted.actions), record.episode, run)
+            except OSError as error:
+                if not self._has_failed:
+                    self._has_failed = True
+                    problem = f"A recording could not be saved: {error.strerror}."
+        return problem
+
+    def _note_actions(self, actions: bytes, run: TrainingRun) -> None:
+        """Add an action to the episode of each world, which may have begun with it."""
+        if not self._noted:
+            self._noted = [_Noted(None, bytearray()) for _ in actions]
+        steps = run.worlds.steps.tolist()
+        for noted, action, step, start in zip(self._noted, actions, steps, run.episode_starts, strict=True):
+            if step == 1:
+                noted.start = start
+                noted.actions.clear()
+            noted.actions.append(action)
 
     def _why(self, record: EpisodeRecord) -> list[Reason]:
         """The reasons to keep an episode."""
@@ -86,12 +101,14 @@ class Recorder:
         self._reasons.add(failure_reason)
         return answer
 
-    def _keep(self, reasons: list[Reason], start: WorldState, episode: int, run: TrainingRun) -> None:
+    def _keep(
+        self, reasons: list[Reason], start: WorldState, actions: bytes, episode: int, run: TrainingRun
+    ) -> None:
         self._folder.save(
             make_recording(
                 run.worlds.config,
                 start,
-                bytes(self._actions),
+                actions,
                 reasons=reasons,
                 source="training",
                 run_id=self._run_id,

@@ -1,11 +1,9 @@
 """The learner's loop as an object that is stepped: no I/O, and no clock."""
 
-from collections import deque
 from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
@@ -14,58 +12,23 @@ from hamlet_trio.agent.learner import DivergedError, DQNLearner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.protocol.messages import EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.episodes import EpisodeRecord, EpisodeSums, StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds, WorldState
+from hamlet_trio.world.rules import any_true
 
 __all__ = ["DivergedError", "EpisodeRecord", "StepOutcome", "TrainingRun"]
 
-_RECENT: Final = 5
 _LEAST_UPDATES: Final = 8
 _MOST_UPDATES: Final = 16
 
 
-class EpisodeRecord(Struct, frozen=True, kw_only=True):
-    """One finished episode.
-
-    `reward` is its return, `length` its steps, `loss` the mean of its updates (0 without any). The averages
-    are over the last five episodes, this one included.
-    """
-
-    episode: int
-    reward: float
-    length: int
-    loss: float
-    epsilon: float
-    avg_reward_5: float
-    avg_length_5: float
-    avg_loss_5: float
-    buffer_size: int
-    failure_reason: str | None
-    evaluation: EvaluationSummary | None = None
-
-
-class StepOutcome(Struct, frozen=True, kw_only=True):
-    """One environment step: `step` counts from 1 in `episode`, `total` is the episode's return so far.
-
-    `record` is there on the last step of an episode.
-    """
-
-    episode: int
-    step: int
-    action: int
-    reward: float
-    total: float
-    epsilon: float
-    record: EpisodeRecord | None
-
-    @property
-    def done(self) -> bool:
-        """Whether the episode ended with this step."""
-        return self.record is not None
-
-
 class TrainingRun:
-    """One training run in a world of its own, a step at a time.
+    """One training run in `num_envs` worlds of its own, a step of all of them at a time.
+
+    A world whose episode ended begins its next one at once. Episodes are numbered as they end, of those that
+    end with one step in the order of their worlds. The run ends with its last episode; those under way then
+    are left, and in no record. The first world is the one that is shown.
 
     Everything random comes from the parameters' seed, which must be there: the same parameters give the same
     run, on the CPU to the last bit, whether it is made at a stretch or goes on from saved states, wherever in
@@ -73,12 +36,12 @@ class TrainingRun:
 
     Attributes:
         parameters: those in force; a checkpoint that the run starts from decides the network type.
-        worlds: the world, N = 1. After the last step of an episode it shows how that one ended, until the
-            first step of the next.
+        worlds: the N worlds. After the last step of an episode a world shows how that one ended, until the
+            next step.
         completed: episodes finished.
-        episode_start: the world's state before the first step of the episode; None where that was not made
-            here, as after `load_state_dict`.
-        visits: (height, width) int64, how many steps ended on each cell over the whole run.
+        episode_starts: each world's state before the first step of its episode; None where that was not
+            made here, as after `load_state_dict`.
+        visits: (height, width) int64, how many steps ended on each cell over the whole run, in all worlds.
     """
 
     def __init__(
@@ -110,22 +73,27 @@ class TrainingRun:
         self.parameters: Final = parameters
         self._recipe = recipe
         self._learner = DQNLearner(
-            learner_config, seed=learner_seed, width=config.width, height=config.height
+            learner_config,
+            seed=learner_seed,
+            width=config.width,
+            height=config.height,
+            num_streams=parameters.num_envs,
         )
         if start_from is not None:
             self._learner.start_from(start_from)
-        self.worlds: Final = Worlds(1, config, seed=world_seed)
+        count = parameters.num_envs
+        self.worlds: Final = Worlds(count, config, seed=world_seed)
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
         self.completed = 0
-        shape = (1, config.observation_size)
-        self.episode_start: WorldState | None = None
-        self._observation: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
-        self._next_observation: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
-        self._under_way = False
-        self._total = 0.0
-        self._loss_sum = 0.0
-        self._updates = 0
-        self._recent: deque[tuple[float, int, float]] = deque(maxlen=_RECENT)
+        self.episode_starts: Final[list[WorldState | None]] = [None] * count
+        # Written over and exchanged at each step.
+        self._observations: NDArray[np.float32] = np.empty((count, config.observation_size), dtype=np.float32)
+        self._next_observations = np.empty_like(self._observations)
+        self._sums = EpisodeSums(count)
+        # Episodes that were finished when that of the first world began, and whether this one is shown.
+        self._begun_after = 0
+        self._is_shown = True
+        self._begin_episodes(np.arange(count))
 
     # --- where the run stands --------------------------------------------------------------------------
 
@@ -136,22 +104,35 @@ class TrainingRun:
 
     @property
     def episode(self) -> int:
-        """The episode under way, or else the next one; from 1."""
+        """The number of the episode that ends next, from 1; with one world, of the one under way if any."""
         return self.completed + 1
 
     @property
+    def shown_episode(self) -> int:
+        """What the first world's episode, under way or else the next, goes by: `episode` when it begins.
+
+        With several worlds it may end under a higher number.
+        """
+        return self._begun_after + 1
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is to be shown: the first one, and the next one after every `show_every` that ended."""
+        return self._is_shown
+
+    @property
     def episode_step(self) -> int:
-        """Steps made in `episode`."""
-        return int(self.worlds.steps[0]) if self._under_way else 0
+        """Steps made in the first world's episode; 0 when that is over."""
+        return 0 if self.worlds.over[0] else int(self.worlds.steps[0])
 
     @property
     def epsilon(self) -> float:
-        """The rate of random actions in `episode`."""
+        """The rate of random actions before `episode` has ended, in all worlds."""
         return self._recipe.schedule.epsilon(self.episode, self.parameters.num_episodes)
 
     @property
     def steps(self) -> int:
-        """Environment steps of the whole run."""
+        """Environment steps of the whole run, those of all worlds added up."""
         return self._learner.steps
 
     @property
@@ -166,83 +147,97 @@ class TrainingRun:
 
     def recent_means(self) -> tuple[float, float]:
         """Mean return and mean length of the last five episodes; zeros before the first one."""
-        rewards, lengths, _ = self._means()
+        rewards, lengths, _ = self._sums.means()
         return rewards, lengths
 
     # --- the loop --------------------------------------------------------------------------------------
 
     def step(self) -> StepOutcome:
-        """Make one environment step and the learning that follows it.
+        """Make one step in every world and the learning that follows it.
 
         Raises `DivergedError` when the loss is not finite; the run cannot go on then.
         """
         assert not self.finished, "the run has made all its episodes"
-        if not self._under_way:
-            self._begin_episode()
-        learner, epsilon = self._learner, self.epsilon
+        learner, worlds, epsilon = self._learner, self.worlds, self.epsilon
+        if any_true(worlds.over):
+            self._begin_episodes(np.flatnonzero(worlds.over))
         learner.anneal(self.completed / self.parameters.num_episodes)
-        actions = learner.act(self._observation, epsilon)
-        result = self.worlds.step(actions)
-        self.worlds.observe(out=self._next_observation.reshape(1, 1, -1))
+        actions = learner.act(self._observations, epsilon)
+        result = worlds.step(actions)
+        worlds.observe(out=self._shaped(self._next_observations))
+        rewards = result.rewards[:, 0]
         learner.remember(
-            observations=self._observation,
+            observations=self._observations,
             actions=actions,
-            rewards=result.rewards[0],
-            next_observations=self._next_observation,
-            terminated=result.terminated[0],
-            truncated=result.truncated[0],
+            rewards=rewards,
+            next_observations=self._next_observations,
+            terminated=result.terminated[:, 0],
+            truncated=result.truncated[:, 0],
         )
         if metrics := learner.learn(self._updates_due()):
-            self._loss_sum += metrics.loss * metrics.updates
-            self._updates += metrics.updates
-        self._observation, self._next_observation = self._next_observation, self._observation
-        reward = float(result.rewards[0, 0])
-        self._total += reward
-        x, y = self.worlds.positions[0, 0].tolist()
-        self.visits[y, x] += 1
-        episode, total = self.episode, self._total
+            self._sums.add_updates(metrics.loss, metrics.updates)
+        self._observations, self._next_observations = self._next_observations, self._observations
+        self._sums.add_rewards(rewards)
+        for x, y in worlds.positions[:, 0].tolist():
+            self.visits[y, x] += 1
         return StepOutcome(
-            episode=episode,
-            step=int(self.worlds.steps[0]),
+            episode=self.shown_episode,
+            step=int(worlds.steps[0]),
             action=int(actions[0]),
-            reward=reward,
-            total=total,
+            reward=float(rewards[0]),
+            total=float(self._sums.totals[0]),
             epsilon=epsilon,
-            record=self._end_episode(epsilon) if self.worlds.over[0] else None,
+            done=bool(worlds.over[0]),
+            actions=actions.astype(np.uint8).tobytes(),
+            records=self._end_episodes(epsilon) if any_true(worlds.over) else (),
         )
 
     def _updates_due(self) -> int | None:
         """Updates to make after this step; None leaves it to the learner."""
-        recipe = self._recipe
+        recipe, worlds = self._recipe, self.worlds
         if recipe.updates_per_episode is None:
             return None
-        # Spread over an episode as long as the last ones were; what is missing then is made up for later.
-        expected = max(self._means()[1], 1.0)
-        share = 1.0 if self.worlds.over[0] else min(float(self.worlds.steps[0]) / expected, 1.0)
-        due = int(recipe.updates_per_episode * (self.completed + share)) - self._learner.updates
+        # Spread over episodes as long as the last ones were; what is missing then is made up for later. Until
+        # one has ended, nothing is known of how long they are: what is due is one episode's.
+        expected = max(self._sums.means()[1], 1.0)
+        shares = np.where(worlds.over, 1.0, np.minimum(worlds.steps / expected, 1.0)).sum()
+        share = float(shares) if self.completed else min(float(shares), 1.0)
+        episodes = min(self.completed + share, self.parameters.num_episodes)
+        due = int(recipe.updates_per_episode * episodes) - self._learner.updates
         # Several at a time, which share much of their work.
-        return min(due, _MOST_UPDATES) if due >= _LEAST_UPDATES or self.worlds.over[0] else 0
+        if due < _LEAST_UPDATES and not any_true(worlds.over):
+            return 0
+        return min(due, _MOST_UPDATES * worlds.num_worlds)
 
-    def _begin_episode(self) -> None:
-        self.worlds.reset(random_start=self._recipe.random_start)
-        self.episode_start = self.worlds.get_state(0)
-        self.worlds.observe(out=self._observation.reshape(1, 1, -1))
-        self._learner.begin_episode()
-        self._under_way = True
-        self._total = self._loss_sum = 0.0
-        self._updates = 0
+    def _begin_episodes(self, indices: NDArray[np.intp]) -> None:
+        self.worlds.reset(indices, random_start=self._recipe.random_start)
+        for index in indices.tolist():
+            self.episode_starts[index] = self.worlds.get_state(index)
+        # Those in the middle of an episode see what they saw.
+        self.worlds.observe(out=self._shaped(self._observations))
+        self._learner.begin_episodes(indices)
+        self._sums.begin(indices)
 
-    def _end_episode(self, epsilon: float) -> EpisodeRecord:
-        length = int(self.worlds.steps[0])
-        loss = self._loss_sum / self._updates if self._updates else 0.0
-        self._recent.append((self._total, length, loss))
-        rewards, lengths, losses = self._means()
+    def _end_episodes(self, epsilon: float) -> tuple[EpisodeRecord, ...]:
+        over = np.flatnonzero(self.worlds.over).tolist()
+        left = self.parameters.num_episodes - self.completed
+        records = tuple(self._end_episode(world, epsilon) for world in over[:left])
+        if over[0] == 0:
+            every = self.parameters.show_every
+            self._is_shown = self.completed // every > self._begun_after // every
+            self._begun_after = self.completed
+        return records
+
+    def _end_episode(self, world: int, epsilon: float) -> EpisodeRecord:
+        length = int(self.worlds.steps[world])
+        total, loss = self._sums.end(world, length)
+        rewards, lengths, losses = self._sums.means()
         self.completed += 1
-        self._under_way = False
         evaluates = self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)
         return EpisodeRecord(
             episode=self.completed,
-            reward=self._total,
+            world=world,
+            reward=total,
             length=length,
             loss=loss,
             epsilon=epsilon,
@@ -250,14 +245,13 @@ class TrainingRun:
             avg_length_5=lengths,
             avg_loss_5=losses,
             buffer_size=len(self._learner.memory),
-            failure_reason=FAILURE_REASONS[int(self.worlds.failure[0, 0])],
+            failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
             evaluation=self.evaluate() if evaluates else None,
         )
 
-    def _means(self) -> tuple[float, float, float]:
-        count = max(len(self._recent), 1)
-        rewards, lengths, losses = zip(*self._recent, strict=True) if self._recent else ((), (), ())
-        return sum(rewards) / count, sum(lengths) / count, sum(losses) / count
+    def _shaped(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same memory with an axis for the one agent of each world, as the worlds write it."""
+        return observations[:, None]
 
     # --- what it has learnt ----------------------------------------------------------------------------
 
@@ -295,14 +289,14 @@ class TrainingRun:
         return {
             "sizes": self._learner.config.sizes,
             "learner": self._learner.state_dict(),
-            "world": msgspec.to_builtins(self.worlds.get_state(0)),
+            "worlds": [
+                msgspec.to_builtins(self.worlds.get_state(index)) for index in range(self.worlds.num_worlds)
+            ],
             "visits": self.visits.ravel().tolist(),
             "completed": self.completed,
-            "under_way": self._under_way,
-            "total": self._total,
-            "loss_sum": self._loss_sum,
-            "updates": self._updates,
-            "recent": [list(row) for row in self._recent],
+            "begun_after": self._begun_after,
+            "is_shown": self._is_shown,
+            "sums": self._sums.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -312,15 +306,16 @@ class TrainingRun:
         `LearnerError` or `ValueError` when that was another kind of run.
         """
         self._learner.load_state_dict(state["learner"])
-        self.worlds.set_state(0, msgspec.convert(state["world"], WorldState))
-        self.worlds.observe(out=self._observation.reshape(1, 1, -1))
+        for index, world in enumerate(state["worlds"]):
+            self.worlds.set_state(index, msgspec.convert(world, WorldState))
+            began = self.worlds.steps[index] == 0
+            self.episode_starts[index] = self.worlds.get_state(index) if began else None
+        self.worlds.observe(out=self._shaped(self._observations))
         self.visits[:] = np.array(state["visits"], dtype=np.int64).reshape(self.visits.shape)
         self.completed = state["completed"]
-        self._under_way = state["under_way"]
-        self._total = state["total"]
-        self._loss_sum = state["loss_sum"]
-        self._updates = state["updates"]
-        self._recent = deque(((r, n, loss) for r, n, loss in state["recent"]), maxlen=_RECENT)
+        self._begun_after = state["begun_after"]
+        self._is_shown = state["is_shown"]
+        self._sums.load_state_dict(state["sums"])
 
 
 def _seeds(seed: int | None) -> tuple[int, int, int]:

@@ -57,7 +57,10 @@ class TrainingSession:
         self._store = store
         self._scalars = scalars
         self.model_path: Final = model_path
-        self._episode_seconds = 0.0
+        # Environment steps and the seconds they took since the last episode that ended.
+        self._steps = 0
+        self._seconds = 0.0
+        self._save_due = False
 
     @property
     def model_saved(self) -> str | None:
@@ -72,29 +75,27 @@ class TrainingSession:
     @property
     def save_due(self) -> bool:
         """Whether an autosave is due, right after an episode; the end of the run saves by itself."""
-        due = self.run.completed % self.run.parameters.checkpoint_every == 0
-        return due and not self.run.finished
+        return self._save_due and not self.run.finished
 
-    def step(self) -> tuple[StepOutcome, EpisodeComplete | None]:
-        """Make one step; on the last one of an episode, with its record. Raises `DivergedError`."""
-        started = perf_counter()
-        outcome = self.run.step()
-        self._episode_seconds += perf_counter() - started
-        if outcome.record is None:
-            return outcome, None
-        complete = self._complete(outcome.record)
-        self.history.append(complete)
-        if self._scalars is not None:
-            self._scalars.add(complete, self.run.steps)
-        return outcome, complete
-
-    def _complete(self, record: EpisodeRecord) -> EpisodeComplete:
-        fields = {name: getattr(record, name) for name in record.__struct_fields__ if name != "evaluation"}
+    def step(self) -> tuple[StepOutcome, tuple[EpisodeComplete, ...]]:
+        """Make one step, and the record of each episode that ended with it. Raises `DivergedError`."""
+        run, started = self.run, perf_counter()
+        before, every = run.completed, run.parameters.checkpoint_every
+        outcome = run.step()
+        self._seconds += perf_counter() - started
+        self._steps += run.parameters.num_envs
+        self._save_due = run.completed // every > before // every
+        if not outcome.records:
+            return outcome, ()
         # The speed of learning alone: the waits of a shown episode and pauses do not count.
-        speed = record.length / max(self._episode_seconds, 1e-9)
-        self._episode_seconds = 0.0
-        evaluation = msgspec.UNSET if record.evaluation is None else record.evaluation
-        return EpisodeComplete(**fields, steps_per_second=speed, evaluation=evaluation)
+        speed = self._steps / max(self._seconds, 1e-9)
+        self._steps, self._seconds = 0, 0.0
+        completed = tuple(_complete(record, speed) for record in outcome.records)
+        for complete in completed:
+            self.history.append(complete)
+            if self._scalars is not None:
+                self._scalars.add(complete, run.steps)
+        return outcome, completed
 
     def save(self) -> CheckpointSaved:
         """Save what a resume needs and the model. Raises `SaveError`."""
@@ -219,6 +220,14 @@ def open_session(
     return TrainingSession(
         run, record=record, store=store, model_path=model_path, history=history, scalars=scalars
     )
+
+
+def _complete(record: EpisodeRecord, speed: float) -> EpisodeComplete:
+    fields = msgspec.structs.asdict(record)
+    del fields["world"]
+    if record.evaluation is None:
+        del fields["evaluation"]
+    return EpisodeComplete(**fields, steps_per_second=speed)
 
 
 def _checkpoint_to_start_from(parameters: TrainingParameters, models: ModelFolder) -> Checkpoint | None:

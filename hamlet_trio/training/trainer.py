@@ -84,27 +84,24 @@ class Trainer:
 
     # --- steps -----------------------------------------------------------------------------------------
 
-    def _is_shown(self, episode: int) -> bool:
-        return (episode - 1) % self._run.parameters.show_every == 0
-
     def _announce_episode(self) -> None:
-        if self._is_shown(self._run.episode):
+        if self._run.is_shown:
             self._next_step_at = time.monotonic()
-            self._outlet.announce(TrainingEpisodeStart(self._run.episode, self._run.epsilon))
+            self._outlet.announce(TrainingEpisodeStart(self._run.shown_episode, self._run.epsilon))
 
     def _step(self) -> None:
         if self._run.episode_step == 0:
             self._announce_episode()
-        outcome, complete = self._session.step()
-        shown = self._is_shown(outcome.episode)
+        shown = self._run.is_shown
+        outcome, completed = self._session.step()
         if shown and self._watched:
             self._outlet.show(self._renderer.render(outcome))
         if problem := self._recorder.note(outcome, self._run):
             self._announce_save_failed(problem)
-        if complete is not None:
+        for complete in completed:
             self._outlet.announce(complete)
-            if self._session.save_due:
-                self._autosave()
+        if self._session.save_due:
+            self._autosave()
         if shown:
             self._wait()
 

@@ -95,7 +95,7 @@ def test_a_resumed_run_knows_its_past(tmp_path: Path) -> None:
             **{
                 name: getattr(episode, name)
                 for name in episode.__struct_fields__
-                if name not in ("evaluation",)
+                if name not in ("evaluation", "world")
             },
             steps_per_second=1.0,
         )

@@ -87,10 +87,25 @@ def test_an_autosave_is_due_every_so_many_episodes_but_not_at_the_end(
     every_third = Opener(msgspec.structs.replace(parameters, checkpoint_every=3), store, models)
     session, due = every_third(), []
     while not session.run.finished:
-        _, complete = session.step()
-        if complete is not None and session.save_due:
-            due.append(complete.episode)
+        session.step()
+        if session.save_due:
+            due.append(session.run.completed)
     assert due == [3]
+
+
+def test_an_autosave_is_due_too_when_many_episodes_end_at_once_and_pass_it(
+    parameters: TrainingParameters, store: RunStore, models: ModelFolder
+) -> None:
+    wide = msgspec.structs.replace(parameters, num_envs=4, num_episodes=17, max_steps=3, checkpoint_every=6)
+    session, due = Opener(wide, store, models)(), []
+    while not session.run.finished:
+        session.step()
+        if session.save_due:
+            due.append(session.run.completed)
+    assert due == [8, 12]
+    speeds = [episode.steps_per_second for episode in session.history.message().episodes]
+    assert len(speeds) == 17
+    assert len(set(speeds)) == 5  # those that end with one step took the same time
 
 
 def test_an_episode_is_recorded_with_the_speed_of_learning(opened: Opener) -> None:

@@ -127,6 +127,23 @@ def test_frames_are_of_shown_episodes_from_step_one_while_somebody_watches(
     assert [event["episode"] for event in trainer.events("episode_complete")] == [1, 2, 3, 4, 5, 6]
 
 
+def test_of_several_worlds_the_first_is_shown_and_the_episodes_of_all_are_told(
+    trainers: list[Trainer], tmp_path: Path, parameters: TrainingParameters
+) -> None:
+    wide = msgspec.structs.replace(parameters, num_envs=3, num_episodes=7, max_steps=5, show_every=4)
+    trainers.append(trainer := Trainer(tmp_path, wide, watched=True))
+    while trainer.read():
+        pass
+    assert trainer.process.wait() == 0
+    assert [event["episode"] for event in trainer.events("episode_complete")] == list(range(1, 8))
+    assert [event["episode"] for event in trainer.events("episode_start")] == [1, 7]
+    frames = trainer.frames()
+    assert [(frame["episode"], frame["step"]) for frame in frames] == [
+        *((1, step) for step in range(1, 6)),
+        *((7, step) for step in range(1, 6)),
+    ]
+
+
 def test_a_server_that_is_killed_leaves_no_trainer_and_a_run_to_resume(
     trainers: list[Trainer], tmp_path: Path, parameters: TrainingParameters
 ) -> None:

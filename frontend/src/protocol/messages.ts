@@ -29,6 +29,8 @@ export interface TrainingParameters {
   checkpoint_every: number
   /** an episode is truncated after this */
   max_steps: number
+  /** worlds the agent lives in at once; the first one is shown */
+  num_envs: number
   /** a run id or a model to go on from */
   resume_from: string | null
 }
@@ -368,6 +370,8 @@ export interface StartTraining {
   checkpoint_every?: number
   /** an episode is truncated after this */
   max_steps?: number
+  /** worlds the agent lives in at once; the first one is shown */
+  num_envs?: number
   /** a run id or a model to go on from */
   resume_from?: string | null
 }

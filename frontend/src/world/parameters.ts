@@ -46,6 +46,7 @@ const LABELS: Readonly<Record<string, string>> = {
   seed: 'Seed',
   checkpoint_every: 'Episodes per checkpoint',
   max_steps: 'Steps per episode, at most',
+  num_envs: 'Worlds at once',
   resume_from: 'Go on from',
 }
 
