@@ -61,6 +61,10 @@ def test_the_form_has_the_servers_parameters_and_limits(visitor: Visitor) -> Non
     page.get_by_text("More parameters").click()
     for label in ("Batch size", "Replay buffer", "Learning rate", "Discount (gamma)", "Seed", "Go on from"):
         expect(page.get_by_label(label, exact=True)).to_be_visible()
+    worlds = page.get_by_label("Worlds at once", exact=True)
+    expect(worlds).to_have_value("1")
+    worlds.fill("33")
+    expect(page.get_by_text("Allowed: 1 to 32.")).to_be_visible()
     page.get_by_label("Batch size", exact=True).fill("500")
     page.get_by_label("Replay buffer", exact=True).fill("200")
     expect(page.get_by_text("At most the replay buffer, 200.")).to_be_visible()
