@@ -134,4 +134,19 @@ describe('a recording', () => {
     expect(session.replays.state).toMatchObject({ keeping: false, kept: { recording: 'r9' } })
     session.close()
   })
+
+  it('and the notice of that, which lies over the world, goes with the next move in it', () => {
+    const { session, socket } = connect()
+    const moves = [
+      () => { session.replays.seek(2) }, () => { session.play() }, () => { session.step() }, () => { session.act(1) },
+      () => { socket.receive({ type: 'replay_ended', recording: null }) },
+    ]
+    for (const move of moves) {
+      socket.receive({ type: 'recording_saved', recording: { recording: 'r9', episode: 1, steps: 3 } })
+      expect(session.replays.state.kept).not.toBeNull()
+      move()
+      expect(session.replays.state.kept).toBeNull()
+    }
+    session.close()
+  })
 })

@@ -113,6 +113,7 @@ export class InferenceSession {
 
   play(): void {
     this.wish.playing = true
+    this.replays.dismissKept()
     this.connection.send({ command: 'play' })
   }
 
@@ -132,6 +133,7 @@ export class InferenceSession {
    */
   step(): void {
     if (this.state.playing || this.wish.playing) this.pause()
+    this.replays.dismissKept()
     if (this.replays.state.replay !== null) this.replays.forth()
     else this.connection.send({ command: 'step' })
   }
@@ -177,6 +179,7 @@ export class InferenceSession {
    * in a world that is not yet on screen: after an end, what was pressed for the old life is void.
    */
   act(action: number): void {
+    this.replays.dismissKept()
     if (this.acts.length < MOST_ACTS_WAITING) this.acts.push(action)
     this.sendAct()
   }

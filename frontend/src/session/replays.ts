@@ -37,6 +37,7 @@ export class Replays {
   /** Show a step that was made before, of the replay or of the session's own episode. */
   seek(step: number): void {
     this.wish.playing = false
+    this.dismissKept()
     this.seeker.to(Math.max(0, step))
     this.state.seeking = this.seeker.pending
   }
@@ -71,6 +72,7 @@ export class Replays {
     this.send({ command: 'leave_replay' })
   }
 
+  /** It lies over the world, so whoever moves on in that has done with it. */
   dismissKept(): void {
     this.state.kept = null
   }
@@ -84,6 +86,7 @@ export class Replays {
   ended(): void {
     this.forgetSeek()
     this.feed.pace.rest()
+    this.dismissKept()
     this.wish.recording = null
     this.state.replay = null
   }

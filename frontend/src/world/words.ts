@@ -86,6 +86,11 @@ export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
+/** So many of something that has a plain plural. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`
+}
+
 export const NETWORK_LABELS: Readonly<Record<string, string>> = {
   qnetwork: 'plain network',
   dueling: 'dueling network',
