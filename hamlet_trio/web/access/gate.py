@@ -54,7 +54,8 @@ class Access:
 
     Tokens are looked up with each use, so that a new one works and a revoked one ends at once, logins by it
     too. Class codes that were recognised are remembered, so that a script which sends one with each request
-    costs no scrypt each time; the memory holds as many as there are codes.
+    costs no scrypt each time; the memory holds as many as there are codes. One that many offer at once is
+    checked once, while the others wait.
 
     Making it reads the cookie's key, and raises `SettingsError` where logins are needed but nobody could.
     """
@@ -74,6 +75,7 @@ class Access:
         self._failures = ClientRate(settings.login_rate / 60, settings.login_burst)
         self._guesses = trio.CapacityLimiter(_GUESSES_AT_ONCE)
         self._known_codes: dict[str, str] = {}
+        self._checking: dict[str, trio.Event] = {}
         self._log = get_logger(service="access")
 
     @property
@@ -120,8 +122,10 @@ class Access:
 
         Raises `RefusedError`: 401 for none, 429 for a client with too many failures lately.
         """
-        tokens = self._tokens.now()
-        token = tokens.recognise(secret) if is_token(secret) else self._known_code(secret)
+        if is_token(secret):
+            token = self._tokens.now().recognise(secret)
+        else:
+            token = await self._code_known_by_now(secret)
         if token is not None:
             return token
         if not self._failures.take(client):
@@ -133,7 +137,7 @@ class Access:
                 retry_after=self._failures.retry_after,
             )
         if not is_token(secret):
-            token = await trio.to_thread.run_sync(tokens.recognise, secret, limiter=self._guesses)
+            token = await self._check_code(secret)
         if token is None:
             self._log.warning("login failed", client=client)
             raise RefusedError(
@@ -143,7 +147,32 @@ class Access:
                 www_authenticate=_CHALLENGE,
             )
         self._failures.give_back(client)
-        self._known_codes[hash_token(plain_code(secret))] = token.id
+        return token
+
+    async def _code_known_by_now(self, secret: str) -> Token | None:
+        """The code, where it was recognised before or is just being recognised for somebody else.
+
+        So a class that types the same one in the same moment takes one check, and one of the failures that it
+        may have until the check is done. Where this returns None, nobody is checking this secret.
+        """
+        while (token := self._known_code(secret)) is None:
+            checked = self._checking.get(hash_token(plain_code(secret)))
+            if checked is None:
+                return None
+            await checked.wait()
+        return token
+
+    async def _check_code(self, secret: str) -> Token | None:
+        """Compare with the codes there are, in a thread, and remember one that is found."""
+        key = hash_token(plain_code(secret))
+        checked = self._checking[key] = trio.Event()
+        try:
+            token = await trio.to_thread.run_sync(self._tokens.now().recognise, secret, limiter=self._guesses)
+            if token is not None:
+                self._known_codes[key] = token.id
+        finally:
+            del self._checking[key]
+            checked.set()
         return token
 
     def _known_code(self, secret: str) -> Token | None:

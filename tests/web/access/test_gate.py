@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.roles import ROUTES, Role
@@ -153,8 +154,28 @@ async def test_guesses_are_slowed_down_and_nobody_else_is(guarded: MakeApp, know
 
 async def test_a_class_that_logs_in_at_once_is_not_slowed_down(guarded: MakeApp, known: Known) -> None:
     app = guarded(login_burst=2, login_rate=0.1)
-    for _ in range(10):
-        assert (await Browser(app).login(known.code)).status_code == 200
+    statuses = []
+
+    async def log_in() -> None:
+        statuses.append((await Browser(app).login(known.code)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(log_in)
+    assert statuses == [200] * 10
+
+
+async def test_the_same_wrong_code_at_once_fails_each_time(guarded: MakeApp) -> None:
+    app = guarded(login_burst=2, login_rate=0.1)
+    statuses = []
+
+    async def guess() -> None:
+        statuses.append((await Browser(app).login("aaaa-aaaa")).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(guess)
+    assert sorted(statuses) == [401, 401, 429, 429, 429]
 
 
 @pytest.mark.parametrize(
