@@ -27,6 +27,7 @@ _MEMORY: Final = 64 * 2**20  # what OpenSSL may take for it
 
 Kind = Literal["token", "code"]
 RoleName = Literal["viewer", "teacher"]
+_Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Token(Struct, frozen=True, kw_only=True):
@@ -36,9 +37,9 @@ class Token(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     role: RoleName
     kind: Kind
-    hash: str
-    created: datetime
-    expires: datetime | None = None
+    hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    created: _Moment
+    expires: _Moment | None = None
 
     @property
     def grants(self) -> Role:
@@ -53,7 +54,7 @@ class Token(Struct, frozen=True, kw_only=True):
 class Tokens(Struct, frozen=True, kw_only=True):
     """All of them, as the file keeps them. The codes share `salt`, so that one scrypt checks a guess."""
 
-    salt: str
+    salt: Annotated[str, Meta(pattern="^(?:[0-9a-f]{2})+$")]
     tokens: tuple[Token, ...] = ()
     version: Literal[1] = 1
 

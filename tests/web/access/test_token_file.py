@@ -1,6 +1,7 @@
 """The file of tokens: private, whole, and followed while it changes."""
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
@@ -73,6 +74,22 @@ def test_a_damaged_file_lets_nobody_in_and_is_told_once(
     with pytest.raises(TokenFileError, match=r"tokens\.json"):
         add_token(known.file, "x", "teacher")
     assert known.file.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("row", "value"), [("expires", "2099-01-01T00:00:00"), ("hash", "é"), ("created", "2026-01-01T00:00:00")]
+)
+def test_a_row_that_was_edited_amiss_is_noticed_when_the_file_is_read(
+    known: Known, row: str, value: str
+) -> None:
+    content = json.loads(known.file.read_text())
+    content["tokens"][0][row] = value
+    known.file.write_text(json.dumps(content))
+    with pytest.raises(TokenFileError, match=row):
+        read_tokens(known.file)
+    known.file.write_text(json.dumps(content | {"tokens": [], "salt": "salt"}))
+    with pytest.raises(TokenFileError, match="salt"):
+        read_tokens(known.file)
 
 
 def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
