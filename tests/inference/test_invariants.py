@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 from trio.testing import MockClock
@@ -12,6 +14,7 @@ from trio.testing import MockClock
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.messages import (
+    Branched,
     Connected,
     EpisodeEnd,
     EpisodeStart,
@@ -19,12 +22,26 @@ from hamlet_trio.protocol.messages import (
     InferenceMessage,
     ModelLoaded,
     Playback,
+    RecordingSaved,
+    ReplayEnded,
+    ReplayStarted,
     StateUpdate,
     View,
 )
+from hamlet_trio.recording.folder import RecordingFolder, recordings_path
 from hamlet_trio.settings import Settings
-from tests.inference.reference import Line, ReferenceSession
-from tests.inference.support import Client, advance, connected, real_time_limit
+from tests.inference.reference import Line, ReferenceSession, reel_of
+from tests.inference.support import (
+    DOWN,
+    INTERACT,
+    RIGHT,
+    UP,
+    Client,
+    advance,
+    connected,
+    real_time_limit,
+)
+from tests.recording.support import record
 
 Deed: TypeAlias = tuple[str, dict[str, Any], int]
 """A command with its fields, or a wait, and how many times at once."""
@@ -37,8 +54,16 @@ def _deed(name: str, times: int = 1, **fields: st.SearchStrategy[object]) -> st.
     return st.tuples(st.just(name), st.fixed_dictionaries(fields), st.integers(1, times))
 
 
+RECORDING = "20250101-000000-abcdef"
+EPISODE = 7
+ACTIONS = [UP, UP, DOWN, RIGHT, INTERACT]
+"""What was recorded."""
+
 DEEDS = st.one_of(
     *(_deed(name) for name in ("play", "pause", "status", "reset", "take_control", "release_control")),
+    *(_deed(name) for name in ("record", "leave_replay")),
+    _deed("seek", 5, step=st.sampled_from([0, 1, 2, 5, 20, 1_000_000])),
+    _deed("load_recording", recording=st.sampled_from([RECORDING, "20250101-000000-000000"])),
     _deed("set_speed", speed=st.sampled_from([0.1, 0.5, 1.0, 2.0, 10.0, 50.0])),
     _deed("act", 20, action=st.integers(0, 4)),
     _deed("step", 60),
@@ -49,15 +74,56 @@ DEEDS = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def data_with_a_recording(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A data folder with one recording, of training: those of the sessions do not push it out."""
+    path = tmp_path_factory.mktemp("data")
+    made = record(actions=ACTIONS, episode=EPISODE, source="training")
+    info = msgspec.structs.replace(made.info, recording=RECORDING)
+    RecordingFolder(recordings_path(str(path)), kept=5).save(msgspec.structs.replace(made, info=info))
+    return str(path)
+
+
+REWOUND: list[Deed] = [
+    ("step", {}, 20),
+    ("seek", {"step": 5}, 1),
+    ("step", {}, 3),
+    ("seek", {"step": 2}, 2),
+    ("take_control", {}, 1),
+    ("act", {"action": DOWN}, 3),
+    ("seek", {"step": 1}, 1),
+    ("leave_replay", {}, 1),
+]
+BRANCHED: list[Deed] = [
+    ("load_recording", {"recording": RECORDING}, 1),
+    ("play", {}, 1),
+    (WAIT_FOR_A_TURN, {}, 3),
+    ("seek", {"step": 1}, 2),
+    (WAIT_FOR_A_TURN, {}, 2),
+    ("take_control", {}, 1),
+    ("act", {"action": UP}, 2),
+    ("record", {}, 1),
+    ("release_control", {}, 1),
+    (WAIT_FOR_A_TURN, {}, 3),
+]
+"""Lives that go on from an earlier one, which few lists of deeds at random have."""
+
+
 @settings(max_examples=40, deadline=None)
+@example(deeds=REWOUND)
+@example(deeds=BRANCHED)
 @given(deeds=st.lists(DEEDS, max_size=40))
-def test_every_message_is_the_one_the_rules_give(saved_models: Path, deeds: list[Deed]) -> None:
-    trio.run(_compare, saved_models, deeds, clock=MockClock())
+def test_every_message_is_the_one_the_rules_give(
+    saved_models: Path, data_with_a_recording: str, deeds: list[Deed]
+) -> None:
+    trio.run(_compare, saved_models, data_with_a_recording, deeds, clock=MockClock())
 
 
-async def _compare(models: Path, deeds: list[Deed]) -> None:
-    service = InferenceService(Settings(max_sessions=1), ModelFolder(models))
-    reference = ReferenceSession()
+async def _compare(models: Path, data_dir: str, deeds: list[Deed]) -> None:
+    service = InferenceService(
+        Settings(max_sessions=1, data_dir=data_dir, recordings_kept=5), ModelFolder(models)
+    )
+    reference = ReferenceSession({RECORDING: reel_of(RECORDING, EPISODE, ACTIONS)})
     with real_time_limit(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(service.run)
@@ -112,6 +178,14 @@ def _in_short(message: InferenceMessage) -> Line:
             line = "model_loaded", message.model
         case View():
             line = "view", message.q_values, message.attention
+        case ReplayStarted():
+            line = "replay_started", message.recording, message.episode, message.steps
+        case ReplayEnded():
+            line = "replay_ended", message.recording
+        case Branched():
+            line = "branched", message.episode, message.model_name, message.step, message.recording
+        case RecordingSaved():
+            line = "recording_saved", message.recording.episode, message.recording.steps
         case Error():
             line = "error", message.code
     return line

@@ -2,6 +2,7 @@
 
 import errno
 
+import msgspec
 import pytest
 from msgspec import UNSET
 from trio.testing import MockClock
@@ -475,3 +476,40 @@ async def test_disconnecting_in_a_replay_leaves_nothing(service: InferenceServic
             client.disconnect()
             await client.ended.wait()
         assert service.engine.free_slots == 4
+
+
+async def test_a_branch_off_a_random_start_goes_the_very_same_way(
+    service: InferenceService, recordings: RecordingFolder
+) -> None:
+    made = record(seed=5, start_seed=11)
+    recordings.save(made)
+    with real_time_limit():
+        async with connected(service) as client:
+            await client.greeting()
+            await _load(client, made.info.recording)
+            recorded = []
+            for step in range(made.info.steps + 1):
+                await client.ask("seek", step=step)
+                recorded.append(await client.expect(StateUpdate))
+            assert recorded[-1].done
+            branch_at = made.info.steps // 2
+            await client.ask("seek", step=branch_at)
+            await client.expect(StateUpdate)
+            client.say("take_control")
+            await client.skip_to(Playback)
+            lived = []
+            for action in made.actions[branch_at:].tolist():
+                client.say("act", action=action)
+                lived.append(await client.expect(StateUpdate))
+            assert [_without_episode(frame) for frame in lived] == [
+                _without_episode(frame) for frame in recorded[branch_at + 1 :]
+            ]
+            assert (await client.expect(EpisodeEnd)).failure_reason == made.info.failure_reason
+            # And back beyond the step that it branched off at.
+            client.say("seek", step=3)
+            await client.skip_to(Playback)
+            assert _without_episode(await client.expect(StateUpdate)) == _without_episode(recorded[3])
+
+
+def _without_episode(frame: StateUpdate) -> StateUpdate:
+    return msgspec.structs.replace(frame, episode=0)

@@ -30,11 +30,15 @@ def random_actions(config: WorldConfig, start: WorldState, seed: int, most: int 
 
 
 def record(
-    config: WorldConfig | None = None, actions: Sequence[int] | None = None, seed: int = 0, **facts: Any
+    config: WorldConfig | None = None,
+    actions: Sequence[int] | None = None,
+    seed: int = 0,
+    start_seed: int | None = None,
+    **facts: Any,
 ) -> Recording:
-    """A recording of random actions from the fixed start, or of these actions."""
+    """A recording of random actions, or of these, from the fixed start or with a seed from a random one."""
     config = WorldConfig() if config is None else config
-    start = start_of(config)
+    start = start_of(config, seed=start_seed)
     if actions is None:
         actions = random_actions(config, start, seed)
     given: dict[str, Any] = {"reasons": ["asked_for"], "source": "session", "episode": 1}
