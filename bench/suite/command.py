@@ -65,8 +65,8 @@ def run(
     console = Console()
     # A terminal says how wide it is; a file or a pipe does not, and folding there would help nobody.
     Console(width=console.width if console.is_terminal else 130).print(table(report))
-    save(report, RESULTS)
-    (RESULTS / f"{benchmark}.svg").write_text(picture(report), encoding="utf-8")
+    kept = save(report, RESULTS)
+    (RESULTS / f"{benchmark}.svg").write_text(picture(kept), encoding="utf-8")
     if options.publish:
-        save(report, PUBLISHED)
-        (IMAGES / f"bench-{benchmark}.svg").write_text(picture(report), encoding="utf-8")
+        save(kept, PUBLISHED)
+        (IMAGES / f"bench-{benchmark}.svg").write_text(picture(kept), encoding="utf-8")

@@ -82,14 +82,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def encode(report: Report) -> bytes:
-    """A report as its file has it, with four significant digits."""
+def rounded(report: Report) -> Report:
+    """A report with four significant digits."""
     figures = [
         msgspec.structs.replace(figure, values=[significant(value) for value in figure.values])
         for figure in report.figures
     ]
-    rounded = msgspec.structs.replace(report, figures=figures)
-    return msgspec.json.format(msgspec.json.encode(rounded), indent=1) + b"\n"
+    return msgspec.structs.replace(report, figures=figures)
 
 
 def significant(value: float) -> float:
@@ -97,10 +96,13 @@ def significant(value: float) -> float:
     return round(value) if abs(value) >= 10 ** (_DIGITS - 1) else float(f"{value:.{_DIGITS}g}")
 
 
-def save(report: Report, folder: Path) -> None:
-    """Keep a report as `folder`/NAME.json, whole or not at all."""
+def save(report: Report, folder: Path) -> Report:
+    """Keep a report as `folder`/NAME.json, whole or not at all; returns it as kept, with four digits."""
+    kept = rounded(report)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / f"{report.benchmark}.json", encode(report))
+    text = msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
+    write_atomically(folder / f"{report.benchmark}.json", text)
+    return kept
 
 
 def load(benchmark: str, folder: Path) -> Report | None:

@@ -189,6 +189,7 @@ def test_each_part_takes_away_what_it_says_and_no_more() -> None:
         "per-step": {"recipe.updates_per_episode"},
         "no-anneal": {"recipe.learner.learning_rate_end"},
         "no-scale": {"recipe.learner.reward_scale"},
+        "eight-worlds": {"settings.num_envs"},
     }
 
 
