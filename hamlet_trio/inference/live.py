@@ -77,15 +77,16 @@ class Live:
 
     async def branch(self, tape: Tape, step: int) -> None:
         """End the episode, and begin one in the middle of another: after `step` of a tape."""
+        visits, frame = tape.heat_map_at(step).visits, tape.frame(step, self.thoughts)
+        await self._engine.restore(self._slot, self.model.policy, tape.state_at(step))
+        # The end and the beginning go out together: in between a client has no episode to act in.
         await self.end("reset")
         self._number_next()
         self._total_reward = tape.return_at(step)
         self._start = tape.played.start
         self._actions[:] = tape.played.actions[:step]
-        self._heat_map.replace(tape.heat_map_at(step).visits)
-        frame = tape.frame(step, self.thoughts)
+        self._heat_map.replace(visits)
         self._last = msgspec.structs.replace(frame, episode=self._episode)
-        await self._engine.restore(self._slot, self.model.policy, tape.state_at(step))
         await self._outgoing.send(messages.Branched(self._episode, self.model.name, step, tape.recording))
 
     async def advance(self, action: int | None = None) -> None:
