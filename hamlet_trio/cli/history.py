@@ -1,5 +1,6 @@
 """`hamlet history`: keeping house in the history."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,13 @@ def vacuum(*, db: DbOption = None) -> None:
     """
     from hamlet_trio.history import HistoryError, history_path
     from hamlet_trio.history.keeping import vacuum as give_back
+    from hamlet_trio.training.abandoned import end_abandoned_runs
 
     settings = load_settings()
     path = db or history_path(settings)
     try:
+        with suppress(HistoryError):  # which giving back runs into as well, but for a form to be brought up
+            end_abandoned_runs(path)
         before, after = give_back(path, runs=settings.history_runs, episodes=settings.history_episodes)
     except HistoryError as error:
         raise UsersError(str(error)) from error

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -78,6 +78,8 @@ def runs(
     from hamlet_trio.history.questions import RunsQuery
 
     with _reader(db) as reader:
+        if db is None:
+            _end_abandoned_runs(reader)
         found = reader.runs(RunsQuery(state=state, limit=limit))
     columns = ("run_id", "state", "episodes", "network_type", "seed", "source", "model", "reason")
     _print("runs", found, columns, as_json)
@@ -108,6 +110,17 @@ def export(
                 file.writelines(pieces)
         except OSError as error:
             raise UsersError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def _end_abandoned_runs(reader: "HistoryReader") -> None:
+    """End runs whose process was killed; where that cannot be written they are shown as kept."""
+    from hamlet_trio.history import HistoryError
+
+    if reader.running():
+        from hamlet_trio.training.abandoned import end_abandoned_runs
+
+        with suppress(HistoryError):
+            end_abandoned_runs(reader.path)
 
 
 def _pieces(reader: "HistoryReader", run_id: str, form: str) -> Iterator[str]:

@@ -47,6 +47,14 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any] | None
 
 
+class RunningRun(Struct, frozen=True):
+    """A run of which no end is kept; `last_heard` is when its last episode ended, or else it began."""
+
+    run_id: str
+    source: str
+    last_heard: str
+
+
 class KeptCheckpoint(Struct, frozen=True):
     """The model was saved under this name after `episode`."""
 

@@ -14,6 +14,7 @@ from hamlet_trio.history.answers import (
     KeptCheckpoint,
     KeptEpisode,
     RunDetails,
+    RunningRun,
     RunSummary,
 )
 from hamlet_trio.history.database import reading
@@ -90,6 +91,15 @@ class HistoryReader:
                 f"SELECT {_RUN} FROM runs {where} ORDER BY run_id DESC LIMIT ?", (*values, query.limit)
             )
             return [RunSummary(**_run_fields(row)) for row in rows]
+
+    def running(self) -> list[RunningRun]:
+        """The runs of which no end is kept: they are on, or their process was killed before it could tell."""
+        with reading(self.path) as connection:
+            rows = connection.execute(
+                "SELECT run_id, source, coalesce((SELECT ended FROM episodes WHERE run = number"
+                " ORDER BY episode DESC LIMIT 1), began) FROM runs WHERE state = 'running' ORDER BY run_id"
+            )
+            return [RunningRun(*row) for row in rows]
 
     def run(self, run_id: str) -> RunDetails:
         """One run; raises `UnknownRunError`."""

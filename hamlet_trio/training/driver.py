@@ -118,7 +118,7 @@ def train_to_file(
             scalars=scalars,
         )
         kept = stack.enter_context(KeptRun(history, plan.run_id, on_history_problem))
-        kept.began(session.run)
+        kept.began(session.run, store)
         on_start(session.run)
         how: Ending = "complete"
         while not session.run.finished:

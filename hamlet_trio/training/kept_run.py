@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Final, Self
@@ -17,7 +18,9 @@ from hamlet_trio.history import (
 )
 from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved, EpisodeComplete
+from hamlet_trio.training.abandoned import abandoned_runs
 from hamlet_trio.training.run import DivergedError, TrainingRun
+from hamlet_trio.training.store import RunStore
 
 _MAX_WAITING: Final = 10_000
 _PAUSE: Final = 0.2  # seconds
@@ -56,8 +59,11 @@ class KeptRun:
         if self._log is not None:
             self._log.close()
 
-    def began(self, run: TrainingRun) -> None:
-        """The run begins, or goes on."""
+    def began(self, run: TrainingRun, store: RunStore) -> None:
+        """The run begins, or goes on, its lock in `store` being held; those that were killed have ended."""
+        if self._log is not None:
+            with suppress(HistoryError):  # which the next line runs into as well, and tells
+                self._waiting.extend(abandoned_runs(self._log.path, store))
         self._keep(
             RunBegan(run_id=self._run_id, parameters=run.parameters, device=run.device, source="command_line")
         )

@@ -44,6 +44,19 @@ class FileLock:
             raise
         self._descriptor = descriptor
 
+    def is_held(self) -> bool:
+        """Whether any process holds it now; one whose file cannot be opened counts as held.
+
+        To see that, it is taken for a moment, in which somebody else may find it locked.
+        """
+        try:
+            if not self.path.exists():
+                return False
+            with FileLock(self.path):
+                return False
+        except (LockedError, OSError):
+            return True
+
     def release(self) -> None:
         """Give the lock back, also on behalf of children that share it; no change if it is not held."""
         if self._descriptor is not None:

@@ -1,6 +1,6 @@
 """What is kept of runs under the data folder: a record each, and what an unfinished one needs to resume.
 
-<data_dir>/training.lock            held by the server that trains
+<data_dir>/training.lock            held by the server that trains, and by its trainer
 <data_dir>/runs/<run_id>/run.json   the record: parameters, state, episode
 <data_dir>/runs/<run_id>/state.bin  everything a resume needs; gone once the run is finished
 <data_dir>/runs/<run_id>/lock       held by the process that trains this run
@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from hamlet_trio.agent.atomic import write_atomically
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.lock import FileLock, LockedError
+from hamlet_trio.training.lock import FileLock
 
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
 KEPT_UNFINISHED: Final = 5  # records with their resume state, which may be large
@@ -59,12 +59,17 @@ class RunStore:
     """The runs under one data folder. Every method does file I/O: call them from a thread."""
 
     def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._runs = data_dir / "runs"
+
+    def server_lock(self) -> FileLock:
+        """The lock that a server holds from the start of a run to its end; a new object at each call."""
+        return FileLock(self._data_dir / "training.lock")
 
     @contextmanager
     def training(self, run_id: str) -> Iterator[None]:
         """Hold the run while it is trained here; raises `LockedError` if another process does."""
-        with FileLock(self._folder(run_id) / "lock"):
+        with self._lock(run_id):
             yield
 
     def read(self, run_id: str) -> RunRecord:
@@ -141,20 +146,17 @@ class RunStore:
         return True
 
     def is_training(self, run_id: str) -> bool:
-        """Whether a process trains this run now."""
-        if not self._folder(run_id).is_dir():
-            return False
-        try:
-            with self.training(run_id):
-                return False
-        except (LockedError, OSError):
-            return True  # or a folder of another user, whose lock cannot even be opened
+        """Whether a process trains this run now; a lock of another user, not to be opened, counts as held."""
+        return _RUN_ID.fullmatch(run_id) is not None and self._lock(run_id).is_held()
 
     def _newest_first(self) -> list[str]:
         if not self._runs.is_dir():
             return []
         names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
         return sorted(names, reverse=True)
+
+    def _lock(self, run_id: str) -> FileLock:
+        return FileLock(self._folder(run_id) / "lock")
 
     def _state_path(self, run_id: str) -> Path:
         return self._folder(run_id) / "state.bin"

@@ -10,17 +10,16 @@ from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ErrorCounts, ServerFullError
-from hamlet_trio.history import HistoryError, HistoryReader, HistoryWriter, RunEnded, history_path
-from hamlet_trio.history.questions import RunsQuery
+from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Stop, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.settings import Settings
+from hamlet_trio.training.abandoned import abandoned_runs
 from hamlet_trio.training.board import Board
 from hamlet_trio.training.conductor import Conductor
 from hamlet_trio.training.hub import Hub, HubStatistics, Viewer
-from hamlet_trio.training.lock import FileLock
 from hamlet_trio.training.plan import make_plan, take_lock
 from hamlet_trio.training.process import COMMAND
 from hamlet_trio.training.progress import Chronicle
@@ -76,7 +75,7 @@ class TrainingService:
         self._board = Board(hub, self._log)
         self._chronicle = Chronicle()
         self._conductor: Conductor | None = None
-        self._lock = FileLock(Path(settings.data_dir) / "training.lock")
+        self._lock = self._store.server_lock()
         self._admitted = 0
         self._runs = 0
         self._post, self._mail = trio.open_memory_channel[_Mail](_MAILBOX)
@@ -162,18 +161,20 @@ class TrainingService:
                 self._board.enter("idle")
 
     async def _end_abandoned_runs(self) -> None:
-        """Have the history say "interrupted" of runs whose process was killed before it could."""
+        """Have the history say "interrupted" of runs whose process was killed before it could.
+
+        Not while it is in trouble: the true ends of runs may wait to be written.
+        """
+        if self._history.trouble is not None:
+            return
         try:
-            abandoned = await trio.to_thread.run_sync(self._abandoned_runs)
+            past = history_path(self._settings)
+            ended = await trio.to_thread.run_sync(abandoned_runs, past, self._store)
         except HistoryError as error:
             self._log.warning("the history cannot be read", reason=str(error))
             return
-        if abandoned:
-            await self._history.keep(*(RunEnded(run_id=name, state="interrupted") for name in abandoned))
-
-    def _abandoned_runs(self) -> list[str]:
-        running = HistoryReader(history_path(self._settings)).runs(RunsQuery(state="running", limit=1000))
-        return [run.run_id for run in running if not self._store.is_training(run.run_id)]
+        if ended:
+            await self._history.keep(*ended)
 
     async def _live_through(self, conductor: Conductor) -> None:
         self._runs += 1
@@ -224,6 +225,7 @@ class TrainingService:
 
     async def _start(self, viewer: Viewer, command: StartTraining) -> Conductor:
         plan = await trio.to_thread.run_sync(make_plan, command.parameters(), self._store, self._models)
+        await self._end_abandoned_runs()  # one of the command line may have been killed since
         await trio.to_thread.run_sync(take_lock, self._lock)
         conductor = self._conductor = Conductor(
             plan,

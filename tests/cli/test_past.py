@@ -53,6 +53,36 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     assert out.read_bytes() == before
 
 
+def test_a_killed_run_is_over_for_whoever_asks_and_can_be_forgotten(
+    hamlet: Hamlet, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "hamlet_trio.cli", "train", "--episodes", "100000", "--json"]
+    with subprocess.Popen(
+        [*command, "--network-type", "qnetwork", "--max-steps", "5"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    ) as training:
+        assert training.stdout is not None
+        try:
+            assert b"training_started" in training.stdout.readline()
+            (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
+            assert (run["state"], run["ended"]) == ("running", None)
+        finally:
+            training.kill()
+    (run,) = json.loads(hamlet("runs", "--state", "interrupted", "--json").stdout)["runs"]
+    assert run["ended"] >= run["began"]
+    # Older ones go first; one that counted as on would be spared for ever.
+    with closing(sqlite3.connect(tmp_path / "data" / "history.db")) as connection, connection:
+        connection.execute("UPDATE runs SET state = 'running', ended = NULL")
+        connection.execute(
+            "INSERT INTO runs (run_id, source, state, began) VALUES ('b', 'older', 'complete', 'z')"
+        )
+    environment["HAMLET_HISTORY_RUNS"] = "1"
+    assert hamlet("history", "vacuum").returncode == 0
+    assert [run["run_id"] for run in json.loads(hamlet("runs", "--json").stdout)["runs"]] == ["b"]
+
+
 def test_an_older_database_is_asked_and_taken_over(hamlet: Hamlet, tmp_path: Path) -> None:
     make_older(tmp_path / "metrics.db")
     before = (tmp_path / "metrics.db").read_bytes()

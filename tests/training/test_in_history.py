@@ -87,6 +87,20 @@ async def test_a_run_of_a_killed_server_is_called_interrupted_at_the_next_start(
             assert past.run(alive).state == "running"
 
 
+async def test_a_killed_run_of_the_command_line_is_called_interrupted_at_the_next_run(
+    serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
+) -> None:
+    async with serving(settings) as server:
+        client = await server.connect()
+        dead = "20260101-000000-aaaaaa"
+        with closing(HistoryLog(history_path(settings))) as log:
+            log.write([RunBegan(run_id=dead, parameters=parameters, device="cpu", source="command_line")])
+        await client.send("start_training", **fields(parameters))
+        await client.until("training_started")
+        assert past.run(dead).state == "interrupted"
+        await client.until("training_complete")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a folder in the way is another error there")
 async def test_a_history_in_trouble_is_told_once_and_the_run_goes_on(
     serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
