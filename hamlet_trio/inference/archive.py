@@ -43,10 +43,12 @@ class Archive:
         except RecordingError as error:
             raise _refusal(ErrorCode.UNUSABLE_RECORDING, error, "load_recording", "recording") from error
 
-    async def keep(self, played: Played, policy: "Policy") -> RecordingInfo:
+    async def keep(self, played: Played, policy: "Policy", session_id: str) -> RecordingInfo:
         """Keep an episode of at least one step; raises `BadMessageError` if it cannot be."""
         try:
-            return await trio.to_thread.run_sync(self._keep, played, policy, limiter=self._limiter)
+            return await trio.to_thread.run_sync(
+                self._keep, played, policy, session_id, limiter=self._limiter
+            )
         except RecordingError as error:
             raise _refusal(ErrorCode.NOTHING_TO_RECORD, error, "record") from error
         except OSError as error:
@@ -60,7 +62,7 @@ class Archive:
             Tape.rewound, self.config, played, policy, visits, limiter=self._limiter
         )
 
-    def _keep(self, played: Played, policy: "Policy") -> RecordingInfo:
+    def _keep(self, played: Played, policy: "Policy", session_id: str) -> RecordingInfo:
         recording = make_recording(
             self.config,
             played.start,
@@ -69,6 +71,7 @@ class Archive:
             source="session",
             episode=played.episode,
             model=played.model_name,
+            session_id=session_id,
             policy=policy,
         )
         return self._folder.save(recording)

@@ -37,10 +37,11 @@ class Errands:
     are refused with `too_many_loads`.
     """
 
-    def __init__(self, lease: Lease, archive: Archive, mailbox: Mailbox[Mail]) -> None:
+    def __init__(self, lease: Lease, archive: Archive, mailbox: Mailbox[Mail], session_id: str) -> None:
         self._lease = lease
         self._archive = archive
         self._mailbox = mailbox
+        self._session_id = session_id
         self._send, self._receive = trio.open_memory_channel[Errand](MAX_WAITING)
 
     def order(self, errand: Errand) -> None:
@@ -71,7 +72,7 @@ class Errands:
             case commands.LoadRecording():
                 return await self._archive.load(errand.recording)
             case Keeping():
-                return await self._archive.keep(errand.played, errand.model.policy)
+                return await self._archive.keep(errand.played, errand.model.policy, self._session_id)
 
 
 def _command(errand: Errand) -> str:

@@ -103,7 +103,7 @@ async def _play(
     outgoing = Outgoing(channel, service.counters)
     # What is lent outlives the tasks that use it.
     with service.engine.slot() as slot, service.policies.lease() as lease:
-        errands = Errands(lease, service.archive, mailbox)
+        errands = Errands(lease, service.archive, mailbox, session_id)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(errands.run)
             live = Live(

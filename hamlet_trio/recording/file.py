@@ -54,6 +54,7 @@ class Recording(Struct, frozen=True, kw_only=True):
         q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
         attention: (N, 6, 6) float32, likewise, of a model that has attention.
         digest: that of the trajectory, as it was when it was recorded.
+        session_id: the session that kept it, for whoever makes room; None for training's, and in older files.
     """
 
     info: RecordingInfo
@@ -63,6 +64,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     q_values: NDArray[np.float32] | None
     attention: NDArray[np.float32] | None
     digest: str
+    session_id: str | None = None
 
     def play(self) -> Trajectory:
         """Play it out; bit for bit what was recorded.
@@ -87,6 +89,7 @@ class _Header(Struct, frozen=True, forbid_unknown_fields=True):
     world: WorldConfig
     start: WorldState
     digest: str
+    session_id: str | None = None
 
 
 class _Versions(Struct, frozen=True):
@@ -107,7 +110,9 @@ _versions: Final = msgspec.json.Decoder(_Versions)
 
 def encode(recording: Recording) -> bytes:
     """The bytes of its file."""
-    header = _encoder.encode(_Header(recording.info, recording.config, recording.start, recording.digest))
+    header = _encoder.encode(
+        _Header(recording.info, recording.config, recording.start, recording.digest, recording.session_id)
+    )
     parts = [recording.actions.tobytes()]
     parts += [
         values.astype("<f4").tobytes()
@@ -192,6 +197,7 @@ def _assemble(header: _Header, content: bytes) -> Recording:
         q_values=None if q_values is None else q_values.reshape(steps, _Q_VALUES),
         attention=None if attention is None else attention.reshape(steps, len(METERS), len(METERS)),
         digest=header.digest,
+        session_id=header.session_id,
     )
 
 

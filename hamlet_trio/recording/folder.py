@@ -2,16 +2,29 @@
 
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from hamlet_trio.agent.atomic import write_atomically
 from hamlet_trio.agent.text import printable
 from hamlet_trio.recording.file import SUFFIX, Recording, RecordingError, encode, read_recording
-from hamlet_trio.recording.info import ListedRecording, RecordingInfo, is_recording_id
+from hamlet_trio.recording.info import ListedRecording, RecordingInfo, Source, is_recording_id
 from hamlet_trio.settings import Settings
 
+_SHARE: Final = 10  # one session is spared up to one in so many of the places of all
+
 _Stamp: TypeAlias = tuple[int, int, int]
+
+
+class _Seen(Struct, frozen=True):
+    """A file as it was when it was read last, and which session kept it."""
+
+    stamp: _Stamp
+    entry: ListedRecording
+    session_id: str | None
 
 
 class UnknownRecordingError(RecordingError):
@@ -27,14 +40,16 @@ class RecordingFolder:
     """The recordings in one folder; safe to use from several threads. Every method does file I/O.
 
     A folder that does not exist has no recordings; the first save makes it. Bounds: of those of training,
-    and of those of sessions, `kept` each; the oldest go first.
+    of those of sessions, and of files that are damaged or of another version, `kept` each; the oldest go
+    first. But while a session has more than a tenth of those of sessions, the one with the most gives up its
+    oldest: so one that records much takes little from the others.
     """
 
     def __init__(self, path: Path, *, kept: int) -> None:
         self.path: Final = path
         self._kept = kept
         self._lock = threading.Lock()
-        self._cache: dict[str, tuple[_Stamp, ListedRecording]] = {}
+        self._cache: dict[str, _Seen] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> "RecordingFolder":
@@ -48,7 +63,7 @@ class RecordingFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self._file(recording.info.recording), encode(recording))
-        self._prune(recording.info)
+        self._prune(recording.info.source)
         return recording.info
 
     def remove(self, recording: str) -> None:
@@ -74,22 +89,42 @@ class RecordingFolder:
 
     def entries(self) -> list[ListedRecording]:
         """All recordings, newest first. A file is read again only when it changed: the first time is slow."""
+        return [seen.entry for seen in self._look()]
+
+    def _look(self) -> list[_Seen]:
         with self._lock:
-            kept: dict[str, tuple[_Stamp, ListedRecording]] = {}
+            kept: dict[str, _Seen] = {}
             for name, status in self._scan():
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                 cached = self._cache.get(name)
-                kept[name] = cached if cached and cached[0] == stamp else (stamp, self._look_at(name, status))
+                kept[name] = cached if cached and cached.stamp == stamp else self._look_at(name, stamp)
             self._cache = kept
-            found = sorted(kept.items(), key=lambda item: (item[1][0][0], item[0]), reverse=True)
-            return [entry for _, (_, entry) in found]
+            return sorted(kept.values(), key=lambda seen: (seen.stamp[0], seen.entry.recording), reverse=True)
 
-    def _prune(self, newest: RecordingInfo) -> None:
-        of_its_kind = [
-            entry.recording for entry in self.entries() if entry.info and entry.info.source == newest.source
-        ]
-        for recording in of_its_kind[self._kept :]:
-            self.remove(recording)
+    def _prune(self, source: Source) -> None:
+        """Forget what is over the bounds, of this source and of what cannot be used."""
+        seen = self._look()
+        unusable = [one for one in seen if one.entry.info is None]
+        of_source = [one for one in seen if one.entry.info is not None and one.entry.info.source == source]
+        for one in [*unusable[self._kept :], *self._to_forget(of_source)]:
+            self.remove(one.entry.recording)
+
+    def _to_forget(self, newest_first: list[_Seen]) -> list[_Seen]:
+        left = newest_first[::-1]
+        counts = Counter[str | None](one.session_id for one in left if one.session_id is not None)
+        forgotten = []
+        while len(left) > self._kept:
+            at = 0
+            if counts:
+                most = max(counts.values())
+                if most > max(1, self._kept // _SHARE):
+                    # The oldest one of a session with the most, so that among equals the oldest goes.
+                    at = next(number for number, one in enumerate(left) if counts[one.session_id] == most)
+            one = left.pop(at)
+            forgotten.append(one)
+            if one.session_id is not None:
+                counts[one.session_id] -= 1
+        return forgotten
 
     def _scan(self) -> list[tuple[str, os.stat_result]]:
         found = []
@@ -103,14 +138,16 @@ class RecordingFolder:
             return []  # not there, or not ours to read
         return found
 
-    def _look_at(self, name: str, status: os.stat_result) -> ListedRecording:
+    def _look_at(self, name: str, stamp: _Stamp) -> _Seen:
+        size = stamp[1]
         try:
-            info = read_recording(self._file(name)).info
+            recording = read_recording(self._file(name))
         except RecordingError as error:
-            return ListedRecording(name, status.st_size, None, str(error))
+            return _Seen(stamp, ListedRecording(name, size, None, str(error)), None)
         except OSError as error:
-            return ListedRecording(name, status.st_size, None, f"It cannot be read: {error.strerror}.")
-        return ListedRecording(name, status.st_size, info)
+            entry = ListedRecording(name, size, None, f"It cannot be read: {error.strerror}.")
+            return _Seen(stamp, entry, None)
+        return _Seen(stamp, ListedRecording(name, size, recording.info), recording.session_id)
 
     def _file(self, recording: str) -> Path:
         return self.path / f"{recording}{SUFFIX}"

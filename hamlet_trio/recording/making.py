@@ -40,6 +40,7 @@ def make_recording(
     episode: int,
     run_id: str | None = None,
     model: str | None = None,
+    session_id: str | None = None,
     policy: ThinkingPolicy | None = None,
 ) -> Recording:
     """A recording of the episode that `actions` made of `start`.
@@ -85,6 +86,7 @@ def make_recording(
         q_values=thoughts.q_values,
         attention=thoughts.attention,
         digest=trajectory.digest(),
+        session_id=session_id,
     )
 
 

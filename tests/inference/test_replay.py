@@ -77,7 +77,7 @@ async def test_record_keeps_the_episode_so_far(
 ) -> None:
     with real_time_limit():
         async with connected(service) as client:
-            await client.greeting()
+            hello, _, _ = await client.greeting()
             frames = await client.steps(5)
             info = await _record(client)
             assert (info.source, info.reasons, info.model) == ("session", ("asked_for",), "trained_agent.pt")
@@ -86,6 +86,7 @@ async def test_record_keeps_the_episode_so_far(
             loaded = recordings.load(info.recording)
             assert loaded.play().normalised[5, 0] == frames[-1].agents["agent_0"].meters.energy
             assert loaded.q_values is not None
+            assert loaded.session_id == hello.session_id
             assert (await client.step()).step == 6
 
 

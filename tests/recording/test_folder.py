@@ -41,6 +41,53 @@ def test_the_newest_come_first_and_each_source_keeps_its_share(folder: Recording
     assert [entry.recording for entry in folder.entries()] == saved[:3:-1]
 
 
+def grow_old(folder: RecordingFolder, recordings: list[str]) -> None:
+    """Have them be kept in this order, each a second after the one before."""
+    for at, recording in enumerate(recordings):
+        if (path := folder.path / f"{recording}.rec").exists():
+            os.utime(path, (1000 + at, 1000 + at))
+
+
+def test_a_session_that_records_much_takes_little_from_the_others(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path / "recordings", kept=20)
+    saved: dict[str, list[str]] = {}
+    order: list[str] = []
+
+    def save(session_id: str, times: int) -> None:
+        for _ in range(times):
+            name = folder.save(record(actions=[0], session_id=session_id)).recording
+            saved.setdefault(session_id, []).append(name)
+            order.append(name)
+            grow_old(folder, order)
+
+    def left() -> dict[str, int]:
+        there = {entry.recording for entry in folder.entries()}
+        return {session: len(there.intersection(names)) for session, names in saved.items()}
+
+    save("alone", 20)
+    assert left() == {"alone": 20}  # as long as there is room
+    save("early", 2)
+    save("greedy", 60)
+    # Of "early" none is lost, for it never had more than a tenth; the others gave up what they had over that.
+    assert left() == {"alone": 9, "early": 2, "greedy": 9}
+    kept = {entry.recording for entry in folder.entries()}
+    assert kept >= {*saved["greedy"][-9:], *saved["alone"][-9:], *saved["early"]}
+    for number in range(10):
+        save(f"one of a class {number}", 2)
+    # Where nobody has more than a share, the oldest make room, whosever they are.
+    assert left() == {"alone": 0, "early": 0, "greedy": 0} | {f"one of a class {n}": 2 for n in range(10)}
+
+
+def test_what_cannot_be_used_makes_room_too(folder: RecordingFolder) -> None:
+    usable = folder.save(record(run_id=RUN, episode=1, source="training")).recording
+    names = [new_id() for _ in range(5)]
+    for name in names:
+        (folder.path / f"{name}.rec").write_bytes(b"HAMLETREC, but cut off")
+    grow_old(folder, [usable, *names])
+    last = folder.save(record()).recording
+    assert [entry.recording for entry in folder.entries()] == [last, *names[:1:-1], usable]
+
+
 def test_a_damaged_one_is_listed_with_its_reason_and_refused_by_name(folder: RecordingFolder) -> None:
     name = folder.save(record()).recording
     path = folder.path / f"{name}.rec"
