@@ -1,9 +1,13 @@
 """Which pages may connect: the `Origin` that browsers send, against the list of the settings."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
+# What a browser sends (RFC 6454, section 6.2), and nothing that two readers could take for two hosts.
+_ORIGIN: Final = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII
+)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -17,7 +21,8 @@ class Origins:
     def __init__(self, allowed: Iterable[str]) -> None:
         names = set(allowed)
         self.any: Final = "*" in names
-        self._allowed = {_normalised(name) for name in names}
+        # A setting may have been copied from an address bar, with its slash.
+        self._allowed = {_normalised(name.strip().removesuffix("/")) for name in names}
 
     def allow(self, origins: Sequence[str]) -> bool:
         """Whether a request with these values of `Origin` may pass; more than one must all be allowed."""
@@ -26,12 +31,9 @@ class Origins:
 
 def _normalised(origin: str) -> str:
     """Scheme and host in lower case, without the scheme's own port; what is no origin stays as it is."""
-    try:
-        parts = urlsplit(origin.strip())
-        port = parts.port
-    except ValueError:
+    parts = _ORIGIN.fullmatch(origin)
+    if parts is None:
         return origin
-    if not parts.hostname:
-        return origin
-    shown = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
-    return f"{parts.scheme}://{parts.hostname}{shown}"
+    scheme, host, port = parts.groups()
+    is_usual = port is None or int(port) == _DEFAULT_PORTS.get(scheme.lower())
+    return f"{scheme}://{host}".lower() + ("" if is_usual else f":{int(port)}")

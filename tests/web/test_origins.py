@@ -4,7 +4,7 @@ import pytest
 
 from hamlet_trio.web.origins import Origins
 
-LISTED = Origins(["https://hamlet.example.org", "http://Localhost:5173/"])
+LISTED = Origins(["https://hamlet.example.org", "http://Localhost:5173/", "http://[::1]:8080"])
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,16 @@ LISTED = Origins(["https://hamlet.example.org", "http://Localhost:5173/"])
         ("", False),
         ("https://[", False),
         ("https://x:port", False),
+        # What one reader takes for evil's and another for ours.
+        ("https://evil.com\\@hamlet.example.org", False),
+        ("https://evil.com@hamlet.example.org", False),
+        ("https://hamlet.example.org/", False),
+        ("https://hamlet.example.org?", False),
+        ("https://hamlet.example.org#evil.com", False),
+        ("https://hamlet.exam\tple.org", False),
+        ("https://hamlet.example.org\u3002evil.com", False),
+        ("http://[::1]:8080", True),
+        ("http://[::1:8080]", False),
     ],
 )
 def test_a_listed_origin_and_no_other_is_allowed(origin: str, allowed: bool) -> None:
