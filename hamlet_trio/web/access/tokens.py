@@ -19,6 +19,7 @@ from hamlet_trio.web.access.roles import Role
 PREFIX: Final = "hamlet_"
 MAX_SECRET: Final = 200  # characters of what is offered as a token or a code; more are not looked at
 _TOKEN_BYTES: Final = 32
+_ID_BYTES: Final = 8  # so that the id of a revoked one, which a cookie may still name, does not come again
 _CODE_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another one
 _CODE_GROUPS: Final = (4, 4)
 _COST: Final = 2**14  # of scrypt, with blocks of 8: 16 MiB
@@ -102,7 +103,7 @@ def new_token(
     """One more of them; returns them all, the new one, and its secret, which is kept nowhere."""
     secret = _new_code() if kind == "code" else PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     token = Token(
-        id=secrets.token_hex(4),
+        id=_new_id(tokens),
         name=name,
         role=role,
         kind=kind,
@@ -111,6 +112,13 @@ def new_token(
         expires=expires,
     )
     return Tokens(salt=tokens.salt, tokens=(*tokens.tokens, token)), token, secret
+
+
+def _new_id(tokens: Tokens) -> str:
+    taken = {token.id for token in tokens.tokens}
+    while (new := secrets.token_hex(_ID_BYTES)) in taken:
+        pass
+    return new
 
 
 def _new_code() -> str:

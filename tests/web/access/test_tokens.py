@@ -53,6 +53,22 @@ def test_the_same_code_has_another_hash_in_another_file() -> None:
     assert hash_code("abcd-efgh", "00" * 16) != hash_code("abcd-efgh", "11" * 16)
 
 
+def test_an_id_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["00" * 8, "00" * 8, "11" * 8])
+    lengths = []
+
+    def draw(length: int) -> str:
+        lengths.append(length)
+        return next(drawn)
+
+    tokens = new_tokens()
+    monkeypatch.setattr("hamlet_trio.web.access.tokens.secrets.token_hex", draw)
+    tokens, first, _ = new_token(tokens, name="x", role="viewer", kind="token")
+    tokens, second, _ = new_token(tokens, name="y", role="viewer", kind="token")
+    assert (first.id, second.id) == ("00" * 8, "11" * 8)
+    assert set(lengths) == {8}
+
+
 @pytest.mark.parametrize(("left", "valid"), [(timedelta(days=1), True), (timedelta(seconds=-1), False)])
 def test_one_that_has_expired_counts_for_nothing(left: timedelta, valid: bool) -> None:
     tokens, token, secret = new_token(
