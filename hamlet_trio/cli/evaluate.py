@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
 _MOST_ROWS = 30
@@ -32,7 +33,6 @@ def evaluate(
     """
     import msgspec
     import torch
-    from rich.console import Console
     from rich.table import Table
 
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint
@@ -66,11 +66,11 @@ def evaluate(
     for number, row in enumerate(result.episodes[:_MOST_ROWS], 1):
         reason = (row.failure_reason or "reaching the last step").replace("_", " ")
         table.add_row(str(number), str(row.length), f"{row.episode_return:.1f}", reason)
-    console = Console()
-    console.print(table)
+    out = console()
+    out.print(table)
     if len(result.episodes) > _MOST_ROWS:
-        console.print(f"and {len(result.episodes) - _MOST_ROWS} more; --json prints them all")
-    console.print(f"mean: {result.mean_length:.1f} steps survived, return {result.mean_return:.1f}")
+        out.print(f"and {len(result.episodes) - _MOST_ROWS} more; --json prints them all")
+    out.print(f"mean: {result.mean_length:.1f} steps survived, return {result.mean_return:.1f}")
 
 
 def _find(name: str) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
 
@@ -16,7 +17,6 @@ def models(
 ) -> None:
     """List the models that can be watched, with how each was trained."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
     from hamlet_trio.agent.models import ModelFolder
@@ -43,4 +43,4 @@ def models(
             f"{evaluation['mean_return']:.0f}" if "mean_return" in evaluation else "",
             detail.title or detail.story or "",
         )
-    Console().print(table)
+    console().print(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def failures(
 def runs(
     *,
     state: Annotated[
-        str | None, typer.Option("--state", help="running, complete, stopped, interrupted or failed.")
+        Literal["running", "complete", "stopped", "interrupted", "failed"] | None,
+        typer.Option("--state", help="In this state: running, complete, stopped, interrupted or failed."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Rows at most.")] = 20,
     db: DbOption = None,
@@ -169,7 +171,6 @@ def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bo
     if not rows:
         print("Nothing was found.")
         return
-    from rich.console import Console
     from rich.table import Table
 
     from hamlet_trio.agent.text import printable
@@ -189,4 +190,4 @@ def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bo
         values = [getattr(row, column) for column in columns]
         # An older database may hold any text: it is shown as it is.
         table.add_row(*("" if value is None else printable(str(value)) for value in values))
-    Console(markup=False).print(table)
+    console().print(table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def _load(name: str) -> "Recording":
 
 
 def _list() -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from hamlet_trio.recording.folder import RecordingFolder
@@ -104,10 +104,10 @@ def _list() -> None:
             f"{info.episode_return:.1f}",
             _ending(info),
         )
-    console = Console(markup=False)
-    console.print(table)
+    out = console()
+    out.print(table)
     if len(entries) > _MOST_ROWS:
-        console.print(f"and {len(entries) - _MOST_ROWS} older ones")
+        out.print(f"and {len(entries) - _MOST_ROWS} older ones")
 
 
 def _ending(info: "RecordingInfo") -> str:

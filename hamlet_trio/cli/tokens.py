@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ def show(
 ) -> None:
     """List the tokens and class codes, without their secrets, which are kept nowhere."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
     from hamlet_trio.web.access.token_file import TokenFileError, read_tokens
@@ -106,7 +106,7 @@ def show(
     for row in rows:
         state = row["expires"] if row["valid"] else f"{row['expires']} (expired)"
         table.add_row(*(str(row[name]) for name in ("id", "name", "role", "kind", "created")), str(state))
-    Console().print(table)
+    console().print(table)
 
 
 @tokens.command()

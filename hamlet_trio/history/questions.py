@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.history.records import RunState
 
 Name = Annotated[str, Meta(max_length=255)]
 EpisodeNumber = Annotated[int, Meta(ge=0, le=2**53)]
@@ -37,7 +38,7 @@ class SummaryQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fiel
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which runs, newest first; `before` is the id of the last run of the page before."""
 
-    state: Name | None = None
+    state: RunState | None = None
     network_type: NetworkType | None = None
     before: Name | None = None
     limit: Count = 50

@@ -12,6 +12,7 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 
 Source = Literal["server", "command_line", "older"]
 Ending = Literal["complete", "stopped", "interrupted", "failed"]
+RunState = Literal["running", Ending]
 
 
 def now() -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.film.formats import FORMATS, SPEEDS
+from hamlet_trio.history.records import RunState
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import Source
 
@@ -18,7 +19,7 @@ _ALLOWED: Final = {
     "agent": _TEXT,
     "reason": _TEXT,
     "run": _TEXT,
-    "state": _TEXT,
+    "state": f"one of {', '.join(get_args(RunState))}",
     "before": _TEXT,
     "network_type": f"one of {', '.join(get_args(NetworkType))}",
     "min_episode": _EPISODE,

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from hamlet_trio.cli import app
+from hamlet_trio.history import HistoryLog, RunEnded
 from tests.cli.conftest import Hamlet
 from tests.history.older_database import make_older
+from tests.history.support import began
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +32,6 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
     assert (run["state"], run["source"], run["seed"], run["episodes"]) == ("complete", "command_line", 5, 4)
     assert run["model"] == "trained_agent.pt"
-    # Tables are 80 columns wide here; an id is to be copied.
     assert run["run_id"] in hamlet("runs", "--state", "complete").stdout
 
     rows = list(csv.DictReader(hamlet("export").stdout.splitlines()))
@@ -141,6 +142,23 @@ def test_numbers_that_no_database_holds_are_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
     for option in ("--min-episode", "--max-episode", "--limit", "--top"):
         assert CliRunner().invoke(app, ["failures", option, str(10**20)]).exit_code == 2
+
+
+def test_a_table_in_a_pipe_is_folded_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
+    reason = "The loss is not finite any more, after thirty-one thousand steps of it"
+    with closing(HistoryLog(tmp_path / "history.db")) as log:
+        log.write(
+            [
+                began("20260101-000000-aaaaaa"),
+                RunEnded(run_id="20260101-000000-aaaaaa", state="failed", reason=reason),
+            ]
+        )
+    lines = CliRunner().invoke(app, ["runs"], catch_exceptions=False).output.splitlines()
+    (line,) = [line for line in lines if "20260101-000000-aaaaaa" in line]
+    assert reason in line
+    assert CliRunner().invoke(app, ["runs", "--state", "finished"]).exit_code == 2
 
 
 def test_an_older_text_is_shown_as_it_is(tmp_path: Path) -> None:

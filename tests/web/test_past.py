@@ -140,6 +140,7 @@ async def test_a_run_that_is_not_there_is_a_404_with_a_code(route: str, app: Ham
         ("/api/runs?limit=0", "limit"),
         ("/api/runs?network_type=large", "network_type"),
         ("/api/runs?sort=seed", "sort"),
+        ("/api/runs?state=finished", "state"),
         (f"/api/runs/{LONG}/episodes?after=-1", "after"),
         (f"/api/runs/{LONG}/episodes.csv?limit=1001", "limit"),
         (f"/api/runs/{LONG}/episodes.csv?min_episode=1.5", "min_episode"),
@@ -148,6 +149,12 @@ async def test_a_run_that_is_not_there_is_a_404_with_a_code(route: str, app: Ham
 async def test_an_impossible_question_is_named(path: str, named: str, app: HamletApp) -> None:
     status, problem = await get(app, path)
     assert (status, problem["code"], problem["field"]) == (400, "invalid_query", named)
+
+
+async def test_a_state_that_there_is_not_is_refused_with_those_there_are(app: HamletApp) -> None:
+    _, problem = await get(app, "/api/runs?state=finished")
+    states = "one of running, complete, stopped, interrupted, failed"
+    assert problem["detail"] == f"`state` must be {states}; 'finished' was given."
 
 
 @pytest.mark.parametrize("path", ["/api/runs", "/api/failures", "/api/failure_summary", f"/api/runs/{LONG}"])
