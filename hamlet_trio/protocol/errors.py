@@ -113,6 +113,7 @@ class CloseCode(IntEnum):
     INTERNAL_ERROR = 1011, "The session failed; connect again."
     SERVICE_RESTART = 1012, "The server is shutting down; connect again, to it or to another instance."
     TRY_AGAIN_LATER = 1013, "The viewer was too slow to take even the run's lifecycle events."
+    LOGIN_ENDED = 4401, "The token that opened the connection was revoked or has expired; log in again."
     IDLE = (
         4408,
         "Neither a command nor a message for HAMLET_IDLE_TIMEOUT seconds; connect again when you are back.",

@@ -16,6 +16,7 @@ from hamlet_trio.inference import serve_session
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.training import serve_viewer
+from hamlet_trio.web.access.gate import Visitor
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
 from hamlet_trio.web.access.routes import visitor
 from hamlet_trio.web.problems import problem
@@ -28,12 +29,22 @@ Session = Callable[..., Awaitable[CloseCode | None]]
 
 
 class WebSocketTransport:
-    """Quart's WebSocket as a session's transport; each frame, either way, puts the end of `patience` off."""
+    """Quart's WebSocket as a session's transport; each frame, either way, puts the end of `patience` off.
 
-    def __init__(self, socket: Websocket, patience: trio.CancelScope, seconds: float) -> None:
+    `on_frame` is called with each, too.
+    """
+
+    def __init__(
+        self,
+        socket: Websocket,
+        patience: trio.CancelScope,
+        seconds: float,
+        on_frame: Callable[[], object] = lambda: None,
+    ) -> None:
         self._socket = socket
         self._patience = patience
         self._seconds = seconds
+        self._on_frame = on_frame
         self._wait_again()
 
     async def receive(self) -> str | bytes | None:
@@ -49,6 +60,7 @@ class WebSocketTransport:
 
     def _wait_again(self) -> None:
         self._patience.deadline = trio.current_time() + self._seconds
+        self._on_frame()
 
 
 class Endpoint(NamedTuple):
@@ -100,8 +112,7 @@ async def hold_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | N
     """Refuse a handshake, which has passed the gate, with an HTTP answer; or hold a session over it."""
     # The real object: looking it up through Quart's proxy would cost each frame a little.
     socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]  # a werkzeug LocalProxy
-    client = visitor().client
-    if not server.handshakes.take(client):
+    if not server.handshakes.take(visitor().client):
         return _too_often(server)
     with ExitStack() as stack:
         if (refused := _enter(stack, server, endpoint)) is not None:
@@ -109,7 +120,7 @@ async def hold_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | N
         session_id = secrets.token_hex(4)
         with bound_contextvars(session_id=session_id, endpoint=endpoint.path):
             permit = server.access.permit(endpoint.path, visitor())
-            await _hold(server, socket, partial(endpoint.session, permit=permit), session_id, client)
+            await _hold(server, socket, partial(endpoint.session, permit=permit), session_id, visitor())
     return None
 
 
@@ -128,31 +139,35 @@ def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response
 
 
 async def _hold(
-    server: Metaserver, socket: Websocket, session: Session, session_id: str, client: str
+    server: Metaserver, socket: Websocket, session: Session, session_id: str, asking: Visitor
 ) -> None:
     """Accept, serve the session, close with its code.
 
     With 4408 once neither a command nor a message has gone over the connection for `idle_timeout`: a session
-    that plays is never idle, nor is a viewer of a run that goes on.
+    that plays is never idle, nor is a viewer of a run that goes on. With 4401 when the token that opened it
+    expires or is revoked.
 
     The close is shielded, so that it is delivered also where the session was cancelled: after a disconnect it
     goes nowhere, and at the server's end it says 1012.
     """
     log = get_logger()
     begun = trio.current_time()
-    log.debug("connected", client=client)
+    log.debug("connected", client=asking.client)
     code: CloseCode | None = CloseCode.SERVICE_RESTART
     was_cancelled = True
     try:
         await socket.accept()
-        with trio.CancelScope() as patience:
+        with server.access.held(asking) as login, trio.CancelScope() as patience:
+            idle_timeout, look = server.settings.idle_timeout, server.access.look
             code = await session(
-                WebSocketTransport(socket, patience, server.settings.idle_timeout),
+                WebSocketTransport(socket, patience, idle_timeout, look),
                 session_id=session_id,
                 settings=server.settings,
                 draining=server.draining,
             )
-        if patience.cancelled_caught:
+        if login.cancelled_caught:
+            code = CloseCode.LOGIN_ENDED
+        elif patience.cancelled_caught:
             code = CloseCode.IDLE
         was_cancelled = False
     except* Exception as errors:

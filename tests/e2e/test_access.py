@@ -94,16 +94,25 @@ async def test_a_viewer_watches_and_a_teacher_trains(school: Server, keys: Known
         await viewer.expect("training_stopped")
 
 
-async def test_a_token_that_is_revoked_trains_no_more_on_a_connection_that_stands(
+async def test_a_token_that_is_revoked_ends_its_connections_and_trains_no_more(
     school: Server, keys: Known
 ) -> None:
     secret = add_token(keys.file, "Mr Smith", "teacher")
     token_id = json.loads(keys.file.read_text())["tokens"][-1]["id"]
-    async with connected(school.port, "/ws/training", secret=secret) as teacher:
+    async with (
+        connected(school.port, "/ws/training", secret=secret) as teacher,
+        connected(school.port, "/ws/training", secret=secret) as silent,
+        connected(school.port, "/ws/training", secret=keys.viewer) as other,
+    ):
         await teacher.send("stop")
         assert (await teacher.expect("error"))["code"] == "not_training"
         revoke(keys.file, token_id)
-        assert (await refused(teacher, "stop"))["code"] == "forbidden"
+        await teacher.send("start_training")
+        assert await teacher.close_code() == 4401
+        assert await silent.close_code() == 4401
+        await other.expect("training_status")
+        await other.send("status")
+        assert (await other.expect("training_status"))["state"] == "idle"
 
 
 async def test_a_client_s_places_and_handshakes_are_its_own(school: Server, keys: Known) -> None:

@@ -239,11 +239,18 @@ async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock
             assert text
 
     with trio.CancelScope() as patience:
-        transport = WebSocketTransport(Socket(), patience, 10)  # type: ignore[arg-type]
+        heard: list[float] = []
+        transport = WebSocketTransport(
+            Socket(),  # type: ignore[arg-type]
+            patience,
+            10,
+            lambda: heard.append(trio.current_time()),
+        )
         for use in (transport.receive, lambda: transport.send("frame")):
             mock_clock.jump(9)
             await use()
             assert patience.deadline == trio.current_time() + 10
+            assert heard[-1] == trio.current_time()
         mock_clock.autojump_threshold = 0
         await trio.sleep_forever()
     assert patience.cancelled_caught

@@ -633,4 +633,5 @@ export type CloseCode =
   | 1011
   | 1012
   | 1013
+  | 4401
   | 4408

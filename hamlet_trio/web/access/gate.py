@@ -1,5 +1,8 @@
 """The gate: who asks, and whether they may. Every request and every handshake goes through it."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +16,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.addresses import Proxies
+from hamlet_trio.web.access.connections import TokenConnections
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME, Cookies, cookie_key_path, read_key
 from hamlet_trio.web.access.limits import ClientRate
 from hamlet_trio.web.access.roles import Role, role_for_command
@@ -25,6 +29,7 @@ from hamlet_trio.web.access.token_file import (
 from hamlet_trio.web.access.tokens import Token, hash_token, is_token, plain_code
 
 _GUESSES_AT_ONCE: Final = 2  # threads that check class codes, 16 MiB each
+_LOOK_EVERY: Final = 1.0  # seconds between two looks at the file for the sake of connections
 _BEARER: Final = "bearer "
 _CHALLENGE: Final = 'Bearer realm="Hamlet"'
 
@@ -53,9 +58,9 @@ class Access:
     """Who may do what on one server.
 
     Tokens are looked up with each use, so that a new one works and a revoked one ends at once, logins by it
-    too. Class codes that were recognised are remembered, so that a script which sends one with each request
-    costs no scrypt each time; the memory holds as many as there are codes. One that many offer at once is
-    checked once, while the others wait.
+    too; `held` says when connections do. Class codes that were recognised are remembered, so that a script
+    which sends one with each request costs no scrypt each time; the memory holds as many as there are codes.
+    One that many offer at once is checked once, while the others wait.
 
     Making it reads the cookie's key, and raises `SettingsError` where logins are needed but nobody could.
     """
@@ -64,7 +69,9 @@ class Access:
         check_access(settings)
         self._settings = settings
         self._proxies = Proxies(settings.trusted_proxies)
-        self._tokens = WatchedTokens(tokens_path(settings))
+        self._connections = TokenConnections()
+        self._tokens = WatchedTokens(tokens_path(settings), self._connections.go_by)
+        self._look_at = math.inf if settings.login == "nobody" else 0.0
         self._cookies: Cookies | None = None
         if settings.login != "nobody":
             try:
@@ -219,6 +226,27 @@ class Access:
             )
 
         return refuse
+
+    @contextmanager
+    def held(self, visitor: Visitor) -> Iterator[trio.CancelScope]:
+        """Hold a connection of this visitor: the scope is cancelled when the token it was opened with ends.
+
+        That it was revoked is noticed with the next use of any token, and by `look`, which is called with
+        each frame of any connection. A file that cannot be read ends no connection that stands.
+        """
+        if visitor.token_id is None:
+            with trio.CancelScope() as scope:
+                yield scope
+            return
+        with self._connections.held(visitor.token_id, self._tokens.now()) as scope:
+            yield scope
+
+    def look(self) -> None:
+        """Look at the file of tokens, if it was not in the last second."""
+        now = trio.current_time()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            self._tokens.now()
 
     @property
     def role_of_anyone(self) -> Role:

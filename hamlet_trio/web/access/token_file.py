@@ -105,10 +105,13 @@ class WatchedTokens:
     A file that cannot be read counts as one without tokens, and is logged once for each of its states: who
     was let in by a token is then let in no more. It is tried again with each use, because what keeps it from
     being read may end without a trace in the file: its owner, or a lack of descriptors.
+
+    `on_change` is told the tokens each time that the file was read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_change: Callable[[Tokens], object] = lambda _: None) -> None:
         self.path: Final = path
+        self._on_change = on_change
         self._state: _State | None = None
         self._complained: _State | None = None
         self._tokens = new_tokens()
@@ -120,6 +123,7 @@ class WatchedTokens:
             try:
                 self._tokens = read_tokens(self.path)
                 self._state, self._complained = state, None
+                self._on_change(self._tokens)
             except TokenFileError as error:
                 self._tokens, self._state = new_tokens(), None
                 if state != self._complained:
