@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 import trio
 from msgspec import Struct
 from quart.wrappers.base import BaseRequestWebsocket
@@ -18,7 +17,7 @@ from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.addresses import Proxies
 from hamlet_trio.web.access.connections import TokenConnections
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME, Cookies, cookie_key_path, read_key
-from hamlet_trio.web.access.limits import ClientRate
+from hamlet_trio.web.access.limits import ClientRate, SparingLog
 from hamlet_trio.web.access.roles import Role, role_for_command
 from hamlet_trio.web.access.token_file import (
     TokenFileError,
@@ -30,6 +29,8 @@ from hamlet_trio.web.access.tokens import Token, hash_token, is_token, plain_cod
 
 _GUESSES_AT_ONCE: Final = 2  # threads that check class codes, 16 MiB each
 _LOOK_EVERY: Final = 1.0  # seconds between two looks at the file for the sake of connections
+_WARNING_RATE: Final = 1.0  # refused logins a second of which the log tells in the long run
+_WARNING_BURST: Final = 60
 _BEARER: Final = "bearer "
 _CHALLENGE: Final = 'Bearer realm="Hamlet"'
 
@@ -83,7 +84,7 @@ class Access:
         self._guesses = trio.CapacityLimiter(_GUESSES_AT_ONCE)
         self._known_codes: dict[str, str] = {}
         self._checking: dict[str, trio.Event] = {}
-        self._log = get_logger(service="access")
+        self._log = SparingLog(get_logger(service="access"), _WARNING_RATE, _WARNING_BURST)
 
     @property
     def lifetime(self) -> int:
@@ -282,24 +283,3 @@ class Access:
 
 def _shown(client: str, token: Token) -> Visitor:
     return Visitor(client=client, role=token.grants, name=token.name, token_id=token.id)
-
-
-class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /api/session` and `POST /api/login`: who asks, and what logging in is needed for."""
-
-    role: str
-    name: str | None
-    login: str
-    may_watch: bool
-    may_train: bool
-
-
-def session_answer(visitor: Visitor, settings: Settings) -> SessionAnswer:
-    """What a visitor is told of itself."""
-    return SessionAnswer(
-        role=visitor.role.word,
-        name=visitor.name,
-        login=settings.login,
-        may_watch=visitor.role >= Role.VIEWER,
-        may_train=visitor.role >= Role.TEACHER,
-    )

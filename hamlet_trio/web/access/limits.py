@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from hamlet_trio.connection import TokenBucket
+from hamlet_trio.logs import Logger
 from hamlet_trio.web.access.addresses import counted_as
 
 MAX_CLIENTS: Final = 10_000
@@ -52,6 +53,31 @@ class ClientRate:
             self._buckets[name] = TokenBucket(self._rate, self._burst)
         self._buckets.move_to_end(name)
         return self._buckets[name]
+
+
+class SparingLog:
+    """Warnings that anybody can cause: `burst` at once and `rate` a second in the long run are written.
+
+    The next one that is tells, as `left_out`, how many were not since the one before.
+    """
+
+    def __init__(self, log: Logger, rate: float, burst: int) -> None:
+        self._log = log
+        self._rate = rate
+        self._burst = burst
+        self._bucket: TokenBucket | None = None  # made with the first use, for it asks Trio's clock
+        self._left_out = 0
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write a warning, or count it."""
+        if self._bucket is None:
+            self._bucket = TokenBucket(self._rate, self._burst)
+        if not self._bucket.take():
+            self._left_out += 1
+            return
+        if self._left_out:
+            fields["left_out"], self._left_out = self._left_out, 0
+        self._log.warning(event, **fields)
 
 
 class ClientFullError(Exception):

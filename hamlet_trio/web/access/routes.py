@@ -12,7 +12,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME
-from hamlet_trio.web.access.gate import Access, RefusedError, Visitor, session_answer
+from hamlet_trio.web.access.gate import Access, RefusedError, Visitor
 from hamlet_trio.web.access.roles import Role, role_for_route
 from hamlet_trio.web.access.tokens import MAX_SECRET
 from hamlet_trio.web.answers import as_json
@@ -26,6 +26,27 @@ class LoginRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /api/login`."""
 
     secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET)]
+
+
+class SessionAnswer(Struct, frozen=True, kw_only=True):
+    """`GET /api/session` and `POST /api/login`: who asks, and what logging in is needed for."""
+
+    role: str
+    name: str | None
+    login: str
+    may_watch: bool
+    may_train: bool
+
+
+def session_answer(visitor: Visitor, settings: Settings) -> SessionAnswer:
+    """What a visitor is told of itself."""
+    return SessionAnswer(
+        role=visitor.role.word,
+        name=visitor.name,
+        login=settings.login,
+        may_watch=visitor.role >= Role.VIEWER,
+        may_train=visitor.role >= Role.TEACHER,
+    )
 
 
 def put_gate(app: Quart, access: Access, origins: Origins) -> None:

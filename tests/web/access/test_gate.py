@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.roles import ROUTES, Role
@@ -256,6 +257,26 @@ async def test_logs_have_who_and_where_and_no_secret(
     for secret in (known.teacher, "hamlet_guess", cookie, json.loads(known.file.read_text())["salt"]):
         assert secret not in repr(logged)
         assert secret.encode() not in metrics
+
+
+async def test_guesses_do_not_fill_the_log_and_are_counted(
+    guarded: MakeApp, logged: list[Any], mock_clock: MockClock
+) -> None:
+    app = guarded(login_burst=3, login_rate=0.1)
+    for _ in range(100):
+        assert (await Browser(app).login("hamlet_guess")).status_code in (401, 429)
+    assert [line["event"] for line in logged] == ["login failed"] * 3 + ["login refused"] * 57
+    mock_clock.jump(1)
+    await Browser(app, "192.0.2.8").login("hamlet_guess")
+    assert (logged[-1]["event"], logged[-1]["client"], logged[-1]["left_out"]) == (
+        "login failed",
+        "192.0.2.8",
+        40,
+    )
+    mock_clock.jump(1)
+    await Browser(app, "192.0.2.8").login("hamlet_guess")
+    assert "left_out" not in logged[-1]
+    assert len(logged) == 62
 
 
 def test_a_server_on_which_nobody_could_train_does_not_start(tmp_path: Path, known: Known) -> None:
