@@ -131,3 +131,26 @@ async def test_the_log_is_json_without_secrets(proxy: Proxy) -> None:
         ("GET", "/api/models", 401, "401")
     ]
     assert secret not in text
+
+
+async def test_every_line_of_the_log_is_json_whatever_a_client_sends(proxy: Proxy) -> None:
+    address = new_address()
+    rest = b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    sent = {
+        b"GET /%ff%22%5c" + rest: ("/%ff%22%5c", 404),
+        b"GET /\xff?x=1" + rest: ("not ASCII", 400),
+        b"GET /api/models?x=\xff" + rest + b"user-agent: \xff\r\n": ("/api/models", 400),
+        b"GET /a?b?c" + rest: ("/a", 404),
+        b'GET /"\\' + rest: ('/"\\', 404),
+        b"GET /\x7f" + rest: ("", 400),
+        b"GET /none HTTP/1.1\r\n": ("/none", 400),
+        b"\xff\xfe\r\n": ("", 400),
+    }
+    for head in sent:
+        async with connect(proxy, address) as client:
+            await client.send(head + b"\r\n")
+            await client.read_eof()  # nginx writes the line before it closes
+    lines = [json.loads(line) for line in (proxy.folder / "hamlet.json").read_bytes().splitlines()]
+    mine = [line for line in lines if line["client"] == address]
+    assert [(line["path"], line["status"]) for line in mine] == list(sent.values())
+    assert [mine[number]["agent"] for number in (1, 2)] == ["", "not ASCII"]
