@@ -63,6 +63,10 @@ def show_as_history(connection: sqlite3.Connection) -> None:
         "failures": (
             f"SELECT id, 1 AS run, {_TIME} AS timestamp, episode, agent_id, reason FROM failure_events"
         ),
+        "failure_counts": (
+            "SELECT run, agent_id, reason, count(*) AS count, max(episode) AS last_episode,"
+            " max(timestamp) AS last_timestamp FROM failures GROUP BY agent_id, reason"
+        ),
         "checkpoints": "SELECT 1 AS run, 0 AS episode, '' AS model, '' AS saved WHERE 0",
     }
     for name, query in views.items():

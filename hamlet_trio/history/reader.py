@@ -70,12 +70,16 @@ class HistoryReader:
         """
         where, values = _where(_filters(query))
         source = f"failures {where}"
+        figures = "count(*), max(episode), max(timestamp)"
         if limit is not None:
             source = f"(SELECT * FROM failures {where} ORDER BY episode DESC, id DESC LIMIT ?)"
-            values = [*values, limit]
+            values.append(limit)
+        elif query.min_episode is None and query.max_episode is None:
+            source = f"failure_counts {where}"
+            figures = "sum(count), max(last_episode), max(last_timestamp)"
         with reading(self.path) as connection:
             rows = connection.execute(
-                f"SELECT agent_id, reason, count(*), max(episode), max(timestamp) FROM {source}"
+                f"SELECT agent_id, reason, {figures} FROM {source}"
                 " GROUP BY agent_id, reason ORDER BY 3 DESC, 4 DESC, 1, 2 LIMIT ?",
                 (*values, _limit(top)),
             )

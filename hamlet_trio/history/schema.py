@@ -1,10 +1,29 @@
 """The tables of the history, and how an older form of them becomes today's."""
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Final
 
 APPLICATION_ID: Final = 0x48_41_4D_4C
 """Marks a SQLite file as a history of Hamlet ("HAML")."""
+
+_ADD: Final = """
+    INSERT INTO failure_counts VALUES (new.run, new.agent_id, new.reason, 1, new.episode, new.timestamp)
+    ON CONFLICT (agent_id, reason, run) DO UPDATE SET
+        count = count + 1,
+        last_episode = max(last_episode, excluded.last_episode),
+        last_timestamp = max(last_timestamp, excluded.last_timestamp);
+"""
+_ITS_COUNT: Final = "run = old.run AND agent_id = old.agent_id AND reason = old.reason"
+_TAKE: Final = f"""
+    UPDATE failure_counts SET count = count - 1 WHERE {_ITS_COUNT};
+    DELETE FROM failure_counts WHERE {_ITS_COUNT} AND count = 0;
+    UPDATE failure_counts SET
+        (last_episode, last_timestamp) =
+            (SELECT max(episode), max(timestamp) FROM failures WHERE {_ITS_COUNT})
+    WHERE {_ITS_COUNT} AND (last_episode = old.episode OR last_timestamp = old.timestamp);
+"""
+"""What goes with a failure in the counts; only that of a last one has to be looked for anew."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
@@ -68,6 +87,24 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE INDEX failures_by_kind ON failures (agent_id, reason, episode, timestamp);
     """,
+    # And then, however many there are, counts that go along with each of them.
+    f"""
+    CREATE TABLE failure_counts (
+        run INTEGER NOT NULL,
+        agent_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        last_episode INTEGER NOT NULL,
+        last_timestamp TEXT NOT NULL,
+        PRIMARY KEY (agent_id, reason, run)
+    ) WITHOUT ROWID;
+    INSERT INTO failure_counts
+        SELECT run, agent_id, reason, count(*), max(episode), max(timestamp) FROM failures
+        GROUP BY run, agent_id, reason;
+    CREATE TRIGGER failure_added AFTER INSERT ON failures BEGIN {_ADD} END;
+    CREATE TRIGGER failure_taken AFTER DELETE ON failures BEGIN {_TAKE} END;
+    CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
+    """,
 )
 """What makes version n + 1 of version n; the version stands in the file as its `user_version`."""
 
@@ -94,7 +131,17 @@ def upgrade(connection: sqlite3.Connection) -> None:
     """Bring an empty file or an older version up to date, within the transaction that is open."""
     for number, script in enumerate(MIGRATIONS[version_of(connection) :], start=version_of(connection) + 1):
         # Not executescript, which would commit first.
-        for statement in filter(str.strip, script.split(";")):
+        for statement in _statements(script):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Its statements one by one; a trigger's own are part of it."""
+    statement = ""
+    for part in script.split(";")[:-1]:
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
