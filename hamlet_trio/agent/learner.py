@@ -1,17 +1,14 @@
 """A Double-DQN learner."""
 
 import copy
-import math
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor
 
-from hamlet_trio.agent.adam import Adam
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
 from hamlet_trio.agent.exploration import EpsilonGreedy, Errands, Exploration
@@ -20,19 +17,13 @@ from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
-from hamlet_trio.agent.replay import Batch, Memory, Transitions, UniformMemory
+from hamlet_trio.agent.replay import Memory, Transitions, UniformMemory
+from hamlet_trio.agent.update import CHUNK, Updater
 from hamlet_trio.world import ACTIONS
-
-_CHUNK: Final = 8
-"""Updates that share one computation of their targets; the target network moves little in so few."""
 
 
 class LearnerError(ValueError):
     """A learner was given weights or a state that is not its own kind; the message says how they differ."""
-
-
-class DivergedError(RuntimeError):
-    """The loss or the gradient is not a finite number any more, so nothing further can be learnt."""
 
 
 class LearnMetrics(NamedTuple):
@@ -69,7 +60,6 @@ class DQNLearner:
         target: the target network.
         memory: the replay memory.
         steps: single steps remembered so far.
-        updates: gradient updates made so far.
         device: where it computes.
     """
 
@@ -107,7 +97,6 @@ class DQNLearner:
             UniformMemory(config.buffer_capacity, observation_size, memory_seed) if memory is None else memory
         )
         self.steps = 0
-        self.updates = 0
         self._credit = 0.0
         self._num_streams = num_streams
         self._streams = np.arange(num_streams)
@@ -122,12 +111,12 @@ class DQNLearner:
             else EpsilonGreedy(exploration_seed)
         )
         self._exploration.begin(num_streams)
-        self._parameters = list(self.network.parameters())
-        self._target_parameters = list(self.target.parameters())
-        self._optimizer = Adam(self._parameters, config.learning_rate)
-        self._average = get_ema_multi_avg_fn(1 - config.tau)  # type: ignore[no-untyped-call]
-        self._loss = nn.HuberLoss(reduction="none", delta=config.huber_delta)
-        self._discounts = config.gamma ** np.arange(config.n_step + 1)
+        self._updater = Updater(config, self.network, self.target, self.device)
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates made so far."""
+        return self._updater.updates
 
     def begin_episodes(self, streams: NDArray[np.integer]) -> None:
         """These streams begin an episode with their next action."""
@@ -148,7 +137,7 @@ class DQNLearner:
     def anneal(self, progress: float) -> None:
         """Set the learning rate for this share of a run, from 0 to 1."""
         lost = (1 - self.config.learning_rate_end) * progress
-        self._optimizer.learning_rate = self.config.learning_rate * (1 - lost)
+        self._updater.optimizer.learning_rate = self.config.learning_rate * (1 - lost)
 
     def remember(
         self,
@@ -204,86 +193,20 @@ class DQNLearner:
             self._credit -= updates
         if updates <= 0:
             return None
-        sums = np.zeros(4)
-        for first in range(0, updates, _CHUNK):
-            sums += self._learn_chunk(min(_CHUNK, updates - first))
-        loss, q_value, td_error, gradient_norm = (sums / updates).tolist()
-        return LearnMetrics(loss, q_value, td_error, gradient_norm, updates)
-
-    def _learn_chunk(self, updates: int) -> NDArray[np.float64]:
-        """Make a few updates, a batch each, towards targets that are computed for all of them at once."""
         size = self.config.batch_size
-        batch = self.memory.sample(updates * size)
-        actions = torch.from_numpy(batch.actions).to(self.device).unsqueeze(1)
-        weights = torch.from_numpy(batch.weights).to(self.device)
-        with torch.no_grad():
-            observed = self.network.prepare(torch.from_numpy(batch.observations).to(self.device))
-            targets = self._targets(batch, observed, actions)
-        losses = norms = 0.0
-        q_values: list[Tensor] = []
-        for first in range(0, updates * size, size):
-            rows = slice(first, first + size)
-            chosen = self.network.values(observed[rows]).gather(1, actions[rows]).squeeze(1)
-            q_values.append(chosen.detach())
-            loss, norm = self._descend((weights[rows] * self._loss(chosen, targets[rows])).mean())
-            losses += loss
-            norms += norm
-        predicted, wanted = torch.stack((torch.cat(q_values), targets)).cpu().numpy()
-        errors = np.abs(predicted - wanted)
-        self.memory.update_priorities(batch.indices, errors)
-        return np.array((losses, float(predicted.mean()) * updates, float(errors.mean()) * updates, norms))
-
-    def _descend(self, loss: Tensor) -> tuple[float, float]:
-        """One update of the network, and the target network after it; returns loss and gradient norm."""
-        self._optimizer.clear_gradients()
-        loss.backward()  # type: ignore[no-untyped-call]
-        # One transfer for both numbers: on CUDA each one waits for the whole update.
-        gradient_norm = self._optimizer.gradient_norm()
-        loss_value, norm = torch.stack((loss.detach(), gradient_norm)).tolist()
-        if not (math.isfinite(loss_value) and math.isfinite(norm)):
-            raise DivergedError(
-                f"The loss is no finite number after {self.updates} updates; "
-                "try a smaller learning_rate or gamma."
-            )
-        clip = self.config.gradient_clip
-        if clip is not None and norm > clip:
-            self._optimizer.clip_gradients(gradient_norm, clip)
-        self._optimizer.step()
-        self.updates += 1
-        self._follow()
-        return loss_value, norm
-
-    def _targets(self, batch: Batch, observed: Tensor, actions: Tensor) -> Tensor:
-        """What the Q-values of the actions taken, int64 [b, 1], should have been, float32 [b].
-
-        Return of the spanned steps plus the discounted value of where they led, unless it terminated there.
-        Double DQN chooses the action there with the network and values it with the target network
-        (van Hasselt et al. 2016, equation 4); plain DQN takes the target network's maximum; Munchausen DQN
-        the soft value, and rewards an action for being likely (Vieillard et al. 2020, equation 1).
-        """
-        config = self.config
-        discounts = np.where(batch.terminated, 0.0, self._discounts[batch.steps]).astype(np.float32)
-        following = self.network.prepare(torch.from_numpy(batch.next_observations).to(self.device))
-        values = self.target.values(following)
-        rewards = torch.from_numpy(batch.rewards).to(self.device)
-        if config.munchausen > 0:
-            value = _soft_value(values, config.munchausen_temperature)
-            log_policy = _log_policy(self.target.values(observed), config.munchausen_temperature)
-            bonus = (config.munchausen_temperature * log_policy.gather(1, actions)).squeeze(1)
-            rewards = rewards + config.munchausen * bonus.clamp(config.munchausen_floor, 0.0)
-        elif config.double:
-            best = self.network.values(following).argmax(dim=1, keepdim=True)
-            value = values.gather(1, best).squeeze(1)
-        else:
-            value = values.amax(dim=1)
-        return rewards + torch.from_numpy(discounts).to(self.device) * value
-
-    def _follow(self) -> None:
-        """Let the target network follow the network."""
-        if self.config.target_update == "soft":
-            self._average(self._target_parameters, self._parameters, None)
-        elif self.updates % self.config.target_period == 0:
-            self.target.load_state_dict(self.network.state_dict())
+        loss = q_value = td_error = gradient_norm = 0.0
+        for first in range(0, updates, CHUNK):
+            count = min(CHUNK, updates - first)
+            batch = self.memory.sample(count * size)
+            result = self._updater.make(batch, count)
+            self.memory.update_priorities(batch.indices, result.td_errors)
+            loss += result.loss
+            gradient_norm += result.gradient_norm
+            q_value += float(result.q_values.sum()) / size
+            td_error += float(result.td_errors.sum()) / size
+        return LearnMetrics(
+            loss / updates, q_value / updates, td_error / updates, gradient_norm / updates, updates
+        )
 
     def policy(self) -> Policy:
         """A frozen copy of the network as it is now."""
@@ -295,7 +218,7 @@ class DQNLearner:
             network=self.network,
             metadata=metadata,
             target=self.target.state_dict(),
-            optimizer=self._optimizer.state_dict(),
+            optimizer=self._updater.optimizer.state_dict(),
             epsilon=epsilon,
         )
 
@@ -322,7 +245,7 @@ class DQNLearner:
             "kind": self._kind(),
             "network": _copied(self.network.state_dict()),
             "target": _copied(self.target.state_dict()),
-            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "optimizer": copy.deepcopy(self._updater.optimizer.state_dict()),
             "memory": self.memory.state_dict(),
             "accumulator": None if self._accumulator is None else self._accumulator.state_dict(),
             "exploration": self._exploration.state_dict(),
@@ -344,13 +267,13 @@ class DQNLearner:
                 )
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._updater.optimizer.load_state_dict(state["optimizer"])
         self.memory.load_state_dict(state["memory"])
         if self._accumulator is not None:
             self._accumulator.load_state_dict(state["accumulator"])
         self._exploration.load_state_dict(state["exploration"])
         self.steps = state["steps"]
-        self.updates = state["updates"]
+        self._updater.updates = state["updates"]
         self._credit = state["credit"]
 
     def _kind(self) -> dict[str, Any]:
@@ -359,16 +282,6 @@ class DQNLearner:
         # Where it computes may change between saving and resuming.
         del kind["device"]
         return kind | {"width": spec.width, "height": spec.height, "num_streams": self._num_streams}
-
-
-def _log_policy(values: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of a softmax policy over Q-values, float32 [b, actions]."""
-    return torch.log_softmax(values / temperature, dim=1)
-
-
-def _soft_value(values: Tensor, temperature: float) -> Tensor:
-    """The entropy-regularised value of a softmax policy over Q-values, float32 [b]."""
-    return temperature * torch.logsumexp(values / temperature, dim=1)
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from hamlet_trio.agent.checkpoint import CheckpointError, save_checkpoint
-from hamlet_trio.agent.learner import DivergedError
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.history import HistoryError, HistoryLog
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.evaluation import evaluate
-from hamlet_trio.agent.learner import DivergedError, DQNLearner
+from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.policy import Policy
+from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.protocol.messages import EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episodes import EpisodeRecord, EpisodeSums, StepOutcome

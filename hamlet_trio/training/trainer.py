@@ -196,7 +196,7 @@ def train(begin: BeginOrder, inbox: Inbox, outlet: Outlet) -> None:
 def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> None:
     import torch  # noqa: PLC0415
 
-    from hamlet_trio.agent.learner import DivergedError  # noqa: PLC0415
+    from hamlet_trio.agent.update import DivergedError  # noqa: PLC0415
     from hamlet_trio.training.scalars import FOLDER, EpisodeScalars, TensorBoardMissingError  # noqa: PLC0415
     from hamlet_trio.training.session import SaveError, StartError, open_session  # noqa: PLC0415
 

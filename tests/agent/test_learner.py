@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import CheckpointMetadata, encode_checkpoint, parse_checkpoint
-from hamlet_trio.agent.learner import DivergedError, DQNLearner, LearnerError
+from hamlet_trio.agent.learner import DQNLearner, LearnerError
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.replay import Batch, UniformMemory
+from hamlet_trio.agent.update import DivergedError
 
 STATE = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 NEXT_STATE = np.linspace(0.9, -0.7, 9, dtype=np.float32)
