@@ -24,35 +24,20 @@ class Adam:
         self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
         # One for all: counting the same steps for each parameter would take longer than moving it.
         self._step = torch.zeros((), device=self._parameters[0].device)
-
-    def clear_gradients(self) -> None:
-        """Forget all gradients; the next backward pass makes them anew."""
-        for parameter in self._parameters:
-            parameter.grad = None
-
-    def gradient_norm(self) -> Tensor:
-        """The Euclidean norm of all gradients together, a float32 scalar."""
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self._gradients())))
-        return norm
-
-    def clip_gradients(self, norm: Tensor, limit: float) -> None:
-        """Shrink the gradients, whose norm is larger, to this norm, as `nn.utils.clip_grad_norm_` does."""
-        torch._foreach_mul_(self._gradients(), limit / (norm + 1e-6))
-
-    def _gradients(self) -> list[Tensor]:
-        return [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        self._steps = [self._step] * len(self._parameters)
+        self._one = torch.ones_like(self._step)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move each parameter by its gradient; every parameter must have one."""
-        self._step += 1
+    def step(self, gradients: list[Tensor]) -> None:
+        """Move each parameter by its gradient."""
+        self._step.add_(self._one)
         torch._fused_adam_(
             self._parameters,
-            self._gradients(),
+            gradients,
             self._averages,
             self._squares,
             [],
-            [self._step] * len(self._parameters),
+            self._steps,
             amsgrad=False,
             beta1=self._BETAS[0],
             beta2=self._BETAS[1],

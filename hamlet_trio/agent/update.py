@@ -1,15 +1,15 @@
 """Gradient updates of a Q-network, and the target network that follows it."""
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor
 
 from hamlet_trio.agent.adam import Adam
+from hamlet_trio.agent.gradients import Descent, clip, gradients_of
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks import Network
 from hamlet_trio.agent.replay import Batch
@@ -46,18 +46,16 @@ class Updater:
     def __init__(
         self, config: LearnerConfig, network: Network, target: Network, device: torch.device
     ) -> None:
-        parameters = list(network.parameters())
-        self.optimizer = Adam(parameters, config.learning_rate)
+        self._parameters: list[Tensor] = list(network.parameters())
+        self._target_parameters: list[Tensor] = list(target.parameters())
+        self.optimizer = Adam(self._parameters, config.learning_rate)
         self.updates = 0
         self._config = config
         self._network = network
         self._target = target
         self._device = device
-        self._parameters = parameters
-        self._target_parameters = list(target.parameters())
-        self._average = get_ema_multi_avg_fn(1 - config.tau)  # type: ignore[no-untyped-call]
-        self._loss = nn.HuberLoss(reduction="none", delta=config.huber_delta)
-        self._discounts = config.gamma ** np.arange(config.n_step + 1)
+        self._gradients = gradients_of(network, config.huber_delta)
+        self._discounts = (config.gamma ** np.arange(config.n_step + 1)).astype(np.float32)
 
     def make(self, batch: Batch, updates: int) -> ChunkResult:
         """Make a few updates with an equal share of the batch each.
@@ -65,75 +63,97 @@ class Updater:
         Their targets are computed for all of them at once. Raises `DivergedError` when the loss is no finite
         number; the network is as before that update then.
         """
+        with self._gradients.computing():
+            return self._make(batch, updates)
+
+    def _make(self, batch: Batch, updates: int) -> ChunkResult:
         size = len(batch.actions) // updates
-        actions = torch.from_numpy(batch.actions).to(self._device).unsqueeze(1)
-        weights = torch.from_numpy(batch.weights).to(self._device)
-        with torch.no_grad():
-            observed = self._network.prepare(torch.from_numpy(batch.observations).to(self._device))
-            targets = self._targets(batch, observed, actions)
+        actions = self._tensor(batch.actions).unsqueeze(1)
+        observed = self._network.prepare(self._tensor(batch.observations))
+        following = self._network.prepare(self._tensor(batch.next_observations))
+        parts = _parts(observed, size)
+        # Until the first update the network is the one that Double DQN asks.
+        asks = self._config.double and not self._config.munchausen
+        values = self._gradients.forward(parts[0], following if asks else None)
+        targets = self._targets(batch, actions, observed, following, values[size:])
         losses = norms = 0.0
         q_values: list[Tensor] = []
-        for first in range(0, updates * size, size):
-            rows = slice(first, first + size)
-            chosen = self._network.values(observed[rows]).gather(1, actions[rows]).squeeze(1)
-            q_values.append(chosen.detach())
-            loss, norm = self._descend((weights[rows] * self._loss(chosen, targets[rows])).mean())
-            losses += loss
-            norms += norm
-        predicted, wanted = torch.stack((torch.cat(q_values), targets)).cpu().numpy()
-        return ChunkResult(losses, norms, predicted, np.abs(predicted - wanted))
+        for index, (rows, *wanted) in enumerate(
+            zip(
+                parts,
+                _parts(actions, size),
+                _parts(targets, size),
+                _parts(self._tensor(batch.weights), size),
+                strict=True,
+            )
+        ):
+            if index:
+                self._gradients.forward(rows)
+            descent = self._gradients.backward(*wanted)
+            self._descend(descent)
+            losses += descent.loss
+            norms += descent.gradient_norm
+            q_values.append(descent.q_values)
+        predicted, wished = torch.stack((torch.cat(q_values), targets)).cpu().numpy()
+        return ChunkResult(losses, norms, predicted, np.abs(predicted - wished))
 
-    def _descend(self, loss: Tensor) -> tuple[float, float]:
-        """One update of the network, and the target network after it; returns loss and gradient norm."""
-        self.optimizer.clear_gradients()
-        loss.backward()  # type: ignore[no-untyped-call]
-        # One transfer for both numbers: on CUDA each one waits for the whole update.
-        gradient_norm = self.optimizer.gradient_norm()
-        loss_value, norm = torch.stack((loss.detach(), gradient_norm)).tolist()
-        if not (math.isfinite(loss_value) and math.isfinite(norm)):
+    def _descend(self, descent: Descent) -> None:
+        """Move the network by its gradient, and the target network after it."""
+        norm = descent.gradient_norm
+        if not (math.isfinite(descent.loss) and math.isfinite(norm)):
             raise DivergedError(
                 f"The loss is no finite number after {self.updates} updates; "
                 "try a smaller learning_rate or gamma."
             )
-        clip = self._config.gradient_clip
-        if clip is not None and norm > clip:
-            self.optimizer.clip_gradients(gradient_norm, clip)
-        self.optimizer.step()
+        gradients = self._gradients.tensors()
+        limit = self._config.gradient_clip
+        if limit is not None and norm > limit:
+            clip(gradients, limit)
+        self.optimizer.step(gradients)
         self.updates += 1
         self._follow()
-        return loss_value, norm
 
-    def _targets(self, batch: Batch, observed: Tensor, actions: Tensor) -> Tensor:
+    def _targets(
+        self, batch: Batch, actions: Tensor, observed: Tensor, following: Tensor, ahead: Tensor
+    ) -> Tensor:
         """What the Q-values of the actions taken, int64 [b, 1], should have been, float32 [b].
 
         Return of the spanned steps plus the discounted value of where they led, unless it terminated there.
-        Double DQN chooses the action there with the network and values it with the target network
-        (van Hasselt et al. 2016, equation 4); plain DQN takes the target network's maximum; Munchausen DQN
-        the soft value, and rewards an action for being likely (Vieillard et al. 2020, equation 1).
+        Double DQN chooses the action there with the network, by its Q-values `ahead`, and values it with the
+        target network (van Hasselt et al. 2016, equation 4); plain DQN takes the target network's maximum;
+        Munchausen DQN the soft value, and rewards an action for being likely (Vieillard et al. 2020, equation
+        1).
         """
         config = self._config
-        discounts = np.where(batch.terminated, 0.0, self._discounts[batch.steps]).astype(np.float32)
-        following = self._network.prepare(torch.from_numpy(batch.next_observations).to(self._device))
+        discounts = self._discounts.take(batch.steps)
+        discounts[batch.terminated] = 0.0
         values = self._target.values(following)
-        rewards = torch.from_numpy(batch.rewards).to(self._device)
+        rewards = self._tensor(batch.rewards)
         if config.munchausen > 0:
             value = _soft_value(values, config.munchausen_temperature)
             log_policy = _log_policy(self._target.values(observed), config.munchausen_temperature)
             bonus = (config.munchausen_temperature * log_policy.gather(1, actions)).squeeze(1)
             rewards = rewards + config.munchausen * bonus.clamp(config.munchausen_floor, 0.0)
         elif config.double:
-            best = self._network.values(following).argmax(dim=1, keepdim=True)
-            value = values.gather(1, best).squeeze(1)
+            value = values.gather(1, ahead.argmax(dim=1, keepdim=True)).squeeze(1)
         else:
             value = values.amax(dim=1)
-        return rewards + torch.from_numpy(discounts).to(self._device) * value
+        return rewards + self._tensor(discounts) * value
 
     def _follow(self) -> None:
         """Let the target network follow the network."""
         if self._config.target_update == "soft":
-            self._average(self._target_parameters, self._parameters, None)
+            torch._foreach_lerp_(self._target_parameters, self._parameters, self._config.tau)
         elif self.updates % self._config.target_period == 0:
             self._target.load_state_dict(self._network.state_dict())
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def _parts(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Rows of so many at a time, at no cost if that is all of them."""
+    return (tensor,) if len(tensor) == size else torch.split(tensor, size)
 
 
 def _log_policy(values: Tensor, temperature: float) -> Tensor:

@@ -14,10 +14,9 @@ def make_parameters() -> list[torch.Tensor]:
     return [torch.randn(shape, generator=generator).requires_grad_() for shape in [(4, 3), (3,), ()]]
 
 
-def set_gradients(parameters: list[torch.Tensor], seed: int) -> None:
+def make_gradients(seed: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    for parameter in parameters:
-        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    return [torch.randn(parameter.shape, generator=generator) for parameter in make_parameters()]
 
 
 def test_it_is_torchs_to_the_last_bit_also_from_each_others_state() -> None:
@@ -29,19 +28,13 @@ def test_it_is_torchs_to_the_last_bit_also_from_each_others_state() -> None:
         if seed == 30:
             ours = Adam(mine, 0.01)
             ours.load_state_dict(torchs.state_dict())
-        for parameters in (mine, theirs):
-            set_gradients(parameters, seed)
-        ours.step()
+        gradients = make_gradients(seed)
+        for parameter, gradient in zip(theirs, gradients, strict=True):
+            parameter.grad = gradient
+        ours.step(gradients)
         torchs.step()
         assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True)), seed
     assert ours.state_dict()["param_groups"] == torchs.state_dict()["param_groups"]
-
-
-def test_gradients_are_cleared() -> None:
-    parameters = make_parameters()
-    set_gradients(parameters, 1)
-    Adam(parameters, 0.01).clear_gradients()
-    assert all(parameter.grad is None for parameter in parameters)
 
 
 def test_learning_does_not_import_torchs_compiler() -> None:

@@ -9,6 +9,7 @@ from torch.nn.functional import linear
 
 from hamlet_trio.agent.networks.layers import (
     Network,
+    Passes,
     SelfInitialising,
     Shapes,
     dimension,
@@ -17,6 +18,7 @@ from hamlet_trio.agent.networks.layers import (
     perceptron,
     run_through,
 )
+from hamlet_trio.agent.networks.passes import Chain, DuelingPasses
 from hamlet_trio.agent.networks.spec import SCALARS, EgocentricSizes, NetworkError, NetworkSpec, Sizes
 from hamlet_trio.world import METERS
 
@@ -111,6 +113,10 @@ class EgocentricNetwork(Network):
         hidden = run_through(self.trunk, prepared)
         values = linear(hidden, self.head.weight, self.head.bias)
         return dueling(values[:, :1], values[:, 1:])
+
+    def passes(self) -> Passes:
+        """`values` and its gradients written out."""
+        return DuelingPasses(Chain(*self.trunk, self.head, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

@@ -4,7 +4,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,22 @@ from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, 
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Shapes of parameters by state-dict key."""
+
+
+class Passes(Protocol):
+    """A Q-network's pass forward, and the pass back through what it went through last."""
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """The Q-values [n, actions] of prepared observations, to the bit as `Network.values`."""
+        ...
+
+    def backward(self, gradient: Tensor) -> None:
+        """Write each parameter's gradient into its `grad`, which must be there.
+
+        `gradient` [b, actions] is that of the Q-values of the first b rows of the last `forward`; the other
+        rows do not count.
+        """
+        ...
 
 
 class Network(nn.Module, ABC):
@@ -41,6 +57,10 @@ class Network(nn.Module, ABC):
     def values(self, prepared: Tensor) -> Tensor:
         """The Q-values of prepared observations: `forward` is `values` of `prepare`."""
         return self(prepared)
+
+    def passes(self) -> Passes | None:
+        """`values` and its gradients written out, for networks that are small enough to gain by it."""
+        return None
 
     @staticmethod
     @abstractmethod

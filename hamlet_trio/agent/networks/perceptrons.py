@@ -4,6 +4,7 @@ from torch import Tensor
 
 from hamlet_trio.agent.networks.layers import (
     Network,
+    Passes,
     Shapes,
     dimension,
     dueling,
@@ -12,6 +13,7 @@ from hamlet_trio.agent.networks.layers import (
     read_streams,
     run_through,
 )
+from hamlet_trio.agent.networks.passes import Chain, PlainPasses, TwoStreamPasses
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
     DuelingSizes,
@@ -35,6 +37,10 @@ class QNetwork(Network):
 
     def forward(self, observations: Tensor) -> Tensor:
         return run_through(self.layers, observations)
+
+    def passes(self) -> Passes:
+        """`forward` and its gradients written out."""
+        return PlainPasses(Chain(*self.layers, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -61,6 +67,14 @@ class DuelingNetwork(Network):
     def forward(self, observations: Tensor) -> Tensor:
         features = run_through(self.feature_extractor, observations)
         return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
+
+    def passes(self) -> Passes:
+        """`forward` and its gradients written out."""
+        return TwoStreamPasses(
+            Chain(*self.feature_extractor, last_relu=True),
+            Chain(*self.value_stream, last_relu=False),
+            Chain(*self.advantage_stream, last_relu=False),
+        )
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

@@ -1,0 +1,114 @@
+"""Passes through perceptrons, forward and back, without autograd.
+
+What autograd needs to know of an operation costs several times what a layer of this size computes. The
+gradients are those of autograd, by the same kernels in the same order.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from hamlet_trio.agent.networks.layers import dueling
+
+# What autograd itself calls for the gradient of ReLU; there is no public name.
+_threshold_backward: Final = torch.ops.aten.threshold_backward.default
+
+
+class Chain:
+    """Linear layers with ReLU between them, as `layers.perceptron` makes them."""
+
+    def __init__(self, *modules: nn.Module, last_relu: bool) -> None:
+        linears = [module for module in modules if isinstance(module, nn.Linear)]
+        self._weights = [layer.weight for layer in linears]
+        self._transposed = [layer.weight.detach().t() for layer in linears]
+        self._biases = [layer.bias for layer in linears]
+        self._relus = [last_relu or layer is not linears[-1] for layer in linears]
+        # What went into each layer, and what came out of the last.
+        self._activations: list[Tensor] = []
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The outputs [n, outputs] of inputs [n, inputs]."""
+        self._activations = [inputs]
+        for weight, bias, relu in zip(self._transposed, self._biases, self._relus, strict=True):
+            inputs = torch.addmm(bias, inputs, weight)
+            if relu:
+                torch.relu_(inputs)
+            self._activations.append(inputs)
+        return inputs
+
+    def backward(self, gradient: Tensor, *, through: bool = False) -> Tensor:
+        """As in `layers.Passes`, from the gradient [b, outputs] of the outputs.
+
+        Returns the gradient of the inputs if asked to go `through`.
+        """
+        rows = len(gradient)
+        activations = self._activations
+        if rows < len(activations[0]):
+            activations = [activation[:rows] for activation in activations]
+        for index in range(len(self._weights) - 1, -1, -1):
+            weight, bias = self._weights[index], self._biases[index]
+            assert weight.grad is not None
+            assert bias.grad is not None
+            if self._relus[index]:
+                gradient = _threshold_backward(gradient, activations[index + 1], 0)
+            torch.mm(gradient.t(), activations[index], out=weight.grad)
+            torch.sum(gradient, 0, out=bias.grad)
+            if index or through:
+                gradient = torch.mm(gradient, weight)
+        return gradient
+
+
+class PlainPasses:
+    """Through one chain from prepared observations to Q-values."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """As in `Passes`."""
+        return self._chain.forward(prepared)
+
+    def backward(self, gradient: Tensor) -> None:
+        """As in `Passes`."""
+        self._chain.backward(gradient)
+
+
+def _split(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of value [b, 1] and advantages [b, actions] from that of `layers.dueling`."""
+    value = gradient.sum(dim=1, keepdim=True)
+    return value, gradient - value / gradient.shape[1]
+
+
+class DuelingPasses:
+    """Through one chain whose outputs are a value and the advantages."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """As in `Passes`."""
+        outputs = self._chain.forward(prepared)
+        return dueling(outputs[:, :1], outputs[:, 1:])
+
+    def backward(self, gradient: Tensor) -> None:
+        """As in `Passes`."""
+        self._chain.backward(torch.cat(_split(gradient), dim=1))
+
+
+class TwoStreamPasses:
+    """Through features into a chain for the value and one for the advantages."""
+
+    def __init__(self, features: Chain, value: Chain, advantage: Chain) -> None:
+        self._features, self._value, self._advantage = features, value, advantage
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """As in `Passes`."""
+        features = self._features.forward(prepared)
+        return dueling(self._value.forward(features), self._advantage.forward(features))
+
+    def backward(self, gradient: Tensor) -> None:
+        """As in `Passes`."""
+        value, advantage = _split(gradient)
+        by_value = self._value.backward(value, through=True)
+        self._features.backward(by_value + self._advantage.backward(advantage, through=True))

@@ -1,0 +1,107 @@
+"""Gradients written out, against autograd."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from hamlet_trio.agent.gradients import AutogradGradients, PassesGradients, clip, gradients_of, norm_of
+from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
+from hamlet_trio.agent.networks import Network, build_network
+from hamlet_trio.agent.networks.spec import SCALARS
+
+WIDTH, HEIGHT, ACTIONS = 3, 4, 5
+SIZE = SCALARS + WIDTH * HEIGHT
+
+PERCEPTRONS: list[tuple[NetworkType, dict[str, Any]]] = [
+    ("qnetwork", {}),
+    ("qnetwork", {"hidden": []}),
+    ("qnetwork", {"hidden": [7, 3, 5]}),
+    ("egocentric", {}),
+    ("egocentric", {"hidden": [9]}),
+    ("dueling", {}),
+    ("dueling", {"features": [6], "value_hidden": [], "advantage_hidden": [4, 3]}),
+]
+
+
+def build(network_type: NetworkType, sizes: dict[str, Any]) -> Network:
+    generator = torch.Generator().manual_seed(3)
+    return build_network(network_type, SIZE, ACTIONS, WIDTH, HEIGHT, generator=generator, **sizes)
+
+
+def random_batch(network: Network, rows: int) -> tuple[torch.Tensor, ...]:
+    """Prepared observations, actions, targets and weights; errors on both sides of a delta of 0.3."""
+    generator = torch.Generator().manual_seed(rows)
+    observations = torch.rand(rows, SIZE, generator=generator)
+    observations[:, SCALARS:] = torch.randint(11, (rows, WIDTH * HEIGHT), generator=generator)
+    actions = torch.randint(ACTIONS, (rows, 1), generator=generator)
+    targets = torch.randn(rows, generator=generator)
+    return network.prepare(observations), actions, targets, torch.rand(rows, generator=generator)
+
+
+@pytest.mark.parametrize(("network_type", "sizes"), PERCEPTRONS)
+@pytest.mark.parametrize("rows", [1, 7, 32])
+@pytest.mark.parametrize("beside", [0, 1, 40])
+def test_written_out_they_are_those_of_autograd(
+    network_type: NetworkType, sizes: dict[str, Any], rows: int, beside: int
+) -> None:
+    network = build(network_type, sizes)
+    written, by_autograd = gradients_of(network, 0.3), AutogradGradients(copy.deepcopy(network), 0.3)
+    assert isinstance(written, PassesGradients)
+    observed, *wanted = random_batch(network, rows)
+    others = random_batch(network, beside)[0] if beside else None
+    # Twice, as the second gradient is written over the first.
+    for _ in range(2):
+        with written.computing():
+            mine = written.forward(observed, others)
+            found = written.backward(*wanted)
+        with by_autograd.computing():
+            theirs = by_autograd.forward(observed, others)
+            expected = by_autograd.backward(*wanted)
+        torch.testing.assert_close(mine.clone(), theirs)
+        torch.testing.assert_close(found.q_values.clone(), expected.q_values)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-5)
+        assert found.gradient_norm == pytest.approx(expected.gradient_norm, rel=1e-5)
+        assert expected.gradient_norm > 0
+        for gradient, right in zip(written.tensors(), by_autograd.tensors(), strict=True):
+            torch.testing.assert_close(gradient, right)
+
+
+@pytest.mark.parametrize(("network_type", "sizes"), PERCEPTRONS)
+def test_they_are_in_the_parameters_grad(network_type: NetworkType, sizes: dict[str, Any]) -> None:
+    network = build(network_type, sizes)
+    written = gradients_of(network, 1.0)
+    observed, *wanted = random_batch(network, 4)
+    with written.computing():
+        written.forward(observed)
+        written.backward(*wanted)
+    for parameter, gradient in zip(network.parameters(), written.tensors(), strict=True):
+        assert parameter.grad is gradient
+        assert bool(gradient.any())
+
+
+@pytest.mark.parametrize("network_type", NETWORK_TYPES)
+def test_only_perceptrons_have_them_written_out(network_type: NetworkType) -> None:
+    written_out = isinstance(gradients_of(build(network_type, {}), 1.0), PassesGradients)
+    assert written_out == (network_type in {name for name, _ in PERCEPTRONS})
+
+
+@pytest.mark.parametrize("network_type", NETWORK_TYPES)
+def test_clipping_is_torchs(network_type: NetworkType) -> None:
+    network = build(network_type, {})
+    computed = gradients_of(network, 1.0)
+    observed, *wanted = random_batch(network, 8)
+    with computed.computing():
+        computed.forward(observed)
+        norm = computed.backward(*wanted).gradient_norm
+    expected = [torch.nn.Parameter(parameter.detach().clone()) for parameter in network.parameters()]
+    for parameter, gradient in zip(expected, computed.tensors(), strict=True):
+        parameter.grad = gradient.clone()
+    with computed.computing():
+        clip(computed.tensors(), norm / 3)
+    assert float(norm_of(computed.tensors())) == pytest.approx(norm / 3, rel=1e-4)
+    torch.nn.utils.clip_grad_norm_(expected, norm / 3)
+    for parameter, gradient in zip(expected, computed.tensors(), strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, gradient)
