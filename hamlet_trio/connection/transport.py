@@ -15,7 +15,11 @@ class Transport(Protocol):
         ...
 
     async def send(self, text: str) -> None:
-        """Send one text frame; called by one task only, and always a checkpoint."""
+        """Send one text frame; called by one task at a time, and always a checkpoint."""
+        ...
+
+    def send_nowait(self, text: str) -> bool:
+        """Send one text frame if that needs no waiting, while no `send` is under way; whether it was sent."""
         ...
 
 

@@ -12,6 +12,7 @@ import trio
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
+from hamlet_trio.inference.timers import Timers
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 
@@ -42,6 +43,7 @@ class InferenceService:
     def __init__(self, settings: Settings, models: ModelFolder) -> None:
         self.ready = trio.Event()
         self.counters = SessionCounters()
+        self.timers = Timers()
         self.capacity = settings.max_sessions
         self.active_sessions = 0
         self._settings = settings
@@ -87,6 +89,11 @@ class InferenceService:
         Sessions that waited for the engine when it failed end with an error; all others go on.
         """
         task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.timers.run)
+            await self._run_engine()
+
+    async def _run_engine(self) -> None:
         pause = _FIRST_PAUSE
         while True:
             began = trio.current_time()

@@ -1,14 +1,14 @@
 """One inference session: the tasks of one connection, and how they end."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 
 from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
 from hamlet_trio.inference.mailbox import Mailbox
 from hamlet_trio.inference.moment import EngineError
+from hamlet_trio.inference.outgoing import Outgoing
 from hamlet_trio.inference.service import InferenceService
-from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
 from hamlet_trio.protocol.errors import CloseCode
@@ -16,9 +16,6 @@ from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
     from hamlet_trio.inference.errands import Mail
-    from hamlet_trio.inference.outgoing import Parcel
-
-MAX_OUTGOING: Final = 8
 
 
 async def serve_session(
@@ -36,14 +33,14 @@ async def serve_session(
     and an error of our own, which is logged here, each return their code; closing is the caller's.
 
     Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `Errands` bounds the
-    models and recordings that wait; `MAX_OUTGOING` messages wait to be sent, and then the playhead waits too:
-    this session slows down, and no other.
+    models and recordings that wait, `Outgoing` the messages; when it is full the playhead waits too: this
+    session slows down, and no other.
     """
     code: CloseCode | None = None
     try:
         async with trio.open_nursery() as nursery:
             commands = CommandStream(transport, inference_commands, settings, permit)
-            mailbox: Mailbox[Mail] = Mailbox(settings.session_command_queue)
+            mailbox: Mailbox[Mail] = Mailbox(settings.session_command_queue, service.timers)
             nursery.start_soon(_serve, service, transport, session_id, commands, mailbox)
             await draining.wait()
             code = CloseCode.SERVICE_RESTART
@@ -78,29 +75,24 @@ async def _serve(
     mailbox: "Mailbox[Mail]",
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    outgoing, to_send = trio.open_memory_channel["Parcel"](MAX_OUTGOING)
+    outgoing = Outgoing(transport, service.counters)
     async with trio.open_nursery() as connection:
         # Before anything that waits: a disconnect is noticed only while something receives.
         connection.start_soon(_receive, commands, mailbox)
-        connection.start_soon(_send, to_send, transport, service.counters)
+        connection.start_soon(outgoing.run)
         await service.ready.wait()
         await _play(service, mailbox, outgoing, session_id)
 
 
 async def _play(
-    service: InferenceService,
-    mailbox: "Mailbox[Mail]",
-    channel: "trio.MemorySendChannel[Parcel]",
-    session_id: str,
+    service: InferenceService, mailbox: "Mailbox[Mail]", outgoing: Outgoing, session_id: str
 ) -> None:
     # These import numpy; they are there once the service is ready.
     from hamlet_trio.inference.errands import Errands  # noqa: PLC0415
     from hamlet_trio.inference.live import Live  # noqa: PLC0415
-    from hamlet_trio.inference.outgoing import Outgoing  # noqa: PLC0415
     from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415
     from hamlet_trio.inference.projector import Projector  # noqa: PLC0415
 
-    outgoing = Outgoing(channel, service.counters)
     # What is lent outlives the tasks that use it.
     with service.engine.slot() as slot, service.policies.lease() as lease:
         errands = Errands(lease, service.archive, mailbox, session_id)
@@ -128,13 +120,3 @@ async def _play(
 async def _receive(commands: CommandStream[InferenceCommand], mailbox: "Mailbox[Mail]") -> None:
     while True:
         mailbox.put(await commands.receive())
-
-
-async def _send(
-    messages: "trio.MemoryReceiveChannel[Parcel]", transport: Transport, counters: SessionCounters
-) -> None:
-    """The only task that sends."""
-    async for text, due in messages:
-        await transport.send(text)
-        if due is not None:
-            counters.frame_seconds.observe(trio.current_time() - due)

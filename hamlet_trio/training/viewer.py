@@ -43,7 +43,9 @@ async def serve_viewer(
 
     async def send(viewer: Viewer) -> None:
         while True:
-            await transport.send(await viewer.outbox.get())
+            text = await viewer.outbox.get()
+            if not transport.send_nowait(text):
+                await transport.send(text)
 
     async def close_when(event: trio.Event, code: CloseCode) -> None:
         await event.wait()

@@ -1,5 +1,6 @@
 """The two WebSockets: who may connect, and how a connection begins and ends around its session."""
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -19,6 +20,7 @@ from hamlet_trio.training import serve_viewer
 from hamlet_trio.web.access.gate import Visitor
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
 from hamlet_trio.web.access.routes import visitor
+from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.server import Metaserver
 
@@ -26,10 +28,13 @@ _RETRY_AFTER: Final = "5"
 _FAREWELL: Final = 0.5  # seconds a close frame gets when the connection's tasks are being cancelled
 
 Session = Callable[..., Awaitable[CloseCode | None]]
+SendNowait = Callable[[str], bool]
 
 
 class WebSocketTransport:
     """Quart's WebSocket as a session's transport; each frame, either way, puts the end of `patience` off.
+
+    It lies `seconds` after the last frame, or up to a hundredth of that later.
 
     `on_frame` is called with each, too.
     """
@@ -45,6 +50,9 @@ class WebSocketTransport:
         self._patience = patience
         self._seconds = seconds
         self._on_frame = on_frame
+        self._next_change = -math.inf
+        scope: dict[str, Any] = socket.scope  # type: ignore[assignment]  # a TypedDict, whose `state` is optional
+        self._send_nowait: SendNowait | None = scope.get("state", {}).get(SEND_NOWAIT)
         self._wait_again()
 
     async def receive(self) -> str | bytes | None:
@@ -58,8 +66,19 @@ class WebSocketTransport:
         await self._socket.send(text)
         self._wait_again()
 
+    def send_nowait(self, text: str) -> bool:
+        """Send one text frame if that needs no waiting; whether it was sent. Never so behind no guard."""
+        if self._send_nowait is None or not self._send_nowait(text):
+            return False
+        self._wait_again()
+        return True
+
     def _wait_again(self) -> None:
-        self._patience.deadline = trio.current_time() + self._seconds
+        now = trio.current_time()
+        if now >= self._next_change:  # a deadline costs too much to be changed with every frame
+            margin = self._seconds / 100
+            self._patience.deadline = now + self._seconds + margin
+            self._next_change = now + margin
         self._on_frame()
 
 

@@ -25,6 +25,9 @@ class Frames:
     async def send(self, text: str) -> None:
         raise AssertionError("reading commands sends nothing")
 
+    def send_nowait(self, text: str) -> bool:
+        raise AssertionError("reading commands sends nothing")
+
 
 async def test_a_burst_passes_and_what_exceeds_it_is_refused(mock_clock: MockClock) -> None:
     stream = CommandStream(Frames(), inference_commands, SETTINGS)

@@ -95,6 +95,15 @@ class Client:
             raise self._error
         await self._outgoing.send(text)
 
+    def send_nowait(self, text: str) -> bool:
+        if self._error is not None:
+            return False
+        try:
+            self._outgoing.send_nowait(text)
+        except trio.WouldBlock:
+            return False
+        return True
+
     # --- the client ----------------------------------------------------------------------------------------
 
     def say(self, command: str, **fields: object) -> None:

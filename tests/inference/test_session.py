@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
+from hamlet_trio.inference.timers import COALESCING_SECONDS
 from hamlet_trio.protocol.messages import (
     PROTOCOL_VERSION,
     Connected,
@@ -294,7 +295,8 @@ async def test_a_slow_client_slows_its_own_session_and_no_other(
             assert [frame.step for frame in waiting] == list(range(1, 12))
             assert service.statistics().late_turns == 1
             await slow.assert_silent()
-            await advance(mock_clock, 0.1)
+            # Its turn comes a trace after the other's, and so at the next time that turns are taken.
+            await advance(mock_clock, 0.1 + COALESCING_SECONDS)
             assert (await slow.expect(StateUpdate)).step == 12
 
 

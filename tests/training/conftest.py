@@ -81,6 +81,13 @@ class Line:
     async def send(self, text: str) -> None:
         await self._texts.send(text)
 
+    def send_nowait(self, text: str) -> bool:
+        try:
+            self._texts.send_nowait(text)
+        except trio.WouldBlock:
+            return False
+        return True
+
 
 class Client:
     """A viewer as it looks from outside: sends commands, reads messages."""

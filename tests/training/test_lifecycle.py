@@ -222,6 +222,9 @@ async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_fo
         async def send(self, text: str) -> None:
             await trio.sleep_forever()
 
+        def send_nowait(self, text: str) -> bool:
+            return False
+
     small = msgspec.structs.replace(settings, viewer_event_queue=16, viewer_frame_queue=2)
     async with serving(small) as server:
         deaf, client = await server.connect(Deaf()), await server.connect()

@@ -206,6 +206,9 @@ async def test_an_error_of_ours_closes_with_1011_and_is_logged(
         async def send(self, text: str) -> None:
             await trio.lowlevel.checkpoint()
 
+        def send_nowait(self, text: str) -> bool:
+            return False
+
     async with serving(settings) as server:
         client = await server.connect(Broken())
         await client.gone.wait()

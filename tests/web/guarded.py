@@ -13,17 +13,19 @@ from quart_trio import QuartTrio
 
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.guard import ConnectionCounts, ConnectionLimits, GuardedConfig, install_guard
+from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen
 from tests.web.wire import PATIENCE
 
 
 @dataclass
 class GuardedApp:
-    """The app's port, the guard's counts, and how many handlers run."""
+    """The app's port, the guard's counts, how many handlers run, and messages `/nowait` sent."""
 
     port: int = 0
     counts: ConnectionCounts = field(default_factory=ConnectionCounts)
     handlers: int = 0
+    sent: int = 0
     _changed: trio.Event = field(default_factory=trio.Event)
 
     @asynccontextmanager
@@ -48,7 +50,10 @@ class GuardedApp:
 
 
 def make_app(state: GuardedApp) -> QuartTrio:
-    """`/` answers; `/ws` echoes; `/push` only sends; `/closing` closes with 1008; `/refusing` answers 503."""
+    """`/` answers; `/ws` echoes; `/closing` closes with 1008; `/refusing` answers 503.
+
+    `/push` only sends; `/nowait` does so without waiting, the letters of the alphabet in turn.
+    """
     app = QuartTrio("guarded")
 
     @app.get("/")
@@ -67,6 +72,19 @@ def make_app(state: GuardedApp) -> QuartTrio:
             await websocket.accept()
             while True:  # without a checkpoint of its own: the guard must provide one after a disconnect
                 await websocket.send("x" * 10_000)
+
+    @app.websocket("/nowait")
+    async def nowait() -> None:
+        async with state.handling():
+            await websocket.accept()
+            send_nowait = websocket.scope["state"][SEND_NOWAIT]
+            while True:
+                text = chr(ord("a") + state.sent % 26) * 10_000
+                if send_nowait(text):
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await websocket.send(text)
+                state.sent += 1
 
     @app.websocket("/closing")
     async def closing() -> None:

@@ -113,6 +113,37 @@ async def test_a_pong_comes_between_whole_frames_where_the_kernel_took_a_part_of
             pongs += opcode == PONG
 
 
+async def test_what_is_sent_without_waiting_arrives_whole_and_in_order() -> None:
+    async with guarded_app() as app, connect(app.port) as client:
+        await client.open_websocket("/nowait")
+        await client.send(frame(PING, b"between") * 50)
+        pongs = texts = 0
+        while pongs < 50 or texts < 5_000:  # far more than the kernel has room for
+            opcode, payload = await client.read_frame()
+            if opcode == PONG:
+                assert payload == b"between"
+                pongs += 1
+            else:
+                assert payload == bytes([ord("a") + texts % 26]) * 10_000
+                texts += 1
+
+
+async def test_a_client_that_stops_reading_what_is_sent_without_waiting_is_dropped() -> None:
+    async with guarded_app(send_timeout=0.2) as app, connect(app.port) as silent:
+        await silent.open_websocket("/nowait")
+        await app.wait_for_handlers(0)
+        assert app.counts.stalled == 1
+
+
+async def test_nothing_is_sent_without_waiting_to_one_that_is_gone() -> None:
+    async with guarded_app() as app:
+        async with connect(app.port) as client:
+            await client.open_websocket("/nowait")
+            await client.read_frame()
+        await app.wait_for_handlers(0)
+        assert (await request(app.port, "GET /")).status == 200
+
+
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
 @pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER ALPHA}"])
 def test_a_text_frame_is_the_one_that_wsproto_makes(letter: str, length: int) -> None:

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.routes import put_gate
 from hamlet_trio.web.guard import install_guard
+from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen
 from hamlet_trio.web.serve import make_config
 from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, hold_or_refuse
@@ -232,6 +234,9 @@ async def test_a_connection_over_which_nothing_goes_is_closed_with_4408(tmp_path
 
 async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock) -> None:
     class Socket:
+        def __init__(self) -> None:
+            self.scope = {"state": {SEND_NOWAIT: "frame".__eq__}}
+
         async def receive(self) -> str:
             return "frame"
 
@@ -246,11 +251,19 @@ async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock
             10,
             lambda: heard.append(trio.current_time()),
         )
-        for use in (transport.receive, lambda: transport.send("frame")):
-            mock_clock.jump(9)
-            await use()
-            assert patience.deadline == trio.current_time() + 10
-            assert heard[-1] == trio.current_time()
+
+        async def send_nowait() -> None:
+            assert transport.send_nowait("frame")
+
+        for use in (transport.receive, partial(transport.send, "frame"), send_nowait):
+            for pause in (9.0, 0.04, 0.04, 0.04):
+                mock_clock.jump(pause)
+                await use()
+                assert 10 <= patience.deadline - trio.current_time() <= 10.1 + 1e-9
+                assert heard[-1] == trio.current_time()
+        mock_clock.jump(1.0)
+        assert not transport.send_nowait("another")  # what is not sent puts nothing off
+        assert patience.deadline - trio.current_time() < 9.2
         mock_clock.autojump_threshold = 0
         await trio.sleep_forever()
     assert patience.cancelled_caught

@@ -1,8 +1,10 @@
 """What the guard needs to know, carried by Hypercorn's own configuration object to every connection."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypercorn.config import Config
+from hypercorn.events import Event
 from msgspec import Struct
 
 from hamlet_trio.settings import Settings
@@ -62,6 +64,13 @@ def guarded(config: Config) -> GuardedConfig:
     if not isinstance(config, GuardedConfig):
         raise TypeError("The connection guard is installed, so Hypercorn must be given a GuardedConfig.")
     return config
+
+
+@dataclass
+class WriterWanted(Event):
+    """How a WebSocket asks its connection for the shortest way to the kernel, from beneath its protocol."""
+
+    write_nowait: Callable[[bytes], bool] | None = None
 
 
 class ConnectionEnded(Exception):  # noqa: N818  # an ending, mostly an orderly one

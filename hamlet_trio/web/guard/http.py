@@ -10,7 +10,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 _VERSIONS: Final = (b"1.0", b"1.1")
@@ -26,10 +26,12 @@ class GuardedHTTP(H11Protocol):
     comes over HTTP/1.1, as RFC 9110 section 7.8 allows), and such bytes are answered with 400.
     """
 
-    async def stream_send(self, event: StreamEvent) -> None:
+    async def stream_send(self, event: StreamEvent | WriterWanted) -> None:
         """Send what a stream says; a WebSocket's frames, which are most of it, by the shortest way."""
         if type(event) is Data:
             await self.send(RawData(event.data))
+        elif isinstance(event, WriterWanted):
+            await self.send(event)
         else:
             await super().stream_send(event)
 

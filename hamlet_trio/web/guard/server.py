@@ -12,7 +12,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
 
 LINGER: Final = 1.0  # seconds for which a connection that was ended still discards what arrives
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
@@ -47,6 +47,7 @@ class GuardedServer(TCPServer):
         self._reading = trio.CancelScope()
         self._ending = False
         self._plain_socket = _plain_socket(stream)
+        self._rest = b""  # of what `write_nowait` took, what the kernel had no room for
 
     async def run(self) -> None:
         """Serve the connection until it ends; raises nothing but cancellation."""
@@ -70,13 +71,35 @@ class GuardedServer(TCPServer):
                 await self.protocol.handle(Closed())
         elif isinstance(event, Closed):
             await self._end()
+        elif isinstance(event, WriterWanted):
+            event.write_nowait = self.write_nowait
         else:
             await super().protocol_send(event)
+
+    def write_nowait(self, data: bytes) -> bool:
+        """Send bytes if the kernel has room and nothing is being sent; whether they are on their way.
+
+        Where it has room for a part of them the rest follows, before all that is sent later.
+        """
+        if self._plain_socket is None or self._is_sending:
+            return False
+        try:
+            sent = os.write(self._plain_socket.fileno(), data)
+        except OSError:  # no room, or a broken connection: whoever sends patiently finds out
+            return False
+        if sent < len(data):
+            self._rest = data[sent:]
+            self._task_group.spawn(self.protocol_send, RawData(b""))
+        return True
+
+    @property
+    def _is_sending(self) -> bool:
+        return bool(self._rest) or self.send_lock.locked()
 
     async def _send(self, data: bytes) -> bool:
         """Whether the kernel took all of it in time; a checkpoint."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._plain_socket is not None and not self.send_lock.locked():
+        if self._plain_socket is not None and not self._is_sending:
             # Mostly the kernel has room, and then a lock, a deadline and Trio's own layers cost more than
             # the write. Nothing is awaited before the lock is taken, so nobody's bytes come between.
             try:
@@ -93,7 +116,8 @@ class GuardedServer(TCPServer):
         else:
             await self.send_lock.acquire()
         try:
-            return await self._send_patiently(data)
+            rest, self._rest = self._rest, b""
+            return await self._send_patiently(rest + data)
         finally:
             self.send_lock.release()
 

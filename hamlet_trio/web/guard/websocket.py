@@ -1,7 +1,8 @@
 """WebSockets (RFC 6455): messages counted in bytes, connections that end when they say so."""
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import trio
 from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response
@@ -15,9 +16,11 @@ from wsproto.handshake import WEBSOCKET_VERSION, server_extensions_handshake
 from wsproto.utilities import generate_accept_token
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
 from hamlet_trio.web.guard.deflate import BoundedDeflate
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
+
+SEND_NOWAIT: Final = "hamlet_trio.send_nowait"
 
 
 class GuardedWebSocket(WSStream):
@@ -32,6 +35,7 @@ class GuardedWebSocket(WSStream):
     _answered = False  # the app has answered the handshake, though perhaps not all is sent yet
     _refused = False  # the guard has
     _writes_frames = False  # the handshake is done, and texts go as they are
+    _write_nowait: Callable[[bytes], bool] | None = None
 
     async def handle(self, event: Event) -> None:
         """Take what the connection received.
@@ -45,6 +49,8 @@ class GuardedWebSocket(WSStream):
                 self.state = ASGIWebsocketState.HTTPCLOSED
                 await self._send_error_response(400)
             raise ConnectionEnded
+        if isinstance(event, Request):
+            event.state[SEND_NOWAIT] = self.send_nowait
         await super().handle(event)
         if isinstance(event, Request) and self.closed:  # refused, so the app was never told
             raise ConnectionEnded
@@ -56,15 +62,30 @@ class GuardedWebSocket(WSStream):
             return
         self._answered = True
         if (
-            self._writes_frames
-            and message is not None
+            message is not None
             and message["type"] == "websocket.send"
             and (text := message.get("text")) is not None
-            and self.connection.state is ConnectionState.OPEN
+            and self._takes_frames
         ):
             await self.send(Data(self.stream_id, text_frame(text)))
         else:
             await super().app_send(message)
+
+    def send_nowait(self, text: str) -> bool:
+        """Send a text, past Hypercorn and without waiting, if that can be; whether it is on its way.
+
+        The app finds this in the `state` of its scope, under `SEND_NOWAIT`.
+        """
+        return (
+            self._write_nowait is not None
+            and not self.closed
+            and self._takes_frames
+            and self._write_nowait(text_frame(text))
+        )
+
+    @property
+    def _takes_frames(self) -> bool:
+        return self._writes_frames and self.connection.state is ConnectionState.OPEN
 
     async def _send_error_response(self, status_code: int) -> None:
         """Answer a handshake that the app never sees; Hypercorn's own answer has no body.
@@ -109,6 +130,9 @@ class GuardedWebSocket(WSStream):
         self._writes_frames = not extensions
         self.handshake.accepted = True
         await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
+        wanted = WriterWanted()
+        await self.send(wanted)  # type: ignore[arg-type]  # GuardedHTTP hands it on
+        self._write_nowait = wanted.write_nowait
 
     def _agree(self, extensions: list[Extension]) -> bytes | None:
         try:
