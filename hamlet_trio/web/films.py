@@ -1,6 +1,9 @@
 """Films of recordings, made beside the class: each in a process of its own, at the lowest priority."""
 
 import importlib.util
+import os
+import secrets
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,8 +19,12 @@ from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
+from hamlet_trio.web.access.addresses import counted_as
 
+COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
 MAX_WAITING: Final = 8
+MAX_WAITING_OF_ONE: Final = 6
+"""Of those, how many one client may have ordered: others find a place."""
 PATIENCE: Final = 30.0
 """Seconds after which a film that nobody asks about is given up."""
 LEAVING: Final = 3.0
@@ -57,7 +64,7 @@ class Film(Struct, frozen=True, kw_only=True):
 
 
 class FilmsBusyError(Exception):
-    """As many films wait as may."""
+    """As many films wait as may, in all or of this client."""
 
 
 class FilmsUnavailableError(Exception):
@@ -69,9 +76,10 @@ class FilmsStoppedError(Exception):
 
 
 class _Job:
-    """A film that waits or is being made."""
+    """A film that waits or is being made; `client` ordered it first."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: str) -> None:
+        self.client = client
         self.scope = trio.CancelScope()
         self.state: State = "waiting"
         self.progress = FilmReport()
@@ -89,11 +97,12 @@ class _Job:
 class Studio:
     """Makes films on demand, `films_at_once` at a time, and keeps the last `films_kept` of them.
 
-    Bounds: `MAX_WAITING` films wait; more raise `FilmsBusyError`. Memory: one small object for each of them,
-    and for the last 16 that failed.
+    Bounds: `MAX_WAITING` films wait, `MAX_WAITING_OF_ONE` of one client; more raise `FilmsBusyError`. Memory:
+    one small object for each of them, and for the last 16 that failed.
 
     Resource handling: a film that is cancelled, or that nobody has asked about for `PATIENCE` seconds, ends
-    its process; so does the end of the server, and its death. Nothing half made is left.
+    its process; so does the end of the server, and its death. Each process works in a folder of its own,
+    which goes with it, and from which a film is taken only while it is wanted. So nothing half made is left.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -116,11 +125,11 @@ class Studio:
             self._nursery = None
             self._jobs.clear()
 
-    async def order(self, key: FilmKey) -> Film:
-        """Have a film made, unless it is there or being made.
+    async def order(self, key: FilmKey, client: str) -> Film:
+        """Have a film made for a client, unless it is there or being made.
 
-        Raises `FilmsBusyError` where too many wait, `FilmsUnavailableError` where there is nothing to make
-        them with, and `FilmsStoppedError` while `run` is not running.
+        Raises `FilmsBusyError` where too many wait, in all or of this client, `FilmsUnavailableError` where
+        there is nothing to make them with, and `FilmsStoppedError` while `run` is not running.
         """
         self._failures.pop(key, None)
         if (film := await self.look(key)) is not None:
@@ -134,11 +143,15 @@ class Studio:
             raise FilmsStoppedError
         job = self._jobs.get(key)
         if job is None or job.scope.cancel_called:
-            if sum(job.state == "waiting" for job in self._jobs.values()) >= MAX_WAITING:
-                raise FilmsBusyError
-            self._jobs[key] = _Job()
+            self._check_places(counted_as(client))
+            self._jobs[key] = _Job(counted_as(client))
             self._nursery.start_soon(self._make, key, self._jobs[key])
         return self._film(key, "waiting")
+
+    def _check_places(self, client: str) -> None:
+        waiting = [job.client for job in self._jobs.values() if job.state == "waiting"]
+        if len(waiting) >= MAX_WAITING or waiting.count(client) >= MAX_WAITING_OF_ONE:
+            raise FilmsBusyError
 
     async def look(self, key: FilmKey) -> Film | None:
         """How a film stands, None for one that was not ordered; asking keeps it going."""
@@ -172,13 +185,7 @@ class Studio:
             with job.scope:
                 async with self._places:
                     job.state = "making"
-                    try:
-                        error = await self._film_in_process(key, job)
-                    finally:
-                        # What a process left that had to be killed. Not in a thread, and not where another
-                        # film is being made: that one would lose what it has.
-                        if self._places.borrowed_tokens == 1:
-                            self._tidy()
+                    error = await self._film_in_folder(key, job)
                     if error is not None:
                         self._note_failure(key, error)
                     await trio.to_thread.run_sync(self._prune)
@@ -187,32 +194,42 @@ class Studio:
             if self._jobs.get(key) is job:
                 del self._jobs[key]
 
-    async def _film_in_process(self, key: FilmKey, job: _Job) -> str | None:
-        """Make the film; returns why that failed, where it did."""
+    async def _film_in_folder(self, key: FilmKey, job: _Job) -> str | None:
+        """Make the film in a folder of its own; returns why that failed, where it did."""
+        folder = self._folder / f".{secrets.token_hex(4)}.tmp"
+        try:
+            await trio.to_thread.run_sync(partial(folder.mkdir, parents=True))
+            error = await self._film_in_process(key, job, folder)
+            # It may have been dropped while its process was ending, and is then not to come back.
+            if error is None and not job.scope.cancel_called:
+                os.replace(folder / key.file_name, self.path(key))
+        except OSError as problem:
+            return f"The film could not be begun or kept: {problem.strerror}."
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # not in a thread, for all may be cancelled
+        return error
+
+    async def _film_in_process(self, key: FilmKey, job: _Job, folder: Path) -> str | None:
         order = FilmOrder(
             recording=str(self._recordings / f"{key.recording}.rec"),
-            out=str(self.path(key)),
+            out=str(folder / key.file_name),
             kind=key.format,
             speed=key.speed,
         )
-        command = [sys.executable, "-m", "hamlet_trio.film.worker", msgspec.json.encode(order).decode()]
-        try:
-            await trio.to_thread.run_sync(partial(self._folder.mkdir, parents=True, exist_ok=True))
-            async with trio.open_nursery() as nursery:
-                process: trio.Process = await nursery.start(
-                    partial(
-                        trio.run_process,
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.PIPE,
-                        check=False,
-                        deliver_cancel=_end,
-                    )
+        async with trio.open_nursery() as nursery:
+            process: trio.Process = await nursery.start(
+                partial(
+                    trio.run_process,
+                    [*COMMAND, msgspec.json.encode(order).decode()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    check=False,
+                    deliver_cancel=_end,
+                    env=os.environ | {"TMPDIR": str(folder)},
                 )
-                assert process.stdout is not None
-                await _follow(process.stdout, job)
-        except OSError as error:
-            return f"The film could not be begun: {error.strerror}."
+            )
+            assert process.stdout is not None
+            await _follow(process.stdout, job)
         if process.returncode == 0:
             return None
         reason = job.progress.error or f"Its process ended with code {process.returncode}."
@@ -246,9 +263,9 @@ class Studio:
         )
 
     def _tidy(self) -> None:
-        """Remove what a server or a process that was killed left half made."""
-        for path in self._folder.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        """Remove what a server that was killed left half made."""
+        for folder in self._folder.glob(".*.tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _prune(self) -> None:
         """Forget the oldest films past the bound."""

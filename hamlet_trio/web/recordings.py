@@ -124,7 +124,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
 
     @routes.post("/api/recordings/<recording>/film")
     async def make(recording: str) -> Response:
-        film = await studio.order(await key_of(recording))
+        film = await studio.order(await key_of(recording), visitor().client)
         response = as_json(film)
         response.status_code = HTTPStatus.OK if film.state == "ready" else HTTPStatus.ACCEPTED
         return response

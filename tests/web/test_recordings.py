@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.web import films
 from hamlet_trio.web.app import HamletApp
 from tests.recording.support import record
-from tests.web.access.conftest import add_token
+from tests.web.access.conftest import Browser, add_token
 from tests.web.conftest import make_app
 
 SHORT = [0, 0, 1]
@@ -184,7 +185,7 @@ async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     assert (await ask(app, "DELETE", path))[0] == 204
     await _until_gone(data)
     assert (await ask(app, "GET", path))[0] == 404
-    assert list((data / "films").iterdir()) == []
+    await _until_left(0, data / "films")
 
 
 async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
@@ -238,16 +239,77 @@ async def test_a_film_that_nobody_asks_about_is_given_up(
     assert (await ask(app, "GET", f"/api/recordings/{long.info.recording}/film"))[0] == 404
 
 
+async def test_a_film_that_is_dropped_while_its_process_ends_does_not_come_back(
+    app: HamletApp,
+    studio: films.Studio,
+    folder: RecordingFolder,
+    short: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_its_end = """
+import json, signal, sys, time
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+print('{"made": 1, "of": 1}', flush=True)
+while not asked:
+    time.sleep(0.01)
+open(json.loads(sys.argv[1])["out"], "w").close()
+"""
+    monkeypatch.setattr(films, "COMMAND", (sys.executable, "-c", at_its_end))
+    path = f"/api/recordings/{short.info.recording}/film"
+    await ask(app, "POST", path)
+    with trio.fail_after(60):
+        while (await ask(app, "GET", path))[1]["made"] < 1:  # noqa: ASYNC110 (another process')
+            await trio.sleep(0.05)
+    assert (await ask(app, "DELETE", path))[0] == 204
+    await _until_gone(folder.path.parent)
+    await _until_left(0, folder.path.parent / "films")
+    assert (await ask(app, "GET", path))[0] == 404
+
+
+async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
+    tmp_path: Path, nursery: trio.Nursery, folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "_END_PATIENCE", 0)
+    app = make_app(tmp_path, films_at_once=2)
+    await nursery.start(app.server.studio.run)
+    long = record()
+    folder.save(long)
+    path = f"/api/recordings/{long.info.recording}/film"
+    for query in ("?format=gif", "?format=gif&speed=2"):
+        await ask(app, "POST", path + query)
+        with trio.fail_after(60):
+            while (await ask(app, "GET", path + query))[1]["made"] < 1:  # noqa: ASYNC110 (another process')
+                await trio.sleep(0.05)
+    made_in = folder.path.parent / "films"
+    assert len(list(made_in.iterdir())) == 2
+    await ask(app, "DELETE", path)
+    assert (await ask(app, "DELETE", path + "?format=gif"))[0] == 204
+    await _until_left(1, made_in)
+    (left,) = made_in.iterdir()
+    assert any(left.glob("hamlet-film-*/palette.png")), "the other's"
+    assert (await ask(app, "GET", path + "?format=gif&speed=2"))[1]["state"] == "making"
+
+
 async def test_too_many_films_are_told_to_come_back(
     app: HamletApp, studio: films.Studio, short: Recording
 ) -> None:
     path = f"/api/recordings/{short.info.recording}/film"
-    statuses = []
-    for number in range(films.MAX_WAITING + 3):
-        response = await app.test_client().post(f"{path}?speed={1 + number / 10}")
-        statuses.append(response.status_code)
-    assert statuses.count(503) >= 2
-    assert response.headers["Retry-After"] == "20"
+    speeds = iter(range(10, 60))
+
+    async def orders(peer: str, count: int) -> list[int]:
+        browser = Browser(app, peer)
+        return [
+            (await browser.ask(f"POST {path}?speed={next(speeds) / 10}")).status_code for _ in range(count)
+        ]
+
+    greedy = await orders("192.0.2.1", films.MAX_WAITING + 3)
+    assert greedy.count(202) in (films.MAX_WAITING_OF_ONE, films.MAX_WAITING_OF_ONE + 1)  # one is being made
+    others = [*await orders("192.0.2.2", 1), *await orders("192.0.2.3", 3)]
+    assert others[0] == 202
+    assert 503 in others
+    response = await Browser(app, "192.0.2.1").ask(f"POST {path}?speed=6")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "20")
     assert json.loads(await response.get_data())["code"] == "films_busy"
 
 
@@ -265,9 +327,9 @@ async def test_a_film_that_fails_says_why(
 async def test_what_a_killed_server_left_is_tidied_up(
     app: HamletApp, tmp_path: Path, nursery: trio.Nursery
 ) -> None:
-    left = tmp_path / "data" / "films" / ".a.mp4.1234.tmp"
-    left.parent.mkdir(parents=True)
-    left.touch()
+    left = tmp_path / "data" / "films" / ".1234abcd.tmp"
+    (left / "hamlet-film-x").mkdir(parents=True)
+    (left / "hamlet-film-x" / "palette.png").touch()
     await nursery.start(app.server.studio.run)
     assert not left.exists()
 
@@ -323,4 +385,11 @@ def _command_line(process: psutil.Process) -> list[str]:
 async def _until_gone(folder: Path) -> None:
     with trio.fail_after(30):
         while _film_processes(folder):  # noqa: ASYNC110 (other processes')
+            await trio.sleep(0.05)
+
+
+async def _until_left(count: int, made_in: Path) -> None:
+    """Wait until so many films and folders are there: they go after the process that made them."""
+    with trio.fail_after(60):
+        while len(list(made_in.iterdir())) != count:  # noqa: ASYNC110, ASYNC240 (another task's doing; a folder of the test)
             await trio.sleep(0.05)
