@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install page run test test-e2e lint bench format docs screenshots clean
+.PHONY: help install page kernel run test test-e2e lint bench format docs screenshots clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ $(STAMP): pyproject.toml constraints.txt
 page: install ## Build the page into hamlet_trio/web/page/, unless it is up to date
 	@$(BIN)/python frontend/tooling.py build
 
-run: page ## Serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
+kernel: install ## Compile the world's kernel, unless it is up to date; without a C compiler numpy does its work
+	@$(BIN)/python -m hamlet_trio.world.kernel_build
+
+run: page kernel ## Serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
 	@$(BIN)/python demo_metaserver.py
 
 lint: install ## Check style, types and the directions of imports
@@ -31,15 +34,15 @@ lint: install ## Check style, types and the directions of imports
 	$(BIN)/lint-imports
 	$(BIN)/python frontend/tooling.py lint
 
-test: lint page ## Everything that must hold: lint, the whole suite, the documentation
+test: lint page kernel ## Everything that must hold: lint, the whole suite, the documentation
 	$(BIN)/python frontend/tooling.py test
 	$(BIN)/python -m pytest
 
-test-e2e: page ## Behind a real nginx, with real TLS and a real browser (part of `make test`)
+test-e2e: page kernel ## Behind a real nginx, with real TLS and a real browser (part of `make test`)
 	-@scripts/install_nginx.sh
 	$(BIN)/python -m pytest tests/e2e_nginx
 
-bench: install ## Measure all of speed, in a quarter of an hour on a quiet machine
+bench: kernel ## Measure all of speed, in a quarter of an hour on a quiet machine
 	$(BIN)/python -m bench all
 
 format: install ## Format the code
@@ -54,4 +57,4 @@ docs: install ## Build the documentation into site/
 
 clean: ## Remove what was built (not models/ or data/)
 	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf frontend/node_modules hamlet_trio/web/page
+	rm -rf frontend/node_modules hamlet_trio/web/page hamlet_trio/world/kernel-*

@@ -5,7 +5,7 @@ Importing this package imports neither gymnasium nor pettingzoo; they are an ext
 
 from typing import TYPE_CHECKING
 
-from hamlet_trio.world.batch import RewardComponents, StepResult
+from hamlet_trio.world.batch import EpisodeOverError, RewardComponents, StepResult, WorldIndices
 from hamlet_trio.world.checks import ConfigError
 from hamlet_trio.world.config import (
     ACTIONS,
@@ -20,10 +20,11 @@ from hamlet_trio.world.config import (
     RewardName,
     WorldConfig,
 )
+from hamlet_trio.world.kernel import KernelMissingError
 from hamlet_trio.world.reward_config import Bands, ShapedReward, SurvivalReward
 from hamlet_trio.world.rules import RULES_VERSION
 from hamlet_trio.world.state import RandomState, WorldState
-from hamlet_trio.world.worlds import EpisodeOverError, WorldIndices, Worlds
+from hamlet_trio.world.worlds import Worlds
 
 if TYPE_CHECKING:
     from hamlet_trio.world.pettingzoo_face import HamletParallelEnv
@@ -41,6 +42,7 @@ __all__ = [
     "ConfigError",
     "Effects",
     "EpisodeOverError",
+    "KernelMissingError",
     "Meter",
     "RandomState",
     "RewardComponents",

@@ -1,20 +1,26 @@
-"""The state of a number of worlds as arrays, and one step of all of them.
+"""The state of a number of worlds as arrays, and what every way of stepping them has to do.
 
-A row is one agent of one world; row = world * num_agents + agent. Meters are the first axis (structure of
-arrays), so that a step of many worlds runs along memory.
+A row is one agent of one world; row = world * num_agents + agent.
 """
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hamlet_trio.world.config import ACTIONS, METERS
-from hamlet_trio.world.reward import Terms, make_reward
-from hamlet_trio.world.rules import FAILED, BoolArray, FloatArray, IndexArray, Rules, any_true
+from hamlet_trio.world.rules import BoolArray, FloatArray, IndexArray, Rules, any_true
 
-_ENERGY, _HYGIENE = METERS.index("energy"), METERS.index("hygiene")
-_MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.index("social")
+WorldIndices: TypeAlias = Sequence[int] | NDArray[np.integer]
+
+_FLOAT32 = np.dtype(np.float32)
+_LAST_ACTION = np.array([len(ACTIONS) - 1], dtype=np.uintp)
+
+
+class EpisodeOverError(RuntimeError):
+    """A world was stepped whose episode is over."""
 
 
 class RewardComponents(NamedTuple):
@@ -44,26 +50,17 @@ class StepResult(NamedTuple):
     interacted: NDArray[np.int8]
     components: RewardComponents | None
 
-    def first(self, count: int) -> "StepResult":
-        """The first `count` worlds of this result."""
-        parts = self.components
-        return StepResult(
-            self.rewards[:count],
-            self.terminated[:count],
-            self.truncated[:count],
-            self.interacted[:count],
-            None if parts is None else RewardComponents(*(part[:count] for part in parts)),
-        )
 
+class Batch(ABC):
+    """`num_worlds` worlds with A agents each, R rows in all, as arrays; subclasses step them.
 
-class Batch:
-    """Arrays of `num_worlds` worlds with A agents each, R rows in all, and the buffers of a step.
+    All ways of stepping come to the same, to the last bit.
 
     Attributes:
         cell: (R,) intp.
         positions: (R, 2) int64, x and y of the cell.
         meters: (6, R) float64, raw.
-        normalised: (6, R) float64; lack: 1 - normalised.
+        normalised: (6, R) float64.
         alive: (R,) bool.
         failure: (R,) int8, a code in FAILURE_REASONS.
         steps: (num_worlds,) int64.
@@ -72,205 +69,121 @@ class Batch:
 
     def __init__(self, rules: Rules, num_worlds: int) -> None:
         self._rules = rules
-        self._num_agents = rules.config.num_agents
+        self._num_worlds, self._num_agents = num_worlds, rules.config.num_agents
         self._rows = rows = num_worlds * self._num_agents
-        self._shape = (num_worlds, self._num_agents)
+        self._seen_shape = (self._num_agents, rules.config.observation_size)
         self.cell: IndexArray = np.zeros(rows, dtype=np.intp)
         self.positions: NDArray[np.int64] = np.zeros((rows, 2), dtype=np.int64)
-        self.meters = np.empty((len(METERS), rows))
-        self.normalised = np.empty((len(METERS), rows))
-        self.lack = np.empty((len(METERS), rows))
+        shape = (len(METERS), rows)
+        self.meters = np.empty(shape)
+        self.normalised = np.empty(shape)
         self.alive = np.ones(rows, dtype=np.bool_)
         self.failure = np.zeros(rows, dtype=np.int8)
         self.steps = np.zeros(num_worlds, dtype=np.int64)
         self.over = np.zeros(num_worlds, dtype=np.bool_)
 
-        self._reward = make_reward(rules, rows)
-        self._key: IndexArray = np.empty(rows, dtype=np.intp)
-        self._kind: IndexArray = np.empty(rows, dtype=np.intp)
-        self._change = np.empty((len(METERS), rows))
-        self._flags = np.empty(rows, dtype=np.bool_)
-        self._meter_flags = np.empty((len(METERS), rows), dtype=np.bool_)
-        self._world_flags = np.empty(num_worlds, dtype=np.bool_)
-        # Operands of full size, because operations on contiguous arrays of one shape are the quickest, and
-        # numbers as arrays, because a Python number costs a conversion at each use: it shows at one world.
-        self._minimum, self._maximum, self._span, self._drain, self._fatal_minimum = (
-            np.repeat(column, rows, axis=1)
-            for column in (rules.minimum, rules.maximum, rules.span, rules.drain, rules.fatal_minimum)
-        )
-        self._one = np.ones(1, dtype=np.int64)
-        self._max_steps = np.array([rules.config.max_steps], dtype=np.int64)
-        self._num_actions = np.array([len(ACTIONS)], dtype=np.intp)
-        self._failed = np.array([FAILED], dtype=np.intp)
-        self._lonely_below = np.array([rules.config.loneliness_below])
-        self._lonely_mood = np.array([rules.config.loneliness_mood])
-        self._zero, self._unit = np.zeros(1), np.ones(1)
-        # Rows of the arrays above; to take them out anew for each step shows at one world, too.
-        self._social = self.normalised[_SOCIAL]
-        self._mood = tuple(
-            array[_MOOD] for array in (self.meters, self.normalised, self._minimum, self._span)
-        )
+    @abstractmethod
+    def step(
+        self, actions: NDArray[np.generic], worlds: WorldIndices | None, *, components: bool
+    ) -> StepResult:
+        """One step of the given worlds in the order of the rules; None means all. Checks what it is given."""
 
-    def begin(self, worlds: IndexArray, rows: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
-        """Start an episode in `worlds`, whose `rows` stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
+    @abstractmethod
+    def begin(self, worlds: WorldIndices | None) -> None:
+        """Start an episode in `worlds`, where the configuration says. Checks them."""
+
+    @abstractmethod
+    def observe(self, worlds: WorldIndices | None, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """What the agents of `worlds` see, written into `out` or a new array. Checks what it is given."""
+
+    def place(self, worlds: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
+        """Start an episode in `worlds`, whose rows stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
+        rows = self.rows_of(worlds)
         self.cell[rows] = cell
-        self.meters[:, rows] = meters
+        self.meters[:, rows] = meters + 0.0  # no -0.0, see Rules
         self.alive[rows] = True
         self.failure[rows] = 0
         self.steps[worlds] = 0
         self.over[worlds] = False
-        self.refresh()
+        self.refresh(rows)
 
-    def refresh(self) -> None:
-        """Derive positions, normalised and lack from cell and meters."""
-        self._rules.cell_xy.take(self.cell, 0, self.positions, "clip")
-        np.subtract(self.meters, self._minimum, out=self.normalised)
-        np.divide(self.normalised, self._span, out=self.normalised)
-        np.subtract(1.0, self.normalised, out=self.lack)
+    def refresh(self, rows: IndexArray | None = None) -> None:
+        """Derive positions and normalised from cell and meters, for all rows or some."""
+        chosen: IndexArray | slice = slice(None) if rows is None else rows
+        self.positions[chosen] = self._rules.cell_xy[self.cell[chosen]]
+        self.normalised[:, chosen] = (self.meters[:, chosen] - self._rules.minimum) / self._rules.span
 
-    def load(self, source: "Batch", worlds: IndexArray, rows: IndexArray) -> None:
-        """Take over the state of `worlds` of `source`, whose rows are `rows`."""
-        source.cell.take(rows, None, self.cell, "clip")
-        source.meters.take(rows, 1, self.meters, "clip")
-        source.normalised.take(rows, 1, self.normalised, "clip")
-        source.lack.take(rows, 1, self.lack, "clip")
-        source.alive.take(rows, None, self.alive, "clip")
-        source.failure.take(rows, None, self.failure, "clip")
-        source.steps.take(worlds, None, self.steps, "clip")
-        source.over.take(worlds, None, self.over, "clip")
+    def rows_of(self, worlds: IndexArray) -> IndexArray:
+        """The rows of these worlds, in their order."""
+        agents = self._num_agents
+        if agents == 1:
+            return worlds
+        return (worlds[:, None] * agents + np.arange(agents)).ravel()
 
-    def store(self, target: "Batch", worlds: IndexArray, rows: IndexArray) -> None:
-        """Hand the state back to where `load` took it from."""
-        target.cell[rows] = self.cell
-        target.positions[rows] = self.positions
-        target.meters[:, rows] = self.meters
-        target.normalised[:, rows] = self.normalised
-        target.lack[:, rows] = self.lack
-        target.alive[rows] = self.alive
-        target.failure[rows] = self.failure
-        target.steps[worlds] = self.steps
-        target.over[worlds] = self.over
+    def check_worlds(self, worlds: WorldIndices) -> IndexArray:
+        """`worlds` as an array of indices.
 
-    def step(self, actions: IndexArray, *, components: bool = False) -> StepResult:
-        """One step of every world in the order of the rules; `actions` (R,) intp, each 0 to 4.
-
-        No world may be over. Branches that depend on the data skip work that would change nothing.
+        Raises:
+            IndexError, ValueError: for an index out of range or twice, or no indices at all.
         """
-        rules = self._rules
-        cell, meters = self.cell, self.meters
-        # Those who ended before this step; what the step does to their rows is undone.
-        aside: IndexArray | None = None
-        if self._num_agents > 1 and np.count_nonzero(self.alive) < self._rows:
-            aside = np.flatnonzero(~self.alive)
-            held = cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside]
+        given = np.asarray(worlds)
+        if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iu":
+            raise ValueError("worlds is not a sequence of one or more integers")
+        indices = given.astype(np.intp, copy=False)
+        # As unsigned numbers the negative ones are too large as well.
+        if np.count_nonzero(indices.view(np.uintp) >= self._num_worlds):
+            raise IndexError(f"worlds is {given.tolist()}; allowed: 0 to {self._num_worlds - 1}")
+        if indices.size > 1:
+            seen = np.zeros(self._num_worlds, dtype=np.bool_)
+            seen[indices] = True
+            if np.count_nonzero(seen) != indices.size:
+                raise ValueError("worlds names a world twice")
+        return indices
 
-        np.multiply(cell, self._num_actions, out=self._key)
-        np.add(self._key, actions, out=self._key)
-        kind = rules.kind.take(self._key, None, self._kind, "clip")
-        interaction: FloatArray | None = None
-        np.greater(kind, self._failed, out=self._flags)
-        if any_true(self._flags):
-            self._settle_uses(kind)
-            interaction = self._reward.interaction(kind, self.lack)
-        rules.next_cell.take(self._key, None, cell, "clip")
-        rules.cell_xy.take(cell, 0, self.positions, "clip")
-        np.add(meters, rules.effects.take(kind, 1, self._change, "clip"), out=meters)
-        np.maximum(meters, self._minimum, out=meters)
-        np.minimum(meters, self._maximum, out=meters)
+    def check_step(
+        self, actions: NDArray[np.generic], worlds: WorldIndices | None
+    ) -> tuple[IndexArray, IndexArray | None]:
+        """The actions as (n * A,) intp, and the worlds as indices.
 
-        np.subtract(meters, self._drain, out=meters)
-        np.maximum(meters, self._minimum, out=meters)
-        np.subtract(meters, self._minimum, out=self.normalised)
-        np.divide(self.normalised, self._span, out=self.normalised)
-        self._feel_lonely()
-        np.subtract(self._unit, self.normalised, out=self.lack)
-        if aside is not None:
-            cell[aside], meters[:, aside], self.normalised[:, aside], self.lack[:, aside] = held
-            self.positions[aside] = rules.cell_xy[cell[aside]]
+        Raises:
+            EpisodeOverError: when one of the worlds has to be reset first.
+            IndexError, ValueError: for an index out of range or twice; for actions of another shape, kind or
+                range.
+        """
+        indices = None if worlds is None else self.check_worlds(worlds)
+        checked = self._check_actions(actions, self._num_worlds if indices is None else indices.size)
+        over = self.over if indices is None else self.over[indices]
+        if any_true(over):
+            which = np.flatnonzero(over) if indices is None else indices[over]
+            listed = ", ".join(map(str, which[:10].tolist())) + (", ..." if which.size > 10 else "")
+            raise EpisodeOverError(f"the episode is over in world {listed}: reset it before the next step")
+        return checked, indices
 
-        terms = self._reward.outcome(self.normalised, self.lack, cell)
-        interacted = rules.affordance.take(kind)
-        rewards = terms.meters.copy() if components else terms.meters
-        for term in (interaction, terms.proximity, terms.hunger):
-            if term is not None:
-                rewards += term
-        terminated = self._end(rewards)
-        if aside is not None:
-            rewards[aside] = 0.0
-            interacted[aside] = -1
-        truncated = self._count_step()
-        parts = self._components(terms, interaction, terminated, aside) if components else None
-        shape = self._shape
-        return StepResult(rewards.reshape(shape), terminated, truncated, interacted.reshape(shape), parts)
+    def _check_actions(self, given: NDArray[np.generic], num_worlds: int) -> IndexArray:
+        agents = self._num_agents
+        if given.shape != (num_worlds, agents) and not (agents == 1 and given.shape == (num_worlds,)):
+            allowed = f"({num_worlds},) or ({num_worlds}, 1)" if agents == 1 else f"({num_worlds}, {agents})"
+            raise ValueError(f"actions has the shape {given.shape}; allowed: {allowed}")
+        if given.dtype.kind not in "iu":
+            raise ValueError(f"actions is an array of {given.dtype}; allowed: integers")
+        checked = given.astype(np.intp, copy=False).reshape(-1)
+        if any_true(checked.view(np.uintp) > _LAST_ACTION):
+            wrong = next(action for action in checked.tolist() if not 0 <= action < len(ACTIONS))
+            raise ValueError(f"actions has {wrong}; allowed: 0 to {len(ACTIONS) - 1} ({', '.join(ACTIONS)})")
+        return checked
 
-    def _settle_uses(self, kind: IndexArray) -> None:
-        """Turn uses that are refused or come too late into FAILED, those of the tired into their own kind."""
-        rules = self._rules
-        np.less(self.meters[_MONEY], rules.price.take(kind), out=self._flags)
-        kind[self._flags] = FAILED
-        if rules.config.contention and self._num_agents > 1:
-            self._settle_contention(kind)
-        if rules.has_tired:
-            below = rules.config.tired_below
-            tired = np.less(self.normalised[_ENERGY], below)
-            tired |= np.less(self.normalised[_HYGIENE], below)
-            kind[tired] = rules.tired_kind[kind[tired]]
+    def check_out(self, out: NDArray[np.float32] | None, num_worlds: int) -> NDArray[np.float32]:
+        """`out`, or a new array, for what the agents of so many worlds see.
 
-    def _settle_contention(self, kind: IndexArray) -> None:
-        by_world = kind.reshape(self._shape)
-        living = self.alive.reshape(self._shape)
-        for agent in range(1, self._num_agents):
-            mine = by_world[:, agent, None]
-            taken = ((by_world[:, :agent] == mine) & living[:, :agent]).any(axis=1)
-            by_world[taken & (mine[:, 0] > FAILED), agent] = FAILED
-
-    def _feel_lonely(self) -> None:
-        """Lower the mood of those with little company, from normalised social as it is now."""
-        social = self._social
-        np.less(social, self._lonely_below, out=self._flags)
-        if not any_true(self._flags):
-            return
-        loss = np.subtract(self._lonely_below, social)
-        np.maximum(loss, self._zero, out=loss)
-        np.multiply(loss, self._lonely_mood, out=loss)
-        np.divide(loss, self._lonely_below, out=loss)
-        mood, normal_mood, minimum, span = self._mood
-        np.subtract(mood, loss, out=mood)
-        np.maximum(mood, minimum, out=mood)
-        np.subtract(mood, minimum, out=normal_mood)
-        np.divide(normal_mood, span, out=normal_mood)
-
-    def _end(self, rewards: FloatArray) -> BoolArray:
-        """Who ends at this step, (num_worlds, A); notes why and takes the penalty from `rewards`."""
-        empty = np.less_equal(self.meters, self._fatal_minimum, out=self._meter_flags)
-        if not any_true(empty):
-            return np.zeros(self._shape, dtype=np.bool_)
-        terminated = empty.any(axis=0) & self.alive
-        # The first reason in the order of the checks stands, so it is written last.
-        for code in range(len(self._rules.fatal_rows), 0, -1):
-            self.failure[terminated & empty[self._rules.fatal_rows[code - 1]]] = code
-        rewards[terminated] -= self._rules.config.end_penalty
-        self.alive[terminated] = False
-        np.logical_not(self.alive.reshape(self._shape).any(axis=1), out=self.over)
-        return terminated.reshape(self._shape)
-
-    def _count_step(self) -> BoolArray:
-        """Count the step in every world; who is truncated by it, (num_worlds, A)."""
-        np.add(self.steps, self._one, out=self.steps)
-        np.greater_equal(self.steps, self._max_steps, out=self._world_flags)
-        if not any_true(self._world_flags):
-            return np.zeros(self._shape, dtype=np.bool_)
-        np.logical_or(self.over, self._world_flags, out=self.over)
-        return self._world_flags[:, None] & self.alive.reshape(self._shape)
-
-    def _components(
-        self, terms: Terms, interaction: FloatArray | None, terminated: BoolArray, aside: IndexArray | None
-    ) -> RewardComponents:
-        ending = np.where(terminated.reshape(-1), -self._rules.config.end_penalty, 0.0)
-        parts = []
-        for term in (terms.meters, interaction, terms.proximity, terms.hunger, ending):
-            part = np.zeros(self._rows) if term is None else term
-            if aside is not None:
-                part[aside] = 0.0
-            parts.append(part.reshape(self._shape))
-        return RewardComponents(*parts)
+        Raises:
+            ValueError: for an `out` that does not fit.
+        """
+        shape = (num_worlds, *self._seen_shape)
+        if out is None:
+            return np.empty(shape, dtype=np.float32)
+        if out.shape != shape or out.dtype != _FLOAT32 or not out.flags.carray:
+            given = f"{out.dtype} {out.shape}"
+            raise ValueError(
+                f"out is {given}; allowed: a writable C-contiguous float32 array of shape {shape}"
+            )
+        return out

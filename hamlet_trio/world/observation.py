@@ -19,6 +19,10 @@ class Observer:
 
     In the grid an empty cell is 0, an affordance its code, another live agent 10 and the agent itself 9,
     each over what stands there before it in this list.
+
+    Attributes:
+        cell_xy: (C, 2) float32, what is seen of a position on each cell.
+        grid: (C,) float32, what is seen of a world without agents.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -26,19 +30,19 @@ class Observer:
         self._num_agents = config.num_agents
         self.size = config.observation_size
         scaled = rules.cell_xy / np.array([config.width - 1, config.height - 1], dtype=np.float64)
-        self._cell_xy = scaled.astype(np.float32)
-        self._grid = np.zeros(config.width * config.height, dtype=np.float32)
+        self.cell_xy = scaled.astype(np.float32)
+        self.grid = np.zeros(config.width * config.height, dtype=np.float32)
         for affordance in config.affordances:
-            self._grid[affordance.y * config.width + affordance.x] = affordance.code
+            self.grid[affordance.y * config.width + affordance.x] = affordance.code
 
     def write(self, batch: Batch, rows: IndexArray | None, out: NDArray[np.float32]) -> None:
         """Fill `out` (r, size) for `rows` of `batch`, whole worlds in order; None for all of them."""
         cell = batch.cell if rows is None else batch.cell[rows]
         normalised = batch.normalised if rows is None else batch.normalised[:, rows]
-        out[:, :2] = self._cell_xy.take(cell, axis=0)
+        out[:, :2] = self.cell_xy.take(cell, axis=0)
         out[:, 2:_GRID] = normalised.T
         grid = out[:, _GRID:]
-        grid[:] = self._grid
+        grid[:] = self.grid
         if self._num_agents > 1:
             self._mark_others(cell, batch.alive if rows is None else batch.alive[rows], grid)
         grid[np.arange(cell.size), cell] = AGENT_CODE

@@ -34,6 +34,9 @@ def any_true(flags: BoolArray) -> bool:
 class Rules:
     """The tables of one configuration. M meters (6), K kinds, C cells; float64 unless said otherwise.
 
+    A -0.0 of the configuration is +0.0 here. No meter is -0.0 then, and so the sign of a zero depends neither
+    on which of two equal numbers a minimum takes nor on what else is computed together.
+
     Attributes:
         config: what the tables were made from.
         next_cell, kind: (C * 5,) intp, by cell * 5 + action.
@@ -47,6 +50,7 @@ class Rules:
         fatal_rows: the row of the meter behind each failure code from 1 on.
         start_cells: (A,) intp.
         start_meters: (M, 1).
+        loneliness_mood: as in config.
         cell_xy: (C, 2) int64.
     """
 
@@ -72,6 +76,7 @@ class Rules:
         self.fatal_minimum = _column(fatal)
         self.fatal_rows = tuple(METERS.index(name) for name in FATAL_METERS)
         self.start_meters = _column([meter.start for meter in config.meters])
+        self.loneliness_mood = config.loneliness_mood + 0.0
         self.start_cells = np.array(_spiral(config), dtype=np.intp)
         y, x = np.divmod(np.arange(config.width * config.height, dtype=np.int64), config.width)
         self.cell_xy = np.stack([x, y], axis=1)
@@ -85,7 +90,7 @@ class Rules:
 
 
 def _column(values: list[float]) -> FloatArray:
-    return np.array(values, dtype=np.float64)[:, None]
+    return np.array(values, dtype=np.float64)[:, None] + 0.0
 
 
 def _price(affordance: Affordance) -> float:

@@ -1,25 +1,21 @@
 """N worlds of one configuration, stepped as arrays."""
 
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hamlet_trio.world.batch import Batch, StepResult
-from hamlet_trio.world.config import ACTIONS, FAILURE_REASONS, METERS, WorldConfig
-from hamlet_trio.world.observation import Observer
-from hamlet_trio.world.rules import FloatArray, IndexArray, Rules, any_true
+from hamlet_trio.world import kernel
+from hamlet_trio.world.array_batch import ArrayBatch
+from hamlet_trio.world.batch import Batch, StepResult, WorldIndices
+from hamlet_trio.world.config import FAILURE_REASONS, METERS, WorldConfig
+from hamlet_trio.world.kernel_batch import KernelBatch
+from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
 from hamlet_trio.world.state import RandomState, WorldState
 
-WorldIndices: TypeAlias = Sequence[int] | NDArray[np.integer]
-_LAST_ACTION = np.array([len(ACTIONS) - 1], dtype=np.uintp)
 _STATE_ARRAYS = ("cell", "meters", "alive", "failure", "steps", "over")
 Array = TypeVar("Array", bound=NDArray[np.generic])
-
-
-class EpisodeOverError(RuntimeError):
-    """A world was stepped whose episode is over."""
 
 
 class Worlds:
@@ -33,6 +29,7 @@ class Worlds:
 
     Attributes:
         config: what every world was made from.
+        compiled: whether the compiled kernel steps them, not numpy; they come to the same to the last bit.
         num_worlds: N.
         num_agents: A.
         observation_size: values in one agent's observation.
@@ -45,15 +42,22 @@ class Worlds:
     """
 
     def __init__(
-        self, num_worlds: int, config: WorldConfig | None = None, *, seed: int | None = None
+        self,
+        num_worlds: int,
+        config: WorldConfig | None = None,
+        *,
+        seed: int | None = None,
+        compiled: bool | None = None,
     ) -> None:
         """Make the worlds, each at the start of an episode.
 
         World i draws from a generator of its own, which depends on `seed` and i alone; without a seed it is
-        unpredictable. Only random starts draw from it.
+        unpredictable. Only random starts draw from it. `compiled` chooses between the compiled kernel and
+        numpy; None takes the kernel where it is built. Copies and pickles choose anew, as with None.
 
         Raises:
             ValueError: when `num_worlds` is less than 1 or `seed` is negative.
+            KernelMissingError: for `compiled=True` where the kernel is not built.
         """
         if num_worlds < 1:
             raise ValueError(f"num_worlds is {num_worlds}; allowed: 1 or more")
@@ -62,9 +66,8 @@ class Worlds:
         self.num_agents = self.config.num_agents
         self.observation_size = self.config.observation_size
         self._rules = Rules(self.config)
-        self._all = Batch(self._rules, num_worlds)
-        self._parts: dict[int, Batch] = {}
-        self._observer = Observer(self._rules)
+        self._all = _make_batch(self._rules, num_worlds, compiled)
+        self.compiled = isinstance(self._all, KernelBatch)
         entropy = np.random.SeedSequence(seed).entropy
         self._generators = [
             np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=(index,))))
@@ -96,7 +99,10 @@ class Worlds:
         Raises:
             IndexError, ValueError: for an index out of range or twice; for seeds of another number.
         """
-        indices = np.arange(self.num_worlds) if worlds is None else self._indices(worlds)
+        if seeds is None and not random_start:
+            self._all.begin(worlds)
+            return
+        indices = np.arange(self.num_worlds) if worlds is None else self._all.check_worlds(worlds)
         if seeds is not None:
             if len(seeds) != indices.size:
                 raise ValueError(
@@ -105,10 +111,9 @@ class Worlds:
             for index, seed in zip(indices.tolist(), seeds, strict=True):
                 self._generators[index] = np.random.Generator(np.random.PCG64(seed))
         if random_start:
-            cell, meters = self._draw_starts(indices)
+            self._all.place(indices, *self._draw_starts(indices))
         else:
-            cell, meters = np.tile(self._rules.start_cells, indices.size), self._rules.start_meters
-        self._all.begin(indices, self._rows(indices), cell, meters)
+            self._all.begin(indices)
 
     def step(
         self, actions: ArrayLike, worlds: WorldIndices | None = None, *, components: bool = False
@@ -125,17 +130,7 @@ class Worlds:
             IndexError, ValueError: for an index out of range or twice; for actions of another shape, kind or
                 range.
         """
-        if worlds is None:
-            checked = self._actions(actions, self.num_worlds)
-            if any_true(self._all.over):
-                raise _over(np.flatnonzero(self._all.over))
-            return self._all.step(checked, components=components)
-        indices = self._indices(worlds)
-        checked = self._actions(actions, indices.size)
-        over = self._all.over[indices]
-        if any_true(over):
-            raise _over(indices[over])
-        return self._step_part(checked, indices, components=components)
+        return self._all.step(np.asarray(actions), worlds, components=components)
 
     def observe(
         self, worlds: WorldIndices | None = None, out: NDArray[np.float32] | None = None
@@ -147,26 +142,17 @@ class Worlds:
         Raises:
             IndexError, ValueError: for an index out of range or twice; for an `out` that does not fit.
         """
-        indices = None if worlds is None else self._indices(worlds)
-        shape = (self.num_worlds if indices is None else indices.size, self.num_agents, self.observation_size)
-        if out is None:
-            out = np.empty(shape, dtype=np.float32)
-        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            given = f"{out.dtype} {out.shape}"
-            raise ValueError(f"out is {given}; allowed: a C-contiguous float32 array of shape {shape}")
-        rows = None if indices is None else self._rows(indices)
-        self._observer.write(self._all, rows, out.reshape(-1, self.observation_size))
-        return out
+        return self._all.observe(worlds, out)
 
     def normalised(self, worlds: WorldIndices | None = None) -> FloatArray:
         """A copy of the meters as (value - minimum) / (maximum - minimum), (n, A, 6) float64."""
         if worlds is None:
             return self._normalised.copy()
-        return self._normalised[self._indices(worlds)]
+        return self._normalised[self._all.check_worlds(worlds)]
 
     def get_state(self, world: int) -> WorldState:
         """Everything that changes in one world."""
-        (index,) = self._indices([world]).tolist()
+        (index,) = self._all.check_worlds([world]).tolist()
         return WorldState(
             positions=tuple((x, y) for x, y in self.positions[index].tolist()),
             meters=tuple((e, h, f, c, m, s) for e, h, f, c, m, s in self.meters[index].tolist()),
@@ -182,7 +168,7 @@ class Worlds:
             IndexError: for a world that is not there.
             ValueError: for a state that such a world cannot be in. Nothing has changed then.
         """
-        indices = self._indices([world])
+        indices = self._all.check_worlds([world])
         agents = self.num_agents
         if not len(state.positions) == len(state.meters) == len(state.failures) == agents:
             raise ValueError(f"the state is not one of {agents} agents, as this world has")
@@ -197,9 +183,9 @@ class Worlds:
         if not 0 <= state.steps <= self.config.max_steps:
             raise ValueError(f"the state has {state.steps} steps; allowed: 0 to {self.config.max_steps}")
         generator = state.random.generator()
-        rows = self._rows(indices)
+        rows = self._all.rows_of(indices)
         cell = np.array([y * width + x for x, y in state.positions], dtype=np.intp)
-        self._all.begin(indices, rows, cell, meters)
+        self._all.place(indices, cell, meters)
         self._all.failure[rows] = state.failures
         self._all.alive[rows] = [code == 0 for code in state.failures]
         self._all.steps[indices] = state.steps
@@ -229,66 +215,14 @@ class Worlds:
         normalised = low + (high - low) * np.concatenate(drawn_meters).T
         return np.concatenate(drawn_cells), self._rules.minimum + normalised * self._rules.span
 
-    def _step_part(self, actions: IndexArray, indices: IndexArray, *, components: bool) -> StepResult:
-        """Step a subset in work space of its own, kept for each power of two.
 
-        A subset of another size is filled up with its last world, whose copies all come to the same.
-        """
-        count = indices.size
-        size = 1 << (count - 1).bit_length()
-        if size > count:
-            fill = size - count
-            indices = np.concatenate([indices, np.repeat(indices[-1:], fill)])
-            actions = np.concatenate([actions, np.tile(actions[-self.num_agents :], fill)])
-        part = self._parts.get(size)
-        if part is None:
-            part = self._parts[size] = Batch(self._rules, size)
-        rows = self._rows(indices)
-        part.load(self._all, indices, rows)
-        result = part.step(actions, components=components)
-        part.store(self._all, indices, rows)
-        return result if size == count else result.first(count)
-
-    def _rows(self, indices: IndexArray) -> IndexArray:
-        agents = self.num_agents
-        if agents == 1:
-            return indices
-        return (indices[:, None] * agents + np.arange(agents)).ravel()
-
-    def _indices(self, worlds: WorldIndices) -> IndexArray:
-        given = np.asarray(worlds)
-        if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iu":
-            raise ValueError("worlds is not a sequence of one or more integers")
-        indices = given.astype(np.intp, copy=False)
-        # As unsigned numbers the negative ones are too large as well.
-        if np.count_nonzero(indices.view(np.uintp) >= self.num_worlds):
-            raise IndexError(f"worlds is {given.tolist()}; allowed: 0 to {self.num_worlds - 1}")
-        if indices.size > 1:
-            seen = np.zeros(self.num_worlds, dtype=np.bool_)
-            seen[indices] = True
-            if np.count_nonzero(seen) != indices.size:
-                raise ValueError("worlds names a world twice")
-        return indices
-
-    def _actions(self, actions: ArrayLike, num_worlds: int) -> IndexArray:
-        given = np.asarray(actions)
-        agents = self.num_agents
-        if given.shape != (num_worlds, agents) and not (agents == 1 and given.shape == (num_worlds,)):
-            allowed = f"({num_worlds},) or ({num_worlds}, 1)" if agents == 1 else f"({num_worlds}, {agents})"
-            raise ValueError(f"actions has the shape {given.shape}; allowed: {allowed}")
-        if given.dtype.kind not in "iu":
-            raise ValueError(f"actions is an array of {given.dtype}; allowed: integers")
-        checked = given.astype(np.intp, copy=False).reshape(-1)
-        # As unsigned numbers the negative ones are too large as well.
-        if any_true(checked.view(np.uintp) > _LAST_ACTION):
-            wrong = next(action for action in checked.tolist() if not 0 <= action < len(ACTIONS))
-            raise ValueError(f"actions has {wrong}; allowed: 0 to {len(ACTIONS) - 1} ({', '.join(ACTIONS)})")
-        return checked
-
-
-def _over(indices: IndexArray) -> EpisodeOverError:
-    which = ", ".join(map(str, indices[:10].tolist())) + (", ..." if indices.size > 10 else "")
-    return EpisodeOverError(f"the episode is over in world {which}: reset it before the next step")
+def _make_batch(rules: Rules, num_worlds: int, compiled: bool | None) -> Batch:
+    found = None if compiled is False else kernel.load()
+    if found is not None:
+        return KernelBatch(found, rules, num_worlds)
+    if compiled:
+        raise kernel.KernelMissingError("the world's kernel is not compiled here: " + kernel.REMEDY)
+    return ArrayBatch(rules, num_worlds)
 
 
 def _read_only(view: Array) -> Array:

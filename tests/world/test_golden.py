@@ -10,6 +10,8 @@ import pytest
 
 from hamlet_trio.world import FAILURE_REASONS, METERS, Worlds
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 GOLDEN_DIR = Path(
     os.environ.get("HAMLET_GOLDEN_DIR") or Path(__file__).parents[2].parent / "shared" / "golden"
 )

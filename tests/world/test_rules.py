@@ -19,6 +19,8 @@ from hamlet_trio.world import (
 from tests.world.lockstep import compare_outcomes, compare_state, references_of
 from tests.world.strategies import configs
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 UP, DOWN, LEFT, RIGHT, INTERACT = range(len(ACTIONS))
 
 

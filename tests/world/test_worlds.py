@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from hamlet_trio.world import EpisodeOverError, WorldConfig, Worlds, WorldState
 from tests.world.strategies import configs
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 
 def everything(worlds: Worlds) -> list[WorldState]:
     return [worlds.get_state(index) for index in range(worlds.num_worlds)]
@@ -238,7 +240,9 @@ def test_observing_into_an_array() -> None:
     ],
 )
 def test_an_array_that_does_not_fit_is_refused(out: NDArray[np.float32]) -> None:
-    with pytest.raises(ValueError, match=r"allowed: a C-contiguous float32 array of shape \(2, 1, 72\)"):
+    with pytest.raises(
+        ValueError, match=r"allowed: a writable C-contiguous float32 array of shape \(2, 1, 72\)"
+    ):
         Worlds(2).observe(out=out)
 
 
