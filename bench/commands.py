@@ -22,8 +22,10 @@ _COMMANDS: Final = {
 
 def measure(effort: Effort) -> list[Figure]:
     """Seconds from start to end of each command."""
+    effort.check(_COMMANDS)
     pin(0, [divide_cores().others[0]])
-    values = alternate({name: partial(_time, line) for name, line in _COMMANDS.items()}, effort.rounds)
+    lines = {name: line for name, line in _COMMANDS.items() if effort.wants(name)}
+    values = alternate({name: partial(_time, line) for name, line in lines.items()}, effort.rounds)
     return [
         Figure(name=name, unit="s", values=found, beside=name == _NOTHING) for name, found in values.items()
     ]

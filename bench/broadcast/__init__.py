@@ -9,4 +9,4 @@ def main(arguments: list[str]) -> None:
     """Run the benchmark."""
     from bench.broadcast.measuring import measure, run  # noqa: PLC0415 (torch)
 
-    run("broadcast", __doc__, measure, arguments, rounds=3)
+    run("broadcast", __doc__, measure, arguments, rounds=3, whole=True)

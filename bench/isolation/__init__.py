@@ -9,4 +9,4 @@ def main(arguments: list[str]) -> None:
     """Run the benchmark."""
     from bench.isolation.measuring import measure, run  # noqa: PLC0415 (torch)
 
-    run("isolation", __doc__, measure, arguments, rounds=3)
+    run("isolation", __doc__, measure, arguments, rounds=3, whole=True)

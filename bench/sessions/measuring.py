@@ -1,5 +1,6 @@
 """Finds the largest number of sessions of each network type, and of the bare app, round by round."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ import torch
 
 from bench.server import Server, serving, serving_bare, wait_until_ready
 from bench.sessions.playing import Players
-from bench.suite.command import Effort, run, tell
+from bench.suite.command import Effort, UnknownContenderError, run, tell
 from bench.suite.figures import Figure, alternate, ratio
 from bench.suite.load import Load
 from bench.suite.machine import divide_cores, pin
@@ -74,6 +75,9 @@ class Contender:
 
 def measure(effort: Effort) -> list[Figure]:
     """Sessions carried by each network type and by the bare app, and processor time of a frame at that."""
+    effort.check([*NETWORKS, BARE])
+    if effort.only and not any(map(effort.wants, NETWORKS)):
+        raise UnknownContenderError(f"--only: {BARE} sends a frame of a network's; name one of them too")
     cores = divide_cores()
     pin(0, cores.others)
     allow_many_files(_MOST)
@@ -113,10 +117,12 @@ def _figures(values: dict[str, list[float]], contenders: dict[str, Contender]) -
         Figure(
             name=f"{name}, processor time of a frame",
             unit="\u00b5s",
-            values=[1e6 * seconds for seconds in contender.processor_times],
+            values=times,
             beside=name == BARE,
         )
         for name, contender in contenders.items()
+        # A round in which not one session was carried has no frame to take the time of.
+        if (times := [1e6 * one for one in contender.processor_times if math.isfinite(one)])
     ]
     return [*figures.values(), *ratios, *times]
 

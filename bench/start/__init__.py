@@ -9,4 +9,4 @@ def main(arguments: list[str]) -> None:
     """Run the benchmark."""
     from bench.start.measuring import measure, run  # noqa: PLC0415 (torch)
 
-    run("start", __doc__, measure, arguments, rounds=5)
+    run("start", __doc__, measure, arguments, rounds=5, whole=True)

@@ -1,7 +1,7 @@
 """The command line that every benchmark of the suite has."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 from rich.console import Console
@@ -10,6 +10,10 @@ from bench.suite.figures import PUBLISHED, RESULTS, Figure, Report, save
 from bench.suite.machine import this_machine
 from bench.suite.picture import IMAGES, picture
 from bench.suite.table import table
+
+
+class UnknownContenderError(ValueError):
+    """`--only` names what this benchmark does not have; the message lists what it has."""
 
 
 class Effort(Struct, frozen=True, kw_only=True):
@@ -23,6 +27,13 @@ class Effort(Struct, frozen=True, kw_only=True):
         """Whether a contender is to be measured."""
         return not self.only or name in self.only
 
+    def check(self, names: Iterable[str]) -> None:
+        """Raise `UnknownContenderError` unless all that are to be measured are among these."""
+        names = list(names)
+        for name in self.only:
+            if name not in names:
+                raise UnknownContenderError(f"--only: there is no {name!r}; there are: {', '.join(names)}")
+
     def choose(self, quick: float, thorough: float) -> float:
         """A length of measuring."""
         return quick if self.quick else thorough
@@ -33,34 +44,50 @@ def tell(text: str) -> None:
     Console(stderr=True).print(text, style="dim", highlight=False)
 
 
+_ONLY = "contenders to measure, with commas between, or semicolons where a name has a comma; no goals then"
+
 Measure = Callable[[Effort], list[Figure]]
 
 
 def run(
-    benchmark: str, description: str | None, measure: Measure, arguments: list[str], *, rounds: int
+    benchmark: str,
+    description: str | None,
+    measure: Measure,
+    arguments: list[str],
+    *,
+    rounds: int,
+    whole: bool = False,
 ) -> None:
     """Measure as the arguments say, print the table, and write the figures and the picture.
 
-    They go to bench/results/; with `--publish` also to where the documentation takes them from.
+    `whole`: it has no contenders to measure alone, so that `--only` is refused. The figures go to
+    bench/results/; with `--publish` also to where the documentation takes them from.
     """
     parser = argparse.ArgumentParser(prog=f"python -m bench {benchmark}", description=description)
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--quick", action="store_true", help="one short round, to try it")
-    parser.add_argument("--only", default="", help="contenders to measure, comma-separated; no goals then")
+    parser.add_argument("--only", default="", help=_ONLY)
     parser.add_argument("--publish", action="store_true", help="put the figures into the documentation")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    only = tuple(name.strip() for name in options.only.split(",") if name.strip())
+    separator = ";" if ";" in options.only else ","
+    only = tuple(name.strip() for name in options.only.split(separator) if name.strip())
     if options.publish and (options.quick or only):
         parser.error("--publish takes whole measurements: leave out --quick and --only")
+    if whole and only:
+        parser.error(f"--only: {benchmark} is measured as a whole; leave it out")
     effort = Effort(rounds=1 if options.quick else options.rounds, quick=options.quick, only=only)
+    try:
+        figures = measure(effort)
+    except UnknownContenderError as error:
+        parser.error(str(error))
     report = Report(
         benchmark=benchmark,
         machine=this_machine(),
         rounds=effort.rounds,
         quick=effort.quick,
-        figures=measure(effort),
+        figures=figures,
     )
     console = Console()
     # A terminal says how wide it is; a file or a pipe does not, and folding there would help nobody.

@@ -32,6 +32,7 @@ def measure(effort: Effort) -> list[Figure]:
     torch.set_num_threads(1)
     pin(0, [divide_cores().others[0]])
     seconds = effort.choose(0.5, 2.0)
+    effort.check([*NETWORK_TYPES, *_PEERS, *(f"{name}, acting" for name in NETWORK_TYPES)])
     contenders = {name: made for name, made in _contenders(effort).items() if effort.wants(name)}
     values = alternate(
         {name: partial(made.rate, seconds) for name, made in contenders.items()}, effort.rounds

@@ -36,6 +36,7 @@ def measure(effort: Effort) -> list[Figure]:
     contenders["1 world, CartPole-v1"] = partial(_single, gymnasium.make("CartPole-v1"), seconds)
     if find_spec("minigrid") is not None:
         contenders["1 world, MiniGrid-Empty-8x8"] = partial(_single, _mini_grid(), seconds)
+    effort.check(contenders)
     values = alternate({name: rate for name, rate in contenders.items() if effort.wants(name)}, effort.rounds)
     return [
         Figure(name=name, unit=_UNIT, values=found, beside="CartPole" in name or "MiniGrid" in name)

@@ -1,3 +1,4 @@
+import importlib
 import math
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from bench.__main__ import SPEED
 from bench.broadcast.watching import Shown
 from bench.server import serving_bare, wait_until_ready
 from bench.sessions.lateness import Lateness
+from bench.sessions.measuring import Contender, _figures
 from bench.sessions.playing import Players
+from bench.suite.command import Effort, UnknownContenderError, run
 from bench.suite.figures import (
     PUBLISHED,
     Figure,
@@ -189,3 +192,59 @@ def test_the_cheapest_benchmark_runs_for_real() -> None:
     assert made is not None
     assert [one.name for one in made.figures] == ["1 world", "64 worlds"]
     assert all(one.median > 1000 for one in made.figures)
+
+
+@pytest.mark.parametrize("name", ["start", "isolation", "broadcast"])
+def test_what_is_measured_as_a_whole_says_so(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"bench.{name}").main(["--only", "something"])
+    assert f"{name} is measured as a whole" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "only", "said"),
+    [
+        ("commands", "hamlet", "there is no 'hamlet'; there are: hamlet --help, hamlet models"),
+        (
+            "sessions",
+            "qnetwork,cnn",
+            "there is no 'cnn'; there are: qnetwork, relational, egocentric, bare app",
+        ),
+        ("sessions", "bare app", "name one of them too"),
+    ],
+)
+def test_only_what_there_is_can_be_measured_alone(
+    name: str, only: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"bench.{name}").main(["--only", only])
+    assert said in capsys.readouterr().err
+
+
+def test_a_name_with_a_comma_can_be_measured_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Effort] = []
+
+    def measure(effort: Effort) -> list[Figure]:
+        asked.append(effort)
+        effort.check(["1 world", "1 world, observed"])
+        raise UnknownContenderError("enough")
+
+    with pytest.raises(SystemExit):
+        run("world", None, measure, ["--only", "1 world, observed;"], rounds=1)
+    assert asked[0].wants("1 world, observed")
+    assert not asked[0].wants("1 world")
+    assert "enough" in capsys.readouterr().err
+
+
+def test_a_server_that_carries_nobody_has_no_time_of_a_frame() -> None:
+    class Carried(Contender):
+        def __init__(self, times: list[float]) -> None:
+            self.processor_times = times
+
+    contenders: dict[str, Contender] = {"a": Carried([math.nan]), "b": Carried([math.nan, 1e-6])}
+    figures = _figures({"a": [0], "b": [0, 4]}, contenders)
+    assert {one.name: one.values for one in figures} == {
+        "a": [0],
+        "b": [0, 4],
+        "b, processor time of a frame": [1.0],
+    }
