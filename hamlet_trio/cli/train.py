@@ -72,6 +72,7 @@ def train(
 
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport
     from hamlet_trio.history import HistoryLog, history_path
+    from hamlet_trio.recording.folder import RecordingFolder
     from hamlet_trio.training.driver import DivergedError, SaveError, StartError, train_to_file
 
     torch.set_num_threads(1)
@@ -87,10 +88,13 @@ def train(
                 snapshots=_episodes(snapshots),
                 tensorboard=settings.tensorboard,
                 history=HistoryLog(history_path(settings)),
+                recordings=RecordingFolder.of(settings),
+                record_every=settings.record_every,
                 on_start=report.on_start,
                 on_episode=report.on_episode,
                 on_save_problem=report.on_problem,
                 on_history_problem=report.on_problem,
+                on_recording_problem=report.on_problem,
                 on_tensorboard_problem=report.on_problem,
                 should_stop=should_stop,
             )

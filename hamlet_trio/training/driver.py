@@ -14,11 +14,13 @@ from hamlet_trio.history import HistoryError, HistoryLog
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.settings import DeviceName
 from hamlet_trio.training.kept_run import KeptRun
 from hamlet_trio.training.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
+from hamlet_trio.training.recorder import Recorder
 from hamlet_trio.training.run import StepOutcome, TrainingRun
 from hamlet_trio.training.scalars import FOLDER, EpisodeScalars, TensorBoardMissingError
 from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
@@ -59,6 +61,8 @@ def train_to_file(
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Container[int] = (),
     history: HistoryLog | None = None,
+    recordings: RecordingFolder | None = None,
+    record_every: int = 0,
     tensorboard: bool = False,
     on_start: Callable[[TrainingRun], object] = _ignore,
     on_step: Callable[[StepOutcome], object] = _ignore,
@@ -66,6 +70,7 @@ def train_to_file(
     on_save: Callable[[CheckpointSaved], object] = _ignore,
     on_save_problem: Callable[[SaveError], object] = _ignore,
     on_history_problem: Callable[[HistoryError], object] = _ignore,
+    on_recording_problem: Callable[[str], object] = _ignore,
     on_tensorboard_problem: Callable[[str], object] = _ignore,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
@@ -75,6 +80,8 @@ def train_to_file(
     After each episode in `snapshots` the model is also kept beside it, as `checkpoint_ep<episode>.pt`.
     With `history` the run and its episodes are kept there; trouble with it is told once to
     `on_history_problem` and training goes on.
+    With `recordings` the episodes worth seeing again are kept there, as `Recorder` says; that one could not
+    be is told once to `on_recording_problem`.
     With `tensorboard` its event files go into the run's folder under `data_dir`/tensorboard.
     What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
     id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
@@ -99,12 +106,7 @@ def train_to_file(
     if tensorboard:
         scalars = _scalars(data_dir / FOLDER / plan.run_id, on_tensorboard_problem)
     with ExitStack() as stack:
-        try:
-            stack.enter_context(store.training(plan.run_id))
-        except LockedError as error:
-            raise StartError(f"Run {plan.run_id} is trained by another process.") from error
-        except OSError as error:
-            raise StartError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
+        _hold(stack, store, plan.run_id, data_dir)
         session = open_session(
             plan.run_id,
             plan.parameters,
@@ -119,6 +121,10 @@ def train_to_file(
         )
         kept = stack.enter_context(KeptRun(history, plan.run_id, on_history_problem))
         kept.began(session.run, store)
+        past = session.history.message().episodes
+        recorder = None
+        if recordings is not None:
+            recorder = Recorder(recordings, plan.run_id, every=record_every, past=past)
         on_start(session.run)
         how: Ending = "complete"
         while not session.run.finished:
@@ -130,6 +136,8 @@ def train_to_file(
             except DivergedError as error:
                 session.fail(str(error))
                 raise
+            if recorder is not None and (missed := recorder.note(outcome, session.run)):
+                on_recording_problem(missed)
             on_step(outcome)
             for complete in completed:
                 kept.episode(complete)
@@ -153,6 +161,15 @@ def train_to_file(
         average_length=length,
         model=(out or session.model_path) if session.model_saved is not None else None,
     )
+
+
+def _hold(stack: ExitStack, store: RunStore, run_id: str, data_dir: Path) -> None:
+    try:
+        stack.enter_context(store.training(run_id))
+    except LockedError as error:
+        raise StartError(f"Run {run_id} is trained by another process.") from error
+    except OSError as error:
+        raise StartError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
 
 
 def _scalars(folder: Path, on_problem: Callable[[str], object]) -> EpisodeScalars:

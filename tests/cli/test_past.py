@@ -32,6 +32,7 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
     assert (run["state"], run["source"], run["seed"], run["episodes"]) == ("complete", "command_line", 5, 4)
     assert run["model"] == "trained_agent.pt"
+    assert (tmp_path / "data" / "recordings" / f"{run['run_id']}-ep1.rec").is_file()
     assert run["run_id"] in hamlet("runs", "--state", "complete").stdout
 
     rows = list(csv.DictReader(hamlet("export").stdout.splitlines()))

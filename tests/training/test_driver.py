@@ -11,6 +11,7 @@ from hamlet_trio.history import HistoryLog, HistoryReader
 from hamlet_trio.history.questions import RunsQuery
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.training.driver import DivergedError, SaveError, StartError, TrainingResult, train_to_file
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.store import RunStore
@@ -76,6 +77,27 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
         train(parameters, history=log)
     (failed,) = past.runs(RunsQuery(state="failed"))
     assert failed.reason == "The loss is not finite."
+
+
+def test_episodes_are_recorded_as_in_a_server_and_the_run_is_the_same(
+    train: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    train(parameters, out=tmp_path / "without.pt")
+    folder = RecordingFolder(tmp_path / "recordings", kept=100)
+    result = train(parameters, recordings=folder, record_every=4)
+    assert (tmp_path / "out.pt").read_bytes() == (tmp_path / "without.pt").read_bytes()
+    kept = {entry.recording: entry.info for entry in folder.entries()}
+    assert {f"{result.run_id}-ep1", f"{result.run_id}-ep5"} <= set(kept)
+    for recording, info in kept.items():
+        assert info is not None
+        assert (info.source, info.run_id) == ("training", result.run_id)
+        folder.load(recording).play()
+    problems: list[str] = []
+    blocked = RecordingFolder(tmp_path / "out.pt", kept=100)
+    result = train(parameters, recordings=blocked, record_every=1, on_recording_problem=problems.append)
+    assert (len(problems), result.how) == (1, "complete")
+    train(parameters, recordings=folder, record_every=0)
+    assert {entry.recording for entry in folder.entries()} == set(kept)
 
 
 def test_a_seed_is_chosen_where_none_is_given(train: Any, parameters: TrainingParameters) -> None:
