@@ -1,8 +1,9 @@
 """The policy engine: one task that advances the worlds of all sessions, batch by batch.
 
 A session asks and waits. The engine takes everything that waits at that moment, so batches grow by
-themselves when sessions do, and a lone session waits for nobody. Each batch is one call in a worker thread:
-one forward pass for each distinct policy, one step of the worlds.
+themselves when sessions do, and a lone session waits for nobody. Each batch is one forward pass for each
+distinct policy and one step of the worlds. It runs in a worker thread, unless it is so short that going there
+and back would cost as much as the batch.
 """
 
 import time
@@ -40,10 +41,18 @@ class PolicyEngine:
     cancelled before its batch begins is not carried out; one that is cancelled later is, and its answer is
     dropped. Batches follow one another, and a new owner of a slot can only begin with `reset`, so nothing
     that the owner before it asked for reaches it.
+
+    `clock` is what forward passes are timed with, in seconds.
     """
 
-    def __init__(self, capacity: int, config: WorldConfig | None = None) -> None:
-        self._stage = Stage(capacity, config)
+    def __init__(
+        self,
+        capacity: int,
+        config: WorldConfig | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._stage = Stage(capacity, config, clock=clock)
         self.counters = EngineCounters()
         self._free = list(range(capacity - 1, -1, -1))
         self._waiting: list[Request] = []
@@ -150,8 +159,11 @@ class PolicyEngine:
     async def _carry_out(self, requests: list[Request]) -> None:
         began = time.perf_counter()
         try:
-            # Not abandoned when cancelled: it takes milliseconds, and the worlds are the thread's meanwhile.
-            steps = await trio.to_thread.run_sync(self._stage.advance, requests, limiter=self._limiter)
+            if self._stage.is_quick(requests):
+                steps = self._stage.advance(requests)
+            else:
+                # Not abandoned when cancelled: it takes milliseconds, and the worlds are the thread's then.
+                steps = await trio.to_thread.run_sync(self._stage.advance, requests, limiter=self._limiter)
         except Exception as error:
             get_logger().exception("batch_failed", requests=len(requests))
             steps = 0

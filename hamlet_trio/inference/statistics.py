@@ -19,7 +19,7 @@ class EngineCounters(Struct):
     steps: int = 0
     failed_requests: int = 0
     compute_seconds: float = 0.0
-    """Time that batches took, the way to the worker thread and back included."""
+    """Time that batches took, the way to a worker thread and back included."""
     batch_sizes: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZES))
     """Requests in a batch."""
     step_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))

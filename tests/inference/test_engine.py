@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.agent.policy import Policy, PolicyOutput
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.moment import EngineError, Moment, Thoughts
+from hamlet_trio.inference.moment import NO_THOUGHTS, EngineError, Moment, Thoughts
 from hamlet_trio.world import METERS, WorldConfig, Worlds
 from tests.inference.support import real_time_limit
 
@@ -276,3 +277,56 @@ async def test_whoever_waits_when_the_engine_stops_gets_an_error(policy: Policy)
 def test_one_agent_a_world() -> None:
     with pytest.raises(ValueError, match="num_agents is 2"):
         PolicyEngine(1, WorldConfig(num_agents=2))
+
+
+class NotingPolicy(Policy):
+    """A policy that notes in which thread it was asked, and seems to take as long as it is told."""
+
+    def __init__(self, policy: Policy, seconds: float) -> None:
+        self._policy = policy
+        self._seconds = seconds
+        self.on_loop: list[bool] = []
+
+    def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
+        self.on_loop.append(threading.current_thread() is threading.main_thread())
+        Tick.now += self._seconds
+        return self._policy.act(observations, attention=attention)
+
+
+class Tick:
+    """A clock on which only such policies take time."""
+
+    now = 0.0
+
+
+async def test_a_batch_of_quick_policies_needs_no_thread(policy: Policy, nursery: trio.Nursery) -> None:
+    engine = PolicyEngine(CAPACITY, clock=lambda: Tick.now)
+    nursery.start_soon(engine.run)
+    quick, other, slow = (NotingPolicy(policy, seconds) for seconds in (4e-4, 8e-4, 2e-3))
+    with real_time_limit(), ExitStack() as stack:
+        slots = [stack.enter_context(engine.slot()) for _ in range(4)]
+        for slot in slots:
+            await engine.reset(slot, policy)
+
+        async def batch(*policies: Policy, thoughts: Thoughts = NO_THOUGHTS) -> None:
+            async with trio.open_nursery() as waiting:
+                for slot, asked in zip(slots, policies, strict=False):
+                    waiting.start_soon(engine.step, slot, asked, thoughts)
+
+        for _ in range(3):
+            await batch(quick)
+            await batch(slow)
+        assert quick.on_loop == [False, True, True]  # at first nothing is known of it
+        assert slow.on_loop == [False, False, False]
+        await batch(quick, quick)
+        await batch(quick, quick, quick, quick)
+        assert quick.on_loop[3:] == [True, True]
+        await batch(quick, slow)
+        assert quick.on_loop[5:] == [False]  # a pass over one row says little about four: it is small again
+        await batch(quick, quick, quick, quick)
+        assert quick.on_loop[6:] == [False]
+        await batch(quick, thoughts=Thoughts(attention=True))
+        assert quick.on_loop[7:] == [False]
+        await batch(other)
+        await batch(quick, other)
+        assert quick.on_loop[8:] == [False]  # each alone would be quick enough
