@@ -48,11 +48,13 @@ def _ours(worlds: Worlds, seconds: float, *, observe: bool) -> float:
     actions = np.random.default_rng(1).integers(len(ACTIONS), size=(_TURNS, worlds.num_worlds))
     seen = np.empty((worlds.num_worlds, 1, worlds.observation_size), dtype=np.float32)
     worlds.reset()
+    # Of one world, its one flag: to ask all of an array's costs as much as the step.
+    any_over = (lambda: worlds.over[0]) if worlds.num_worlds == 1 else worlds.over.any
     began, turns = process_time(), 0
     while (elapsed := process_time() - began) < seconds:
         for chosen in actions:
             worlds.step(chosen)
-            if worlds.over.any():
+            if any_over():
                 worlds.reset(np.flatnonzero(worlds.over))
             if observe:
                 worlds.observe(out=seen)

@@ -70,7 +70,7 @@ def agent_info(worlds: Worlds, agent: int) -> AgentInfo:
     x, y = worlds.positions[0, agent].tolist()
     return {
         "meters": dict(zip(METERS, worlds.meters[0, agent].tolist(), strict=True)),
-        "failure_reason": FAILURE_REASONS[int(worlds.failure[0, agent])],
+        "failure_reason": FAILURE_REASONS[worlds.failure.item(agent)],
         "position": (x, y),
     }
 

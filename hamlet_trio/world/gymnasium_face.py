@@ -90,10 +90,10 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         result = self._worlds.step(np.array([action]))
         return (
             self._worlds.observe()[0, 0],
-            float(result.rewards[0, 0]),
-            bool(result.terminated[0, 0]),
-            bool(result.truncated[0, 0]),
-            dict(agent_info(self._worlds, 0)),
+            result.rewards.item(),
+            result.terminated.item(),
+            result.truncated.item(),
+            {**agent_info(self._worlds, 0)},
         )
 
     def render(self) -> str | None:

@@ -16,6 +16,7 @@ from hamlet_trio.world.rules import Rules
 
 # NamedTuple's own constructor takes as long as a whole step of one world does in C.
 _make_result = partial(tuple.__new__, StepResult)
+_make_components = partial(tuple.__new__, RewardComponents)
 
 
 class KernelBatch(Batch):
@@ -55,7 +56,7 @@ class KernelBatch(Batch):
             self._refuse(actions, worlds)
         if some:
             return self._some_results(count, components=components)
-        parts = RewardComponents(*self._components.copy()) if components else None
+        parts = _make_components(self._components.copy()) if components else None
         return _make_result(
             (
                 self._rewards.copy(),
@@ -94,7 +95,7 @@ class KernelBatch(Batch):
         return self._actions[:count, 0] if self._num_agents == 1 and shape == (count,) else None
 
     def _some_results(self, count: int, *, components: bool) -> StepResult:
-        parts = RewardComponents(*self._components[:, :count].copy()) if components else None
+        parts = _make_components(self._components[:, :count].copy()) if components else None
         return _make_result(
             (
                 self._rewards[:count].copy(),
