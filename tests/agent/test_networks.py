@@ -21,6 +21,7 @@ from hamlet_trio.agent.networks import (
     recognise,
     restore_network,
 )
+from hamlet_trio.agent.networks.grid import Convolved, GridConvolution
 
 TYPES: tuple[NetworkType, ...] = get_args(NetworkType)
 # The egocentric network is this project's own: there is no reference for it.
@@ -89,10 +90,10 @@ def test_attention_is_that_of_torch() -> None:
     generator = torch.Generator().manual_seed(5)
     network = build_network("relational", 72, 5, 8, 8, generator=generator)
     assert isinstance(network, RelationalNetwork)
-    attention = torch.nn.MultiheadAttention(64, 4, batch_first=True)
+    attention = torch.nn.MultiheadAttention(64, 4)
     weights = network.meter_attention.state_dict()
     attention.load_state_dict(weights)
-    tokens = torch.randn(7, 6, 64, generator=generator)
+    tokens = torch.randn(6, 7, 64, generator=generator)
     expected, expected_weights = attention(tokens, tokens, tokens)
     actual, actual_weights = network.meter_attention(tokens)
     torch.testing.assert_close(actual, expected)
@@ -164,6 +165,32 @@ def test_a_grid_is_read_row_by_row() -> None:
     network(observation)
     assert seen[0].shape == (1, 1, 3, 5)
     assert seen[0][0, 0, 1, 4] == 7.0
+
+
+@pytest.mark.parametrize("network_type", ["spatial", "spatial_dueling", "relational"])
+@pytest.mark.parametrize("different", [1, 4, 9])
+def test_equal_grids_are_convolved_once_to_the_same_values(
+    monkeypatch: pytest.MonkeyPatch, network_type: NetworkType, different: int
+) -> None:
+    """Nine rows of a wide world with so many different grids among them, against the layers themselves."""
+    network = build_network(network_type, 8 + 3 * 5, 5, 5, 3, generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(different)
+    observations = torch.rand(9, 23, generator=generator)
+    grids = torch.randint(11, (different, 15), generator=generator)
+    observations[:, 8:] = grids[torch.arange(9) * 5 % different]
+    convolved: list[int] = []
+    plain = GridConvolution.convolve
+
+    def counting(convolution: GridConvolution, distinct: torch.Tensor) -> Convolved:
+        convolved.append(len(distinct))
+        return plain(convolution, distinct)
+
+    monkeypatch.setattr(GridConvolution, "convolve", counting)
+    expected = network(observations)
+    assert not convolved, "autograd goes through the layers"
+    with torch.inference_mode():
+        torch.testing.assert_close(network(observations), expected.detach())
+    assert convolved == [different]
 
 
 def weights_of(network_type: NetworkType) -> dict[str, torch.Tensor]:

@@ -21,7 +21,7 @@ class Passes(Protocol):
     """A Q-network's pass forward, and the pass back through what it went through last."""
 
     def forward(self, prepared: Tensor) -> Tensor:
-        """The Q-values [n, actions] of prepared observations, to the bit as `Network.values`."""
+        """The Q-values [n, actions] of prepared observations, as `Network.values` but for rounding."""
         ...
 
     def backward(self, gradient: Tensor) -> None:
@@ -112,7 +112,7 @@ def perceptron(widths: Sequence[int], *, last_relu: bool) -> nn.Sequential:
 
 
 def run_through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
-    """What `layers`, of a `perceptron` or `grid_convolution`, make of inputs: to the bit as calling them.
+    """What `layers`, of a `perceptron` or `GridConvolution`, make of inputs: to the bit as calling them.
 
     Going through each layer's module costs a fifth as much again as what a small one computes.
     """
@@ -126,17 +126,9 @@ def run_through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
     return inputs
 
 
-def grid_convolution(channels: Sequence[int], cells: int, features: int) -> nn.Sequential:
-    """3 x 3 convolutions that keep the grid's shape, flattened into `features` values, all with ReLU."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise((1, *channels)):
-        layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * cells, features), nn.ReLU())
-
-
-def grid_of(observations: Tensor, spec: NetworkSpec) -> Tensor:
-    """The grid of observations as images [n, 1, height, width]."""
-    return observations[:, SCALARS:].reshape(-1, 1, spec.height, spec.width)
+def grids_of(observations: Tensor) -> Tensor:
+    """The grids [n, cells] of observations, row by row."""
+    return observations[:, SCALARS:]
 
 
 def dueling(value: Tensor, advantage: Tensor) -> Tensor:
@@ -170,7 +162,7 @@ def dimension(shapes: Shapes, key: str, axis: int) -> int:
 
 
 def read_grid(shapes: Shapes) -> tuple[int, tuple[int, ...], int]:
-    """Cells, channels and features of a `grid_convolution` called grid_cnn."""
+    """Cells, channels and features of a `GridConvolution` called grid_cnn."""
     channels = layer_outputs(shapes, "grid_cnn")
     last = f"grid_cnn.{2 * len(channels) + 1}.weight"
     flat = dimension(shapes, last, 1)

@@ -60,9 +60,9 @@ class Chain:
 
 
 class PlainPasses:
-    """Through one chain from prepared observations to Q-values."""
+    """Through one chain, or into two streams, from prepared observations to Q-values."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: "Chain | TwoStreams") -> None:
         self._chain = chain
 
     def forward(self, prepared: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class DuelingPasses:
         self._chain.backward(torch.cat(_split(gradient), dim=1))
 
 
-class TwoStreamPasses:
+class TwoStreams:
     """Through features into a chain for the value and one for the advantages."""
 
     def __init__(self, features: Chain, value: Chain, advantage: Chain) -> None:
@@ -107,8 +107,9 @@ class TwoStreamPasses:
         features = self._features.forward(prepared)
         return dueling(self._value.forward(features), self._advantage.forward(features))
 
-    def backward(self, gradient: Tensor) -> None:
-        """As in `Passes`."""
+    def backward(self, gradient: Tensor, *, through: bool = False) -> Tensor:
+        """As in `Chain`, from the gradient [b, actions] of the Q-values."""
         value, advantage = _split(gradient)
         by_value = self._value.backward(value, through=True)
-        self._features.backward(by_value + self._advantage.backward(advantage, through=True))
+        by_features = by_value + self._advantage.backward(advantage, through=True)
+        return self._features.backward(by_features, through=through)

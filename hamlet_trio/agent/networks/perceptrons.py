@@ -13,7 +13,7 @@ from hamlet_trio.agent.networks.layers import (
     read_streams,
     run_through,
 )
-from hamlet_trio.agent.networks.passes import Chain, PlainPasses, TwoStreamPasses
+from hamlet_trio.agent.networks.passes import Chain, PlainPasses, TwoStreams
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
     DuelingSizes,
@@ -70,10 +70,12 @@ class DuelingNetwork(Network):
 
     def passes(self) -> Passes:
         """`forward` and its gradients written out."""
-        return TwoStreamPasses(
-            Chain(*self.feature_extractor, last_relu=True),
-            Chain(*self.value_stream, last_relu=False),
-            Chain(*self.advantage_stream, last_relu=False),
+        return PlainPasses(
+            TwoStreams(
+                Chain(*self.feature_extractor, last_relu=True),
+                Chain(*self.value_stream, last_relu=False),
+                Chain(*self.advantage_stream, last_relu=False),
+            )
         )
 
     @staticmethod

@@ -3,18 +3,20 @@
 import torch
 from torch import Tensor
 
+from hamlet_trio.agent.networks.grid import GridConvolution, GridPasses
 from hamlet_trio.agent.networks.layers import (
     Network,
+    Passes,
     Shapes,
     dueling,
-    grid_convolution,
-    grid_of,
+    grids_of,
     layer_outputs,
     perceptron,
     read_grid,
     read_streams,
     run_through,
 )
+from hamlet_trio.agent.networks.passes import Chain, TwoStreams
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
     NetworkError,
@@ -30,13 +32,34 @@ class _GridAndMeters(Network):
 
     def __init__(self, spec: NetworkSpec, sizes: SpatialSizes | SpatialDuelingSizes) -> None:
         super().__init__(spec)
-        self.grid_cnn = grid_convolution(sizes.channels, spec.width * spec.height, sizes.grid_features)
+        self.grid_cnn = GridConvolution(sizes.channels, spec.width, spec.height, sizes.grid_features)
         self.meter_mlp = perceptron((SCALARS, *sizes.meter_features), last_relu=True)
         self.joined_features = sizes.grid_features + (SCALARS, *sizes.meter_features)[-1]
 
     def joined(self, observations: Tensor) -> Tensor:
-        grid = run_through(self.grid_cnn, grid_of(observations, self.spec))
+        grid = self.grid_cnn(grids_of(observations))
         return torch.cat((grid, run_through(self.meter_mlp, observations[:, :SCALARS])), dim=1)
+
+
+class _GridAndMetersPasses:
+    """Through grid and meters, and the head that joins them."""
+
+    def __init__(self, network: _GridAndMeters, head: Chain | TwoStreams) -> None:
+        self._grid = GridPasses(network.grid_cnn)
+        self._meters = Chain(*network.meter_mlp, last_relu=True)
+        self._head = head
+        self._grid_features = network.grid_cnn.last.out_features
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """As in `Passes`."""
+        parts = (self._grid.forward(grids_of(prepared)), self._meters.forward(prepared[:, :SCALARS]))
+        return self._head.forward(torch.cat(parts, dim=1))
+
+    def backward(self, gradient: Tensor) -> None:
+        """As in `Passes`."""
+        joined = self._head.backward(gradient, through=True)
+        self._grid.backward(joined[:, : self._grid_features])
+        self._meters.backward(joined[:, self._grid_features :])
 
 
 class SpatialNetwork(_GridAndMeters):
@@ -51,6 +74,12 @@ class SpatialNetwork(_GridAndMeters):
 
     def forward(self, observations: Tensor) -> Tensor:
         return run_through(self.combined, self.joined(observations))
+
+    def passes(self) -> Passes | None:
+        """`forward` and its gradients written out, on the CPU."""
+        if not self.grid_cnn.on_cpu:
+            return None
+        return _GridAndMetersPasses(self, Chain(*self.combined, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -83,6 +112,17 @@ class SpatialDuelingNetwork(_GridAndMeters):
     def forward(self, observations: Tensor) -> Tensor:
         features = run_through(self.feature_extractor, self.joined(observations))
         return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
+
+    def passes(self) -> Passes | None:
+        """`forward` and its gradients written out, on the CPU."""
+        if not self.grid_cnn.on_cpu:
+            return None
+        head = TwoStreams(
+            Chain(*self.feature_extractor, last_relu=True),
+            Chain(*self.value_stream, last_relu=False),
+            Chain(*self.advantage_stream, last_relu=False),
+        )
+        return _GridAndMetersPasses(self, head)
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
