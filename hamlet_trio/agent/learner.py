@@ -17,8 +17,9 @@ from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
+from hamlet_trio.agent.preparing import Preparing
 from hamlet_trio.agent.replay import Memory, Transitions, UniformMemory
-from hamlet_trio.agent.update import CHUNK, Updater
+from hamlet_trio.agent.update import CHUNK, Updater, quickest_values
 from hamlet_trio.world import ACTIONS
 
 
@@ -75,7 +76,8 @@ class DQNLearner:
     ) -> None:
         """Make a learner for a `width` x `height` world with `num_streams` agents acting at once.
 
-        `memory` replaces the uniform replay memory of `config.buffer_capacity`.
+        `memory` replaces the uniform replay memory of `config.buffer_capacity`. It is told observations; the
+        uniform one of a network with a `prepared_size` is told what the network prepares of them.
         Raises `DeviceError` for a device that is not there and `NetworkError` for sizes that make no network.
         """
         weights_seed, exploration_seed, memory_seed = np.random.SeedSequence(seed).spawn(3)
@@ -92,16 +94,18 @@ class DQNLearner:
             **config.sizes,
         ).to(self.device)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        # Not `memory or ...`: an empty memory is falsy.
-        self.memory = (
-            UniformMemory(config.buffer_capacity, observation_size, memory_seed) if memory is None else memory
-        )
+        prepared_size = self.network.prepared_size if memory is None else None
+        row_size = prepared_size or observation_size
+        if memory is None:
+            memory = UniformMemory(config.buffer_capacity, row_size, memory_seed)
+        self.memory = memory
+        self._preparing = None if prepared_size is None else Preparing(self.network, self.device)
         self.steps = 0
         self._credit = 0.0
         self._num_streams = num_streams
         self._streams = np.arange(num_streams)
         self._accumulator = (
-            NStepAccumulator(config.n_step, config.gamma, num_streams, observation_size)
+            NStepAccumulator(config.n_step, config.gamma, num_streams, row_size)
             if config.n_step > 1
             else None
         )
@@ -111,7 +115,10 @@ class DQNLearner:
             else EpsilonGreedy(exploration_seed)
         )
         self._exploration.begin(num_streams)
-        self._updater = Updater(config, self.network, self.target, self.device)
+        self._updater = Updater(
+            config, self.network, self.target, self.device, is_prepared=prepared_size is not None
+        )
+        self._values = quickest_values(self.network)
 
     @property
     def updates(self) -> int:
@@ -127,12 +134,19 @@ class DQNLearner:
         """Actions, (n,) int64, for observations (n, observation_size): exploring, or else greedy."""
         explores, actions = self._exploration.draw(observations, epsilon)
         if not explores.all():
-            with torch.inference_mode():
-                batch = torch.from_numpy(observations).to(self.device)
-                greedy = self.network(batch).argmax(dim=1).cpu().numpy()
-            actions = np.where(explores, actions, greedy)
+            greedy = self._greedy(observations)
+            actions = np.where(explores, actions, greedy) if explores.any() else greedy
         self._exploration.taken(observations, actions)
         return actions
+
+    def _greedy(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        with torch.inference_mode():
+            if self._preparing is None:
+                prepared = self.network.prepare(torch.from_numpy(observations).to(self.device))
+            else:
+                prepared = torch.from_numpy(self._preparing(observations)).to(self.device)
+            best: NDArray[np.int64] = self._values(prepared).argmax(dim=1).cpu().numpy()
+        return best
 
     def anneal(self, progress: float) -> None:
         """Set the learning rate for this share of a run, from 0 to 1."""
@@ -158,6 +172,9 @@ class DQNLearner:
         """
         self.steps += len(actions)
         rewards = np.asarray(rewards) * self.config.reward_scale
+        if self._preparing is not None:
+            observations = self._preparing(observations)
+            next_observations = self._preparing(next_observations)
         if self._accumulator is None:
             ones = np.ones(len(actions), dtype=np.int64)
             self.memory.add(Transitions(observations, actions, rewards, next_observations, terminated, ones))

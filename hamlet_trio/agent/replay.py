@@ -14,7 +14,8 @@ class Transitions(NamedTuple):
     """n transitions to be remembered; the arrays are copied.
 
     Attributes:
-        observations, next_observations: (n, o) float32; the latter is what was seen `steps` later.
+        observations, next_observations: (n, o) float32, as seen or as a network prepares them; the latter is
+            what was seen `steps` later.
         actions: (n,) integer.
         rewards: (n,) float, the discounted sum of `steps` rewards.
         terminated: (n,) bool. A truncated episode is not terminated: its value is bootstrapped.
@@ -77,7 +78,8 @@ class UniformMemory:
     """Every transition is as likely as any other; Mnih et al. 2015, section "Methods".
 
     All arrays are allocated once; the system hands out their pages as they fill. A transition takes
-    8 * observation_size + 21 bytes: 10,000 of them in the default world 6 MB.
+    8 * observation_size + 21 bytes: 10,000 of them in the default world 6 MB, and 8 MB as `egocentric`
+    prepares them.
     """
 
     def __init__(self, capacity: int, observation_size: int, seed: int | np.random.SeedSequence) -> None:

@@ -1,6 +1,7 @@
 """Gradient updates of a Q-network, and the target network that follows it."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -44,8 +45,15 @@ class Updater:
     """
 
     def __init__(
-        self, config: LearnerConfig, network: Network, target: Network, device: torch.device
+        self,
+        config: LearnerConfig,
+        network: Network,
+        target: Network,
+        device: torch.device,
+        *,
+        is_prepared: bool,
     ) -> None:
+        """Batches hold what the network prepares of observations if `is_prepared`, else observations."""
         self._parameters: list[Tensor] = list(network.parameters())
         self._target_parameters: list[Tensor] = list(target.parameters())
         self.optimizer = Adam(self._parameters, config.learning_rate)
@@ -53,7 +61,9 @@ class Updater:
         self._config = config
         self._network = network
         self._target = target
+        self._target_values = quickest_values(target)
         self._device = device
+        self._is_prepared = is_prepared
         self._gradients = gradients_of(network, config.huber_delta)
         self._discounts = (config.gamma ** np.arange(config.n_step + 1)).astype(np.float32)
 
@@ -69,8 +79,10 @@ class Updater:
     def _make(self, batch: Batch, updates: int) -> ChunkResult:
         size = len(batch.actions) // updates
         actions = self._tensor(batch.actions).unsqueeze(1)
-        observed = self._network.prepare(self._tensor(batch.observations))
-        following = self._network.prepare(self._tensor(batch.next_observations))
+        observed = self._tensor(batch.observations)
+        following = self._tensor(batch.next_observations)
+        if not self._is_prepared:
+            observed, following = self._network.prepare(observed), self._network.prepare(following)
         parts = _parts(observed, size)
         # Until the first update the network is the one that Double DQN asks.
         asks = self._config.double and not self._config.munchausen
@@ -127,11 +139,11 @@ class Updater:
         config = self._config
         discounts = self._discounts.take(batch.steps)
         discounts[batch.terminated] = 0.0
-        values = self._target.values(following)
+        values = self._target_values(following)
         rewards = self._tensor(batch.rewards)
         if config.munchausen > 0:
             value = _soft_value(values, config.munchausen_temperature)
-            log_policy = _log_policy(self._target.values(observed), config.munchausen_temperature)
+            log_policy = _log_policy(self._target_values(observed), config.munchausen_temperature)
             bonus = (config.munchausen_temperature * log_policy.gather(1, actions)).squeeze(1)
             rewards = rewards + config.munchausen * bonus.clamp(config.munchausen_floor, 0.0)
         elif config.double:
@@ -149,6 +161,12 @@ class Updater:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self._device)
+
+
+def quickest_values(network: Network) -> Callable[[Tensor], Tensor]:
+    """`Network.values` without a gradient, written out where the network has its passes so."""
+    passes = network.passes()
+    return network.values if passes is None else passes.forward
 
 
 def _parts(tensor: Tensor, size: int) -> tuple[Tensor, ...]:

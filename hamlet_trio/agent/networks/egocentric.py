@@ -108,6 +108,11 @@ class EgocentricNetwork(Network):
         features: Tensor = self.map_reader(observations)
         return features
 
+    @property
+    def prepared_size(self) -> int:
+        """Reading the map takes longer than to remember what was read."""
+        return FEATURES
+
     def values(self, prepared: Tensor) -> Tensor:
         """The Q-values of features."""
         hidden = run_through(self.trunk, prepared)

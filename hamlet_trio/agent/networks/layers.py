@@ -54,6 +54,11 @@ class Network(nn.Module, ABC):
         """
         return observations
 
+    @property
+    def prepared_size(self) -> int | None:
+        """Values in a prepared row, for networks whose rows a memory should keep in place of observations."""
+        return None
+
     def values(self, prepared: Tensor) -> Tensor:
         """The Q-values of prepared observations: `forward` is `values` of `prepare`."""
         return self(prepared)
