@@ -7,7 +7,6 @@ at once where gymnasium is there already, else right after its import.
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -31,8 +30,11 @@ def register_with_gymnasium() -> None:
         sys.meta_path.insert(0, _RegisterAfterImport())
 
 
-class _RegisterAfterImport(MetaPathFinder):
-    """Finds gymnasium as usual, and has Hamlet-v0 registered when its import is done."""
+class _RegisterAfterImport:
+    """Finds gymnasium as usual, and has Hamlet-v0 registered when its import is done.
+
+    Not derived from `importlib.abc.MetaPathFinder`, whose import would take longer than the rest of Hamlet's.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

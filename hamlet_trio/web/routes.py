@@ -1,5 +1,6 @@
 """The HTTP routes; what they answer stands in answers.py, errors in problems.py."""
 
+from functools import cache
 from http import HTTPStatus
 from typing import Final
 
@@ -62,7 +63,7 @@ def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
 
 
 def _add_api(routes: Blueprint, server: Metaserver) -> None:
-    schema = build_schema()
+    schema = cache(build_schema)  # when first asked for: it would hold up the start of the server
 
     @routes.get("/api/status")
     async def status() -> Response:
@@ -90,7 +91,7 @@ def _add_api(routes: Blueprint, server: Metaserver) -> None:
 
     @routes.get("/api/schema")
     async def wire_schema() -> Response:
-        return as_json(schema)
+        return as_json(schema())
 
 
 def _add_operations(routes: Blueprint, server: Metaserver) -> None:
