@@ -85,7 +85,8 @@ def test_attention_belongs_to_the_q_values(golden_checkpoints: Path) -> None:
     assert float(attention.min()) >= 0
 
 
-def test_attention_is_that_of_torch() -> None:
+@pytest.mark.parametrize("rows", [1, 7])
+def test_attention_is_that_of_torch(rows: int) -> None:
     """Against torch's own MultiheadAttention, with the same weights and averaged over heads."""
     generator = torch.Generator().manual_seed(5)
     network = build_network("relational", 72, 5, 8, 8, generator=generator)
@@ -93,7 +94,7 @@ def test_attention_is_that_of_torch() -> None:
     attention = torch.nn.MultiheadAttention(64, 4)
     weights = network.meter_attention.state_dict()
     attention.load_state_dict(weights)
-    tokens = torch.randn(6, 7, 64, generator=generator)
+    tokens = torch.randn(6, rows, 64, generator=generator)
     expected, expected_weights = attention(tokens, tokens, tokens)
     actual, actual_weights = network.meter_attention(tokens)
     torch.testing.assert_close(actual, expected)

@@ -125,10 +125,20 @@ class MeterAttention(nn.Module, SelfInitialising):
         # head is slower, and softmax over the last axis far slower.
         flat = tokens.view(t * n, embedding)
         projected = torch.addmm(self.in_proj_bias.unsqueeze(1), self.in_proj_weight, flat.t())
-        query, key, value = projected.view(3, heads, size, t, n).unbind()
-        scores = (query.unsqueeze(3) * key.unsqueeze(2)).sum(dim=1)
-        weights = torch.softmax(scores * (1 / math.sqrt(size)), dim=2)
-        joined = (weights.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).view(embedding, t * n)
+        scale = 1 / math.sqrt(size)
+        if n == 1:
+            # A lone row is no batch: products then, in half as many calls.
+            query, key, value = projected.view(3, heads, size, t).unbind()
+            nothing = projected.new_empty(())
+            scores = torch.baddbmm(nothing, query.transpose(1, 2), key, beta=0, alpha=scale)
+            weights = torch.softmax(scores, dim=2)
+            joined = torch.bmm(value, weights.transpose(1, 2)).view(embedding, t)
+            weights = weights.unsqueeze(3)
+        else:
+            query, key, value = projected.view(3, heads, size, t, n).unbind()
+            scores = (query.unsqueeze(3) * key.unsqueeze(2)).sum(dim=1)
+            weights = torch.softmax(scores * scale, dim=2)
+            joined = (weights.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).view(embedding, t * n)
         out = torch.addmm(self.out_proj.bias, joined.t(), self.out_proj.weight.t())
         return Attended(projected, weights, joined, out)
 
