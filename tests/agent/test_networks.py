@@ -78,7 +78,7 @@ def test_attention_belongs_to_the_q_values(golden_checkpoints: Path) -> None:
     network = restore_network(recognise(weights), weights)
     assert isinstance(network, RelationalNetwork)
     with torch.inference_mode():
-        q_values, attention = network.q_and_attention(observations)
+        q_values, attention = network.q_and_attention(observations, network.grid_cnn(observations[:, 8:]))
         torch.testing.assert_close(q_values, network(observations))
     assert attention.shape == (len(observations), 6, 6)
     torch.testing.assert_close(attention.sum(dim=2), torch.ones(len(observations), 6))

@@ -9,7 +9,9 @@ import torch
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
 from hamlet_trio.agent.device import DeviceError, choose_device
+from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
+from hamlet_trio.agent.networks.grid import GridConvolution
 from hamlet_trio.agent.policy import Policy
 
 OBSERVATIONS = np.random.default_rng(1).random((7, 72)).astype(np.float32)
@@ -66,10 +68,54 @@ def test_a_policy_never_changes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.act(OBSERVATIONS).q_values, expected)
 
 
-def test_threads_may_share_a_policy() -> None:
-    policy = Policy.untrained(1)
+@pytest.fixture
+def convolved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many grids each convolution was given."""
+    counts: list[int] = []
+    plain = GridConvolution.forward
+
+    def counting(convolution: GridConvolution, grids: torch.Tensor) -> torch.Tensor:
+        counts.append(len(grids))
+        return plain(convolution, grids)
+
+    monkeypatch.setattr(GridConvolution, "forward", counting)
+    return counts
+
+
+@pytest.mark.parametrize("network_type", ["spatial", "spatial_dueling", "relational"])
+def test_a_policy_convolves_a_grid_once(convolved: list[int], network_type: NetworkType) -> None:
+    network = build_network(network_type, 72, 5, 8, 8, generator=torch.Generator().manual_seed(1))
+    observations = OBSERVATIONS.copy()
+    observations[:, 8:] = OBSERVATIONS[[0, 1, 2, 0, 1, 2, 0], 8:]
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(observations))
+    convolved.clear()
+    policy = Policy(network)
+    output = policy.act(observations)
+    torch.testing.assert_close(torch.from_numpy(output.q_values), expected)
+    assert convolved == [1, 1, 1], "each apart from the others"
+    np.testing.assert_array_equal(policy.act(observations, attention=True).q_values, output.q_values)
+    observations[:, :8] = 0.5
+    assert not np.array_equal(policy.act(observations).q_values, output.q_values), "the meters count"
+    assert len(convolved) == 3
+
+
+def test_a_policy_knows_so_many_grids_at_most(convolved: list[int]) -> None:
+    policy = Policy.untrained(1, network_type="spatial", width=3, height=3)
+    observations = np.random.default_rng(2).random((257, 17)).astype(np.float32)
+    first = policy.act(observations[:256]).q_values
+    np.testing.assert_array_equal(policy.act(observations[:256]).q_values, first)
+    assert len(convolved) == 256
+    policy.act(observations[256:])
+    np.testing.assert_array_equal(policy.act(observations[:256]).q_values, first)
+    assert len(convolved) == 256 + 1 + 256, "all are forgotten for one more"
+
+
+@pytest.mark.parametrize("network_type", ["qnetwork", "relational"])
+def test_threads_may_share_a_policy(network_type: NetworkType) -> None:
+    policy = Policy.untrained(1, network_type=network_type)
     rows = [OBSERVATIONS[index : index + 1] for index in range(7)] * 20
-    expected = [policy.act(row).q_values for row in rows]
+    expected = [Policy.untrained(1, network_type=network_type).act(row).q_values for row in rows[:7]] * 20
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda row: policy.act(row).q_values, rows))
     for answer, wanted in zip(answers, expected, strict=True):

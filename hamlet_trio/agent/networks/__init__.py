@@ -9,6 +9,7 @@ from hamlet_trio.agent.networks.building import (
     restore_network,
 )
 from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
+from hamlet_trio.agent.networks.grid import GridNetwork
 from hamlet_trio.agent.networks.layers import Network
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
@@ -20,6 +21,7 @@ __all__ = [
     "NETWORKS",
     "DuelingNetwork",
     "EgocentricNetwork",
+    "GridNetwork",
     "Network",
     "NetworkError",
     "NetworkSpec",

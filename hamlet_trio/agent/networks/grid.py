@@ -1,14 +1,16 @@
 """Convolutions over the grid, as the products of matrices that they are, each grid of a batch once."""
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.layers import run_through
+from hamlet_trio.agent.networks.layers import Network, grids_of, run_through
 
 _SIDE: Final = 3  # cells along a side of what a convolution looks at
 
@@ -74,6 +76,19 @@ class GridConvolution(nn.Sequential):
         return layer
 
 
+class GridNetwork(Network):
+    """A Q-network that convolves the grid apart from the rest of an observation."""
+
+    grid_cnn: GridConvolution
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return self.q_values(observations, self.grid_cnn(grids_of(observations)))
+
+    @abstractmethod
+    def q_values(self, observations: Tensor, grid_features: Tensor) -> Tensor:
+        """The Q-values [n, actions] of observations whose grids [n, cells] have these features [n, m]."""
+
+
 class Convolved(NamedTuple):
     """What one pass over u grids went through."""
 
@@ -95,14 +110,20 @@ def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor | None]:
     if len(rows) == 1:
         return rows.contiguous(), None
     values = np.ascontiguousarray(rows.numpy())
-    # Rows as strings of bytes: exact, and the quickest to look up.
-    keys: Any = values.view(np.dtype((np.void, values.itemsize * values.shape[1]))).ravel().tolist()
+    keys = keys_of(values)
     found: dict[bytes, int] = {}
     places = [found.setdefault(key, len(found)) for key in keys]
     if len(found) == len(keys):
         return torch.from_numpy(values), None
     distinct = torch.frombuffer(bytearray().join(found), dtype=rows.dtype).view(len(found), -1)
     return distinct, torch.tensor(places)
+
+
+def keys_of(rows: NDArray[np.float32]) -> list[bytes]:
+    """The bytes of each of the contiguous rows [n, m]: exact, and the quickest to look up."""
+    strings: Any = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
+    keys: list[bytes] = strings.tolist()
+    return keys
 
 
 def spread(features: Tensor, places: Tensor | None) -> Tensor:

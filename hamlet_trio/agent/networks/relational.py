@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.grid import GridConvolution, GridPasses
+from hamlet_trio.agent.networks.grid import GridConvolution, GridNetwork, GridPasses
 from hamlet_trio.agent.networks.layers import (
-    Network,
     Passes,
     Shapes,
     dimension,
@@ -26,7 +25,7 @@ from hamlet_trio.agent.networks.spec import SCALARS, NetworkSpec, RelationalSize
 DEFAULT_HEADS = 4
 
 
-class RelationalNetwork(Network):
+class RelationalNetwork(GridNetwork):
     """Embedded meters attend to one another and are averaged, then joined with position and grid; dueling."""
 
     network_type = "relational"
@@ -58,21 +57,22 @@ class RelationalNetwork(Network):
         self.value_stream = perceptron((last, *sizes.value_hidden, 1), last_relu=False)
         self.advantage_stream = perceptron((last, *sizes.advantage_hidden, spec.num_actions), last_relu=False)
 
-    def forward(self, observations: Tensor) -> Tensor:
-        return self._forward(observations)[0]
+    def q_values(self, observations: Tensor, grid_features: Tensor) -> Tensor:
+        """As in `GridNetwork`."""
+        return self._forward(observations, grid_features)[0]
 
-    def q_and_attention(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Q-values [n, actions], and attention [n, 6, 6] averaged over heads: row, the meter that looks."""
-        q_values, weights = self._forward(observations)
+    def q_and_attention(self, observations: Tensor, grid_features: Tensor) -> tuple[Tensor, Tensor]:
+        """`q_values`, and attention [n, 6, 6] averaged over heads: row, the meter that looks."""
+        q_values, weights = self._forward(observations, grid_features)
         return q_values, weights.mean(dim=1)
 
-    def _forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+    def _forward(self, observations: Tensor, grid_features: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.meter_embeddings(observations[:, 2:SCALARS])
         attended, weights = self.meter_attention(tokens)
         meters = run_through(self.meter_ffn, self.attention_norm(tokens + attended)).mean(dim=0)
         position = run_through(self.position_embed, observations[:, :2])
-        grid = self.grid_cnn(grids_of(observations))
-        features = run_through(self.feature_extractor, torch.cat((meters, position, grid), dim=1))
+        joined = torch.cat((meters, position, grid_features), dim=1)
+        features = run_through(self.feature_extractor, joined)
         value = run_through(self.value_stream, features)
         return dueling(value, run_through(self.advantage_stream, features)), weights
 

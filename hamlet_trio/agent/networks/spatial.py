@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from hamlet_trio.agent.networks.grid import GridConvolution, GridPasses
+from hamlet_trio.agent.networks.grid import GridConvolution, GridNetwork, GridPasses
 from hamlet_trio.agent.networks.layers import (
-    Network,
     Passes,
     Shapes,
     dueling,
@@ -27,7 +26,7 @@ from hamlet_trio.agent.networks.spec import (
 )
 
 
-class _GridAndMeters(Network):
+class _GridAndMeters(GridNetwork):
     """Convolutions over the grid beside a perceptron over position and meters."""
 
     def __init__(self, spec: NetworkSpec, sizes: SpatialSizes | SpatialDuelingSizes) -> None:
@@ -36,9 +35,8 @@ class _GridAndMeters(Network):
         self.meter_mlp = perceptron((SCALARS, *sizes.meter_features), last_relu=True)
         self.joined_features = sizes.grid_features + (SCALARS, *sizes.meter_features)[-1]
 
-    def joined(self, observations: Tensor) -> Tensor:
-        grid = self.grid_cnn(grids_of(observations))
-        return torch.cat((grid, run_through(self.meter_mlp, observations[:, :SCALARS])), dim=1)
+    def joined(self, observations: Tensor, grid_features: Tensor) -> Tensor:
+        return torch.cat((grid_features, run_through(self.meter_mlp, observations[:, :SCALARS])), dim=1)
 
 
 class _GridAndMetersPasses:
@@ -72,8 +70,9 @@ class SpatialNetwork(_GridAndMeters):
         super().__init__(spec, sizes)
         self.combined = perceptron((self.joined_features, *sizes.combined, spec.num_actions), last_relu=False)
 
-    def forward(self, observations: Tensor) -> Tensor:
-        return run_through(self.combined, self.joined(observations))
+    def q_values(self, observations: Tensor, grid_features: Tensor) -> Tensor:
+        """As in `GridNetwork`."""
+        return run_through(self.combined, self.joined(observations, grid_features))
 
     def passes(self) -> Passes | None:
         """`forward` and its gradients written out, on the CPU."""
@@ -109,8 +108,9 @@ class SpatialDuelingNetwork(_GridAndMeters):
         self.value_stream = perceptron((last, *sizes.value_hidden, 1), last_relu=False)
         self.advantage_stream = perceptron((last, *sizes.advantage_hidden, spec.num_actions), last_relu=False)
 
-    def forward(self, observations: Tensor) -> Tensor:
-        features = run_through(self.feature_extractor, self.joined(observations))
+    def q_values(self, observations: Tensor, grid_features: Tensor) -> Tensor:
+        """As in `GridNetwork`."""
+        features = run_through(self.feature_extractor, self.joined(observations, grid_features))
         return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
 
     def passes(self) -> Passes | None:
