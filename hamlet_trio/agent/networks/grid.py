@@ -144,18 +144,6 @@ def patches_of(images: Tensor) -> Tensor:
     return windows.reshape(count * height * width, -1)
 
 
-def sum_of_patches(patches: Tensor) -> Tensor:
-    """Each cell's sum over the patches it is in, [u, height, width, c] of [u, height, width, 3, 3, c].
-
-    That is `patches_of` the other way, for gradients; what fell outside is left out.
-    """
-    count, height, width, _, _, channels = patches.shape
-    framed = patches.new_zeros((count, height + 2, width + 2, channels))
-    for y, x in itertools.product(range(_SIDE), repeat=2):
-        framed[:, y : y + height, x : x + width].add_(patches[:, :, :, y, x])
-    return framed[:, 1:-1, 1:-1].contiguous()
-
-
 class GridPasses:
     """Through a `GridConvolution` on the CPU, forward and back, without autograd."""
 
@@ -193,9 +181,9 @@ class GridPasses:
             of_weight = gradient.t().mm(went.patches[index][:rows])
             _write(layer, of_weight.view(outputs, _SIDE, _SIDE, inputs).permute(0, 3, 1, 2), gradient)
             if index:
-                weight = layer.weight.permute(0, 2, 3, 1).reshape(outputs, -1)
-                of_patches = gradient.mm(weight).view(count, height, width, _SIDE, _SIDE, inputs)
-                gradient = sum_of_patches(of_patches).view(rows, inputs)
+                # What a cell gave to its neighbours comes back from them: the weights turned about.
+                turned = layer.weight.flip(2, 3).permute(2, 3, 0, 1).reshape(-1, inputs)
+                gradient = patches_of(gradient.view(count, height, width, outputs)).mm(turned)
 
 
 def _write(layer: nn.Conv2d | nn.Linear, of_weight: Tensor, of_outputs: Tensor) -> None:
