@@ -78,13 +78,14 @@ def run(
     if whole and only:
         parser.error(f"--only: {benchmark} is measured as a whole; leave it out")
     effort = Effort(rounds=1 if options.quick else options.rounds, quick=options.quick, only=only)
+    machine = this_machine()  # before measuring pins this process to some of its cores
     try:
         figures = measure(effort)
     except UnknownContenderError as error:
         parser.error(str(error))
     report = Report(
         benchmark=benchmark,
-        machine=this_machine(),
+        machine=machine,
         rounds=effort.rounds,
         quick=effort.quick,
         figures=figures,

@@ -15,6 +15,7 @@ from bench.server import serving_bare, wait_until_ready
 from bench.sessions.lateness import Lateness
 from bench.sessions.measuring import Contender, _figures
 from bench.sessions.playing import Players
+from bench.suite import command, machine
 from bench.suite.command import Effort, UnknownContenderError, run
 from bench.suite.figures import (
     PUBLISHED,
@@ -29,7 +30,7 @@ from bench.suite.figures import (
 )
 from bench.suite.goals import GOALS, Goal, reached
 from bench.suite.load import Load
-from bench.suite.machine import this_machine
+from bench.suite.machine import this_machine, usable_cores
 from bench.suite.picture import IMAGES, picture, scale
 from bench.suite.search import largest
 from bench.suite.table import amount, span
@@ -234,6 +235,22 @@ def test_a_name_with_a_comma_can_be_measured_alone(capsys: pytest.CaptureFixture
     assert asked[0].wants("1 world, observed")
     assert not asked[0].wants("1 world")
     assert "enough" in capsys.readouterr().err
+
+
+def test_a_report_tells_of_the_machine_as_it_is_unpinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    cores = usable_cores()
+
+    def measure(_: Effort) -> list[Figure]:
+        monkeypatch.setattr(machine, "usable_cores", lambda: cores[:1])
+        return [figure("one", 1.0)]
+
+    run("world", None, measure, [], rounds=1)
+    found = load("world", tmp_path)
+    assert found is not None
+    assert found.machine.cores == len(cores)
 
 
 def test_a_server_that_carries_nobody_has_no_time_of_a_frame() -> None:
