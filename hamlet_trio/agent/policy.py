@@ -72,7 +72,7 @@ class Policy:
         return isinstance(self._network, RelationalNetwork)
 
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
-        """The greedy actions for observations (n, observation_size)."""
+        """The greedy actions for observations (n, observation_size), one or more."""
         weights = None
         with torch.inference_mode():
             batch = torch.from_numpy(observations).to(self._device)

@@ -58,11 +58,22 @@ def build() -> bool:
     """Compile the kernel unless that is done, and remove libraries of older sources; whether it was compiled.
 
     Raises:
-        KernelError: when there is no compiler, or it fails.
+        KernelError: when there is no compiler, or it fails, or there is no place for what it makes.
     """
     made = library()
     if made.is_file():
         return False
+    try:
+        _compile(made)
+    except (OSError, ValueError) as error:  # no program that runs here, a CC that is no command, no room
+        raise KernelError(f"it cannot be compiled: {error}") from error
+    for older in made.parent.glob(f"kernel-{sysconfig.get_platform()}-*{made.suffix}"):
+        if older != made:
+            older.unlink(missing_ok=True)
+    return True
+
+
+def _compile(made: Path) -> None:
     compiler = find_compiler()
     if compiler is None:
         raise KernelError("it needs a C compiler: cc, gcc or clang on PATH, or another one named by CC")
@@ -77,10 +88,6 @@ def build() -> bool:
             first, *_ = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
             raise KernelError(f"{shlex.join(compiler)} failed: {first}")
         built.replace(made)
-    for older in made.parent.glob(f"kernel-{sysconfig.get_platform()}-*{made.suffix}"):
-        if older != made:
-            older.unlink(missing_ok=True)
-    return True
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """N worlds of one configuration, stepped as arrays."""
 
+import copy
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -130,7 +131,7 @@ class Worlds:
             IndexError, ValueError: for an index out of range or twice; for actions of another shape, kind or
                 range.
         """
-        return self._all.step(np.asarray(actions), worlds, components=components)
+        return self._all.step(np.asarray(actions), worlds, components=bool(components))
 
     def observe(
         self, worlds: WorldIndices | None = None, out: NDArray[np.float32] | None = None
@@ -198,7 +199,8 @@ class Worlds:
         return Worlds, (self.num_worlds, self.config), (arrays, self._generators)
 
     def __setstate__(self, state: tuple[dict[str, NDArray[np.generic]], list[np.random.Generator]]) -> None:
-        arrays, self._generators = state
+        arrays, generators = state
+        self._generators = copy.deepcopy(generators)  # `copy.copy` hands over the ones of the original
         for name, values in arrays.items():
             getattr(self._all, name)[...] = values
         self._all.refresh()

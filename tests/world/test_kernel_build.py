@@ -83,6 +83,21 @@ def test_a_compiler_that_fails_is_said_too(
 
 
 @pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("content", [None, b"no program"])
+def test_a_compiler_that_cannot_be_run_is_said_too(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "compiler"
+    if content is not None:
+        program.write_bytes(content)
+        program.chmod(0o755)
+    monkeypatch.setenv("CC", 'gcc "' if content is None else str(program))
+    monkeypatch.delenv("HAMLET_REQUIRE_ALL", raising=False)
+    assert kernel_build.main() == 0
+    assert "Left out the world's kernel: it cannot be compiled: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("source")
 def test_a_library_that_cannot_be_loaded_is_let_be() -> None:
     """As one of another machine that lies in a shared folder."""
     kernel_build.library().write_bytes(b"no library")

@@ -223,6 +223,16 @@ def test_a_copy_is_whole_and_independent(duplicate: Callable[[Worlds], Worlds]) 
     assert everything(worlds) != after
 
 
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, unpickled])
+def test_a_copy_draws_from_generators_of_its_own(duplicate: Callable[[Worlds], Worlds]) -> None:
+    worlds, other = Worlds(2, seed=4), Worlds(2, seed=4)
+    twin = duplicate(worlds)
+    twin.reset(random_start=True)
+    for each in (worlds, other):
+        each.reset(random_start=True)
+    assert everything(worlds) == everything(other) == everything(twin)
+
+
 def test_observing_into_an_array() -> None:
     worlds = Worlds(3)
     worlds.step([0, 1, 2])
