@@ -11,6 +11,7 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 from hamlet_trio.world import Worlds
+from tests.agent.support import train
 
 SMALL: dict[NetworkType, dict[str, Any]] = {
     "egocentric": {"hidden": [8]},
@@ -36,26 +37,6 @@ def make_config(network_type: NetworkType = "qnetwork", **settings: Any) -> Lear
 
 def make_learner(config: LearnerConfig, seed: int = 1) -> DQNLearner:
     return DQNLearner(config, seed=seed, num_streams=2)
-
-
-def train(learner: DQNLearner, worlds: Worlds, steps: int) -> None:
-    """Steps of both worlds; short episodes, so that terminations and truncations come."""
-    for _ in range(steps):
-        observations = worlds.observe()[:, 0]
-        actions = learner.act(observations, 0.4)
-        result = worlds.step(actions)
-        learner.remember(
-            observations=observations,
-            actions=actions,
-            rewards=result.rewards[:, 0],
-            next_observations=worlds.observe()[:, 0],
-            terminated=result.terminated[:, 0],
-            truncated=result.truncated[:, 0],
-        )
-        learner.learn()
-        over = np.flatnonzero(worlds.over)
-        if over.size:
-            worlds.reset(over, random_start=True)
 
 
 def same_weights(one: DQNLearner, other: DQNLearner) -> bool:

@@ -12,6 +12,7 @@ from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.preparing import Preparing
 from hamlet_trio.agent.replay import UniformMemory
 from hamlet_trio.world import Worlds
+from tests.agent.support import train
 
 SIZE = 72
 
@@ -50,25 +51,6 @@ def test_each_observation_is_prepared_once_for_acting_and_remembering() -> None:
     assert preparing(first.copy()) is preparing(first)
 
 
-def live(learner: DQNLearner, steps: int) -> None:
-    worlds = Worlds(2, seed=3)
-    for _ in range(steps):
-        observations = worlds.observe()[:, 0]
-        actions = learner.act(observations, 0.3)
-        result = worlds.step(actions)
-        learner.remember(
-            observations=observations,
-            actions=actions,
-            rewards=result.rewards[:, 0],
-            next_observations=worlds.observe()[:, 0],
-            terminated=result.terminated[:, 0],
-            truncated=result.truncated[:, 0],
-        )
-        learner.learn()
-        if worlds.over.any():
-            worlds.reset(np.flatnonzero(worlds.over), random_start=True)
-
-
 @pytest.mark.parametrize("n_step", [1, 3])
 def test_another_memory_is_told_observations_and_the_same_is_learnt(n_step: int) -> None:
     config = LearnerConfig(
@@ -81,7 +63,7 @@ def test_another_memory_is_told_observations_and_the_same_is_learnt(n_step: int)
         DQNLearner(config, seed=1, num_streams=2, memory=memory),
     )
     for learner in (own, given):
-        live(learner, 40)
+        train(learner, Worlds(2, seed=3), 40)
     assert own.memory.state_dict()["observations"].shape[1] == 102
     assert given.memory.state_dict()["observations"].shape[1] == SIZE
     assert own.updates == given.updates > 0

@@ -10,12 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.layers import Network, grids_of, run_through
+from hamlet_trio.agent.networks.layers import Network, grids_of, run_through, threshold_backward
 
 _SIDE: Final = 3  # cells along a side of what a convolution looks at
-
-# What autograd itself calls for the gradient of ReLU; there is no public name.
-_threshold_backward: Final = torch.ops.aten.threshold_backward.default
 
 
 class GridConvolution(nn.Sequential):
@@ -168,7 +165,7 @@ class GridPasses:
             places = self._places[:count]
             count = int(places.max()) + 1
             gradient = gradient.new_zeros((count, gradient.shape[1])).index_add_(0, places, gradient)
-        gradient = _threshold_backward(gradient, went.features[:count], 0)
+        gradient = threshold_backward(gradient, went.features[:count], 0)
         _write(self._last, gradient.t().mm(went.flat[:count]), gradient)
         # From channel by channel to cell by cell.
         gradient = gradient.mm(self._last.weight).view(count, -1, height * width).transpose(1, 2)
@@ -177,7 +174,7 @@ class GridPasses:
         for index in range(len(self._layers) - 1, -1, -1):
             layer = self._layers[index]
             inputs, outputs = layer.in_channels, layer.out_channels
-            gradient = _threshold_backward(gradient, went.outputs[index][:rows], 0)
+            gradient = threshold_backward(gradient, went.outputs[index][:rows], 0)
             of_weight = gradient.t().mm(went.patches[index][:rows])
             _write(layer, of_weight.view(outputs, _SIDE, _SIDE, inputs).permute(0, 3, 1, 2), gradient)
             if index:

@@ -4,7 +4,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, 
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Shapes of parameters by state-dict key."""
+
+threshold_backward: Final = torch.ops.aten.threshold_backward.default
+"""What autograd itself calls for the gradient of ReLU; torch has no public name for it."""
 
 
 class Passes(Protocol):

@@ -9,13 +9,12 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.layers import SelfInitialising, draw_affine
+from hamlet_trio.agent.networks.layers import SelfInitialising, draw_affine, threshold_backward
 from hamlet_trio.world import METERS
 
 _METERS: Final = len(METERS)
 
 # What autograd itself calls for these gradients; there are no public names.
-_threshold_backward: Final = torch.ops.aten.threshold_backward.default
 _softmax_backward: Final = torch.ops.aten._softmax_backward_data.default
 _norm_backward: Final = torch.ops.aten.native_layer_norm_backward.default
 
@@ -205,9 +204,9 @@ class MeterPasses:
 
         normed, inner, outer = map(first, self._activations)
         gradient = (gradient / _METERS).expand(_METERS, count, embedding).reshape(-1, embedding)
-        gradient = _threshold_backward(gradient, outer, 0)
+        gradient = threshold_backward(gradient, outer, 0)
         _write_linear(self._outer, inner, gradient)
-        gradient = _threshold_backward(gradient.mm(self._outer.weight), inner, 0)
+        gradient = threshold_backward(gradient.mm(self._outer.weight), inner, 0)
         _write_linear(self._inner, normed, gradient)
         gradient = gradient.mm(self._inner.weight)
         norm = self._norm
@@ -252,7 +251,7 @@ class MeterPasses:
         scalars, hidden = self._embedded.scalars[:, :count], self._embedded.hidden[:, :count]
         torch.bmm(gradient.transpose(1, 2), hidden, out=_grad(embeddings.weight_out))
         torch.sum(gradient, 1, out=_grad(embeddings.bias_out))
-        gradient = _threshold_backward(gradient.bmm(embeddings.weight_out), hidden, 0)
+        gradient = threshold_backward(gradient.bmm(embeddings.weight_out), hidden, 0)
         torch.sum(gradient * scalars, 1, keepdim=True, out=_grad(embeddings.weight_in).transpose(1, 2))
         torch.sum(gradient, 1, out=_grad(embeddings.bias_in))
 

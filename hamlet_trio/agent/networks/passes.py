@@ -4,15 +4,10 @@ What autograd needs to know of an operation costs several times what a layer of 
 gradients are those of autograd, by the same kernels in the same order.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.layers import dueling
-
-# What autograd itself calls for the gradient of ReLU; there is no public name.
-_threshold_backward: Final = torch.ops.aten.threshold_backward.default
+from hamlet_trio.agent.networks.layers import dueling, threshold_backward
 
 
 class Chain:
@@ -51,7 +46,7 @@ class Chain:
             assert weight.grad is not None
             assert bias.grad is not None
             if self._relus[index]:
-                gradient = _threshold_backward(gradient, activations[index + 1], 0)
+                gradient = threshold_backward(gradient, activations[index + 1], 0)
             torch.mm(gradient.t(), activations[index], out=weight.grad)
             torch.sum(gradient, 0, out=bias.grad)
             if index or through:
