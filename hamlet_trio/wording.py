@@ -1,7 +1,15 @@
-"""What a field may hold, in a person's words: one wording for commands, settings and options."""
+"""What a field may hold, and what went wrong, in a person's words: one wording for all that says so."""
 
 import msgspec
 from msgspec import Struct
+
+
+def reason_of(errors: BaseExceptionGroup) -> str:
+    """What the first of the errors in a group says; of one of the system's, what the system says."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def allowed(struct: type[Struct], field: str) -> str:

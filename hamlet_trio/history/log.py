@@ -100,8 +100,10 @@ class HistoryLog:
                 connection.execute("UPDATE runs SET model = ? WHERE number = ?", (record.model, number))
             case RunEnded():
                 connection.execute(
-                    "UPDATE runs SET state = ?, reason = ?, ended = ?, model = coalesce(?, model)"
-                    " WHERE run_id = ?",
+                    # That a run was interrupted may be a guess of somebody who found its process gone; an
+                    # end that the run itself has told meanwhile is better known.
+                    "UPDATE runs SET state = ?1, reason = ?2, ended = ?3, model = coalesce(?4, model)"
+                    " WHERE run_id = ?5 AND (?1 != 'interrupted' OR state IN ('running', 'interrupted'))",
                     (record.state, record.reason, record.at, record.model, record.run_id),
                 )
 

@@ -13,6 +13,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
+from hamlet_trio.wording import reason_of
 
 if TYPE_CHECKING:
     from hamlet_trio.inference.errands import Mail
@@ -52,19 +53,12 @@ async def serve_session(
         # The engine has logged the cause, once for all sessions that it ends.
         code = CloseCode.INTERNAL_ERROR
         service.counters.failed_sessions += 1
-        get_logger().error("session_failed", session_id=session_id, reason=_first(errors))
+        get_logger().error("session_failed", session_id=session_id, reason=reason_of(errors))
     except* Exception:
         code = CloseCode.INTERNAL_ERROR
         service.counters.failed_sessions += 1
         get_logger().exception("session_failed", session_id=session_id)
     return code
-
-
-def _first(errors: BaseExceptionGroup) -> str:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
 
 
 async def _serve(

@@ -20,11 +20,15 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 
 class _Seen(Struct, frozen=True):
-    """A file as it was when it was read last, and which session kept it."""
+    """A file as it was when it was read last, and which session kept it.
+
+    What was not to be read (`was_read`) may be a good recording all the same, for want of a descriptor, say.
+    """
 
     stamp: _Stamp
     entry: ListedRecording
-    session_id: str | None
+    session_id: str | None = None
+    was_read: bool = True
 
 
 class UnknownRecordingError(RecordingError):
@@ -97,14 +101,16 @@ class RecordingFolder:
             for name, status in self._scan():
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                 cached = self._cache.get(name)
-                kept[name] = cached if cached and cached.stamp == stamp else self._look_at(name, stamp)
+                if cached is None or cached.stamp != stamp or not cached.was_read:
+                    cached = self._look_at(name, stamp)
+                kept[name] = cached
             self._cache = kept
             return sorted(kept.values(), key=lambda seen: (seen.stamp[0], seen.entry.recording), reverse=True)
 
     def _prune(self, source: Source) -> None:
         """Forget what is over the bounds, of this source and of what cannot be used."""
         seen = self._look()
-        unusable = [one for one in seen if one.entry.info is None]
+        unusable = [one for one in seen if one.entry.info is None and one.was_read]
         of_source = [one for one in seen if one.entry.info is not None and one.entry.info.source == source]
         for one in [*unusable[self._kept :], *self._to_forget(of_source)]:
             self.remove(one.entry.recording)
@@ -143,10 +149,10 @@ class RecordingFolder:
         try:
             recording = read_recording(self._file(name))
         except RecordingError as error:
-            return _Seen(stamp, ListedRecording(name, size, None, str(error)), None)
+            return _Seen(stamp, ListedRecording(name, size, None, str(error)))
         except OSError as error:
             entry = ListedRecording(name, size, None, f"It cannot be read: {error.strerror}.")
-            return _Seen(stamp, entry, None)
+            return _Seen(stamp, entry, was_read=False)
         return _Seen(stamp, ListedRecording(name, size, recording.info), recording.session_id)
 
     def _file(self, recording: str) -> Path:

@@ -20,6 +20,7 @@ from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.addresses import counted_as
+from hamlet_trio.wording import reason_of
 
 COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
 MAX_WAITING: Final = 8
@@ -197,14 +198,15 @@ class Studio:
     async def _film_in_folder(self, key: FilmKey, job: _Job) -> str | None:
         """Make the film in a folder of its own; returns why that failed, where it did."""
         folder = self._folder / f".{secrets.token_hex(4)}.tmp"
+        error: str | None = None
         try:
             await trio.to_thread.run_sync(partial(folder.mkdir, parents=True))
             error = await self._film_in_process(key, job, folder)
             # It may have been dropped while its process was ending, and is then not to come back.
             if error is None and not job.scope.cancel_called:
                 os.replace(folder / key.file_name, self.path(key))
-        except OSError as problem:
-            return f"The film could not be begun or kept: {problem.strerror}."
+        except* OSError as problems:  # of a process that cannot start, Trio's nursery makes a group
+            error = f"The film could not be begun or kept: {reason_of(problems)}."
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # not in a thread, for all may be cancelled
         return error

@@ -57,6 +57,19 @@ def test_an_episode_played_again_takes_the_place_of_the_earlier_one(log: History
     assert (run.state, run.ended, run.episodes) == ("running", None, 5)
 
 
+def test_what_was_taken_for_interrupted_does_not_replace_an_end_that_was_told(
+    log: HistoryLog, path: Path
+) -> None:
+    guess = RunEnded(run_id="a", state="interrupted", at="2026-01-01T00:00:00.000+00:00")
+    log.write([began("a"), guess, RunEnded(run_id="a", state="complete", model="mine.pt")])
+    true = HistoryReader(path).run("a")
+    assert (true.state, true.model) == ("complete", "mine.pt"), "the truth replaces a guess"
+    log.write([guess])
+    assert HistoryReader(path).run("a") == true
+    log.write([began("a"), guess])
+    assert HistoryReader(path).run("a").state == "interrupted", "it had gone on"
+
+
 def test_a_run_whose_beginning_was_lost_keeps_its_episodes(log: HistoryLog, path: Path) -> None:
     log.write([ended("a", 7), RunEnded(run_id="unheard", state="failed")])
     (run,) = HistoryReader(path).runs(RunsQuery())

@@ -1,11 +1,13 @@
 """The folder of recordings."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from hamlet_trio.recording.file import DamagedRecordingError
+from hamlet_trio.recording import folder as module
+from hamlet_trio.recording.file import DamagedRecordingError, Recording
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
 from hamlet_trio.recording.info import is_recording_id, new_id
 from tests.recording.support import record
@@ -86,6 +88,26 @@ def test_what_cannot_be_used_makes_room_too(folder: RecordingFolder) -> None:
     grow_old(folder, [usable, *names])
     last = folder.save(record()).recording
     assert [entry.recording for entry in folder.entries()] == [last, *names[:1:-1], usable]
+
+
+def test_what_could_not_be_read_for_a_moment_is_neither_forgotten_nor_remembered_so(
+    folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [
+        folder.save(record(run_id=RUN, episode=number, source="training")).recording for number in (1, 2)
+    ]
+    names += [folder.save(record(actions=[0] * number)).recording for number in (1, 2)]
+    again = RecordingFolder(folder.path, kept=1)
+    with monkeypatch.context() as short:
+        short.setattr(module, "read_recording", _no_descriptor_left)
+        assert {entry.error for entry in again.entries()} == {"It cannot be read: Too many open files."}
+        names.append(again.save(record()).recording)
+    assert {entry.recording for entry in again.entries()} == set(names)
+    assert all(entry.info is not None for entry in again.entries())
+
+
+def _no_descriptor_left(path: Path) -> Recording:
+    raise OSError(errno.EMFILE, "Too many open files", str(path))
 
 
 def test_a_damaged_one_is_listed_with_its_reason_and_refused_by_name(folder: RecordingFolder) -> None:

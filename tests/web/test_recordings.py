@@ -324,6 +324,30 @@ async def test_a_film_that_fails_says_why(
     assert film["error"].startswith("20250101-000000-000bad.rec is damaged")
 
 
+async def test_a_film_whose_process_cannot_start_fails_alone(
+    tmp_path: Path, nursery: trio.Nursery, folder: RecordingFolder, short: Recording
+) -> None:
+    app = make_app(tmp_path, films_at_once=2)
+    await nursery.start(app.server.studio.run)
+    long = record()
+    folder.save(long)
+    other = f"/api/recordings/{long.info.recording}/film"
+    await ask(app, "POST", other)
+    with trio.fail_after(60):
+        while (await ask(app, "GET", other))[1]["made"] < 1:  # noqa: ASYNC110 (another process')
+            await trio.sleep(0.05)
+    with pytest.MonkeyPatch.context() as gone:
+        gone.setattr(films, "COMMAND", (str(tmp_path / "python"),))
+        path = f"/api/recordings/{short.info.recording}/film"
+        await ask(app, "POST", path)
+        film = await until_ready(app, path)
+    assert (film["state"], film["error"]) == (
+        "failed",
+        "The film could not be begun or kept: No such file or directory.",
+    )
+    assert (await ask(app, "GET", other))[1]["state"] == "making"
+
+
 async def test_what_a_killed_server_left_is_tidied_up(
     app: HamletApp, tmp_path: Path, nursery: trio.Nursery
 ) -> None:

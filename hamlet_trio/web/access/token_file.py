@@ -41,7 +41,7 @@ def read_tokens(path: Path) -> Tokens:
             f"The tokens in {path} cannot be read: {error.strerror}; the file must belong to the user that "
             "Hamlet runs as."
         ) from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise TokenFileError(f"{path} is not a file of tokens, or damaged: {error}.") from None
 
 
@@ -113,19 +113,21 @@ class WatchedTokens:
         self.path: Final = path
         self._on_change = on_change
         self._state: _State | None = None
+        self._has_failed = False
         self._complained: _State | None = None
         self._tokens = new_tokens()
 
     def now(self) -> Tokens:
         """The tokens at this moment."""
         state = _state_of(self.path)
-        if state != self._state:
+        if self._has_failed or state != self._state:
+            self._state = state
             try:
                 self._tokens = read_tokens(self.path)
-                self._state, self._complained = state, None
+                self._has_failed, self._complained = False, None
                 self._on_change(self._tokens)
             except TokenFileError as error:
-                self._tokens, self._state = new_tokens(), None
+                self._tokens, self._has_failed = new_tokens(), True
                 if state != self._complained:
                     self._complained = state
                     get_logger().error("tokens cannot be read", reason=str(error))

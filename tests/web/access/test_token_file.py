@@ -63,7 +63,9 @@ def test_a_change_is_seen_at_the_next_use(known: Known) -> None:
     assert watched.now().tokens == ()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"salt": "00", "tokens": [{"id": 1}]}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"salt": "00", "tokens": [{"id": 1}]}', b"\xff\xfe", b'{"salt": "M\xfcller"}']
+)
 def test_a_damaged_file_lets_nobody_in_and_is_told_once(
     known: Known, content: bytes, logged: list[Any]
 ) -> None:
@@ -101,6 +103,22 @@ def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
         assert watched.now().tokens == watched.now().tokens == ()
     assert watched.now().recognise(known.teacher) is not None
     assert [event["event"] for event in logged] == ["tokens cannot be read"]
+
+
+def test_whoever_asked_is_told_of_each_change_also_of_a_damaged_file_that_goes(
+    known: Known, logged: list[Any]
+) -> None:
+    told: list[int] = []
+    watched = WatchedTokens(known.file, lambda tokens: told.append(len(tokens.tokens)))
+    watched.now()
+    known.file.write_bytes(b"{")
+    watched.now()
+    assert told == [3], "a damaged file tells nothing"
+    known.file.unlink()
+    watched.now()
+    watched.now()
+    assert told == [3, 0]
+    assert len(logged) == 1
 
 
 def _refuse(path: Path) -> bytes:
