@@ -6,7 +6,7 @@ hypercorn -k trio -c deploy/hypercorn.toml hamlet_trio.asgi:app
 from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import SettingsError, load_settings
 from hamlet_trio.web.app import create_app
-from hamlet_trio.web.process import gather_library_logs
+from hamlet_trio.web.process_setup import gather_library_logs
 from hamlet_trio.web.serve import serve_hypercorns_way
 
 try:

@@ -19,7 +19,7 @@ def register() -> None:
     from gymnasium.envs import registration  # noqa: PLC0415 - gymnasium is an extra
 
     if "Hamlet-v0" not in registration.registry:
-        registration.register(id="Hamlet-v0", entry_point="hamlet_trio.world.gymnasium_face:HamletEnv")
+        registration.register(id="Hamlet-v0", entry_point="hamlet_trio.world.gymnasium_env:HamletEnv")
 
 
 def register_with_gymnasium() -> None:

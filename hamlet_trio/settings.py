@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from hamlet_trio.wording import allowed
+from hamlet_trio.common.descriptions import allowed
 
 PREFIX: Final = "HAMLET_"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hamlet_trio.settings import Settings, SettingsError, load_settings
-from hamlet_trio.wording import allowed
+from hamlet_trio.common.descriptions import allowed
 
 
 def test_defaults_are_those_of_development() -> None:

@@ -15,7 +15,7 @@ from bench.suite.load import Load
 from bench.suite.machine import divide_cores, pin
 from bench.suite.search import CLOSE, WIDE, largest
 from bench.suite.trainer import training
-from hamlet_trio.web.process import allow_many_files
+from hamlet_trio.web.process_setup import allow_many_files
 
 __all__ = ["measure", "run"]
 

@@ -16,7 +16,7 @@ import torch
 from bench.history.row import Row
 from hamlet_trio.history import HistoryLog, Record
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.driver import train_to_file
+from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, PLAIN_RECIPE, Recipe
 
 _EPISODES: Final = 10

@@ -11,7 +11,7 @@ from bench.suite.figures import Figure, percentile, ratio
 from bench.suite.load import Load
 from bench.suite.machine import Cores, divide_cores, pin
 from bench.suite.trainer import training
-from hamlet_trio.web.process import allow_many_files
+from hamlet_trio.web.process_setup import allow_many_files
 
 __all__ = ["measure", "run"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.learning.playing import Act, Played, play
 from bench.learning.results import Result, versions
-from hamlet_trio.agent.exploration import EpsilonGreedy, Errands, Exploration
+from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration, Exploration
 from hamlet_trio.world import WorldConfig
 
 _EPISODES: Final = 100
@@ -18,7 +18,7 @@ def behave(configuration: str, seed: int) -> Result:
     began, began_cpu = perf_counter(), process_time()
     config = WorldConfig()
     exploration: Exploration = (
-        Errands(np.random.SeedSequence(seed), config.width, config.height)
+        OptionExploration(np.random.SeedSequence(seed), config.width, config.height)
         if configuration == "errands"
         else EpsilonGreedy(np.random.SeedSequence(seed))
     )

@@ -16,7 +16,7 @@ from bench.learning.picture import picture
 from bench.learning.published import MEASURED, encode, published, split
 from bench.learning.results import Result, ResultFolder
 from bench.learning.table import table
-from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.common.files import write_atomically
 
 RESULTS: Final = REPOSITORY / "bench" / "results" / "learning"
 PICTURE: Final = REPOSITORY / "docs" / "images" / "learning.svg"

@@ -9,14 +9,14 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.schedule import EpsilonSchedule
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 
-Kind = Literal["behaviour", "ours", "sb3"]
+MessageKind = Literal["behaviour", "ours", "sb3"]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
     """A way to behave or to learn; `recipe` and `settings`, training parameters, are of our learner."""
 
     what: str
-    kind: Kind = "ours"
+    kind: MessageKind = "ours"
     recipe: Recipe = DEFAULT_RECIPE
     settings: dict[str, Any] = {}
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.common.files import write_atomically
 
 PACKAGES: Final = ("hamlet-trio", "torch", "numpy")
 

@@ -21,7 +21,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_ch
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
-from hamlet_trio.web.process import allow_many_files
+from hamlet_trio.web.process_setup import allow_many_files
 from hamlet_trio.world import ACTIONS, WorldConfig
 
 __all__ = ["measure", "run"]

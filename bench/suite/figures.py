@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bench import REPOSITORY
 from bench.suite.machine import Machine
-from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.common.files import write_atomically
 
 RESULTS: Final = REPOSITORY / "bench" / "results"
 PUBLISHED: Final = REPOSITORY / "bench" / "published"

@@ -86,7 +86,7 @@ class _Row(msgspec.Struct):
     errand: int | None = None
 
 
-class Errands:
+class OptionExploration:
     """Explores by errands: walk to a place and use it, rather than do single things at random.
 
     Random actions hardly ever lead to the far corners and, there, to the one right action. Exploring with

@@ -14,7 +14,7 @@ _ALIGNMENT: Final = 16
 """Numbers in a cache line."""
 
 
-class Descent(NamedTuple):
+class GradientStep(NamedTuple):
     """What one gradient was like: the loss, its norm, and the Q-values [n] of the actions taken."""
 
     loss: float
@@ -37,7 +37,7 @@ class Gradients(Protocol):
         """Q-values [n + m, actions] of n prepared observations to learn from, and of m others beside them."""
         ...
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> Descent:
+    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
         """The gradient of the loss of the last `forward`'s n rows.
 
         `actions` int64 [n, 1], `targets` float32 [n], `weights` float32 [n].
@@ -86,7 +86,7 @@ class AutogradGradients:
         values = self._values.detach()
         return values if beside is None else torch.cat((values, self._network.values(beside)))
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> Descent:
+    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
         """As in `Gradients`."""
         with torch.enable_grad():
             chosen = self._values.gather(1, actions).squeeze(1)
@@ -97,7 +97,7 @@ class AutogradGradients:
         loss.backward()  # type: ignore[no-untyped-call]
         # One transfer for both numbers: on CUDA each one waits for the whole update.
         found, norm = torch.stack((loss.detach(), norm_of(self.tensors()))).tolist()
-        return Descent(found, norm, chosen.detach())
+        return GradientStep(found, norm, chosen.detach())
 
     def tensors(self) -> list[Tensor]:
         """As in `Gradients`."""
@@ -137,7 +137,7 @@ class PassesGradients:
         self._values = self._passes.forward(rows)
         return self._values
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> Descent:
+    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
         """As in `Gradients`."""
         count = len(actions)
         values = self._values if len(self._values) == count else self._values[:count]
@@ -150,7 +150,7 @@ class PassesGradients:
         loss = torch.dot(shares, torch.sub(errors, slopes, alpha=0.5))
         gradient = torch.zeros_like(values).scatter_(1, actions, shares.unsqueeze(1))
         self._passes.backward(gradient)
-        return Descent(loss.item(), torch.linalg.vector_norm(self._all).item(), chosen)
+        return GradientStep(loss.item(), torch.linalg.vector_norm(self._all).item(), chosen)
 
     def tensors(self) -> list[Tensor]:
         """As in `Gradients`."""

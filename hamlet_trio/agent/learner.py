@@ -11,14 +11,14 @@ from torch import Tensor
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
-from hamlet_trio.agent.exploration import EpsilonGreedy, Errands, Exploration
+from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration, Exploration
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.preparing import Preparing
-from hamlet_trio.agent.replay import Memory, Transitions, UniformMemory
+from hamlet_trio.agent.replay_buffer import Memory, Transitions, ReplayBuffer
 from hamlet_trio.agent.update import CHUNK, Updater, quickest_values
 from hamlet_trio.world import ACTIONS
 
@@ -97,7 +97,7 @@ class DQNLearner:
         prepared_size = self.network.prepared_size if memory is None else None
         row_size = prepared_size or observation_size
         if memory is None:
-            memory = UniformMemory(config.buffer_capacity, row_size, memory_seed)
+            memory = ReplayBuffer(config.buffer_capacity, row_size, memory_seed)
         self.memory = memory
         self._preparing = None if prepared_size is None else Preparing(self.network, self.device)
         self.steps = 0
@@ -110,7 +110,7 @@ class DQNLearner:
             else None
         )
         self._exploration: Exploration = (
-            Errands(exploration_seed, width, height)
+            OptionExploration(exploration_seed, width, height)
             if config.exploration == "errands"
             else EpsilonGreedy(exploration_seed)
         )

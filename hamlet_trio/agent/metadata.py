@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
-from hamlet_trio.agent.text import printable
+from hamlet_trio.common.text import printable
 
 FORMAT_VERSION: Final = 1
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from hamlet_trio.agent.text import printable
+from hamlet_trio.common.text import printable
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
 MAX_LISTED: Final = 1000
@@ -146,7 +146,7 @@ def _problem_with(name: str) -> str | None:
 
 
 def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
-    from hamlet_trio.agent.archive import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
+    from hamlet_trio.agent.safe_load import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
     from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
 
     modified = (

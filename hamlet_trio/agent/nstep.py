@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hamlet_trio.agent.replay import Transitions
+from hamlet_trio.agent.replay_buffer import Transitions
 
 
 class NStepAccumulator:

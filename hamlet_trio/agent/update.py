@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hamlet_trio.agent.adam import Adam
-from hamlet_trio.agent.gradients import Descent, clip, gradients_of
+from hamlet_trio.agent.gradients import GradientStep, clip, gradients_of
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks import Network
-from hamlet_trio.agent.replay import Batch
+from hamlet_trio.agent.replay_buffer import TransitionBatch
 
 CHUNK: Final = 8
 """Updates that share one computation of their targets; the target network moves little in so few."""
@@ -67,7 +67,7 @@ class Updater:
         self._gradients = gradients_of(network, config.huber_delta)
         self._discounts = (config.gamma ** np.arange(config.n_step + 1)).astype(np.float32)
 
-    def make(self, batch: Batch, updates: int) -> ChunkResult:
+    def make(self, batch: TransitionBatch, updates: int) -> ChunkResult:
         """Make a few updates with an equal share of the batch each.
 
         Their targets are computed for all of them at once. Raises `DivergedError` when the loss is no finite
@@ -76,7 +76,7 @@ class Updater:
         with self._gradients.computing():
             return self._make(batch, updates)
 
-    def _make(self, batch: Batch, updates: int) -> ChunkResult:
+    def _make(self, batch: TransitionBatch, updates: int) -> ChunkResult:
         size = len(batch.actions) // updates
         actions = self._tensor(batch.actions).unsqueeze(1)
         observed = self._tensor(batch.observations)
@@ -109,7 +109,7 @@ class Updater:
         predicted, wished = torch.stack((torch.cat(q_values), targets)).cpu().numpy()
         return ChunkResult(losses, norms, predicted, np.abs(predicted - wished))
 
-    def _descend(self, descent: Descent) -> None:
+    def _descend(self, descent: GradientStep) -> None:
         """Move the network by its gradient, and the target network after it."""
         norm = descent.gradient_norm
         if not (math.isfinite(descent.loss) and math.isfinite(norm)):
@@ -126,7 +126,7 @@ class Updater:
         self._follow()
 
     def _targets(
-        self, batch: Batch, actions: Tensor, observed: Tensor, following: Tensor, ahead: Tensor
+        self, batch: TransitionBatch, actions: Tensor, observed: Tensor, following: Tensor, ahead: Tensor
     ) -> Tensor:
         """What the Q-values of the actions taken, int64 [b, 1], should have been, float32 [b].
 

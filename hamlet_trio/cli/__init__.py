@@ -8,11 +8,11 @@ import sys
 import typer
 
 from hamlet_trio.cli.deploy import deploy
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.evaluate import evaluate
 from hamlet_trio.cli.history import history
 from hamlet_trio.cli.models import models
-from hamlet_trio.cli.past import export, failures, runs
+from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.replay import replay
 from hamlet_trio.cli.serve import serve
 from hamlet_trio.cli.tokens import tokens
@@ -44,6 +44,6 @@ def main() -> None:
     """Run the command line; what a person can mend is one sentence and exit code 1, not a traceback."""
     try:
         app()
-    except (SettingsError, UsersError) as error:
+    except (SettingsError, UserError) as error:
         print(f"hamlet: {error}", file=sys.stderr)
         sys.exit(1)

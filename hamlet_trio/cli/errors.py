@@ -1,5 +1,5 @@
 """What the command line says when a person can mend it."""
 
 
-class UsersError(Exception):
+class UserError(Exception):
     """Something the person at the keyboard can mend; its text says how. Ends with exit code 1."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
@@ -55,7 +55,7 @@ def evaluate(
             random_start=random_start,
         )
     except (CheckpointError, ValueError) as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
     if as_json:
         facts = {"checkpoint": checkpoint, "network_type": loaded.metadata.network_type}
         print(msgspec.json.encode(facts | msgspec.to_builtins(result)).decode())
@@ -84,6 +84,6 @@ def _find(name: str) -> Path:
     try:
         return ModelFolder(models_dir).resolve(name)
     except ModelNameError:
-        raise UsersError(
+        raise UserError(
             f"There is no file {name}, and no such model in {models_dir}; `hamlet models` lists those there."
         ) from None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.settings import load_settings
 
 history = typer.Typer(no_args_is_help=True, help="Keep house in the history of training runs.")
@@ -24,7 +24,7 @@ def vacuum(*, db: DbOption = None) -> None:
     """
     from hamlet_trio.history import HistoryError, history_path
     from hamlet_trio.history.keeping import vacuum as give_back
-    from hamlet_trio.training.abandoned import end_abandoned_runs
+    from hamlet_trio.training.abandoned_runs import end_abandoned_runs
 
     settings = load_settings()
     path = db or history_path(settings)
@@ -33,7 +33,7 @@ def vacuum(*, db: DbOption = None) -> None:
             end_abandoned_runs(path)
         before, after = give_back(path, runs=settings.history_runs, episodes=settings.history_episodes)
     except HistoryError as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
     print(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
 
 
@@ -56,7 +56,7 @@ def migrate(
     try:
         taken = take_over(older, target)
     except HistoryError as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
     print(
         f"{target}: run {taken.run_id} has {taken.episodes} episodes and {taken.failures} failures "
         f"from {older}, which is left as it was."

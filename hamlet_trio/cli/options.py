@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.wording import allowed
+from hamlet_trio.common.descriptions import allowed
 
 # What only a server with viewers has, and what the command line offers in its own way.
 _NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from"})
@@ -72,5 +72,5 @@ def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
         name = place.strip("`")
         option = _names(name)[0] if name else ""
         words = f"it must be {allowed(TrainingParameters, name)}." if name else reason
-        raise UsersError(f"{option} {chosen.get(name, '')}: {words}".strip(" :")) from None
+        raise UserError(f"{option} {chosen.get(name, '')}: {words}".strip(" :")) from None
     return chosen

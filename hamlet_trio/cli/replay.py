@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
@@ -54,7 +54,7 @@ def replay(
         else:
             _film(loaded, video, speed)
     except RecordingError as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
 
 
 def _load(name: str) -> "Recording":
@@ -141,9 +141,9 @@ def _film(recording: "Recording", video: Path, speed: float) -> None:
 
             make_film(recording, video, kind=kind, speed=speed, on_frame=show)
     except FilmError as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
     except KeyboardInterrupt:
-        raise UsersError(f"Ended; {video} was not written.") from None
+        raise UserError(f"Ended; {video} was not written.") from None
     print(f"{video}: {video.stat().st_size / 1e6:.1f} MB")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
 from hamlet_trio.settings import load_settings
 
@@ -81,7 +81,7 @@ def show(
     try:
         known = read_tokens(path).tokens
     except TokenFileError as error:
-        raise UsersError(str(error)) from None
+        raise UserError(str(error)) from None
     rows = [
         {
             "id": token.id,
@@ -123,7 +123,7 @@ def revoke(
     def remove(known: "Tokens") -> "tuple[Tokens, str]":
         found = next((token for token in known.tokens if token.id == token_id), None)
         if found is None:
-            raise UsersError(f"There is no token {token_id}; `hamlet tokens list` has the ids.")
+            raise UserError(f"There is no token {token_id}; `hamlet tokens list` has the ids.")
         left = tuple(token for token in known.tokens if token is not found)
         return msgspec.structs.replace(known, tokens=left), found.name
 
@@ -133,15 +133,15 @@ def revoke(
 
 def _checked(role: str, name: str, *, class_code: bool, days: float | None) -> "RoleName":
     if not 1 <= len(name) <= 100 or not name.isprintable():
-        raise UsersError("--name: expected 1 to 100 printable characters.")
+        raise UserError("--name: expected 1 to 100 printable characters.")
     if days is not None and not 0 < days <= 36_500:
-        raise UsersError(f"--days {days:g}: expected a number above 0, of at most 36,500.")
+        raise UserError(f"--days {days:g}: expected a number above 0, of at most 36,500.")
     if role == "viewer":
         return "viewer"
     if role != "teacher":
-        raise UsersError(f"--role {role}: expected teacher or viewer.")
+        raise UserError(f"--role {role}: expected teacher or viewer.")
     if class_code:
-        raise UsersError("--class-code is for viewers: it is too short to keep training safe.")
+        raise UserError("--class-code is for viewers: it is too short to keep training safe.")
     return "teacher"
 
 
@@ -157,4 +157,4 @@ def _change(file: Path | None, change: "Callable[[Tokens], tuple[Tokens, Value]]
     try:
         return change_tokens(_path(file), change)
     except TokenFileError as error:
-        raise UsersError(str(error)) from None
+        raise UserError(str(error)) from None

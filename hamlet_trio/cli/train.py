@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.options import with_training_options
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import load_settings
@@ -73,7 +73,7 @@ def train(
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport
     from hamlet_trio.history import HistoryLog, history_path
     from hamlet_trio.recording.folder import RecordingFolder
-    from hamlet_trio.training.driver import DivergedError, SaveError, StartError, train_to_file
+    from hamlet_trio.training.local_run import DivergedError, SaveError, StartError, train_to_file
 
     torch.set_num_threads(1)
     report: Report = JsonReport() if as_json else ProgressReport()
@@ -99,14 +99,14 @@ def train(
                 should_stop=should_stop,
             )
     except (StartError, SaveError, DivergedError) as error:
-        raise UsersError(str(error)) from error
+        raise UserError(str(error)) from error
     report.on_end(result)
 
 
 def _episodes(text: str) -> set[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdecimal() for part in parts):
-        raise UsersError(f"--snapshots {text}: give episodes as numbers with commas between, such as 50,455.")
+        raise UserError(f"--snapshots {text}: give episodes as numbers with commas between, such as 50,455.")
     return {int(part) for part in parts}
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hamlet_trio.agent.text import printable
+from hamlet_trio.common.text import printable
 from hamlet_trio.history.answers import (
     Failure,
     FailureGroup,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from hamlet_trio.connection import ServerFullError
-from hamlet_trio.inference.moment import NO_THOUGHTS, EngineError, Kind, Moment, Request, Thoughts
-from hamlet_trio.inference.stage import Stage, engine_error
+from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, RequestKind, WorldSnapshot, EngineRequest, PolicyView
+from hamlet_trio.inference.batch_executor import BatchExecutor, engine_error
 from hamlet_trio.inference.statistics import EngineCounters
 from hamlet_trio.logs import get_logger
 from hamlet_trio.world import WorldConfig, WorldState
@@ -52,11 +52,11 @@ class PolicyEngine:
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._stage = Stage(capacity, config, clock=clock)
+        self._stage = BatchExecutor(capacity, config, clock=clock)
         self.counters = EngineCounters()
         self._free = list(range(capacity - 1, -1, -1))
-        self._waiting: list[Request] = []
-        self._under_way: list[Request] = []
+        self._waiting: list[EngineRequest] = []
+        self._under_way: list[EngineRequest] = []
         self._doorbell = trio.lowlevel.ParkingLot()
         self._limiter = trio.CapacityLimiter(1)
 
@@ -86,41 +86,41 @@ class PolicyEngine:
         finally:
             self._free.append(slot.index)
 
-    async def reset(self, slot: Slot, policy: "Policy", thoughts: Thoughts = NO_THOUGHTS) -> Moment:
+    async def reset(self, slot: Slot, policy: "Policy", thoughts: PolicyView = NO_POLICY_VIEW) -> WorldSnapshot:
         """Begin an episode. `policy` is asked for the thoughts alone, about the first observation.
 
         Raises `EngineError` where that failed, as the others do.
         """
         slot.started = True
-        return await self._ask(Kind.RESET, slot, policy, thoughts)
+        return await self._ask(RequestKind.RESET, slot, policy, thoughts)
 
-    async def restore(self, slot: Slot, policy: "Policy", state: WorldState) -> Moment:
+    async def restore(self, slot: Slot, policy: "Policy", state: WorldState) -> WorldSnapshot:
         """Put the world into a state of an episode that is not over, from which the next step goes on."""
-        return await self._ask(Kind.RESTORE, slot, policy, NO_THOUGHTS, state=state)
+        return await self._ask(RequestKind.RESTORE, slot, policy, NO_POLICY_VIEW, state=state)
 
     async def step(
-        self, slot: Slot, policy: "Policy", thoughts: Thoughts = NO_THOUGHTS, *, action: int | None = None
-    ) -> Moment:
+        self, slot: Slot, policy: "Policy", thoughts: PolicyView = NO_POLICY_VIEW, *, action: int | None = None
+    ) -> WorldSnapshot:
         """Make one step with `action` (0 to 4), or with the policy's where that is None."""
-        return await self._ask(Kind.STEP, slot, policy, thoughts, action=action)
+        return await self._ask(RequestKind.STEP, slot, policy, thoughts, action=action)
 
-    async def look(self, slot: Slot, policy: "Policy", thoughts: Thoughts) -> Moment:
+    async def look(self, slot: Slot, policy: "Policy", thoughts: PolicyView) -> WorldSnapshot:
         """What the policy thinks of the world as it stands; nothing moves."""
-        return await self._ask(Kind.LOOK, slot, policy, thoughts)
+        return await self._ask(RequestKind.LOOK, slot, policy, thoughts)
 
     async def _ask(
         self,
-        kind: Kind,
+        kind: RequestKind,
         slot: Slot,
         policy: "Policy",
-        thoughts: Thoughts,
+        thoughts: PolicyView,
         *,
         action: int | None = None,
         state: WorldState | None = None,
-    ) -> Moment:
+    ) -> WorldSnapshot:
         if not slot.started:
             raise RuntimeError("reset the slot first: its world is as the owner before left it")
-        request = Request(
+        request = EngineRequest(
             kind, slot.index, policy, thoughts, action=action, state=state, asked_at=trio.current_time()
         )
         request.task = trio.lowlevel.current_task()
@@ -133,7 +133,7 @@ class PolicyEngine:
 
         # The bare primitive beneath trio.Event: one task waits for one answer, thousands of times a second.
         await trio.lowlevel.wait_task_rescheduled(abandon)
-        if isinstance(request.answer, Moment):
+        if isinstance(request.answer, WorldSnapshot):
             return request.answer
         assert request.answer is not None  # whoever reschedules the task has answered
         raise request.answer
@@ -156,7 +156,7 @@ class PolicyEngine:
             self._under_way = []
             self._waiting.clear()
 
-    async def _carry_out(self, requests: list[Request]) -> None:
+    async def _carry_out(self, requests: list[EngineRequest]) -> None:
         began = time.perf_counter()
         try:
             if self._stage.is_quick(requests):
@@ -178,7 +178,7 @@ class PolicyEngine:
             _release(request)
 
 
-def _release(request: Request) -> None:
+def _release(request: EngineRequest) -> None:
     """Let the task that waits go on, if one does still."""
     if request.task is not None:
         task, request.task = request.task, None

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from hamlet_trio.inference.moment import Moment, Thoughts
+from hamlet_trio.inference.engine_messages import WorldSnapshot, PolicyView
 from hamlet_trio.protocol.messages import (
     AGENT_COLOR,
     AGENT_ID,
@@ -76,13 +76,13 @@ class FrameMaker:
 
     def make(
         self,
-        moment: Moment,
+        moment: WorldSnapshot,
         *,
         episode: int,
         step: int,
         total_reward: float,
         heat_map: HeatMap,
-        thoughts: Thoughts,
+        thoughts: PolicyView,
     ) -> StateUpdate:
         """The frame of a moment. `total_reward` is the episode's return so far, `thoughts` what it shows."""
         reward = moment.reward

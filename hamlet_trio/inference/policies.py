@@ -76,9 +76,9 @@ class PolicyStore:
         return sum(policy.users for policy in (*self._loaded.values(), self._untrained))
 
     @contextmanager
-    def lease(self) -> Iterator["Lease"]:
+    def lease(self) -> Iterator["PolicyLease"]:
         """What one session takes its policies from; at the end it gives all of them back."""
-        lease = Lease(self)
+        lease = PolicyLease(self)
         try:
             yield lease
         finally:
@@ -155,7 +155,7 @@ class PolicyStore:
         return path, Stamp(name, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-class Lease:
+class PolicyLease:
     """The policies one session holds."""
 
     def __init__(self, store: PolicyStore) -> None:

@@ -17,7 +17,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
-    from hamlet_trio.inference.archive import Archive
+    from hamlet_trio.inference.recording_worker import RecordingWorker
     from hamlet_trio.inference.engine import PolicyEngine
     from hamlet_trio.inference.policies import PolicyStore
 
@@ -31,7 +31,7 @@ class _Parts(NamedTuple):
 
     engine: "PolicyEngine"
     policies: "PolicyStore"
-    archive: "Archive"
+    archive: "RecordingWorker"
 
 
 class InferenceService:
@@ -64,7 +64,7 @@ class InferenceService:
         return self._parts.policies
 
     @property
-    def archive(self) -> "Archive":
+    def archive(self) -> "RecordingWorker":
         """What sessions keep and look at again; there once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
         return self._parts.archive
@@ -139,8 +139,8 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     """In a thread, since importing torch takes a second or two."""
     import torch  # noqa: PLC0415
 
-    from hamlet_trio.inference import playhead  # noqa: F401, PLC0415 (so that no session waits for an import)
-    from hamlet_trio.inference.archive import Archive  # noqa: PLC0415
+    from hamlet_trio.inference import session_controller  # noqa: F401, PLC0415 (so that no session waits for an import)
+    from hamlet_trio.inference.recording_worker import RecordingWorker  # noqa: PLC0415
     from hamlet_trio.inference.engine import PolicyEngine  # noqa: PLC0415
     from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
     from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
@@ -155,5 +155,5 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     return _Parts(
         engine,
         PolicyStore(models, engine.config),
-        Archive(RecordingFolder.of(settings), engine.config),
+        RecordingWorker(RecordingFolder.of(settings), engine.config),
     )

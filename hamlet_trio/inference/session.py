@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 import trio
 
 from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
-from hamlet_trio.inference.mailbox import Mailbox
-from hamlet_trio.inference.moment import EngineError
-from hamlet_trio.inference.outgoing import Outgoing
+from hamlet_trio.inference.session_queue import SessionQueue
+from hamlet_trio.inference.engine_messages import EngineError
+from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.service import InferenceService
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.wording import reason_of
+from hamlet_trio.common.descriptions import reason_of
 
 if TYPE_CHECKING:
-    from hamlet_trio.inference.errands import Mail
+    from hamlet_trio.inference.load_queue import SessionEvent
 
 
 async def serve_session(
@@ -33,15 +33,15 @@ async def serve_session(
     A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
     and an error of our own, which is logged here, each return their code; closing is the caller's.
 
-    Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `Errands` bounds the
-    models and recordings that wait, `Outgoing` the messages; when it is full the playhead waits too: this
+    Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `LoadQueue` bounds the
+    models and recordings that wait, `MessageSender` the messages; when it is full the playhead waits too: this
     session slows down, and no other.
     """
     code: CloseCode | None = None
     try:
         async with trio.open_nursery() as nursery:
             commands = CommandStream(transport, inference_commands, settings, permit)
-            mailbox: Mailbox[Mail] = Mailbox(settings.session_command_queue, service.timers)
+            mailbox: SessionQueue[SessionEvent] = SessionQueue(settings.session_command_queue, service.timers)
             nursery.start_soon(_serve, service, transport, session_id, commands, mailbox)
             await draining.wait()
             code = CloseCode.SERVICE_RESTART
@@ -66,10 +66,10 @@ async def _serve(
     transport: Transport,
     session_id: str,
     commands: CommandStream[InferenceCommand],
-    mailbox: "Mailbox[Mail]",
+    mailbox: "SessionQueue[SessionEvent]",
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    outgoing = Outgoing(transport, service.counters)
+    outgoing = MessageSender(transport, service.counters)
     async with trio.open_nursery() as connection:
         # Before anything that waits: a disconnect is noticed only while something receives.
         connection.start_soon(_receive, commands, mailbox)
@@ -79,29 +79,29 @@ async def _serve(
 
 
 async def _play(
-    service: InferenceService, mailbox: "Mailbox[Mail]", outgoing: Outgoing, session_id: str
+    service: InferenceService, mailbox: "SessionQueue[SessionEvent]", outgoing: MessageSender, session_id: str
 ) -> None:
     # These import numpy; they are there once the service is ready.
-    from hamlet_trio.inference.errands import Errands  # noqa: PLC0415
-    from hamlet_trio.inference.live import Live  # noqa: PLC0415
-    from hamlet_trio.inference.playhead import Playhead  # noqa: PLC0415
-    from hamlet_trio.inference.projector import Projector  # noqa: PLC0415
+    from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
+    from hamlet_trio.inference.live_episode import LiveEpisode  # noqa: PLC0415
+    from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
+    from hamlet_trio.inference.replay_player import ReplayPlayer  # noqa: PLC0415
 
     # What is lent outlives the tasks that use it.
     with service.engine.slot() as slot, service.policies.lease() as lease:
-        errands = Errands(lease, service.archive, mailbox, session_id)
+        errands = LoadQueue(lease, service.archive, mailbox, session_id)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(errands.run)
-            live = Live(
+            live = LiveEpisode(
                 engine=service.engine,
                 slot=slot,
                 model=await lease.take_default(),
                 outgoing=outgoing,
                 counters=service.counters,
             )
-            playhead = Playhead(
+            playhead = SessionController(
                 live=live,
-                projector=Projector(live, service.archive, outgoing),
+                projector=ReplayPlayer(live, service.archive, outgoing),
                 lease=lease,
                 errands=errands,
                 mailbox=mailbox,
@@ -111,6 +111,6 @@ async def _play(
             await playhead.run(session_id, await service.policies.names())
 
 
-async def _receive(commands: CommandStream[InferenceCommand], mailbox: "Mailbox[Mail]") -> None:
+async def _receive(commands: CommandStream[InferenceCommand], mailbox: "SessionQueue[SessionEvent]") -> None:
     while True:
         mailbox.put(await commands.receive())

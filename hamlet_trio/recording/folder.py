@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from hamlet_trio.agent.atomic import write_atomically
-from hamlet_trio.agent.text import printable
+from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.text import printable
 from hamlet_trio.recording.file import SUFFIX, Recording, RecordingError, encode, read_recording
 from hamlet_trio.recording.info import ListedRecording, RecordingInfo, Source, is_recording_id
 from hamlet_trio.settings import Settings

@@ -15,14 +15,14 @@ from hamlet_trio.recording.trajectory import Trajectory, play
 from hamlet_trio.world import RULES_VERSION, WorldConfig, WorldState
 
 
-class RecordedThoughts(NamedTuple):
+class RecordedOutputs(NamedTuple):
     """Q-values (N, 5) float32, and attention (N, 6, 6) float32, where a model has them."""
 
     q_values: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
 
 
-class ThinkingPolicy(Protocol):
+class RecordingPolicy(Protocol):
     """What is asked what it thinks, as `agent.policy.Policy` is: so that making needs no torch."""
 
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> Any:
@@ -41,7 +41,7 @@ def make_recording(
     run_id: str | None = None,
     model: str | None = None,
     session_id: str | None = None,
-    policy: ThinkingPolicy | None = None,
+    policy: RecordingPolicy | None = None,
 ) -> Recording:
     """A recording of the episode that `actions` made of `start`.
 
@@ -90,11 +90,11 @@ def make_recording(
     )
 
 
-def think(policy: ThinkingPolicy | None, trajectory: Trajectory) -> RecordedThoughts:
+def think(policy: RecordingPolicy | None, trajectory: Trajectory) -> RecordedOutputs:
     """What a policy thinks of each observation of a trajectory, in one pass."""
     if policy is None or trajectory.steps == 0:
-        return RecordedThoughts()
+        return RecordedOutputs()
     output = policy.act(trajectory.observations, attention=True)
     # Weights can be finite and yet too large to compute with; what is shown is finite always.
     attention = None if output.attention is None else np.nan_to_num(output.attention)
-    return RecordedThoughts(np.nan_to_num(output.q_values), attention)
+    return RecordedOutputs(np.nan_to_num(output.q_values), attention)

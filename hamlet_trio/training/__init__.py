@@ -5,7 +5,7 @@ process and on the command line: `session` and `driver`, which need torch and ar
 """
 
 from hamlet_trio.training.hub import HubStatistics
-from hamlet_trio.training.supervisor import TrainingService, TrainingStatistics
+from hamlet_trio.training.service import TrainingService, TrainingStatistics
 from hamlet_trio.training.viewer import serve_viewer
 
 __all__ = ["HubStatistics", "TrainingService", "TrainingStatistics", "serve_viewer"]

@@ -1,7 +1,7 @@
 """Length-prefixed messages over the pipes between the supervisor and its trainer.
 
 A message is a header (unsigned 32-bit length of the payload in network order, one byte of kind) and the
-payload. `Unpacker` cuts a stream of bytes into messages without doing any I/O; `PipeReader` reads them
+payload. `MessageDecoder` cuts a stream of bytes into messages without doing any I/O; `PipeReader` reads them
 from a file descriptor in a thread of the trainer, `MessageStream` from a pipe under Trio.
 """
 
@@ -22,7 +22,7 @@ class LinkError(Exception):
     """The bytes on the pipe are no message: garbage, an absurd length, or an end in the middle of one."""
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a payload is."""
 
     CONTROL = 1  # an order to the trainer or a report from it (orders.py), for the two of them alone
@@ -33,18 +33,18 @@ class Kind(IntEnum):
 class Message(NamedTuple):
     """One message: its kind and payload."""
 
-    kind: Kind
+    kind: MessageKind
     payload: bytes
 
 
-def pack(kind: Kind, payload: bytes) -> bytes:
+def pack(kind: MessageKind, payload: bytes) -> bytes:
     """The bytes of one message; raises `LinkError` for a payload over `MAX_LENGTH`."""
     if len(payload) > MAX_LENGTH:
         raise LinkError(f"a message of {len(payload)} bytes is longer than the {MAX_LENGTH} allowed")
     return _HEADER.pack(len(payload), kind) + payload
 
 
-class Unpacker:
+class MessageDecoder:
     """Cuts bytes into messages. Memory: one message, thus `MAX_LENGTH`, and what was fed beyond it."""
 
     def __init__(self) -> None:
@@ -59,12 +59,12 @@ class Unpacker:
         if len(self._buffer) < _HEADER.size:
             return None
         length, kind = _HEADER.unpack_from(self._buffer)
-        if length > MAX_LENGTH or kind not in set(Kind):
+        if length > MAX_LENGTH or kind not in set(MessageKind):
             raise LinkError(f"the pipe carries something else than messages: {bytes(self._buffer[:16])!r}")
         end = _HEADER.size + length
         if len(self._buffer) < end:
             return None
-        message = Message(Kind(kind), bytes(self._buffer[_HEADER.size : end]))
+        message = Message(MessageKind(kind), bytes(self._buffer[_HEADER.size : end]))
         del self._buffer[:end]
         return message
 
@@ -79,7 +79,7 @@ class PipeReader:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._unpacker = Unpacker()
+        self._unpacker = MessageDecoder()
 
     def receive(self) -> Message | None:
         """The next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
@@ -97,7 +97,7 @@ class MessageStream:
 
     def __init__(self, stream: ReceiveStream) -> None:
         self._stream = stream
-        self._unpacker = Unpacker()
+        self._unpacker = MessageDecoder()
 
     async def receive(self) -> list[Message]:
         """All messages that have come meanwhile, one at least, or none once the other side has closed.

@@ -1,6 +1,6 @@
 """What the supervisor orders its trainer to do, and what the trainer reports back.
 
-They travel as MessagePack in `Kind.CONTROL` messages of the link. That the supervisor closes the pipe is
+They travel as MessagePack in `MessageKind.CONTROL` messages of the link. That the supervisor closes the pipe is
 an order too: save, so that the run can be resumed, and end.
 """
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.protocol.messages import TrainingMessage, encode_bytes
-from hamlet_trio.training.link import Kind, LinkError, PipeReader, pack
+from hamlet_trio.training.link import MessageKind, LinkError, PipeReader, pack
 from hamlet_trio.training.orders import Order, Report, decode_order, encode_control
 
 MAX_ORDERS: Final = 64
@@ -41,7 +41,7 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-class Inbox:
+class OrderReader:
     """The supervisor's orders, read by a thread.
 
     When `MAX_ORDERS` wait, the thread stops reading and they wait in the pipe. The end of the pipe, or
@@ -85,7 +85,7 @@ class Inbox:
         return self._ended or not self._orders.empty()
 
 
-class Outlet:
+class MessageWriter:
     """The trainer's messages, written by a thread.
 
     Order is kept. When `MAX_FRAMES` frames wait, a new one pushes out the oldest. When `MAX_EVENTS` other
@@ -106,15 +106,15 @@ class Outlet:
 
     def report(self, report: Report) -> None:
         """Send what only the supervisor reads."""
-        self._put_event(pack(Kind.CONTROL, encode_control(report)))
+        self._put_event(pack(MessageKind.CONTROL, encode_control(report)))
 
     def announce(self, message: TrainingMessage) -> None:
         """Send what every viewer must get."""
-        self._put_event(pack(Kind.EVENT, encode_bytes(message)))
+        self._put_event(pack(MessageKind.EVENT, encode_bytes(message)))
 
     def show(self, frame: TrainingMessage) -> None:
         """Send a frame."""
-        packed = pack(Kind.FRAME, encode_bytes(frame))
+        packed = pack(MessageKind.FRAME, encode_bytes(frame))
         with self._changed:
             self._count += 1
             self._frames.append((self._count, packed))

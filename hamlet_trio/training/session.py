@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.common.files import write_atomically
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from hamlet_trio.agent.device import DeviceError
 from hamlet_trio.agent.learner import LearnerError
@@ -20,7 +20,7 @@ from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import DeviceName
-from hamlet_trio.training.history import History
+from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun
 from hamlet_trio.training.scalars import EpisodeScalars
@@ -48,7 +48,7 @@ class TrainingSession:
         record: RunRecord,
         store: RunStore,
         model_path: Path,
-        history: History,
+        history: EpisodeSeries,
         scalars: EpisodeScalars | None = None,
     ) -> None:
         self.run: Final = run
@@ -204,7 +204,7 @@ def open_session(
             start_from=None if saved else _checkpoint_to_start_from(parameters, models),
             sizes=saved and saved["run"]["sizes"],
         )
-        history = History()
+        history = EpisodeSeries()
         if saved is not None:
             run.load_state_dict(saved["run"])
             history.replace(msgspec.convert(saved["history"], TrainingHistory))

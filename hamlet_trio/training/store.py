@@ -18,9 +18,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from hamlet_trio.agent.atomic import write_atomically
+from hamlet_trio.common.files import write_atomically
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.lock import FileLock
+from hamlet_trio.common.lock import FileLock
 
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
 KEPT_UNFINISHED: Final = 5  # records with their resume state, which may be large

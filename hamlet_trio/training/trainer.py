@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingEpisodeStart
-from hamlet_trio.training.lock import LockedError
+from hamlet_trio.common.lock import LockedError
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
@@ -31,7 +31,7 @@ from hamlet_trio.training.orders import (
     StopOrder,
     WatchOrder,
 )
-from hamlet_trio.training.pipes import Inbox, Outlet, complain, take_over_pipes
+from hamlet_trio.training.pipes import OrderReader, MessageWriter, complain, take_over_pipes
 from hamlet_trio.training.store import RunStore
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _NICENESS: Final = 5  # the server's sessions come first where cores are few
 class Trainer:
     """The loop around a run: takes orders between two environment steps, shows frames, saves."""
 
-    def __init__(self, session: "TrainingSession", begin: BeginOrder, inbox: Inbox, outlet: Outlet) -> None:
+    def __init__(self, session: "TrainingSession", begin: BeginOrder, inbox: OrderReader, outlet: MessageWriter) -> None:
         from hamlet_trio.recording.folder import RecordingFolder, recordings_path  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
         from hamlet_trio.training.recorder import Recorder  # noqa: PLC0415
@@ -178,7 +178,7 @@ class Trainer:
         )
 
 
-def train(begin: BeginOrder, inbox: Inbox, outlet: Outlet) -> None:
+def train(begin: BeginOrder, inbox: OrderReader, outlet: MessageWriter) -> None:
     """Make the run that the order begins, and report how it ended."""
     store = RunStore(Path(begin.data_dir))
     with ExitStack() as stack:
@@ -193,7 +193,7 @@ def train(begin: BeginOrder, inbox: Inbox, outlet: Outlet) -> None:
             _train(begin, store, inbox, outlet)
 
 
-def _train(begin: BeginOrder, store: RunStore, inbox: Inbox, outlet: Outlet) -> None:
+def _train(begin: BeginOrder, store: RunStore, inbox: OrderReader, outlet: MessageWriter) -> None:
     import torch  # noqa: PLC0415
 
     from hamlet_trio.agent.update import DivergedError  # noqa: PLC0415
@@ -240,7 +240,7 @@ def main() -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     orders, messages = take_over_pipes()
-    inbox, outlet = Inbox(orders), Outlet(messages)
+    inbox, outlet = OrderReader(orders), MessageWriter(messages)
     try:
         begin = inbox.get()
         if isinstance(begin, BeginOrder):

@@ -8,7 +8,7 @@ from hamlet_trio.protocol.commands import training_commands
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.hub import Viewer
-from hamlet_trio.training.supervisor import TrainingService
+from hamlet_trio.training.service import TrainingService
 
 
 async def serve_viewer(

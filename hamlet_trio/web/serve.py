@@ -25,7 +25,7 @@ from hamlet_trio.web.app import HamletApp, create_app
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.listening import CannotListenError, listen
-from hamlet_trio.web.process import allow_many_files, gather_library_logs, settle_memory
+from hamlet_trio.web.process_setup import allow_many_files, gather_library_logs, settle_memory
 
 _GRACEFUL_TIMEOUT: Final = 1.0  # seconds connections have to end by themselves once the server drains
 _KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept

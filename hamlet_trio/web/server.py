@@ -14,9 +14,9 @@ from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
-from hamlet_trio.web.access.gate import Access
+from hamlet_trio.web.access.access_control import AccessControl
 from hamlet_trio.web.access.limits import ClientPlaces, ClientRate
-from hamlet_trio.web.films import Studio
+from hamlet_trio.web.film_service import FilmService
 from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
 
@@ -49,9 +49,9 @@ class Metaserver:
         self.history: Final = HistoryWriter(settings)
         self.past: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history)
-        self.studio: Final = Studio(settings)
+        self.studio: Final = FilmService(settings)
         self.origins: Final = Origins(settings.allowed_origins)
-        self.access: Final = Access(settings)
+        self.access: Final = AccessControl(settings)
         self.handshakes: Final = ClientRate(settings.handshake_rate, settings.handshake_burst)
         self.sessions: Final = ClientPlaces(
             "sessions", settings.max_sessions_per_client, "HAMLET_MAX_SESSIONS_PER_CLIENT"

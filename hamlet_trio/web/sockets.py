@@ -17,9 +17,9 @@ from hamlet_trio.inference import serve_session
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.training import serve_viewer
-from hamlet_trio.web.access.gate import Visitor
+from hamlet_trio.web.access.access_control import Principal
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
-from hamlet_trio.web.access.routes import visitor
+from hamlet_trio.web.access.login_routes import visitor
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.server import Metaserver
@@ -158,7 +158,7 @@ def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response
 
 
 async def _hold(
-    server: Metaserver, socket: Websocket, session: Session, session_id: str, asking: Visitor
+    server: Metaserver, socket: Websocket, session: Session, session_id: str, asking: Principal
 ) -> None:
     """Accept, serve the session, close with its code.
 

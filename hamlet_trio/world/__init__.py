@@ -27,7 +27,7 @@ from hamlet_trio.world.state import RandomState, WorldState
 from hamlet_trio.world.worlds import Worlds
 
 if TYPE_CHECKING:
-    from hamlet_trio.world.pettingzoo_face import HamletParallelEnv
+    from hamlet_trio.world.pettingzoo_env import HamletParallelEnv
 
 __all__ = [
     "ACTIONS",
@@ -72,7 +72,7 @@ def parallel_env(
         ModuleNotFoundError: when the extra `gym` is not installed; the message says how to install it.
     """
     try:
-        from hamlet_trio.world.pettingzoo_face import HamletParallelEnv  # noqa: PLC0415 - an extra
+        from hamlet_trio.world.pettingzoo_env import HamletParallelEnv  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         if error.name not in ("gymnasium", "pettingzoo"):
             raise

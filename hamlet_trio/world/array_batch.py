@@ -6,7 +6,7 @@ Meters are the first axis in memory (structure of arrays), so that a step of man
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.batch import Batch, RewardComponents, StepResult, WorldIndices
+from hamlet_trio.world.batch import WorldBatch, RewardComponents, StepResult, WorldIndices
 from hamlet_trio.world.config import ACTIONS, METERS
 from hamlet_trio.world.observation import Observer
 from hamlet_trio.world.reward import Terms, make_reward
@@ -16,13 +16,13 @@ _ENERGY, _HYGIENE = METERS.index("energy"), METERS.index("hygiene")
 _MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.index("social")
 
 
-class ArrayBatch(Batch):
-    """A Batch whose steps are numpy's operations on all rows at once, with the buffers that these need."""
+class ArrayWorldBatch(WorldBatch):
+    """A WorldBatch whose steps are numpy's operations on all rows at once, with the buffers that these need."""
 
     def __init__(self, rules: Rules, num_worlds: int) -> None:
         super().__init__(rules, num_worlds)
         self._shape = (num_worlds, self._num_agents)
-        self._parts: dict[int, ArrayBatch] = {}
+        self._parts: dict[int, ArrayWorldBatch] = {}
         self._observer = Observer(rules)
         rows = self._rows
         self._reward = make_reward(rules, rows)
@@ -83,14 +83,14 @@ class ArrayBatch(Batch):
             actions = np.concatenate([actions, np.tile(actions[-self._num_agents :], fill)])
         part = self._parts.get(size)
         if part is None:
-            part = self._parts[size] = ArrayBatch(self._rules, size)
+            part = self._parts[size] = ArrayWorldBatch(self._rules, size)
         rows = self.rows_of(indices)
         part._load(self, indices, rows)
         result = part._step(actions, components=components)
         part._store(self, indices, rows)
         return result if size == count else _first(result, count)
 
-    def _load(self, source: Batch, worlds: IndexArray, rows: IndexArray) -> None:
+    def _load(self, source: WorldBatch, worlds: IndexArray, rows: IndexArray) -> None:
         """Take over the state of `worlds` of `source`, whose rows are `rows`."""
         source.cell.take(rows, None, self.cell, "clip")
         source.meters.take(rows, 1, self.meters, "clip")
@@ -100,7 +100,7 @@ class ArrayBatch(Batch):
         source.steps.take(worlds, None, self.steps, "clip")
         source.over.take(worlds, None, self.over, "clip")
 
-    def _store(self, target: Batch, worlds: IndexArray, rows: IndexArray) -> None:
+    def _store(self, target: WorldBatch, worlds: IndexArray, rows: IndexArray) -> None:
         """Hand the state back to where `_load` took it from."""
         target.cell[rows] = self.cell
         target.positions[rows] = self.positions

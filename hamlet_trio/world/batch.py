@@ -51,7 +51,7 @@ class StepResult(NamedTuple):
     components: RewardComponents | None
 
 
-class Batch(ABC):
+class WorldBatch(ABC):
     """`num_worlds` worlds with A agents each, R rows in all, as arrays; subclasses step them.
 
     All ways of stepping come to the same, to the last bit.

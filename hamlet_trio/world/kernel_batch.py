@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.batch import Batch, RewardComponents, StepResult, WorldIndices
+from hamlet_trio.world.batch import WorldBatch, RewardComponents, StepResult, WorldIndices
 from hamlet_trio.world.config import METERS
 from hamlet_trio.world.kernel import DONE, Kernel, Layout, reference
 from hamlet_trio.world.observation import Observer
@@ -19,8 +19,8 @@ _make_result = partial(tuple.__new__, StepResult)
 _make_components = partial(tuple.__new__, RewardComponents)
 
 
-class KernelBatch(Batch):
-    """A Batch whose steps are the kernel's, on these very arrays, for all worlds or a subset."""
+class KernelWorldBatch(WorldBatch):
+    """A WorldBatch whose steps are the kernel's, on these very arrays, for all worlds or a subset."""
 
     def __init__(self, kernel: Kernel, rules: Rules, num_worlds: int) -> None:
         super().__init__(rules, num_worlds)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.batch import Batch
+from hamlet_trio.world.batch import WorldBatch
 from hamlet_trio.world.config import METERS
 from hamlet_trio.world.rules import IndexArray, Rules
 
@@ -35,7 +35,7 @@ class Observer:
         for affordance in config.affordances:
             self.grid[affordance.y * config.width + affordance.x] = affordance.code
 
-    def write(self, batch: Batch, rows: IndexArray | None, out: NDArray[np.float32]) -> None:
+    def write(self, batch: WorldBatch, rows: IndexArray | None, out: NDArray[np.float32]) -> None:
         """Fill `out` (r, size) for `rows` of `batch`, whole worlds in order; None for all of them."""
         cell = batch.cell if rows is None else batch.cell[rows]
         normalised = batch.normalised if rows is None else batch.normalised[:, rows]

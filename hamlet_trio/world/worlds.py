@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hamlet_trio.world import kernel
-from hamlet_trio.world.array_batch import ArrayBatch
-from hamlet_trio.world.batch import Batch, StepResult, WorldIndices
+from hamlet_trio.world.array_batch import ArrayWorldBatch
+from hamlet_trio.world.batch import WorldBatch, StepResult, WorldIndices
 from hamlet_trio.world.config import FAILURE_REASONS, METERS, WorldConfig
-from hamlet_trio.world.kernel_batch import KernelBatch
+from hamlet_trio.world.kernel_batch import KernelWorldBatch
 from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
 from hamlet_trio.world.state import RandomState, WorldState
 
@@ -68,7 +68,7 @@ class Worlds:
         self.observation_size = self.config.observation_size
         self._rules = Rules(self.config)
         self._all = _make_batch(self._rules, num_worlds, compiled)
-        self.compiled = isinstance(self._all, KernelBatch)
+        self.compiled = isinstance(self._all, KernelWorldBatch)
         entropy = np.random.SeedSequence(seed).entropy
         self._generators = [
             np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=(index,))))
@@ -218,13 +218,13 @@ class Worlds:
         return np.concatenate(drawn_cells), self._rules.minimum + normalised * self._rules.span
 
 
-def _make_batch(rules: Rules, num_worlds: int, compiled: bool | None) -> Batch:
+def _make_batch(rules: Rules, num_worlds: int, compiled: bool | None) -> WorldBatch:
     found = None if compiled is False else kernel.load()
     if found is not None:
-        return KernelBatch(found, rules, num_worlds)
+        return KernelWorldBatch(found, rules, num_worlds)
     if compiled:
         raise kernel.KernelMissingError("the world's kernel is not compiled here: " + kernel.REMEDY)
-    return ArrayBatch(rules, num_worlds)
+    return ArrayWorldBatch(rules, num_worlds)
 
 
 def _read_only(view: Array) -> Array:

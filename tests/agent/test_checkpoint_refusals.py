@@ -16,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hamlet_trio.agent import archive
+from hamlet_trio.agent import safe_load
 from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint, parse_checkpoint
 from hamlet_trio.agent.networks import build_network
 

@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hamlet_trio.agent.exploration import EpsilonGreedy, Errands
+from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration
 from hamlet_trio.world import INTERACT, Worlds
 
 
-def walk(errands: Errands, steps: int, epsilon: float, *, idle: int = 0) -> tuple[Counter[str], float]:
+def walk(errands: OptionExploration, steps: int, epsilon: float, *, idle: int = 0) -> tuple[Counter[str], float]:
     """Follow errands, and do `idle` between them; counts uses by place, and the share of errand steps."""
     worlds = Worlds(1, seed=0)
     names = [place.name for place in worlds.config.affordances]
@@ -34,14 +34,14 @@ def walk(errands: Errands, steps: int, epsilon: float, *, idle: int = 0) -> tupl
 
 
 def test_errands_reach_every_place_and_favour_none() -> None:
-    uses, share = walk(Errands(5, 8, 8), 3000, epsilon=1.0)
+    uses, share = walk(OptionExploration(5, 8, 8), 3000, epsilon=1.0)
     assert share == 1.0
     assert len(uses) == 8
     assert max(uses.values()) < 2 * min(uses.values())
 
 
 def test_an_errand_leads_to_a_place_used_least_in_the_episode() -> None:
-    errands = Errands(1, 8, 8)
+    errands = OptionExploration(1, 8, 8)
     worlds = Worlds(1, seed=0)
     errands.begin(1)
     used: list[tuple[int, int]] = []
@@ -58,12 +58,12 @@ def test_an_errand_leads_to_a_place_used_least_in_the_episode() -> None:
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.3, 0.7])
 def test_epsilon_is_about_the_share_of_steps_on_errands(epsilon: float) -> None:
-    _, share = walk(Errands(2, 8, 8), 6000, epsilon=epsilon)
+    _, share = walk(OptionExploration(2, 8, 8), 6000, epsilon=epsilon)
     assert abs(share - epsilon) < 0.08
 
 
 def test_errands_go_on_exactly_from_a_saved_state() -> None:
-    first, second = Errands(9, 8, 8), Errands(0, 8, 8)
+    first, second = OptionExploration(9, 8, 8), OptionExploration(0, 8, 8)
     walk(first, 57, epsilon=0.5)
     second.load_state_dict(first.state_dict())
     observation = Worlds(1).observe().reshape(1, -1)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from hamlet_trio.agent.checkpoint import CheckpointMetadata, encode_checkpoint, parse_checkpoint
 from hamlet_trio.agent.learner import DQNLearner, LearnerError
 from hamlet_trio.agent.learner_config import LearnerConfig
-from hamlet_trio.agent.replay import Batch, UniformMemory
+from hamlet_trio.agent.replay_buffer import TransitionBatch, ReplayBuffer
 from hamlet_trio.agent.update import DivergedError
 
 STATE = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 NEXT_STATE = np.linspace(0.9, -0.7, 9, dtype=np.float32)
 
 
-def tiny_learner(*, num_streams: int = 1, memory: UniformMemory | None = None, **settings: Any) -> DQNLearner:
+def tiny_learner(*, num_streams: int = 1, memory: ReplayBuffer | None = None, **settings: Any) -> DQNLearner:
     """One linear layer over the 9 values of a world of one cell, learning from one transition at a time."""
     defaults: dict[str, Any] = {
         "network_type": "qnetwork",
@@ -244,7 +244,7 @@ def test_learning_starts_when_enough_is_remembered() -> None:
     assert learner.steps == 3
 
 
-class WeightedMemory(UniformMemory):
+class WeightedMemory(ReplayBuffer):
     """Another memory in the uniform one's place: a weight for every transition, and it listens to errors."""
 
     weight = 1.0
@@ -253,7 +253,7 @@ class WeightedMemory(UniformMemory):
         super().__init__(10, 9, seed=1)
         self.heard: list[tuple[list[int], list[float]]] = []
 
-    def sample(self, batch_size: int) -> Batch:
+    def sample(self, batch_size: int) -> TransitionBatch:
         batch = super().sample(batch_size)
         batch.weights[:] = self.weight
         return batch

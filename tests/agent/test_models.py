@@ -163,7 +163,7 @@ def test_details_tell_the_file_and_its_story(tmp_path: Path) -> None:
 def test_details_read_a_file_again_only_when_it_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hamlet_trio.agent import archive
+    from hamlet_trio.agent import safe_load
 
     read: list[str] = []
     really_read = archive.read_bytes
@@ -199,7 +199,7 @@ def test_names_need_no_torch(tmp_path: Path) -> None:
     """Start-up waits for these; `details` may take its time."""
     script = (
         "import sys\n"
-        "import hamlet_trio.agent.names, hamlet_trio.agent.atomic, hamlet_trio.agent.metadata\n"
+        "import hamlet_trio.agent.names, hamlet_trio.common.files, hamlet_trio.agent.metadata\n"
         "from hamlet_trio.agent.models import ModelFolder\n"
         "folder = ModelFolder(sys.argv[1])\n"
         "print(folder.names(), folder.resolve('model.pt').name, 'torch' in sys.modules)\n"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hamlet_trio.agent.nstep import NStepAccumulator
-from hamlet_trio.agent.replay import Transitions
+from hamlet_trio.agent.replay_buffer import Transitions
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 
 

@@ -10,7 +10,7 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.preparing import Preparing
-from hamlet_trio.agent.replay import UniformMemory
+from hamlet_trio.agent.replay_buffer import ReplayBuffer
 from hamlet_trio.world import Worlds
 from tests.agent.support import train
 
@@ -57,7 +57,7 @@ def test_another_memory_is_told_observations_and_the_same_is_learnt(n_step: int)
         network_type="egocentric", batch_size=8, learning_starts=20, n_step=n_step, device="cpu"
     )
     # The generator that a learner of seed 1 gives its own memory.
-    memory = UniformMemory(config.buffer_capacity, SIZE, np.random.SeedSequence(1).spawn(3)[2])
+    memory = ReplayBuffer(config.buffer_capacity, SIZE, np.random.SeedSequence(1).spawn(3)[2])
     own, given = (
         DQNLearner(config, seed=1, num_streams=2),
         DQNLearner(config, seed=1, num_streams=2, memory=memory),

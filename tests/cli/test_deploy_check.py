@@ -15,7 +15,7 @@ import trustme
 from hamlet_trio.cli.deploy.environment import check_settings
 from hamlet_trio.cli.deploy.nginx import check_nginx
 from hamlet_trio.cli.deploy.unit import read_unit
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from tests.cli.conftest import Hamlet
 from tests.web.access.conftest import add_token, revoke
 
@@ -272,7 +272,7 @@ def test_a_unit_gives_what_its_lines_and_files_say(tmp_path: Path) -> None:
     added.write_text("[Service]\nEnvironment=B=added\nEnvironmentFile=\n")
     assert read_unit(unit) == {"A": "two words", "B": "added", "C": "unit"}
     added.write_text('[Service]\nEnvironment="B=open\n')
-    with pytest.raises(UsersError, match="quote"):
+    with pytest.raises(UserError, match="quote"):
         read_unit(unit)
 
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hamlet_trio.cli import app
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.recording.file import Recording, encode
 from hamlet_trio.recording.folder import RecordingFolder
 from tests.recording.support import record
@@ -67,14 +67,14 @@ def test_a_whole_episode_tells_what_happened_when(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["20250101-000000-abcdef", "../a", "trained_agent.pt"])
 def test_one_that_is_not_there_is_said_in_a_sentence(data: RecordingFolder, name: str) -> None:
-    with pytest.raises(UsersError, match="There is no recording"):
+    with pytest.raises(UserError, match="There is no recording"):
         replay(name)
 
 
 def test_a_damaged_one_is_refused_by_name(kept: Recording, tmp_path: Path) -> None:
     path = tmp_path / "lost.rec"
     path.write_bytes(encode(kept)[:-1])
-    with pytest.raises(UsersError, match=r"lost\.rec is damaged"):
+    with pytest.raises(UserError, match=r"lost\.rec is damaged"):
         replay(str(path))
 
 
@@ -86,5 +86,5 @@ def test_a_film_is_made(kept: Recording, tmp_path: Path) -> None:
 
 
 def test_a_film_of_another_kind_is_refused(kept: Recording, tmp_path: Path) -> None:
-    with pytest.raises(UsersError, match=r"a\.avi names no kind of film"):
+    with pytest.raises(UserError, match=r"a\.avi names no kind of film"):
         replay(kept.info.recording, "--video", str(tmp_path / "a.avi"))

@@ -144,7 +144,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Visitor:
+class Principal:
     """One person's browser: opens pages, and minds that none of them complains.
 
     Everything the console calls an error, every uncaught exception and every failed request is kept in
@@ -197,8 +197,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Browser, server: Server) -> Iterator[Visitor]:
+def visitor(browser: Browser, server: Server) -> Iterator[Principal]:
     """A visitor of the module's server."""
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     yield visitor
     visitor.leave()

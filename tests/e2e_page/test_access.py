@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import StartPageServer, Visitor
+from tests.e2e_page.conftest import StartPageServer, Principal
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.e2e_page.test_quality import violations
 from tests.web.access.conftest import Known, made
@@ -21,14 +21,14 @@ def school(start_page_server: StartPageServer, made: Known) -> Server:
 
 
 @pytest.fixture
-def student(browser: Browser, school: Server) -> Iterator[Visitor]:
+def student(browser: Browser, school: Server) -> Iterator[Principal]:
     """A visitor of it."""
-    visitor = Visitor(browser, f"http://127.0.0.1:{school.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{school.port}")
     yield visitor
     visitor.leave()
 
 
-def test_a_class_code_lets_one_watch_and_a_token_train(student: Visitor, made: Known) -> None:
+def test_a_class_code_lets_one_watch_and_a_token_train(student: Principal, made: Known) -> None:
     page = student.open()
     page.evaluate("window.neverReloaded = true")
     code = page.get_by_label("Class code")
@@ -80,7 +80,7 @@ def test_a_class_code_lets_one_watch_and_a_token_train(student: Visitor, made: K
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_entrance_fits_a_phone(student: Visitor, made: Known, scheme: str) -> None:
+def test_the_entrance_fits_a_phone(student: Principal, made: Known, scheme: str) -> None:
     page = student.open(viewport={"width": 360, "height": 640}, color_scheme=scheme)
     button = page.get_by_role("button", name="Log in")
     expect(button).to_be_in_viewport(ratio=1)
@@ -105,7 +105,7 @@ def test_where_only_teachers_log_in_nobody_is_asked_to_watch(
     browser: Browser, start_page_server: StartPageServer, made: Known
 ) -> None:
     server = start_page_server(login="teachers", tokens_file=made.file, idle_timeout=2)
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     page = visitor.open()
     expect_connected(page)
     # And who leaves a paused session finds it again.

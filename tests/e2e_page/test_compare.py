@@ -5,13 +5,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import expect
 
-from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.conftest import Principal
 from tests.e2e_page.seen import expect_all_connected, expect_step_above, fact
 
 STAGES = ["checkpoint_ep50.pt", "checkpoint_ep455.pt", "checkpoint_ep1000.pt"]
 
 
-def test_a_class_sees_three_stages_at_once(visitor: Visitor) -> None:
+def test_a_class_sees_three_stages_at_once(visitor: Principal) -> None:
     sockets: list[str] = []
     context = visitor.context()
     context.on("page", lambda page: page.on("websocket", lambda socket: sockets.append(socket.url)))
@@ -34,7 +34,7 @@ def test_a_class_sees_three_stages_at_once(visitor: Visitor) -> None:
             expect(fact(pane, "Step")).to_have_text(str(step))
 
 
-def test_each_session_has_its_own_model_and_numbers(visitor: Visitor) -> None:
+def test_each_session_has_its_own_model_and_numbers(visitor: Principal) -> None:
     page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
     one, other = expect_all_connected(page, 2)
     page.get_by_role("button", name="Play all").click()
@@ -49,7 +49,7 @@ def test_each_session_has_its_own_model_and_numbers(visitor: Visitor) -> None:
     expect(fact(other, "Episode")).not_to_have_text("1")
 
 
-def test_sessions_come_and_go_and_the_address_follows(visitor: Visitor) -> None:
+def test_sessions_come_and_go_and_the_address_follows(visitor: Principal) -> None:
     page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=checkpoint_ep455.pt")
     expect_all_connected(page, 2)
     page.get_by_role("button", name="Add a model").click()
@@ -66,7 +66,7 @@ def test_sessions_come_and_go_and_the_address_follows(visitor: Visitor) -> None:
         expect(pane.get_by_role("combobox")).to_have_value(model)
 
 
-def test_one_speed_for_all_by_keyboard(visitor: Visitor) -> None:
+def test_one_speed_for_all_by_keyboard(visitor: Principal) -> None:
     page = visitor.open("?view=compare")
     sessions = expect_all_connected(page, 3)
     page.keyboard.press("+")

@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.conftest import Principal
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact
 
 
@@ -15,7 +15,7 @@ def press(page: Page, key: str, step: int) -> None:
     expect(fact(page, "Step")).to_have_text(str(step))
 
 
-def test_arrow_keys_walk_and_space_uses_a_place(visitor: Visitor) -> None:
+def test_arrow_keys_walk_and_space_uses_a_place(visitor: Principal) -> None:
     page = visitor.open("?view=play")
     expect_connected(page)
     for step, key in enumerate(["ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"], start=1):
@@ -31,7 +31,7 @@ def test_arrow_keys_walk_and_space_uses_a_place(visitor: Visitor) -> None:
     expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", re.compile("good"))
 
 
-def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: Visitor) -> None:
+def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: Principal) -> None:
     held: list[str] = []
 
     def slow(socket: WebSocketRoute) -> None:
@@ -55,7 +55,7 @@ def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: V
     assert json.loads(held[0])["controller"] == "human"
 
 
-def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Visitor) -> None:
+def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Principal) -> None:
     page = visitor.open("?view=play")
     expect_connected(page)
     result = page.get_by_role("button", name="Live again")
@@ -80,7 +80,7 @@ def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Visitor) -> None:
     expect(page.get_by_role("row", name=re.compile("You"))).to_contain_text(steps)
 
 
-def test_models_that_were_watched_stand_beside(visitor: Visitor) -> None:
+def test_models_that_were_watched_stand_beside(visitor: Principal) -> None:
     context = visitor.context()
     page = visitor.open("?speed=10&model=checkpoint_ep50.pt", context)
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
@@ -92,7 +92,7 @@ def test_models_that_were_watched_stand_beside(visitor: Visitor) -> None:
     expect(page.get_by_role("row", name=re.compile("checkpoint ep50"))).to_have_count(0)
 
 
-def test_the_model_goes_on_and_gives_back(visitor: Visitor) -> None:
+def test_the_model_goes_on_and_gives_back(visitor: Principal) -> None:
     page = visitor.open("?view=play")
     expect_connected(page)
     press(page, "ArrowUp", 1)
@@ -105,7 +105,7 @@ def test_the_model_goes_on_and_gives_back(visitor: Visitor) -> None:
         expect(fact(page, "Last action")).to_have_text(action)
 
 
-def test_hints_say_what_the_model_would_do(visitor: Visitor) -> None:
+def test_hints_say_what_the_model_would_do(visitor: Principal) -> None:
     page = visitor.open("?view=play")
     expect_connected(page)
     page.get_by_role("button", name="Hints").click()
@@ -115,7 +115,7 @@ def test_hints_say_what_the_model_would_do(visitor: Visitor) -> None:
     expect(bars.filter(has_text="would choose")).to_have_count(1)
 
 
-def test_thumbs_on_a_phone(visitor: Visitor) -> None:
+def test_thumbs_on_a_phone(visitor: Principal) -> None:
     page = visitor.open("?view=play", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     expect_connected(page)
     page.get_by_role("button", name="Left", exact=True).tap()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import ROOT
-from tests.e2e_page.conftest import Visitor, left_out
+from tests.e2e_page.conftest import Principal, left_out
 from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
 
 AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -41,7 +41,7 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing(visitor: Visitor, view: str) -> None:
+def test_axe_finds_nothing(visitor: Principal, view: str) -> None:
     page = visitor.open(f"?view={view}&model=checkpoint_ep455.pt", color_scheme="light")
     settle(page, view)
     assert violations(page) == []
@@ -49,7 +49,7 @@ def test_axe_finds_nothing(visitor: Visitor, view: str) -> None:
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Visitor) -> None:
+def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Principal) -> None:
     page = visitor.open("?view=watch", viewport={"width": 360, "height": 640})
     expect_connected(page)
     assert violations(page) == []
@@ -59,7 +59,7 @@ def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Visitor) -> Non
 
 
 @pytest.mark.parametrize("size", [(360, 640), (390, 844), (768, 1024), (1440, 900), (3840, 2160)])
-def test_nothing_is_cut_off_at_any_width(visitor: Visitor, size: tuple[int, int]) -> None:
+def test_nothing_is_cut_off_at_any_width(visitor: Principal, size: tuple[int, int]) -> None:
     page = visitor.open(viewport={"width": size[0], "height": size[1]})
     for view in VIEWS:
         page.goto(page.url.split("?")[0] + f"?view={view}&model=checkpoint_ep455.pt")
@@ -69,7 +69,7 @@ def test_nothing_is_cut_off_at_any_width(visitor: Visitor, size: tuple[int, int]
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (3840, 2160)])
-def test_a_lesson_is_seen_without_scrolling(visitor: Visitor, size: tuple[int, int]) -> None:
+def test_a_lesson_is_seen_without_scrolling(visitor: Principal, size: tuple[int, int]) -> None:
     page = visitor.open(viewport={"width": size[0], "height": size[1]})
     for view in ("watch", "play", "train"):
         page.goto(page.url.split("?")[0] + f"?view={view}")
@@ -82,7 +82,7 @@ def test_a_lesson_is_seen_without_scrolling(visitor: Visitor, size: tuple[int, i
 
 @pytest.mark.parametrize("size", [(360, 740), (390, 844)])
 def test_a_phone_shows_the_world_the_meters_and_what_is_pressed_at_once(
-    visitor: Visitor, size: tuple[int, int]
+    visitor: Principal, size: tuple[int, int]
 ) -> None:
     width, height = size
     page = visitor.open(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
@@ -100,7 +100,7 @@ def test_a_phone_shows_the_world_the_meters_and_what_is_pressed_at_once(
             assert box["y"] + box["height"] <= views["y"], (view, size)
 
 
-def test_bars_keep_their_shape_in_forced_colours(visitor: Visitor) -> None:
+def test_bars_keep_their_shape_in_forced_colours(visitor: Principal) -> None:
     page = visitor.open("?view=watch", forced_colors="active")
     expect_connected(page)
     shades = "(bar) => [bar, bar.firstElementChild].map((one) => getComputedStyle(one).backgroundColor)"
@@ -114,7 +114,7 @@ def test_bars_keep_their_shape_in_forced_colours(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
-def test_nothing_shifts_while_frames_arrive(visitor: Visitor, address: str) -> None:
+def test_nothing_shifts_while_frames_arrive(visitor: Principal, address: str) -> None:
     page = visitor.open(address, reduced_motion="no-preference")
     expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
     page.evaluate("""() => {
@@ -137,7 +137,7 @@ def test_nothing_shifts_while_frames_arrive(visitor: Visitor, address: str) -> N
     assert page.evaluate("window.shifts") == []
 
 
-def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Visitor) -> None:
+def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Principal) -> None:
     watch = """() => {
         window.places = new Set();
         const agent = document.querySelector('.agent');
@@ -158,7 +158,7 @@ def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Visitor) -
         assert (page.evaluate(between.replace("\\d+00%", "(?:0|\\d+00)%")) > 0) is smooth
 
 
-def test_everything_can_be_reached_by_keyboard(visitor: Visitor) -> None:
+def test_everything_can_be_reached_by_keyboard(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     names = set()
@@ -188,7 +188,7 @@ def test_everything_can_be_reached_by_keyboard(visitor: Visitor) -> None:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_the_theme_is_remembered_before_the_first_paint(visitor: Visitor) -> None:
+def test_the_theme_is_remembered_before_the_first_paint(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.get_by_role("button", name="Theme: as the system").click()
@@ -199,7 +199,7 @@ def test_the_theme_is_remembered_before_the_first_paint(visitor: Visitor) -> Non
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 23, 26)"
 
 
-def test_a_strict_content_security_policy_is_enough(visitor: Visitor) -> None:
+def test_a_strict_content_security_policy_is_enough(visitor: Principal) -> None:
     """Nothing of the page is inline, neither scripts nor styles nor data; a violation is a complaint."""
     page = visitor.open("?speed=10")
     answer = page.request.get(page.url, headers={"accept": "text/html"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e_page.conftest import Visitor
+from tests.e2e_page.conftest import Principal
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 from tests.e2e_page.test_quality import violations
 
@@ -41,7 +41,7 @@ def record(page: Page) -> None:
     expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
 
 
-def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Visitor) -> None:
+def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Principal) -> None:
     page = visitor.open("?model=checkpoint_ep50.pt")
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
     step_to(page, 12)
@@ -75,7 +75,7 @@ def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Visi
     expect_step_above(page, 6)
 
 
-def test_the_model_goes_on_from_an_earlier_step(visitor: Visitor) -> None:
+def test_the_model_goes_on_from_an_earlier_step(visitor: Principal) -> None:
     page = visitor.open()
     step_to(page, 8)
     drag(page, 1, 0.25)
@@ -86,7 +86,7 @@ def test_the_model_goes_on_from_an_earlier_step(visitor: Visitor) -> None:
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Visitor) -> None:
+def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Principal) -> None:
     page = visitor.open("?speed=10")
     expect_connected(page)
     # By then a meter is critical, or a place was used against that.
@@ -129,7 +129,7 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Visit
     expect(other).not_to_have_url(re.compile("recording="))
 
 
-def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Visitor) -> None:
+def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Principal) -> None:
     page = visitor.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
     step_to(page, 5)
@@ -166,7 +166,7 @@ def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Visitor) -> None
     assert b"ftyp" in Path(film.path()).read_bytes()[:16]
 
 
-def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Visitor) -> None:
+def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Principal) -> None:
     page = visitor.open("?recording=20200101-000000-000000")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="20200101-000000-000000")).to_be_visible()
@@ -175,7 +175,7 @@ def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Visitor
     expect(fact(page, "Step")).to_have_text("1")
 
 
-def test_a_thumb_moves_the_timeline_on_a_phone(visitor: Visitor) -> None:
+def test_a_thumb_moves_the_timeline_on_a_phone(visitor: Principal) -> None:
     page = visitor.open(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     step_to(page, 10)
     box = timeline(page).bounding_box()

@@ -9,11 +9,11 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import StartPageServer, Visitor
+from tests.e2e_page.conftest import StartPageServer, Principal
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 
 
-def test_a_browser_gets_the_page_and_a_script_the_json(visitor: Visitor, server: Server) -> None:
+def test_a_browser_gets_the_page_and_a_script_the_json(visitor: Principal, server: Server) -> None:
     page = visitor.open()
     expect_connected(page)
     expect(page).to_have_title("Watch \u00b7 Hamlet")
@@ -21,7 +21,7 @@ def test_a_browser_gets_the_page_and_a_script_the_json(visitor: Visitor, server:
         assert json.load(answer)["service"] == "Hamlet Metaserver"
 
 
-def test_everything_comes_from_the_server_itself(visitor: Visitor, server: Server) -> None:
+def test_everything_comes_from_the_server_itself(visitor: Principal, server: Server) -> None:
     hosts = set()
     page = visitor.open("about")
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
@@ -32,7 +32,7 @@ def test_everything_comes_from_the_server_itself(visitor: Visitor, server: Serve
     assert hosts == {f"127.0.0.1:{server.port}"}
 
 
-def test_a_reload_and_a_link_show_the_same_view(visitor: Visitor) -> None:
+def test_a_reload_and_a_link_show_the_same_view(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.get_by_label("Model", exact=True).select_option("checkpoint_ep50.pt")
@@ -49,7 +49,7 @@ def test_a_reload_and_a_link_show_the_same_view(visitor: Visitor) -> None:
         expect(view.get_by_label("Speed", exact=True)).to_have_attribute("aria-valuetext", "1.5\u00d7 speed")
 
 
-def test_only_what_the_server_offers_is_offered(visitor: Visitor) -> None:
+def test_only_what_the_server_offers_is_offered(visitor: Principal) -> None:
     def inference_alone(route: Route) -> None:
         if "text/html" in route.request.headers.get("accept", ""):
             route.continue_()
@@ -70,7 +70,7 @@ def test_only_what_the_server_offers_is_offered(visitor: Visitor) -> None:
     ]
 
 
-def test_the_browsers_back_button_goes_back(visitor: Visitor) -> None:
+def test_the_browsers_back_button_goes_back(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.get_by_role("link", name="Train").click()
@@ -81,7 +81,7 @@ def test_the_browsers_back_button_goes_back(visitor: Visitor) -> None:
     expect_connected(page)
 
 
-def test_two_browsers_are_independent(visitor: Visitor) -> None:
+def test_two_browsers_are_independent(visitor: Principal) -> None:
     one, other = visitor.open(), visitor.open("?model=checkpoint_ep50.pt")
     for page in (one, other):
         expect_connected(page)
@@ -102,7 +102,7 @@ def test_a_killed_and_restarted_server_is_recovered_from(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:
     server = start_page_server()
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     page = visitor.open("?model=checkpoint_ep1000.pt&speed=5")
     expect_connected(page)
     page.keyboard.press(" ")
@@ -125,7 +125,7 @@ def test_a_restart_that_was_announced_is_named_and_needs_no_hand(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:
     server = start_page_server()
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     visitor.excuse("ERR_CONNECTION_REFUSED", "/ws/training")
     page = visitor.open("?view=train")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
@@ -141,7 +141,7 @@ def test_a_full_server_says_so_and_lets_in_who_waits(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:
     server = start_page_server(max_sessions=1)
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     first = visitor.open()
     expect_connected(first)
     visitor.excuse("503")

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.test_shutdown import trainer_of
-from tests.e2e_page.conftest import StartPageServer, Visitor
+from tests.e2e_page.conftest import StartPageServer, Principal
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def run_server(start_page_server: StartPageServer) -> Iterator[Server]:
 
 
 @pytest.fixture
-def teacher(browser: Browser, run_server: Server) -> Iterator[Visitor]:
+def teacher(browser: Browser, run_server: Server) -> Iterator[Principal]:
     """A visitor of that server."""
-    visitor = Visitor(browser, f"http://127.0.0.1:{run_server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{run_server.port}")
     yield visitor
     visitor.leave()
 
@@ -40,7 +40,7 @@ def expect_points(page: Page, name: str, points: int) -> None:
     expect(page.get_by_role("img", name=re.compile(f"^{name}.* {points} points"))).to_be_visible()
 
 
-def test_the_form_has_the_servers_parameters_and_limits(visitor: Visitor) -> None:
+def test_the_form_has_the_servers_parameters_and_limits(visitor: Principal) -> None:
     page = visitor.open("?view=train")
     episodes = page.get_by_label("Episodes", exact=True)
     expect(episodes).to_have_value("100")
@@ -73,7 +73,7 @@ def test_the_form_has_the_servers_parameters_and_limits(visitor: Visitor) -> Non
     expect(button).to_be_enabled()
 
 
-def test_a_run_from_start_to_stop(teacher: Visitor) -> None:
+def test_a_run_from_start_to_stop(teacher: Principal) -> None:
     page = teacher.open("?view=train")
     start(
         page,
@@ -133,7 +133,7 @@ def test_a_run_from_start_to_stop(teacher: Visitor) -> None:
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
 
 
-def test_a_run_that_finishes(teacher: Visitor) -> None:
+def test_a_run_that_finishes(teacher: Principal) -> None:
     page = teacher.open("?view=train")
     start(page, Episodes="3", Show_one_episode_in="100", Seconds_per_shown_step="0")
     events = page.get_by_role("log", name="What happened")
@@ -143,7 +143,7 @@ def test_a_run_that_finishes(teacher: Visitor) -> None:
     expect_points(page, "Survival", 3)
 
 
-def test_a_crash_is_told_and_the_run_goes_on(teacher: Visitor, run_server: Server) -> None:
+def test_a_crash_is_told_and_the_run_goes_on(teacher: Principal, run_server: Server) -> None:
     page = teacher.open("?view=train")
     start(
         page,
@@ -164,7 +164,7 @@ def test_a_crash_is_told_and_the_run_goes_on(teacher: Visitor, run_server: Serve
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
-def test_failures_without_any(teacher: Visitor) -> None:
+def test_failures_without_any(teacher: Principal) -> None:
     page = teacher.open("?view=failures")
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
     page.get_by_label("From episode").fill("-1")
@@ -172,7 +172,7 @@ def test_failures_without_any(teacher: Visitor) -> None:
     expect(page.get_by_role("alert")).to_contain_text("min_episode")
 
 
-def test_a_server_that_keeps_no_failures_is_a_quiet_note(visitor: Visitor) -> None:
+def test_a_server_that_keeps_no_failures_is_a_quiet_note(visitor: Principal) -> None:
     def gone(route: Route) -> None:
         route.fulfill(status=404, content_type="application/problem+json", body='{"code": "not_found"}')
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e_page.conftest import STORY, StartPageServer, Visitor
+from tests.e2e_page.conftest import STORY, StartPageServer, Principal
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
@@ -17,7 +17,7 @@ def play(page: Page) -> None:
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_the_world_is_there_before_anything_is_played(visitor: Visitor) -> None:
+def test_the_world_is_there_before_anything_is_played(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     expect(fact(page, "Step")).to_have_text("0")
@@ -30,7 +30,7 @@ def test_the_world_is_there_before_anything_is_played(visitor: Visitor) -> None:
     expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", "50%, low")
 
 
-def test_play_pause_step_and_reset(visitor: Visitor) -> None:
+def test_play_pause_step_and_reset(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     play(page)
@@ -47,7 +47,7 @@ def test_play_pause_step_and_reset(visitor: Visitor) -> None:
     expect(page.get_by_text("Reward of this step")).to_be_visible()
 
 
-def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Visitor) -> None:
+def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Principal) -> None:
     page = visitor.open("?speed=10")
     expect_connected(page)
     play(page)
@@ -59,7 +59,7 @@ def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Visitor) -
     expect(page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))).to_be_visible()
 
 
-def test_models_stand_with_their_stages_and_load(visitor: Visitor) -> None:
+def test_models_stand_with_their_stages_and_load(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     chooser = page.get_by_label("Model", exact=True)
@@ -78,7 +78,7 @@ def test_models_stand_with_their_stages_and_load(visitor: Visitor) -> None:
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_plays_on(visitor: Visitor) -> None:
+def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_plays_on(visitor: Principal) -> None:
     page = visitor.open("?model=damaged.pt")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_visible()
@@ -91,7 +91,7 @@ def test_a_server_without_models_shows_its_untrained_agent(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:
     server = start_page_server(models_dir=tmp_path)
-    visitor = Visitor(browser, f"http://127.0.0.1:{server.port}")
+    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
     page = visitor.open("?model=gone.pt")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="gone.pt")).to_be_visible()
@@ -103,7 +103,7 @@ def test_a_server_without_models_shows_its_untrained_agent(
     server.end()
 
 
-def test_every_shortcut(visitor: Visitor) -> None:
+def test_every_shortcut(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.keyboard.press("ArrowRight")
@@ -127,7 +127,7 @@ def test_every_shortcut(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="What it thinks")).to_have_count(0)
 
 
-def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Visitor) -> None:
+def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.get_by_role("button", name="Reset").click()
@@ -142,7 +142,7 @@ def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Visitor
     expect(fact(page, "Episode")).to_have_text("3")
 
 
-def test_shortcuts_can_be_switched_off(visitor: Visitor) -> None:
+def test_shortcuts_can_be_switched_off(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     page.get_by_role("button", name="Keyboard shortcuts").click()
@@ -155,7 +155,7 @@ def test_shortcuts_can_be_switched_off(visitor: Visitor) -> None:
     expect(fact(page, "Step")).to_have_text("0")
 
 
-def test_a_thought_for_every_frame(visitor: Visitor) -> None:
+def test_a_thought_for_every_frame(visitor: Principal) -> None:
     page = visitor.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
@@ -171,7 +171,7 @@ def test_a_thought_for_every_frame(visitor: Visitor) -> None:
     expect(page.get_by_text("these 72 numbers")).to_be_visible()
 
 
-def test_thinking_can_be_switched_on_while_paused(visitor: Visitor) -> None:
+def test_thinking_can_be_switched_on_while_paused(visitor: Principal) -> None:
     page = visitor.open("?think=0")
     expect_connected(page)
     page.get_by_role("button", name="Think").click()
@@ -190,7 +190,7 @@ def test_thinking_can_be_switched_on_while_paused(visitor: Visitor) -> None:
         assert float(marked.locator(".number").inner_text().replace("\u2212", "-")) == max(values)
 
 
-def test_a_model_tells_its_story(visitor: Visitor) -> None:
+def test_a_model_tells_its_story(visitor: Principal) -> None:
     page = visitor.open()
     expect_connected(page)
     line = page.get_by_role("button", name=STORY["title"])
@@ -207,7 +207,7 @@ def test_a_model_tells_its_story(visitor: Visitor) -> None:
     expect(line).to_have_count(0)
 
 
-def test_attention_of_a_relational_model(visitor: Visitor) -> None:
+def test_attention_of_a_relational_model(visitor: Principal) -> None:
     page = visitor.open("?model=checkpoint_ep455.pt")
     expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
     weights = page.get_by_role("table", name=re.compile("Attention")).locator(".percent")

@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.inference import InferenceService
-from hamlet_trio.inference.outgoing import MAX_OUTGOING
+from hamlet_trio.inference.message_sender import MAX_OUTGOING
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import Client, advance, connected, real_time_limit

@@ -14,7 +14,7 @@ from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.agent.policy import Policy, PolicyOutput
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.moment import NO_THOUGHTS, EngineError, Moment, Thoughts
+from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, WorldSnapshot, PolicyView
 from hamlet_trio.world import METERS, WorldConfig, Worlds
 from tests.inference.support import real_time_limit
 
@@ -122,7 +122,7 @@ async def test_a_policys_error_is_the_answer_to_those_who_asked_for_it_alone(
     engine: PolicyEngine, policy: Policy
 ) -> None:
     blocker = HeldPolicy(policy)
-    moments: list[Moment] = []
+    moments: list[WorldSnapshot] = []
 
     async def step(slot: Slot) -> None:
         moments.append(await engine.step(slot, policy))
@@ -162,7 +162,7 @@ async def test_a_request_cancelled_before_its_batch_is_not_carried_out(
                     await wait_all_tasks_blocked()
                     scope.cancel()
             blocker.go.set()
-        assert await engine.look(second, policy, Thoughts()) == before
+        assert await engine.look(second, policy, PolicyView()) == before
 
 
 async def test_a_request_cancelled_under_way_is_carried_out_and_its_answer_dropped(
@@ -176,7 +176,7 @@ async def test_a_request_cancelled_under_way_is_carried_out_and_its_answer_dropp
                 await hold(waiting, engine, held, slot)
                 scope.cancel()
         held.go.set()
-        assert (await engine.look(slot, policy, Thoughts())).meters != before.meters
+        assert (await engine.look(slot, policy, PolicyView())).meters != before.meters
         assert engine.counters.steps == 1
 
 
@@ -184,7 +184,7 @@ async def test_a_step_under_way_never_touches_the_slots_next_owner(
     engine: PolicyEngine, policy: Policy
 ) -> None:
     held = HeldPolicy(policy)
-    moments: list[Moment] = []
+    moments: list[WorldSnapshot] = []
 
     async def own_next() -> None:
         with engine.slot() as slot:
@@ -216,7 +216,7 @@ async def test_a_slot_must_be_reset_by_its_owner_first(engine: PolicyEngine, pol
         with pytest.raises(RuntimeError, match="reset the slot"):
             await engine.step(slot, policy)
         with pytest.raises(RuntimeError, match="reset the slot"):
-            await engine.look(slot, policy, Thoughts())
+            await engine.look(slot, policy, PolicyView())
 
 
 async def test_a_step_after_the_end_is_refused_and_disturbs_nobody(
@@ -308,7 +308,7 @@ async def test_a_batch_of_quick_policies_needs_no_thread(policy: Policy, nursery
         for slot in slots:
             await engine.reset(slot, policy)
 
-        async def batch(*policies: Policy, thoughts: Thoughts = NO_THOUGHTS) -> None:
+        async def batch(*policies: Policy, thoughts: PolicyView = NO_POLICY_VIEW) -> None:
             async with trio.open_nursery() as waiting:
                 for slot, asked in zip(slots, policies, strict=False):
                     waiting.start_soon(engine.step, slot, asked, thoughts)
@@ -325,7 +325,7 @@ async def test_a_batch_of_quick_policies_needs_no_thread(policy: Policy, nursery
         assert quick.on_loop[5:] == [False]  # a pass over one row says little about four: it is small again
         await batch(quick, quick, quick, quick)
         assert quick.on_loop[6:] == [False]
-        await batch(quick, thoughts=Thoughts(attention=True))
+        await batch(quick, thoughts=PolicyView(attention=True))
         assert quick.on_loop[7:] == [False]
         await batch(other)
         await batch(quick, other)

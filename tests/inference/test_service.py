@@ -13,7 +13,7 @@ from hamlet_trio.agent.policy import Policy
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.inference.engine import PolicyEngine
-from hamlet_trio.inference.stage import Stage
+from hamlet_trio.inference.batch_executor import BatchExecutor
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import advance, connected, real_time_limit
@@ -106,7 +106,7 @@ async def test_a_failed_batch_ends_those_sessions_and_later_ones_work(
 ) -> None:
     with real_time_limit():
         with monkeypatch.context() as patch:
-            patch.setattr(Stage, "advance", lambda *_: 1 / 0)
+            patch.setattr(BatchExecutor, "advance", lambda *_: 1 / 0)
             async with connected(service) as client:
                 await client.ended.wait()
                 assert client.code == 1011

@@ -18,7 +18,7 @@ from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService, serve_viewer
-from hamlet_trio.training.process import COMMAND
+from hamlet_trio.training.trainer_process import COMMAND
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,7 @@ from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.driver import train_to_file
+from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.store import RunStore
 
 Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
@@ -425,7 +425,7 @@ async def test_server_shutdown_kills_a_trainer_that_does_not_end_within_the_grac
 async def test_a_trainer_that_hangs_is_stopped_all_the_same(
     serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.training.conductor._STOP_PATIENCE", 0.1)
+    monkeypatch.setattr("hamlet_trio.training.run_supervisor._STOP_PATIENCE", 0.1)
     async with serving(msgspec.structs.replace(settings, shutdown_grace=0.1)) as server:
         client = await server.connect()
         await client.send("start_training", **ENDLESS)

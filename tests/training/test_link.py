@@ -9,22 +9,22 @@ from trio.testing import memory_stream_one_way_pair
 
 from hamlet_trio.training.link import (
     MAX_LENGTH,
-    Kind,
+    MessageKind,
     LinkError,
     Message,
     MessageStream,
     PipeReader,
-    Unpacker,
+    MessageDecoder,
     pack,
 )
 
-messages = st.lists(st.builds(Message, st.sampled_from(Kind), st.binary(max_size=300)))
+messages = st.lists(st.builds(Message, st.sampled_from(MessageKind), st.binary(max_size=300)))
 
 
 @given(messages, st.lists(st.integers(1, 50), min_size=1))
 def test_messages_survive_any_cutting(sent: list[Message], cuts: list[int]) -> None:
     stream = b"".join(pack(*message) for message in sent)
-    unpacker, received = Unpacker(), []
+    unpacker, received = MessageDecoder(), []
     while stream:
         cut = cuts[len(stream) % len(cuts)]
         unpacker.feed(stream[:cut])
@@ -37,7 +37,7 @@ def test_messages_survive_any_cutting(sent: list[Message], cuts: list[int]) -> N
 
 def test_a_message_that_is_too_long_is_not_packed() -> None:
     with pytest.raises(LinkError, match="longer than"):
-        pack(Kind.EVENT, bytes(MAX_LENGTH + 1))
+        pack(MessageKind.EVENT, bytes(MAX_LENGTH + 1))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_message_that_is_too_long_is_not_packed() -> None:
     ids=["text", "absurd length", "unknown kind"],
 )
 def test_garbage_is_told_from_messages_before_it_is_waited_for(garbage: bytes) -> None:
-    unpacker = Unpacker()
+    unpacker = MessageDecoder()
     unpacker.feed(garbage)
     with pytest.raises(LinkError, match="something else than messages"):
         unpacker.next()
@@ -54,7 +54,7 @@ def test_garbage_is_told_from_messages_before_it_is_waited_for(garbage: bytes) -
 
 @given(st.binary(max_size=40))
 def test_any_bytes_give_messages_or_a_link_error(data: bytes) -> None:
-    unpacker = Unpacker()
+    unpacker = MessageDecoder()
     unpacker.feed(data)
     try:
         while unpacker.next() is not None:
@@ -66,16 +66,16 @@ def test_any_bytes_give_messages_or_a_link_error(data: bytes) -> None:
 
 def test_a_pipe_is_read_until_it_is_closed() -> None:
     reading, writing = os.pipe()
-    os.write(writing, pack(Kind.EVENT, b"one") + pack(Kind.FRAME, b""))
+    os.write(writing, pack(MessageKind.EVENT, b"one") + pack(MessageKind.FRAME, b""))
     os.close(writing)
     reader = PipeReader(reading)
-    assert [reader.receive() for _ in range(3)] == [(Kind.EVENT, b"one"), (Kind.FRAME, b""), None]
+    assert [reader.receive() for _ in range(3)] == [(MessageKind.EVENT, b"one"), (MessageKind.FRAME, b""), None]
     os.close(reading)
 
 
 def test_a_pipe_that_ends_within_a_message_is_an_error() -> None:
     reading, writing = os.pipe()
-    os.write(writing, pack(Kind.EVENT, b"one")[:-1])
+    os.write(writing, pack(MessageKind.EVENT, b"one")[:-1])
     os.close(writing)
     with pytest.raises(LinkError, match="in the middle"):
         PipeReader(reading).receive()
@@ -84,17 +84,17 @@ def test_a_pipe_that_ends_within_a_message_is_an_error() -> None:
 
 async def test_a_stream_is_read_until_it_is_closed() -> None:
     writing, reading = memory_stream_one_way_pair()
-    await writing.send_all(pack(Kind.EVENT, b"one") + pack(Kind.CONTROL, b"two"))
+    await writing.send_all(pack(MessageKind.EVENT, b"one") + pack(MessageKind.CONTROL, b"two"))
     await writing.aclose()
     stream = MessageStream(reading)
-    assert await stream.receive() == [(Kind.EVENT, b"one"), (Kind.CONTROL, b"two")]
+    assert await stream.receive() == [(MessageKind.EVENT, b"one"), (MessageKind.CONTROL, b"two")]
     assert await stream.receive() == []
 
 
 async def test_what_came_before_garbage_is_received_first() -> None:
     writing, reading = memory_stream_one_way_pair()
-    await writing.send_all(pack(Kind.EVENT, b"one") + b"garbage!")
+    await writing.send_all(pack(MessageKind.EVENT, b"one") + b"garbage!")
     stream = MessageStream(reading)
-    assert await stream.receive() == [(Kind.EVENT, b"one")]
+    assert await stream.receive() == [(MessageKind.EVENT, b"one")]
     with pytest.raises(LinkError, match="something else than messages"):
         await stream.receive()

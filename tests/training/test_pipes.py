@@ -11,9 +11,9 @@ from contextlib import suppress
 import pytest
 
 from hamlet_trio.protocol.messages import Paused, encode_bytes
-from hamlet_trio.training.link import Kind, Message, PipeReader, pack
+from hamlet_trio.training.link import MessageKind, Message, PipeReader, pack
 from hamlet_trio.training.orders import PauseOrder, StopOrder, encode_control
-from hamlet_trio.training.pipes import MAX_EVENTS, MAX_FRAMES, Inbox, Outlet
+from hamlet_trio.training.pipes import MAX_EVENTS, MAX_FRAMES, OrderReader, MessageWriter
 
 
 @pytest.fixture
@@ -36,16 +36,16 @@ def everything(reading: int) -> list[Message]:
 
 def test_orders_come_in_order_and_the_end_of_the_pipe_last_forever(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    inbox = Inbox(reading)
+    inbox = OrderReader(reading)
     for order in (PauseOrder(), StopOrder()):
-        os.write(writing, pack(Kind.CONTROL, encode_control(order)))
+        os.write(writing, pack(MessageKind.CONTROL, encode_control(order)))
     os.close(writing)
     assert [inbox.get() for _ in range(4)] == [PauseOrder(), StopOrder(), None, None]
     assert inbox.has_order()
 
 
 def test_an_inbox_waits_until_the_deadline_and_not_longer(pipe: tuple[int, int]) -> None:
-    inbox = Inbox(pipe[0])
+    inbox = OrderReader(pipe[0])
     assert not inbox.has_order()
     deadline = time.monotonic() + 0.02
     with pytest.raises(TimeoutError):
@@ -55,27 +55,27 @@ def test_an_inbox_waits_until_the_deadline_and_not_longer(pipe: tuple[int, int])
         inbox.get(deadline)  # passed: does not wait
 
 
-@pytest.mark.parametrize("garbage", [b"garbage on the pipe", pack(Kind.CONTROL, b"\xc1")])
+@pytest.mark.parametrize("garbage", [b"garbage on the pipe", pack(MessageKind.CONTROL, b"\xc1")])
 def test_garbage_on_the_pipe_is_the_end_of_orders(
     pipe: tuple[int, int], garbage: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     os.write(pipe[1], garbage)
-    assert Inbox(pipe[0]).get() is None
+    assert OrderReader(pipe[0]).get() is None
     assert "the orders broke off" in capfd.readouterr().err
 
 
 def test_what_waits_is_written_before_the_pipe_is_closed(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet = Outlet(writing)
+    outlet = MessageWriter(writing)
     for step in range(100):
         outlet.announce(Paused(1, step))
     outlet.close()
-    assert everything(reading) == [(Kind.EVENT, encode_bytes(Paused(1, step))) for step in range(100)]
+    assert everything(reading) == [(MessageKind.EVENT, encode_bytes(Paused(1, step))) for step in range(100)]
 
 
 def test_when_nobody_reads_frames_give_way_to_newer_ones_and_events_stay(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet = Outlet(writing)
+    outlet = MessageWriter(writing)
     # Fill the pipe itself, so that the writer stands still, until frames begin to give way.
     count = 3 * MAX_FRAMES + 70_000 // len(encode_bytes(Paused(1, 10_000)))
     for step in range(count):
@@ -86,19 +86,19 @@ def test_when_nobody_reads_frames_give_way_to_newer_ones_and_events_stay(pipe: t
     reader.start()
     outlet.close()
     reader.join()
-    frames = [message.payload for message in drained if message.kind is Kind.FRAME]
+    frames = [message.payload for message in drained if message.kind is MessageKind.FRAME]
     sent = [encode_bytes(Paused(1, 10_000 + step)) for step in range(count)]
     assert len(frames) < count
     assert frames == sorted(set(frames))
     assert frames[-MAX_FRAMES:] == sent[-MAX_FRAMES:]
-    assert drained[-1] == (Kind.EVENT, encode_bytes(Paused(2, 0)))
+    assert drained[-1] == (MessageKind.EVENT, encode_bytes(Paused(2, 0)))
 
 
 def test_a_server_that_stands_still_for_long_makes_the_learner_wait_and_loses_nothing(
     pipe: tuple[int, int],
 ) -> None:
     reading, writing = pipe
-    outlet = Outlet(writing)
+    outlet = MessageWriter(writing)
     total = MAX_EVENTS + 10_000
     passed = threading.Semaphore(0)
 
@@ -117,7 +117,7 @@ def test_a_server_that_stands_still_for_long_makes_the_learner_wait_and_loses_no
     learner.join()
     outlet.close()
     reader.join()
-    assert drained == [(Kind.EVENT, encode_bytes(Paused(1, step))) for step in range(total)]
+    assert drained == [(MessageKind.EVENT, encode_bytes(Paused(1, step))) for step in range(total)]
 
 
 def test_once_nobody_can_read_messages_go_nowhere_and_nothing_waits(
@@ -125,7 +125,7 @@ def test_once_nobody_can_read_messages_go_nowhere_and_nothing_waits(
 ) -> None:
     reading, writing = pipe
     os.close(reading)
-    outlet = Outlet(writing)
+    outlet = MessageWriter(writing)
     for step in range(MAX_EVENTS + 10):
         outlet.announce(Paused(1, step))
     outlet.close()

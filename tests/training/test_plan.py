@@ -8,7 +8,7 @@ import pytest
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.driver import TrainingResult, train_to_file
+from hamlet_trio.training.local_run import TrainingResult, train_to_file
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.store import RunStore
 

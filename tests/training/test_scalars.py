@@ -13,7 +13,7 @@ import pytest
 from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.driver import StartError, train_to_file
+from hamlet_trio.training.local_run import StartError, train_to_file
 from hamlet_trio.training.scalars import EpisodeScalars
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.lock import FileLock, LockedError
+from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.training.store import (
     KEPT_FINISHED,
     KEPT_UNFINISHED,
@@ -111,7 +111,7 @@ def test_no_folder_is_no_runs(store: RunStore) -> None:
 def test_a_lock_is_held_against_another_process_until_released(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "deep" / "lock")
     attempt = (
-        "import sys; from pathlib import Path; from hamlet_trio.training.lock import FileLock;"
+        "import sys; from pathlib import Path; from hamlet_trio.common.lock import FileLock;"
         "FileLock(Path(sys.argv[1])).acquire()"
     )
 
@@ -130,7 +130,7 @@ def test_a_lock_is_held_against_another_process_until_released(tmp_path: Path) -
 def test_a_child_that_inherits_the_lock_keeps_it_after_its_holder(tmp_path: Path) -> None:
     first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
     holder = (
-        "import subprocess, sys; from pathlib import Path; from hamlet_trio.training.lock import FileLock;"
+        "import subprocess, sys; from pathlib import Path; from hamlet_trio.common.lock import FileLock;"
         "lock = FileLock(Path(sys.argv[1])); lock.acquire();"
         "subprocess.Popen(['sh', '-c', 'read line'], pass_fds=[lock.descriptor])"
     )

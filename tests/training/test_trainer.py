@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.link import Kind, Message, PipeReader, pack
+from hamlet_trio.training.link import MessageKind, Message, PipeReader, pack
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
@@ -20,7 +20,7 @@ from hamlet_trio.training.orders import (
     decode_report,
     encode_control,
 )
-from hamlet_trio.training.process import COMMAND
+from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.store import RunStore, new_run_id
 
 
@@ -53,7 +53,7 @@ class Trainer:
 
     def order(self, order: Order) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(pack(Kind.CONTROL, encode_control(order)))
+        self.process.stdin.write(pack(MessageKind.CONTROL, encode_control(order)))
         self.process.stdin.flush()
 
     def read(self) -> Message | None:
@@ -63,14 +63,14 @@ class Trainer:
         return message
 
     def frames(self) -> list[Any]:
-        return [msgspec.json.decode(m.payload) for m in self.messages if m.kind is Kind.FRAME]
+        return [msgspec.json.decode(m.payload) for m in self.messages if m.kind is MessageKind.FRAME]
 
     def events(self, kind: str) -> list[Any]:
-        events = [msgspec.json.decode(m.payload) for m in self.messages if m.kind is Kind.EVENT]
+        events = [msgspec.json.decode(m.payload) for m in self.messages if m.kind is MessageKind.EVENT]
         return [event for event in events if event["type"] == kind]
 
     def reports(self) -> list[Report]:
-        return [decode_report(m.payload) for m in self.messages if m.kind is Kind.CONTROL]
+        return [decode_report(m.payload) for m in self.messages if m.kind is MessageKind.CONTROL]
 
     def close(self) -> None:
         """What the death of its server does to all its pipes."""

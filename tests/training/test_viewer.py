@@ -18,7 +18,7 @@ from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
-from hamlet_trio.training.lock import FileLock
+from hamlet_trio.common.lock import FileLock
 from hamlet_trio.training.store import RunRecord, RunStore, new_run_id
 
 Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]

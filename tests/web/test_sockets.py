@@ -21,7 +21,7 @@ from trio.testing import MockClock
 from hamlet_trio.connection import ServerFullError, Transport
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.web.access.routes import put_gate
+from hamlet_trio.web.access.login_routes import put_gate
 from hamlet_trio.web.guard import install_guard
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen

@@ -15,7 +15,7 @@ from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
 from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork
 from hamlet_trio.agent.networks.spec import SCALARS, NetworkError, NetworkSpec, arrange, make_sizes
-from hamlet_trio.agent.text import printable
+from hamlet_trio.common.text import printable
 
 NETWORKS: Final[dict[NetworkType, type[Network]]] = {
     network.network_type: network

@@ -39,13 +39,13 @@ def check(
     import msgspec
 
     from hamlet_trio.cli.deploy.environment import check_settings, read_environment_file
-    from hamlet_trio.cli.deploy.findings import Verdict
+    from hamlet_trio.cli.deploy.findings import Severity
     from hamlet_trio.cli.deploy.nginx import check_nginx
     from hamlet_trio.cli.deploy.unit import read_unit
-    from hamlet_trio.cli.errors import UsersError
+    from hamlet_trio.cli.errors import UserError
 
     if env is not None and unit is not None:
-        raise UsersError("Give --unit or --env: a unit names its own files.")
+        raise UserError("Give --unit or --env: a unit names its own files.")
     environment: Mapping[str, str] = os.environ
     if unit is not None:
         environment = read_unit(unit)
@@ -54,7 +54,7 @@ def check(
     settings, findings = check_settings(environment)
     if nginx is not None:
         findings += check_nginx(nginx, settings)
-    problems = sum(finding.verdict is Verdict.PROBLEM for finding in findings)
+    problems = sum(finding.verdict is Severity.PROBLEM for finding in findings)
     if as_json:
         rows = [finding._asdict() for finding in findings]
         print(msgspec.json.encode({"problems": problems, "findings": rows}).decode())

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 from hamlet_trio.settings import PREFIX, Settings, SettingsError, load_settings
 
 
@@ -16,12 +16,12 @@ def read_environment_file(path: Path) -> dict[str, str]:
     """The variables of a file as systemd's `EnvironmentFile=` reads it: one NAME=value a line.
 
     Lines that are empty or begin with # or ; are passed over; a value may stand in quotes. Raises
-    `UsersError` where the file cannot be read or a line is none of these.
+    `UserError` where the file cannot be read or a line is none of these.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsersError(f"--env {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+        raise UserError(f"--env {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
     variables: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
@@ -29,7 +29,7 @@ def read_environment_file(path: Path) -> dict[str, str]:
             continue
         name, equals, value = stripped.partition("=")
         if not equals or not name.isidentifier():
-            raise UsersError(f"--env {path}, line {number}: {stripped!r} is not of the form NAME=value.")
+            raise UserError(f"--env {path}, line {number}: {stripped!r} is not of the form NAME=value.")
         value = value.strip()
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Verdict(StrEnum):
+class Severity(StrEnum):
     """How a finding counts: a problem keeps a restart from working, or from being safe."""
 
     FINE = "fine"
@@ -16,26 +16,26 @@ class Verdict(StrEnum):
 class Finding(NamedTuple):
     """One thing that was looked at."""
 
-    verdict: Verdict
+    verdict: Severity
     about: str
     sentence: str
 
 
 def fine(about: str, sentence: str) -> Finding:
     """It is as it should be."""
-    return Finding(Verdict.FINE, about, sentence)
+    return Finding(Severity.FINE, about, sentence)
 
 
 def warning(about: str, sentence: str) -> Finding:
     """It works, but somebody should know."""
-    return Finding(Verdict.WARNING, about, sentence)
+    return Finding(Severity.WARNING, about, sentence)
 
 
 def problem(about: str, sentence: str) -> Finding:
     """It will not work, or is not safe."""
-    return Finding(Verdict.PROBLEM, about, sentence)
+    return Finding(Severity.PROBLEM, about, sentence)
 
 
 def unchecked(about: str, sentence: str) -> Finding:
     """It could not be looked at here."""
-    return Finding(Verdict.UNCHECKED, about, sentence)
+    return Finding(Severity.UNCHECKED, about, sentence)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 
 _WORD = re.compile(
     r"""\s+ | \#[^\n]* | (?P<mark>[{};]) | "(?P<double>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)'
@@ -36,19 +36,19 @@ class Directive(NamedTuple):
 def read_nginx_file(path: Path) -> Directive:
     """The file as one nameless directive; files that it includes are left to nginx.
 
-    Raises `UsersError` where it cannot be read, or is cut short; all else nginx says better.
+    Raises `UserError` where it cannot be read, or is cut short; all else nginx says better.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsersError(f"--nginx {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+        raise UserError(f"--nginx {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
     root = Directive("", [], [])
     open_blocks, words, position = [root], [], 0
     while position < len(text):
         found = _WORD.match(text, position)
         if found is None:
             line = text.count("\n", 0, position) + 1
-            raise UsersError(f"--nginx {path}, line {line}: a quotation mark is open to the end of the file.")
+            raise UserError(f"--nginx {path}, line {line}: a quotation mark is open to the end of the file.")
         position = found.end()
         mark = found["mark"]
         if mark is None:
@@ -66,5 +66,5 @@ def read_nginx_file(path: Path) -> Directive:
                 open_blocks.append(directive)
         words = []
     if len(open_blocks) > 1:
-        raise UsersError(f"--nginx {path}: the block of `{open_blocks[-1].name}` is not closed by a `}}`.")
+        raise UserError(f"--nginx {path}: the block of `{open_blocks[-1].name}` is not closed by a `}}`.")
     return root

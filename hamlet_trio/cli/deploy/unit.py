@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hamlet_trio.cli.deploy.environment import read_environment_file
-from hamlet_trio.cli.errors import UsersError
+from hamlet_trio.cli.errors import UserError
 
 _SUFFIX: Final = ".service"
 
@@ -17,7 +17,7 @@ def read_unit(path: Path) -> dict[str, str]:
     `hamlet@8765.service` is read from `hamlet@.service` beside it, with 8765 for %i. What `systemctl edit`
     has added lies in folders beside them and is read too. Other specifiers than %i and %% stay as they are.
 
-    Raises `UsersError` where the unit, or a file that it needs, cannot be read.
+    Raises `UserError` where the unit, or a file that it needs, cannot be read.
     """
     name, at, instance = path.name.removesuffix(_SUFFIX).partition("@")
     template = path.with_name(f"{name}{at}{_SUFFIX}")
@@ -45,7 +45,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str]]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsersError(f"--unit {file} cannot be read: {getattr(error, 'strerror', error)}.") from None
+        raise UserError(f"--unit {file} cannot be read: {getattr(error, 'strerror', error)}.") from None
     section = ""
     for line in text.replace("\\\n", " ").splitlines():
         stripped = line.strip()
@@ -61,5 +61,5 @@ def _variables(file: Path, value: str) -> dict[str, str]:
     try:
         words = shlex.split(value)
     except ValueError:
-        raise UsersError(f"--unit {file}: a quote is not closed in Environment={value}") from None
+        raise UserError(f"--unit {file}: a quote is not closed in Environment={value}") from None
     return {name: text for name, equals, text in (word.partition("=") for word in words) if equals}

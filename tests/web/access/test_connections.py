@@ -8,7 +8,7 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hamlet_trio.web.access.gate import Access, Visitor
+from hamlet_trio.web.access.access_control import AccessControl, Principal
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.access.token_file import change_tokens
 from hamlet_trio.web.access.tokens import Tokens
@@ -18,12 +18,12 @@ from tests.web.access.conftest import CLIENT, Known, MakeApp, add_token, revoke
 class Connections:
     """Connections of visitors with these tokens, or none, and which of them were ended."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: AccessControl) -> None:
         self.access = access
         self.ended: list[str | None] = []
 
     async def hold(self, token_id: str | None) -> None:
-        visitor = Visitor(client=CLIENT, role=Role.VIEWER, token_id=token_id)
+        visitor = Principal(client=CLIENT, role=Role.VIEWER, token_id=token_id)
         with self.access.held(visitor) as scope:
             await trio.Event().wait()
         assert scope.cancelled_caught

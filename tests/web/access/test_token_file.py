@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hamlet_trio.training.lock import FileLock
+from hamlet_trio.common.lock import FileLock
 from hamlet_trio.web.access.cookies import Cookies, read_key
 from hamlet_trio.web.access.token_file import (
     TokenFileError,

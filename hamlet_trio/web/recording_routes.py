@@ -1,0 +1,197 @@
+"""The routes of recordings and of films of them."""
+
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from msgspec import Meta, Struct
+from quart import Blueprint, Response, request
+from quart.helpers import send_from_directory
+
+from hamlet_trio.film.formats import FilmFormat
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
+from hamlet_trio.web.access.roles import Role
+from hamlet_trio.web.access.login_routes import visitor
+from hamlet_trio.web.answers import as_json
+from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
+from hamlet_trio.web.problems import problem
+from hamlet_trio.web.queries import read_query
+from hamlet_trio.web.server import Metaserver
+
+if TYPE_CHECKING:
+    from hamlet_trio.recording.folder import RecordingFolder
+
+_TYPES: Final[dict[FilmFormat, str]] = {"mp4": "video/mp4", "webm": "video/webm", "gif": "image/gif"}
+_Text = Annotated[str, Meta(max_length=255)]
+
+
+class RecordingsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `/api/recordings`; an absent filter lets all pass."""
+
+    source: Source | None = None
+    run: _Text | None = None
+    model: _Text | None = None
+    reason: _Text | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    offset: Annotated[int, Meta(ge=0, le=2**31)] = 0
+
+    def passes(self, entry: ListedRecording) -> bool:
+        """Whether this one is asked for; a damaged one only where nothing is."""
+        info = entry.info
+        if info is None:
+            return self.source is self.run is self.model is self.reason is None
+        return (
+            (self.source is None or info.source == self.source)
+            and (self.run is None or info.run_id == self.run)
+            and (self.model is None or info.model == self.model)
+            and (self.reason is None or self.reason in info.reasons)
+        )
+
+
+class FilmQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of a film."""
+
+    format: FilmFormat = "mp4"
+    speed: Annotated[float, Meta(ge=0.1, le=6)] = 1.0
+
+
+class RecordingsAnswer(Struct, frozen=True):
+    """`GET /api/recordings`: those asked for, newest first, and how many pass in all."""
+
+    recordings: list[ListedRecording]
+    total: int
+
+
+class Shelf:
+    """The folder of recordings as routes read it. Every method does file I/O: call it from a thread."""
+
+    def __init__(self, server: Metaserver) -> None:
+        self._settings = server.settings
+
+    @cached_property
+    def folder(self) -> "RecordingFolder":
+        """Imported with the first use: the port answers before numpy is there."""
+        from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
+
+        return RecordingFolder.of(self._settings)
+
+    def ask(self, query: RecordingsQuery) -> RecordingsAnswer:
+        """Those that a query asks for."""
+        passing = [entry for entry in self.folder.entries() if query.passes(entry)]
+        return RecordingsAnswer(passing[query.offset : query.offset + query.limit], len(passing))
+
+    def find(self, recording: str) -> ListedRecording | None:
+        """One of them."""
+        return next((entry for entry in self.folder.entries() if entry.recording == recording), None)
+
+    def has(self, recording: str) -> bool:
+        """Whether it is there."""
+        return is_recording_id(recording) and (self.folder.path / f"{recording}.rec").is_file()
+
+
+def make_recording_routes(server: Metaserver) -> Blueprint:
+    """Recordings and films; the gate before them knows who may use which."""
+    routes = Blueprint("recordings", __name__)
+    shelf = Shelf(server)
+    studio = server.studio
+
+    async def key_of(recording: str) -> FilmKey:
+        """The film that this request is about."""
+        query = read_query(request.args.to_dict(flat=False), FilmQuery)
+        if not await server.read_files(shelf.has, recording):
+            raise _UnknownRecordingError
+        return FilmKey(recording, query.format, round(query.speed, 2))
+
+    @routes.get("/api/recordings")
+    async def listed() -> Response:
+        query = read_query(request.args.to_dict(flat=False), RecordingsQuery)
+        return as_json(await server.read_files(shelf.ask, query))
+
+    @routes.get("/api/recordings/<recording>")
+    async def one(recording: str) -> Response:
+        entry = await server.read_files(shelf.find, recording)
+        if entry is None:
+            raise _UnknownRecordingError
+        return as_json(entry)
+
+    @routes.get("/api/recordings/<recording>/file")
+    async def file(recording: str) -> Response:
+        if not await server.read_files(shelf.has, recording):
+            raise _UnknownRecordingError
+        return await _download(shelf.folder.path, f"{recording}.rec", "application/octet-stream")
+
+    @routes.post("/api/recordings/<recording>/film")
+    async def make(recording: str) -> Response:
+        film = await studio.order(await key_of(recording), visitor().client)
+        response = as_json(film)
+        response.status_code = HTTPStatus.OK if film.state == "ready" else HTTPStatus.ACCEPTED
+        return response
+
+    @routes.get("/api/recordings/<recording>/film")
+    async def how_it_stands(recording: str) -> Response:
+        film = await studio.look(await key_of(recording))
+        return _unknown_film() if film is None else as_json(film)
+
+    @routes.delete("/api/recordings/<recording>/film")
+    async def drop(recording: str) -> Response:
+        """A teacher removes the film; from anybody else, others who wait for it keep it."""
+        key = await key_of(recording)
+        if visitor().role is Role.TEACHER:
+            await studio.drop(key)
+        else:
+            studio.leave(key)
+        return Response(b"", HTTPStatus.NO_CONTENT)
+
+    @routes.get("/api/recordings/<recording>/film/file")
+    async def film_file(recording: str) -> Response:
+        key = await key_of(recording)
+        film = await studio.look(key)
+        if film is None or film.state != "ready":
+            return _unknown_film()
+        path = studio.path(key)
+        return await _download(path.parent, path.name, _TYPES[key.format])
+
+    _add_refusals(routes)
+    return routes
+
+
+class _UnknownRecordingError(Exception):
+    """A request names a recording that is not there."""
+
+
+def _add_refusals(routes: Blueprint) -> None:
+    unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+
+    @routes.errorhandler(BadMessageError)
+    async def bad_query(error: BadMessageError) -> Response:
+        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
+
+    @routes.errorhandler(_UnknownRecordingError)
+    async def unknown_recording(error: _UnknownRecordingError) -> Response:
+        unknown = ErrorCode.UNKNOWN_RECORDING
+        return problem(HTTPStatus.NOT_FOUND, unknown, unknown.description)
+
+    @routes.errorhandler(FilmsBusyError)
+    async def busy(error: FilmsBusyError) -> Response:
+        return problem(unavailable, ErrorCode.FILMS_BUSY, ErrorCode.FILMS_BUSY.description, retry_after="20")
+
+    @routes.errorhandler(FilmsUnavailableError)
+    async def unavailable_here(error: FilmsUnavailableError) -> Response:
+        return problem(unavailable, ErrorCode.FILMS_UNAVAILABLE, str(error))
+
+    @routes.errorhandler(FilmsStoppedError)
+    async def stopped(error: FilmsStoppedError) -> Response:
+        return problem(unavailable, ErrorCode.STARTING, ErrorCode.STARTING.description, retry_after="1")
+
+
+def _unknown_film() -> Response:
+    return problem(HTTPStatus.NOT_FOUND, ErrorCode.UNKNOWN_FILM, ErrorCode.UNKNOWN_FILM.description)
+
+
+async def _download(folder: Path, name: str, content_type: str) -> Response:
+    response = await send_from_directory(folder, name, mimetype=content_type, as_attachment=True)
+    response.timeout = None  # as long as the client reads: one that stops is dropped by the guard
+    response.headers["Cache-Control"] = "no-cache"
+    return response

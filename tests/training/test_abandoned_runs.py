@@ -1,0 +1,80 @@
+"""A run whose process was killed is known to be over, and one that goes on is left alone."""
+
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hamlet_trio.history import HistoryLog, HistoryReader, RunBegan, RunEnded
+from hamlet_trio.history.records import Source
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.abandoned_runs import abandoned_runs, end_abandoned_runs
+from hamlet_trio.training.local_run import train_to_file
+from hamlet_trio.training.store import RunStore
+from tests.history.support import ended
+
+DEAD, ALIVE, DONE = "20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc"
+BEGAN = "2026-01-01T00:00:00.000+00:00"
+
+
+def begun(run_id: str, source: Source = "command_line") -> RunBegan:
+    return RunBegan(
+        run_id=run_id, parameters=TrainingParameters(seed=1), device="cpu", source=source, at=BEGAN
+    )
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> HistoryReader:
+    path = tmp_path / "history.db"
+    with closing(HistoryLog(path)) as log:
+        log.write([begun(DEAD), begun(ALIVE), begun(DONE), RunEnded(run_id=DONE, state="complete")])
+    return HistoryReader(path)
+
+
+def states(past: HistoryReader) -> list[str]:
+    return [past.run(name).state for name in (DEAD, ALIVE, DONE)]
+
+
+def test_what_nobody_trains_was_interrupted_when_it_was_last_heard_of(
+    past: HistoryReader, tmp_path: Path
+) -> None:
+    with RunStore(tmp_path).training(ALIVE):
+        end_abandoned_runs(past.path)
+        assert states(past) == ["interrupted", "running", "complete"]
+    assert past.run(DEAD).ended == BEGAN
+    with closing(HistoryLog(past.path)) as log:
+        moment = "2026-01-02T03:04:05.678+00:00"
+        log.write([msgspec.structs.replace(ended(ALIVE, episode), at=moment) for episode in (1, 2)])
+    end_abandoned_runs(past.path)
+    assert (past.run(ALIVE).state, past.run(ALIVE).ended) == ("interrupted", moment)
+
+
+def test_a_run_of_a_server_is_on_between_two_trainers(past: HistoryReader, tmp_path: Path) -> None:
+    with closing(HistoryLog(past.path)) as log:
+        log.write([begun(ALIVE, source="server")])
+    store = RunStore(tmp_path)
+    with store.server_lock():
+        assert [run.run_id for run in abandoned_runs(past.path, store)] == [DEAD]
+    assert [run.run_id for run in abandoned_runs(past.path, store)] == [DEAD, ALIVE]
+
+
+def test_looking_makes_no_files(past: HistoryReader, tmp_path: Path) -> None:
+    abandoned_runs(past.path, RunStore(tmp_path))
+    assert {path.name.partition("-")[0] for path in tmp_path.iterdir()} == {"history.db"}
+
+
+def test_the_next_run_of_the_command_line_says_so(
+    past: HistoryReader, tmp_path: Path, parameters: TrainingParameters
+) -> None:
+    with RunStore(tmp_path).training(ALIVE):
+        result = train_to_file(
+            parameters,
+            tmp_path / "out.pt",
+            data_dir=tmp_path,
+            models_dir=tmp_path / "models",
+            device="cpu",
+            history=HistoryLog(past.path),
+        )
+    assert states(past) == ["interrupted", "running", "complete"]
+    assert past.run(result.run_id).state == "complete"

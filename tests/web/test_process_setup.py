@@ -1,0 +1,90 @@
+"""What a serving process arranges for itself."""
+
+import gc
+import json
+import logging
+import resource
+import socket
+
+import pytest
+import trio
+
+from hamlet_trio.logs import configure_logging
+from hamlet_trio.settings import Settings
+from hamlet_trio.web.banner import make_banner
+from hamlet_trio.web.guard.server import notice_silence
+from hamlet_trio.web.process_setup import StructuredHandler, allow_many_files, gather_library_logs, settle_memory
+
+
+def test_what_libraries_log_is_structured_with_its_traceback(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(Settings(log_format="json"))
+    gather_library_logs()
+    gather_library_logs()
+    assert len([h for h in root_logger.handlers if isinstance(h, StructuredHandler)]) == 1
+    try:
+        raise ValueError("its reason")
+    except ValueError:
+        logging.getLogger("hypercorn.error").exception("Error in %s", "ASGI")
+    logging.getLogger("quart.app").info("not of interest")
+    (line,) = capsys.readouterr().err.splitlines()
+    logged = json.loads(line)
+    assert (logged["event"], logged["library"], logged["level"]) == (
+        "Error in ASGI",
+        "hypercorn.error",
+        "error",
+    )
+    assert logged["exception"][0]["exc_value"] == "its reason"
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_needed() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+        allow_many_files(10)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
+        allow_many_files(100)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (356, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_settled_memory_is_not_looked_at_again() -> None:
+    try:
+        settle_memory()
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects()) < 10_000
+    finally:
+        gc.unfreeze()
+
+
+async def test_the_kernel_watches_for_vanished_peers() -> None:
+    with trio.socket.socket() as connection:
+        notice_silence(connection, 25)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            read = connection.getsockopt
+            assert read(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
+            idle = read(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            interval = read(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+            # Probes are looked at when they are due: the first one at or after the timeout ends it.
+            probes = [idle + n * interval for n in range(20)]
+            assert next(probe for probe in probes if probe >= 25) < 30
+
+
+async def test_a_connection_that_is_not_tcp_is_left_alone() -> None:
+    one, two = trio.socket.socketpair()
+    with one, two:
+        notice_silence(one, 25)
+        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("0.0.0.0", "localhost:9000"), ("::1", "[::1]:9000"), ("192.0.2.7", "192.0.2.7:9000")],
+)
+def test_the_banner_names_every_endpoint(host: str, shown: str) -> None:
+    banner = make_banner(Settings(host=host), 9000)
+    for place in (f"http://{shown}/", f"ws://{shown}/ws\n", f"ws://{shown}/ws/training\n"):
+        assert place in banner

@@ -1,0 +1,141 @@
+"""The Gymnasium face, against Gymnasium's own checks and against Worlds."""
+
+import copy
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from msgspec.structs import replace
+
+from hamlet_trio.world import FAILURE_REASONS, METERS, ConfigError, EpisodeOverError, WorldConfig, Worlds
+from hamlet_trio.world.gymnasium_env import HamletEnv
+
+BARE = WorldConfig(
+    width=5,
+    height=9,
+    affordances=(),
+    meals=(),
+    meters=tuple(replace(meter, place=None) for meter in WorldConfig().meters),
+)
+
+
+@pytest.mark.parametrize("options", [{}, {"reward": "survival", "max_steps": 30}, {"config": BARE}])
+def test_gymnasium_finds_nothing_to_object_to(options: dict[str, Any]) -> None:
+    env = gymnasium.make("Hamlet-v0", **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
+
+
+def test_the_spaces() -> None:
+    env = gymnasium.make("Hamlet-v0")
+    box = env.observation_space
+    assert isinstance(box, gymnasium.spaces.Box)
+    assert box.shape == (72,)
+    assert box.dtype == np.float32
+    assert env.action_space == gymnasium.spaces.Discrete(5)
+
+
+def test_gymnasium_adds_no_step_limit_of_its_own() -> None:
+    env = gymnasium.make("Hamlet-v0", max_steps=2)
+    assert env.spec is not None
+    assert env.spec.max_episode_steps is None
+    env.reset()
+    assert env.step(0)[2:4] == (False, False)
+    assert env.step(0)[2:4] == (False, True)
+
+
+def test_an_episode_is_that_of_the_world() -> None:
+    env, worlds = HamletEnv(), Worlds(1)
+    observation, info = env.reset(seed=3)
+    np.testing.assert_array_equal(observation, worlds.observe()[0, 0])
+    generator = np.random.default_rng(0)
+    while not worlds.over[0]:
+        action = generator.integers(5)
+        result = worlds.step([action])
+        observation, reward, terminated, truncated, info = env.step(action)
+        np.testing.assert_array_equal(observation, worlds.observe()[0, 0])
+        assert reward == result.rewards[0, 0]
+        assert (terminated, truncated) == (result.terminated[0, 0], result.truncated[0, 0])
+        assert list(info["meters"]) == list(METERS)
+        assert list(info["meters"].values()) == worlds.meters[0, 0].tolist()
+        assert info["position"] == tuple(worlds.positions[0, 0].tolist())
+        assert (info["failure_reason"] is None) == (not terminated)
+    assert isinstance(reward, float)
+    assert isinstance(terminated, bool)
+    assert terminated
+    assert info["failure_reason"] == FAILURE_REASONS[int(worlds.failure[0, 0])]
+    with pytest.raises(EpisodeOverError, match="reset"):
+        env.step(0)
+
+
+def test_a_seed_repeats_a_random_start() -> None:
+    env = HamletEnv()
+    first, _ = env.reset(seed=5, options={"random_start": True})
+    second, _ = env.reset(options={"random_start": True})
+    again, _ = env.reset(seed=5, options={"random_start": True})
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, second)
+    assert env.observation_space.contains(first)
+
+
+def test_the_start_is_not_random_by_default() -> None:
+    observation, info = HamletEnv().reset(seed=5)
+    np.testing.assert_array_equal(observation, Worlds(1).observe()[0, 0])
+    assert info["position"] == (4, 4)
+    assert info["meters"]["money"] == 50.0
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_vector_of_environments(mode: str) -> None:
+    envs = gymnasium.make_vec("Hamlet-v0", num_envs=3, vectorization_mode=mode, max_steps=5)
+    try:
+        observations, _ = envs.reset(seed=1)
+        assert observations.shape == (3, 72)
+        for _ in range(5):
+            observations, _, terminations, truncations, infos = envs.step(np.array([0, 1, 4]))
+        assert truncations.all()
+        assert not terminations.any()
+        assert infos["position"].tolist() == [(4, 0), (4, 7), (4, 4)]
+    finally:
+        envs.close()
+
+
+def test_a_copied_environment_goes_its_own_way() -> None:
+    env = HamletEnv()
+    env.reset(seed=1)
+    env.step(0)
+    twin = copy.deepcopy(env)
+    np.testing.assert_array_equal(env.step(0)[0], twin.step(0)[0])
+    ahead = twin.step(3)[4]["position"]
+    assert (ahead, env.step(2)[4]["position"]) == ((5, 2), (3, 2))
+
+
+def test_it_can_be_drawn() -> None:
+    env = gymnasium.make("Hamlet-v0", render_mode="ansi")
+    env.reset()
+    picture = env.render()
+    assert isinstance(picture, str)
+    lines = picture.splitlines()
+    assert lines[4] == ". . . . @ . . ."
+    assert lines[0] == ". . . . . . . B"
+    assert lines[8].startswith("agent_0: energy 100.0, hygiene 100.0")
+    assert HamletEnv().render() is None
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(ConfigError, match="max_steps is 0"):
+        HamletEnv(max_steps=0)
+    with pytest.raises(ConfigError, match=r"num_agents is 2; allowed: 1 .*parallel_env"):
+        HamletEnv(WorldConfig(num_agents=2))
+    with pytest.raises(ValueError, match="render_mode is 'human'; allowed: ansi"):
+        HamletEnv(render_mode="human")
+    with pytest.raises(ValueError, match=r"options\.random_start is 1; allowed: true or false"):
+        HamletEnv().reset(options={"random_start": 1})
+    env = HamletEnv()
+    env.reset()
+    with pytest.raises(ValueError, match="actions has 5"):
+        env.step(5)
