@@ -17,13 +17,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.devices import DeviceName
 
 PREFIX: Final = "HAMLET_"
 
 Profile = Literal["development", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
-DeviceName = Literal["auto", "cpu", "cuda"]
 Login = Literal["nobody", "teachers", "everyone"]
 
 

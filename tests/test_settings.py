@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.settings import Settings, SettingsError, load_settings
 from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.settings import Settings, SettingsError, load_settings
 
 
 def test_defaults_are_those_of_development() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.learning.playing import Act, Played, play
 from bench.learning.results import Result, versions
-from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration, Exploration
+from hamlet_trio.agent.exploration import EpsilonGreedy, Exploration, OptionExploration
 from hamlet_trio.world import WorldConfig
 
 _EPISODES: Final = 100

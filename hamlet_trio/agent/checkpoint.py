@@ -16,8 +16,6 @@ import msgspec
 import torch
 from torch import Tensor
 
-from hamlet_trio.agent.safe_load import CheckpointError, read_bytes, unpack
-from hamlet_trio.common.files import write_atomically
 from hamlet_trio.agent.metadata import (
     CheckpointMetadata,
     MetadataError,
@@ -25,6 +23,8 @@ from hamlet_trio.agent.metadata import (
     world_shape,
 )
 from hamlet_trio.agent.networks import Network, NetworkError, NetworkSpec, recognise, restore_network
+from hamlet_trio.agent.safe_load import CheckpointError, read_bytes, unpack
+from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.text import printable
 from hamlet_trio.world import ACTIONS
 

@@ -1,12 +1,12 @@
 """Where torch computes."""
 
-from typing import Final, Literal
+from typing import Final, get_args
 
 import torch
 
-DeviceName = Literal["auto", "cpu", "cuda"]
+from hamlet_trio.common.devices import DeviceName
 
-_NAMES: Final = ("auto", "cpu", "cuda")
+_NAMES: Final = get_args(DeviceName)
 
 
 class DeviceError(ValueError):

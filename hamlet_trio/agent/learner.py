@@ -11,14 +11,14 @@ from torch import Tensor
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
-from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration, Exploration
+from hamlet_trio.agent.exploration import EpsilonGreedy, Exploration, OptionExploration
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.preparing import Preparing
-from hamlet_trio.agent.replay_buffer import Memory, Transitions, ReplayBuffer
+from hamlet_trio.agent.replay_buffer import Memory, ReplayBuffer, Transitions
 from hamlet_trio.agent.update import CHUNK, Updater, quickest_values
 from hamlet_trio.world import ACTIONS
 

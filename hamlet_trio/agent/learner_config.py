@@ -1,11 +1,12 @@
 """The settings of a learner."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
+from hamlet_trio.common.devices import DeviceName
 
 ExplorationKind = Literal["epsilon_greedy", "errands"]
 TargetUpdate = Literal["soft", "periodic"]
@@ -49,7 +50,7 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     network_type: NetworkType = "dueling"
     sizes: dict[str, Any] = {}
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     learning_rate: float = 1e-3
     gamma: float = 0.99
     batch_size: int = 32
@@ -73,7 +74,7 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         if self.network_type not in NETWORK_TYPES:
             raise LearnerConfigError("network_type", self.network_type, f"one of {', '.join(NETWORK_TYPES)}")
-        if self.device not in {"auto", "cpu", "cuda"}:
+        if self.device not in get_args(DeviceName):
             raise LearnerConfigError("device", self.device, "auto, cpu or cuda")
         if self.target_update not in {"soft", "periodic"}:
             raise LearnerConfigError("target_update", self.target_update, "soft or periodic")

@@ -146,8 +146,8 @@ def _problem_with(name: str) -> str | None:
 
 
 def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
-    from hamlet_trio.agent.safe_load import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
     from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
+    from hamlet_trio.agent.safe_load import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
 
     modified = (
         datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -12,8 +12,8 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.evaluate import evaluate
 from hamlet_trio.cli.history import history
 from hamlet_trio.cli.models import models
-from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.replay import replay
+from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.serve import serve
 from hamlet_trio.cli.tokens import tokens
 from hamlet_trio.cli.train import train

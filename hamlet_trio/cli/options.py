@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 from hamlet_trio.cli.errors import UserError
-from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.protocol.parameters import TrainingParameters
 
 # What only a server with viewers has, and what the command line offers in its own way.
 _NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from"})

@@ -1,1 +1,1 @@
-"""Helpers that every part may use: files, locks, text, descriptions of fields; standard library and msgspec."""
+"""Hold the helpers that every part may use: files, locks, text and descriptions of fields."""

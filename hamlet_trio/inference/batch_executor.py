@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.inference.engine_messages import EngineError, RequestKind, WorldSnapshot, EngineRequest
+from hamlet_trio.inference.engine_messages import EngineError, EngineRequest, RequestKind, WorldSnapshot
 from hamlet_trio.logs import get_logger
 from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds
 
@@ -168,7 +168,9 @@ class BatchExecutor:
         )
         return dict(zip(stepping, columns, strict=True))
 
-    def _answer(self, ordered: list[EngineRequest], indices: NDArray[np.intp], steps: dict[int, _StepRow]) -> None:
+    def _answer(
+        self, ordered: list[EngineRequest], indices: NDArray[np.intp], steps: dict[int, _StepRow]
+    ) -> None:
         cells = self._worlds.positions[indices, 0].tolist()
         normalised = self._worlds.normalised(indices)[:, 0].tolist()
         raw = self._worlds.meters[indices, 0].tolist()

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING
 import trio
 
 from hamlet_trio.connection import ServerFullError
-from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, RequestKind, WorldSnapshot, EngineRequest, PolicyView
 from hamlet_trio.inference.batch_executor import BatchExecutor, engine_error
+from hamlet_trio.inference.engine_messages import (
+    NO_POLICY_VIEW,
+    EngineError,
+    EngineRequest,
+    PolicyView,
+    RequestKind,
+    WorldSnapshot,
+)
 from hamlet_trio.inference.statistics import EngineCounters
 from hamlet_trio.logs import get_logger
 from hamlet_trio.world import WorldConfig, WorldState
@@ -86,7 +93,9 @@ class PolicyEngine:
         finally:
             self._free.append(slot.index)
 
-    async def reset(self, slot: Slot, policy: "Policy", thoughts: PolicyView = NO_POLICY_VIEW) -> WorldSnapshot:
+    async def reset(
+        self, slot: Slot, policy: "Policy", thoughts: PolicyView = NO_POLICY_VIEW
+    ) -> WorldSnapshot:
         """Begin an episode. `policy` is asked for the thoughts alone, about the first observation.
 
         Raises `EngineError` where that failed, as the others do.
@@ -99,7 +108,12 @@ class PolicyEngine:
         return await self._ask(RequestKind.RESTORE, slot, policy, NO_POLICY_VIEW, state=state)
 
     async def step(
-        self, slot: Slot, policy: "Policy", thoughts: PolicyView = NO_POLICY_VIEW, *, action: int | None = None
+        self,
+        slot: Slot,
+        policy: "Policy",
+        thoughts: PolicyView = NO_POLICY_VIEW,
+        *,
+        action: int | None = None,
     ) -> WorldSnapshot:
         """Make one step with `action` (0 to 4), or with the policy's where that is None."""
         return await self._ask(RequestKind.STEP, slot, policy, thoughts, action=action)

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from hamlet_trio.inference.engine_messages import WorldSnapshot, PolicyView
+from hamlet_trio.inference.engine_messages import PolicyView, WorldSnapshot
 from hamlet_trio.protocol.messages import (
     AGENT_COLOR,
     AGENT_ID,

@@ -5,12 +5,12 @@ from typing import Literal
 import msgspec
 
 from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.frames import FrameMaker, HeatMap
 from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, WorldSnapshot
+from hamlet_trio.inference.frames import FrameMaker, HeatMap
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.policies import LoadedPolicy
-from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.inference.replay import Played, Replay
+from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import messages
 
 EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]

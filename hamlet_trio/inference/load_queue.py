@@ -4,10 +4,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import trio
 
+from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.recording_worker import RecordingWorker
-from hamlet_trio.inference.session_queue import SessionQueue
-from hamlet_trio.inference.policies import PolicyLease, LoadedPolicy
 from hamlet_trio.inference.replay import Played, Replay
+from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.protocol import commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import RecordingInfo
@@ -37,7 +37,13 @@ class LoadQueue:
     are refused with `too_many_loads`.
     """
 
-    def __init__(self, lease: PolicyLease, archive: RecordingWorker, mailbox: SessionQueue[SessionEvent], session_id: str) -> None:
+    def __init__(
+        self,
+        lease: PolicyLease,
+        archive: RecordingWorker,
+        mailbox: SessionQueue[SessionEvent],
+        session_id: str,
+    ) -> None:
         self._lease = lease
         self._archive = archive
         self._mailbox = mailbox

@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hamlet_trio.inference.engine_messages import PolicyView, WorldSnapshot
 from hamlet_trio.inference.frames import FrameMaker, HeatMap
-from hamlet_trio.inference.engine_messages import WorldSnapshot, PolicyView
 from hamlet_trio.protocol.messages import ReplayStarted, StateUpdate
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.info import Marker

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from hamlet_trio.inference.recording_worker import RecordingWorker
-from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.engine_messages import PolicyView
+from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
+from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import ReplayEnded

@@ -17,9 +17,9 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 
 if TYPE_CHECKING:
-    from hamlet_trio.inference.recording_worker import RecordingWorker
     from hamlet_trio.inference.engine import PolicyEngine
     from hamlet_trio.inference.policies import PolicyStore
+    from hamlet_trio.inference.recording_worker import RecordingWorker
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
@@ -140,9 +140,9 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     import torch  # noqa: PLC0415
 
     from hamlet_trio.inference import session_controller  # noqa: F401, PLC0415 (so that no session waits for an import)
-    from hamlet_trio.inference.recording_worker import RecordingWorker  # noqa: PLC0415
     from hamlet_trio.inference.engine import PolicyEngine  # noqa: PLC0415
     from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
+    from hamlet_trio.inference.recording_worker import RecordingWorker  # noqa: PLC0415
     from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
 
     # Batches are small: a second thread for one would cost more than it brings, and the cores are the

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
-from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.engine_messages import EngineError
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.service import InferenceService
+from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.common.descriptions import reason_of
 
 if TYPE_CHECKING:
     from hamlet_trio.inference.load_queue import SessionEvent
@@ -33,9 +33,9 @@ async def serve_session(
     A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
     and an error of our own, which is logged here, each return their code; closing is the caller's.
 
-    Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `LoadQueue` bounds the
-    models and recordings that wait, `MessageSender` the messages; when it is full the playhead waits too: this
-    session slows down, and no other.
+    Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `LoadQueue` bounds
+    the models and recordings that wait, `MessageSender` the messages. When that is full the controller waits
+    too: this session slows down, and no other.
     """
     code: CloseCode | None = None
     try:
@@ -82,10 +82,10 @@ async def _play(
     service: InferenceService, mailbox: "SessionQueue[SessionEvent]", outgoing: MessageSender, session_id: str
 ) -> None:
     # These import numpy; they are there once the service is ready.
-    from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
     from hamlet_trio.inference.live_episode import LiveEpisode  # noqa: PLC0415
-    from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
+    from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
     from hamlet_trio.inference.replay_player import ReplayPlayer  # noqa: PLC0415
+    from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
     # What is lent outlives the tasks that use it.
     with service.engine.slot() as slot, service.policies.lease() as lease:

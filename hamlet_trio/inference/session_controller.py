@@ -6,16 +6,16 @@ from typing import Final, TypeAlias
 import trio
 from msgspec import UNSET
 
-from hamlet_trio.inference.load_queue import LoadQueue, Keeping, SessionEvent, Outcome
-from hamlet_trio.inference.live_episode import LiveEpisode
-from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, PolicyView
+from hamlet_trio.inference.live_episode import LiveEpisode
+from hamlet_trio.inference.load_queue import Keeping, LoadQueue, Outcome, SessionEvent
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
-from hamlet_trio.inference.policies import PolicyLease, LoadedPolicy
-from hamlet_trio.inference.replay_player import ReplayPlayer, ended
-from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.replay import Replay
+from hamlet_trio.inference.replay_player import ReplayPlayer, ended
+from hamlet_trio.inference.session_queue import SessionQueue
+from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import RecordingInfo

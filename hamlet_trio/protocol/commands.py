@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.common.descriptions import allowed
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
 SPEED_RANGE: Final = (0.1, 10.0)

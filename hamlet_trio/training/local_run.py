@@ -10,14 +10,14 @@ from msgspec import Struct
 from hamlet_trio.agent.checkpoint import CheckpointError, save_checkpoint
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.update import DivergedError
+from hamlet_trio.common.devices import DeviceName
+from hamlet_trio.common.lock import LockedError
 from hamlet_trio.history import HistoryError, HistoryLog
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
-from hamlet_trio.settings import DeviceName
 from hamlet_trio.training.kept_run import KeptRun
-from hamlet_trio.common.lock import LockedError
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.recorder import Recorder

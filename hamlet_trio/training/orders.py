@@ -1,7 +1,7 @@
 """What the supervisor orders its trainer to do, and what the trainer reports back.
 
-They travel as MessagePack in `MessageKind.CONTROL` messages of the link. That the supervisor closes the pipe is
-an order too: save, so that the run can be resumed, and end.
+They travel as MessagePack in `MessageKind.CONTROL` messages of the link. A closed pipe is an order too: save,
+so that the run can be resumed, and end.
 """
 
 from typing import Final, Literal
@@ -9,8 +9,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.settings import DeviceName
 
 
 class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.protocol.messages import TrainingMessage, encode_bytes
-from hamlet_trio.training.link import MessageKind, LinkError, PipeReader, pack
+from hamlet_trio.training.link import LinkError, MessageKind, PipeReader, pack
 from hamlet_trio.training.orders import Order, Report, decode_order, encode_control
 
 MAX_ORDERS: Final = 64

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder, ModelNameError
+from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
 
 _COMMAND: Final = "start_training"

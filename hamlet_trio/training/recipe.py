@@ -1,12 +1,13 @@
 """How a run learns, beyond what its parameters say: the one place where the learner's settings are chosen."""
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.schedule import EpsilonSchedule
+from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.world import WorldConfig
 
@@ -35,9 +36,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     evaluation_episodes: int = 1
     evaluation_max_steps: int = 500
 
-    def learner_config(
-        self, parameters: TrainingParameters, device: Literal["auto", "cpu", "cuda"]
-    ) -> LearnerConfig:
+    def learner_config(self, parameters: TrainingParameters, device: DeviceName) -> LearnerConfig:
         """The learner's settings for a run."""
         return msgspec.structs.replace(
             self.learner,

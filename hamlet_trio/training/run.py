@@ -1,6 +1,6 @@
 """The learner's loop as an object that is stepped: no I/O, and no clock."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ from hamlet_trio.agent.evaluation import evaluate
 from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
+from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.messages import EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episodes import EpisodeRecord, EpisodeSums, StepOutcome
@@ -50,7 +51,7 @@ class TrainingRun:
         parameters: TrainingParameters,
         *,
         world_config: WorldConfig | None = None,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        device: DeviceName = "auto",
         recipe: Recipe = DEFAULT_RECIPE,
         start_from: Checkpoint | None = None,
         sizes: dict[str, Any] | None = None,

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 import trio
 
+from hamlet_trio.common.lock import FileLock
 from hamlet_trio.history import CheckpointKept, EpisodeEnded, HistoryWriter, Record, RunBegan, RunEnded
 from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import get_logger
@@ -25,10 +26,8 @@ from hamlet_trio.protocol.messages import (
     TrainingStopped,
 )
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.hub import Viewer
-from hamlet_trio.training.link import MessageKind, LinkError, Message
-from hamlet_trio.common.lock import FileLock
+from hamlet_trio.training.link import LinkError, Message, MessageKind
 from hamlet_trio.training.order_queue import OrderQueue, OrderQueueFullError
 from hamlet_trio.training.orders import (
     BeginOrder,
@@ -45,7 +44,6 @@ from hamlet_trio.training.orders import (
     decode_report,
 )
 from hamlet_trio.training.plan import RunPlan
-from hamlet_trio.training.trainer_process import COMMAND, run_trainer
 from hamlet_trio.training.run_metrics import (
     RunMetrics,
     RunProgress,
@@ -53,7 +51,9 @@ from hamlet_trio.training.run_metrics import (
     model_path,
     read_event,
 )
+from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunStore
+from hamlet_trio.training.trainer_process import COMMAND, run_trainer
 
 MAX_RESTARTS: Final = 3
 _FAREWELL: Final = 1.0  # seconds to keep that the run was interrupted

@@ -17,13 +17,13 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.abandoned_runs import abandoned_runs
-from hamlet_trio.training.run_status import RunStatus
-from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.hub import Hub, HubStatistics, Viewer
 from hamlet_trio.training.plan import make_plan, take_lock
-from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.run_metrics import RunMetrics
+from hamlet_trio.training.run_status import RunStatus
+from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.store import RunStore
+from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Transition, judge
 
 _MAILBOX: Final = 64

@@ -11,15 +11,15 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from hamlet_trio.common.files import write_atomically
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from hamlet_trio.agent.device import DeviceError
 from hamlet_trio.agent.learner import LearnerError
 from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
+from hamlet_trio.common.devices import DeviceName
+from hamlet_trio.common.files import write_atomically
 from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.settings import DeviceName
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun

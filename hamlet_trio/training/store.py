@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.files import write_atomically
-from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.common.lock import FileLock
+from hamlet_trio.protocol.parameters import TrainingParameters
 
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
 KEPT_UNFINISHED: Final = 5  # records with their resume state, which may be large

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.common.lock import LockedError
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingEpisodeStart
-from hamlet_trio.common.lock import LockedError
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
@@ -31,7 +31,7 @@ from hamlet_trio.training.orders import (
     StopOrder,
     WatchOrder,
 )
-from hamlet_trio.training.pipes import OrderReader, MessageWriter, complain, take_over_pipes
+from hamlet_trio.training.pipes import MessageWriter, OrderReader, complain, take_over_pipes
 from hamlet_trio.training.store import RunStore
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ _NICENESS: Final = 5  # the server's sessions come first where cores are few
 class Trainer:
     """The loop around a run: takes orders between two environment steps, shows frames, saves."""
 
-    def __init__(self, session: "TrainingSession", begin: BeginOrder, inbox: OrderReader, outlet: MessageWriter) -> None:
+    def __init__(
+        self, session: "TrainingSession", begin: BeginOrder, inbox: OrderReader, outlet: MessageWriter
+    ) -> None:
         from hamlet_trio.recording.folder import RecordingFolder, recordings_path  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
         from hamlet_trio.training.recorder import Recorder  # noqa: PLC0415

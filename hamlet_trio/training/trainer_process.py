@@ -13,7 +13,7 @@ from msgspec import Struct
 from trio.abc import ReceiveStream, SendStream
 
 from hamlet_trio.logs import Logger
-from hamlet_trio.training.link import MessageKind, LinkError, Message, MessageStream, pack
+from hamlet_trio.training.link import LinkError, Message, MessageKind, MessageStream, pack
 from hamlet_trio.training.order_queue import OrderQueue
 from hamlet_trio.training.orders import encode_control
 

@@ -13,8 +13,8 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import make_login, put_gate
-from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.history_routes import make_past_routes
+from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.recording_routes import make_recording_routes
 from hamlet_trio.web.routes import make_routes

@@ -15,12 +15,12 @@ import msgspec
 import trio
 from msgspec import Struct
 
+from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.addresses import counted_as
-from hamlet_trio.common.descriptions import reason_of
 
 COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
 MAX_WAITING: Final = 8

@@ -12,8 +12,8 @@ from quart.helpers import send_from_directory
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
-from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.access.login_routes import visitor
+from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
 from hamlet_trio.web.problems import problem

@@ -6,7 +6,7 @@ Meters are the first axis in memory (structure of arrays), so that a step of man
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.batch import WorldBatch, RewardComponents, StepResult, WorldIndices
+from hamlet_trio.world.batch import RewardComponents, StepResult, WorldBatch, WorldIndices
 from hamlet_trio.world.config import ACTIONS, METERS
 from hamlet_trio.world.observation import Observer
 from hamlet_trio.world.reward import Terms, make_reward
@@ -17,7 +17,7 @@ _MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.ind
 
 
 class ArrayWorldBatch(WorldBatch):
-    """A WorldBatch whose steps are numpy's operations on all rows at once, with the buffers that these need."""
+    """Step a `WorldBatch` with numpy, all rows at once, in buffers that are made once."""
 
     def __init__(self, rules: Rules, num_worlds: int) -> None:
         super().__init__(rules, num_worlds)

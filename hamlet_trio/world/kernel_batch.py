@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from hamlet_trio.world.batch import WorldBatch, RewardComponents, StepResult, WorldIndices
+from hamlet_trio.world.batch import RewardComponents, StepResult, WorldBatch, WorldIndices
 from hamlet_trio.world.config import METERS
 from hamlet_trio.world.kernel import DONE, Kernel, Layout, reference
 from hamlet_trio.world.observation import Observer
@@ -20,7 +20,7 @@ _make_components = partial(tuple.__new__, RewardComponents)
 
 
 class KernelWorldBatch(WorldBatch):
-    """A WorldBatch whose steps are the kernel's, on these very arrays, for all worlds or a subset."""
+    """Step a `WorldBatch` with the kernel, on these very arrays, all worlds or a subset."""
 
     def __init__(self, kernel: Kernel, rules: Rules, num_worlds: int) -> None:
         super().__init__(rules, num_worlds)

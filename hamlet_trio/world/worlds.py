@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hamlet_trio.world import kernel
 from hamlet_trio.world.array_batch import ArrayWorldBatch
-from hamlet_trio.world.batch import WorldBatch, StepResult, WorldIndices
+from hamlet_trio.world.batch import StepResult, WorldBatch, WorldIndices
 from hamlet_trio.world.config import FAILURE_REASONS, METERS, WorldConfig
 from hamlet_trio.world.kernel_batch import KernelWorldBatch
 from hamlet_trio.world.rules import FloatArray, IndexArray, Rules

@@ -287,7 +287,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
 def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "large.pt"
     with path.open("wb") as file:
-        file.truncate(archive.MAX_FILE_BYTES + 1)
+        file.truncate(safe_load.MAX_FILE_BYTES + 1)
     with pytest.raises(
         CheckpointError, match=r"^large\.pt is too large: 167,772,161 bytes, where 167,772,160"
     ):

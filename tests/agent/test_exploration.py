@@ -9,7 +9,9 @@ from hamlet_trio.agent.exploration import EpsilonGreedy, OptionExploration
 from hamlet_trio.world import INTERACT, Worlds
 
 
-def walk(errands: OptionExploration, steps: int, epsilon: float, *, idle: int = 0) -> tuple[Counter[str], float]:
+def walk(
+    errands: OptionExploration, steps: int, epsilon: float, *, idle: int = 0
+) -> tuple[Counter[str], float]:
     """Follow errands, and do `idle` between them; counts uses by place, and the share of errand steps."""
     worlds = Worlds(1, seed=0)
     names = [place.name for place in worlds.config.affordances]

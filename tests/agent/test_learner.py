@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hamlet_trio.agent.checkpoint import CheckpointMetadata, encode_checkpoint, parse_checkpoint
 from hamlet_trio.agent.learner import DQNLearner, LearnerError
 from hamlet_trio.agent.learner_config import LearnerConfig
-from hamlet_trio.agent.replay_buffer import TransitionBatch, ReplayBuffer
+from hamlet_trio.agent.replay_buffer import ReplayBuffer, TransitionBatch
 from hamlet_trio.agent.update import DivergedError
 
 STATE = np.linspace(0.1, 0.9, 9, dtype=np.float32)

@@ -166,13 +166,13 @@ def test_details_read_a_file_again_only_when_it_changed(
     from hamlet_trio.agent import safe_load
 
     read: list[str] = []
-    really_read = archive.read_bytes
+    really_read = safe_load.read_bytes
 
     def watched(path: Path) -> bytes:
         read.append(path.name)
         return really_read(path)
 
-    monkeypatch.setattr(archive, "read_bytes", watched)
+    monkeypatch.setattr(safe_load, "read_bytes", watched)
     write_model(tmp_path / "one.pt", episode=1)
     write_model(tmp_path / "two.pt", episode=2, age=5)
     folder = ModelFolder(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hamlet_trio.agent.replay_buffer import TransitionBatch, Memory, Transitions, ReplayBuffer
+from hamlet_trio.agent.replay_buffer import Memory, ReplayBuffer, TransitionBatch, Transitions
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import StartPageServer, Principal
+from tests.e2e_page.conftest import Principal, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.e2e_page.test_quality import violations
 from tests.web.access.conftest import Known, made

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import StartPageServer, Principal
+from tests.e2e_page.conftest import Principal, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.test_shutdown import trainer_of
-from tests.e2e_page.conftest import StartPageServer, Principal
+from tests.e2e_page.conftest import Principal, StartPageServer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e_page.conftest import STORY, StartPageServer, Principal
+from tests.e2e_page.conftest import STORY, Principal, StartPageServer
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")

@@ -14,7 +14,7 @@ from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.agent.policy import Policy, PolicyOutput
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, WorldSnapshot, PolicyView
+from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, PolicyView, WorldSnapshot
 from hamlet_trio.world import METERS, WorldConfig, Worlds
 from tests.inference.support import real_time_limit
 

@@ -12,8 +12,8 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService
-from hamlet_trio.inference.engine import PolicyEngine
 from hamlet_trio.inference.batch_executor import BatchExecutor
+from hamlet_trio.inference.engine import PolicyEngine
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import advance, connected, real_time_limit

@@ -9,12 +9,12 @@ from trio.testing import memory_stream_one_way_pair
 
 from hamlet_trio.training.link import (
     MAX_LENGTH,
-    MessageKind,
     LinkError,
     Message,
+    MessageDecoder,
+    MessageKind,
     MessageStream,
     PipeReader,
-    MessageDecoder,
     pack,
 )
 
@@ -69,7 +69,11 @@ def test_a_pipe_is_read_until_it_is_closed() -> None:
     os.write(writing, pack(MessageKind.EVENT, b"one") + pack(MessageKind.FRAME, b""))
     os.close(writing)
     reader = PipeReader(reading)
-    assert [reader.receive() for _ in range(3)] == [(MessageKind.EVENT, b"one"), (MessageKind.FRAME, b""), None]
+    assert [reader.receive() for _ in range(3)] == [
+        (MessageKind.EVENT, b"one"),
+        (MessageKind.FRAME, b""),
+        None,
+    ]
     os.close(reading)
 
 

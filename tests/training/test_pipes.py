@@ -11,9 +11,9 @@ from contextlib import suppress
 import pytest
 
 from hamlet_trio.protocol.messages import Paused, encode_bytes
-from hamlet_trio.training.link import MessageKind, Message, PipeReader, pack
+from hamlet_trio.training.link import Message, MessageKind, PipeReader, pack
 from hamlet_trio.training.orders import PauseOrder, StopOrder, encode_control
-from hamlet_trio.training.pipes import MAX_EVENTS, MAX_FRAMES, OrderReader, MessageWriter
+from hamlet_trio.training.pipes import MAX_EVENTS, MAX_FRAMES, MessageWriter, OrderReader
 
 
 @pytest.fixture

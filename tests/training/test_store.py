@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.common.lock import FileLock, LockedError
+from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.store import (
     KEPT_FINISHED,
     KEPT_UNFINISHED,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.link import MessageKind, Message, PipeReader, pack
+from hamlet_trio.training.link import Message, MessageKind, PipeReader, pack
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
@@ -20,8 +20,8 @@ from hamlet_trio.training.orders import (
     decode_report,
     encode_control,
 )
-from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.store import RunStore, new_run_id
+from hamlet_trio.training.trainer_process import COMMAND
 
 
 class Trainer:

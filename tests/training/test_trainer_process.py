@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.training.link import MessageKind, LinkError, Message, pack
+from hamlet_trio.training.link import LinkError, Message, MessageKind, pack
 from hamlet_trio.training.order_queue import OrderQueue
 from hamlet_trio.training.orders import PauseOrder, encode_control
 from hamlet_trio.training.trainer_process import Exit, run_trainer

@@ -12,13 +12,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.common.lock import FileLock
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
-from hamlet_trio.common.lock import FileLock
 from hamlet_trio.training.store import RunRecord, RunStore, new_run_id
 
 Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]

@@ -13,7 +13,12 @@ from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard.server import notice_silence
-from hamlet_trio.web.process_setup import StructuredHandler, allow_many_files, gather_library_logs, settle_memory
+from hamlet_trio.web.process_setup import (
+    StructuredHandler,
+    allow_many_files,
+    gather_library_logs,
+    settle_memory,
+)
 
 
 def test_what_libraries_log_is_structured_with_its_traceback(

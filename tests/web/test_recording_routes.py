@@ -37,7 +37,7 @@ def short(folder: RecordingFolder) -> Recording:
 
 
 @pytest.fixture
-async def studio(app: HamletApp, nursery: trio.Nursery) -> films.FilmService:
+async def studio(app: HamletApp, nursery: trio.Nursery) -> film_service.FilmService:
     """The app's studio at work."""
     await nursery.start(app.server.studio.run)
     return app.server.studio
@@ -157,7 +157,7 @@ async def test_a_film_is_made_told_of_and_taken_home(
             data += await connection.receive()
         headers = connection.headers  # type: ignore[attr-defined]  # the protocol forgets it
         assert headers["Content-Type"] == "video/mp4"
-    assert data == app.server.studio.path(films.FilmKey(short.info.recording, "mp4", 0.5)).read_bytes()
+    assert data == app.server.studio.path(film_service.FilmKey(short.info.recording, "mp4", 0.5)).read_bytes()
     assert not older.exists(), "one is kept, the newest"
     assert (await ask(app, "POST", path + query))[0] == 200, "it is kept"
     assert (await ask(app, "DELETE", path + query))[0] == 204
@@ -167,12 +167,12 @@ async def test_a_film_is_made_told_of_and_taken_home(
 @pytest.mark.parametrize("patience", [1.0, 0.0], ids=["ended", "killed"])
 async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     app: HamletApp,
-    studio: films.FilmService,
+    studio: film_service.FilmService,
     folder: RecordingFolder,
     patience: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(films, "_END_PATIENCE", patience)
+    monkeypatch.setattr(film_service, "_END_PATIENCE", patience)
     data = folder.path.parent
     long = record()
     folder.save(long)
@@ -206,7 +206,7 @@ async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
     assert (await ask(app, "DELETE", path, Authorization=f"Bearer {teacher}"))[0] == 204
     assert (await ask(app, "GET", path))[0] == 404
 
-    monkeypatch.setattr(films, "LEAVING", 0.4)
+    monkeypatch.setattr(film_service, "LEAVING", 0.4)
     long = record()
     folder.save(long)
     path = f"/api/recordings/{long.info.recording}/film"
@@ -223,14 +223,14 @@ async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
 
 async def test_a_film_that_nobody_asks_about_is_given_up(
     app: HamletApp,
-    studio: films.FilmService,
+    studio: film_service.FilmService,
     folder: RecordingFolder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     long = record()
     folder.save(long)
-    monkeypatch.setattr(films, "PATIENCE", 1.5)
+    monkeypatch.setattr(film_service, "PATIENCE", 1.5)
     await ask(app, "POST", f"/api/recordings/{long.info.recording}/film")
     with trio.fail_after(30):
         while not _film_processes(tmp_path):  # noqa: ASYNC110 (another process')
@@ -241,7 +241,7 @@ async def test_a_film_that_nobody_asks_about_is_given_up(
 
 async def test_a_film_that_is_dropped_while_its_process_ends_does_not_come_back(
     app: HamletApp,
-    studio: films.FilmService,
+    studio: film_service.FilmService,
     folder: RecordingFolder,
     short: Recording,
     monkeypatch: pytest.MonkeyPatch,
@@ -255,7 +255,7 @@ while not asked:
     time.sleep(0.01)
 open(json.loads(sys.argv[1])["out"], "w").close()
 """
-    monkeypatch.setattr(films, "COMMAND", (sys.executable, "-c", at_its_end))
+    monkeypatch.setattr(film_service, "COMMAND", (sys.executable, "-c", at_its_end))
     path = f"/api/recordings/{short.info.recording}/film"
     await ask(app, "POST", path)
     with trio.fail_after(60):
@@ -270,7 +270,7 @@ open(json.loads(sys.argv[1])["out"], "w").close()
 async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
     tmp_path: Path, nursery: trio.Nursery, folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(films, "_END_PATIENCE", 0)
+    monkeypatch.setattr(film_service, "_END_PATIENCE", 0)
     app = make_app(tmp_path, films_at_once=2)
     await nursery.start(app.server.studio.run)
     long = record()
@@ -292,7 +292,7 @@ async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
 
 
 async def test_too_many_films_are_told_to_come_back(
-    app: HamletApp, studio: films.FilmService, short: Recording
+    app: HamletApp, studio: film_service.FilmService, short: Recording
 ) -> None:
     path = f"/api/recordings/{short.info.recording}/film"
     speeds = iter(range(10, 60))
@@ -303,8 +303,11 @@ async def test_too_many_films_are_told_to_come_back(
             (await browser.ask(f"POST {path}?speed={next(speeds) / 10}")).status_code for _ in range(count)
         ]
 
-    greedy = await orders("192.0.2.1", films.MAX_WAITING + 3)
-    assert greedy.count(202) in (films.MAX_WAITING_OF_ONE, films.MAX_WAITING_OF_ONE + 1)  # one is being made
+    greedy = await orders("192.0.2.1", film_service.MAX_WAITING + 3)
+    assert greedy.count(202) in (
+        film_service.MAX_WAITING_OF_ONE,
+        film_service.MAX_WAITING_OF_ONE + 1,
+    )  # one is being made
     others = [*await orders("192.0.2.2", 1), *await orders("192.0.2.3", 3)]
     assert others[0] == 202
     assert 503 in others
@@ -314,7 +317,7 @@ async def test_too_many_films_are_told_to_come_back(
 
 
 async def test_a_film_that_fails_says_why(
-    app: HamletApp, studio: films.FilmService, folder: RecordingFolder, short: Recording
+    app: HamletApp, studio: film_service.FilmService, folder: RecordingFolder, short: Recording
 ) -> None:
     (folder.path / "20250101-000000-000bad.rec").write_bytes(encode(short)[:-1])
     path = "/api/recordings/20250101-000000-000bad/film"
@@ -337,7 +340,7 @@ async def test_a_film_whose_process_cannot_start_fails_alone(
         while (await ask(app, "GET", other))[1]["made"] < 1:  # noqa: ASYNC110 (another process')
             await trio.sleep(0.05)
     with pytest.MonkeyPatch.context() as gone:
-        gone.setattr(films, "COMMAND", (str(tmp_path / "python"),))
+        gone.setattr(film_service, "COMMAND", (str(tmp_path / "python"),))
         path = f"/api/recordings/{short.info.recording}/film"
         await ask(app, "POST", path)
         film = await until_ready(app, path)
@@ -364,9 +367,9 @@ async def test_films_wait_for_the_server_to_have_started(app: HamletApp, short: 
 
 
 async def test_a_server_without_the_extra_says_so(
-    app: HamletApp, studio: films.FilmService, short: Recording, monkeypatch: pytest.MonkeyPatch
+    app: HamletApp, studio: film_service.FilmService, short: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(films, "_NEEDED", ("no_such_package",))
+    monkeypatch.setattr(film_service, "_NEEDED", ("no_such_package",))
     status, answer = await ask(app, "POST", f"/api/recordings/{short.info.recording}/film")
     assert (status, answer["code"]) == (503, "films_unavailable")
     assert "no_such_package" in answer["detail"]

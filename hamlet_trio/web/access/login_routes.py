@@ -11,8 +11,8 @@ from quart.wrappers.base import BaseRequestWebsocket
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
+from hamlet_trio.web.access.access_control import AccessControl, Principal, RefusedError
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME
-from hamlet_trio.web.access.access_control import AccessControl, RefusedError, Principal
 from hamlet_trio.web.access.roles import Role, role_for_route
 from hamlet_trio.web.access.tokens import MAX_SECRET
 from hamlet_trio.web.answers import as_json

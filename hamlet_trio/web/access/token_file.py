@@ -9,9 +9,9 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings, SettingsError
-from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.access.tokens import Tokens, new_tokens
 
