@@ -14,7 +14,7 @@ from bench.history.row import Row
 from hamlet_trio.history import EpisodeEnded, HistoryLog, RunBegan, RunEnded
 from hamlet_trio.history.export import csv_rows
 from hamlet_trio.history.questions import EpisodesQuery
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.app import HamletApp, create_app

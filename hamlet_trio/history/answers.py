@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 
 
 class Failure(Struct, frozen=True):

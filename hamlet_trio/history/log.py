@@ -9,7 +9,7 @@ import msgspec
 
 from hamlet_trio.history.database import open_to_write, refusing
 from hamlet_trio.history.records import CheckpointKept, EpisodeEnded, Record, RunBegan, RunEnded
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 
 _PRUNED_AT_ONCE: Final = 2000  # episodes, so that nothing waits long for room to be made
 

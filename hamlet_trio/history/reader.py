@@ -19,7 +19,7 @@ from hamlet_trio.history.answers import (
 )
 from hamlet_trio.history.database import reading
 from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 
 PAGE: Final = 1000
 """Episodes that are in memory at once where all are asked for."""

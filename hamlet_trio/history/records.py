@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from hamlet_trio import __version__
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 
 Source = Literal["server", "command_line", "older"]

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import NetworkType, TrainingParameters
 from hamlet_trio.recording.info import Marker, RecordingInfo
 
@@ -95,14 +96,6 @@ class RewardBreakdown(Struct, frozen=True):
     proximity: float
     hunger: float
     ending: float
-
-
-class EvaluationSummary(Struct, frozen=True):
-    """A greedy evaluation in worlds of its own: means over `episodes` episodes."""
-
-    mean_length: float
-    mean_return: float
-    episodes: int
 
 
 # --- /ws ---------------------------------------------------------------------------------------------------
@@ -296,23 +289,6 @@ class TrainingStateUpdate(Struct, frozen=True, tag_field="type", tag="state_upda
     episode: int
     heat_map: HeatMap
     epsilon: float
-
-
-class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_complete"):
-    """One finished episode. `loss` is the mean over its gradient steps, 0 before the first one."""
-
-    episode: int
-    reward: float
-    length: int
-    loss: float
-    epsilon: float
-    avg_reward_5: float
-    avg_length_5: float
-    avg_loss_5: float
-    buffer_size: int
-    failure_reason: str | None
-    steps_per_second: float
-    evaluation: EvaluationSummary | UnsetType = UNSET
 
 
 class TrainingHistory(Struct, frozen=True, tag_field="type", tag="training_history"):

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from hamlet_trio.protocol.messages import EpisodeComplete, TrainingHistory
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import TrainingHistory
 
 LIMIT: Final = 2000
 

@@ -17,7 +17,8 @@ from hamlet_trio.history import (
     RunEnded,
 )
 from hamlet_trio.history.records import Ending
-from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved, EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved
 from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.run import DivergedError, TrainingRun
 from hamlet_trio.training.store import RunStore

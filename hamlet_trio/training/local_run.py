@@ -13,8 +13,9 @@ from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.lock import LockedError
 from hamlet_trio.history import HistoryError, HistoryLog
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError
-from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.training.kept_run import KeptRun

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.recording.info import MAX_STEPS, Reason
 from hamlet_trio.recording.making import make_recording

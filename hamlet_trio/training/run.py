@@ -12,7 +12,7 @@ from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.common.devices import DeviceName
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episodes import EpisodeRecord, EpisodeSums, StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe

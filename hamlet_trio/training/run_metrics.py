@@ -6,13 +6,8 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.connection import ErrorCounts
-from hamlet_trio.protocol.messages import (
-    CheckpointSaved,
-    EpisodeComplete,
-    Error,
-    TrainingEpisodeStart,
-    TrainingHistory,
-)
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episode_series import EpisodeSeries
 

@@ -11,11 +11,11 @@ from hamlet_trio.history import CheckpointKept, EpisodeEnded, HistoryWriter, Rec
 from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, Stop
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
     AGENT_ID,
     CheckpointSaved,
-    EpisodeComplete,
     Error,
     Paused,
     Resumed,

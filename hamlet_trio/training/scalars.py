@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 
 FOLDER: Final = "tensorboard"
 """In the data folder; each run has a folder of its own in it."""

@@ -18,7 +18,8 @@ from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.files import write_atomically
-from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete, TrainingHistory
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe

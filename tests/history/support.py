@@ -3,7 +3,7 @@
 from typing import Any
 
 from hamlet_trio.history import EpisodeEnded, RunBegan
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hamlet_trio.history import CheckpointKept, HistoryError, HistoryLog, HistoryReader, RunEnded, schema
 from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 from tests.history.support import began, ended
 
 

@@ -13,8 +13,8 @@ import trio
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.history import HistoryWriter
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import CloseCode
-from hamlet_trio.protocol.messages import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService, serve_viewer

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.training.episode_series import LIMIT, EpisodeSeries
 
 Record = Callable[[int], EpisodeComplete]

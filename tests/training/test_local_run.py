@@ -9,7 +9,8 @@ import pytest
 from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.history import HistoryLog, HistoryReader
 from hamlet_trio.history.questions import RunsQuery
-from hamlet_trio.protocol.messages import CheckpointSaved, EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.training.local_run import DivergedError, SaveError, StartError, TrainingResult, train_to_file

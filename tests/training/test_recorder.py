@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hamlet_trio.agent.run_state import encode_run_state
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.folder import RecordingFolder

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hamlet_trio.protocol.messages import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.local_run import StartError, train_to_file

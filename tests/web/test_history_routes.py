@@ -10,7 +10,7 @@ import pytest
 
 from hamlet_trio.history import HistoryLog, RunEnded
 from hamlet_trio.history.export import COLUMNS
-from hamlet_trio.protocol.messages import EvaluationSummary
+from hamlet_trio.protocol.episode import EvaluationSummary
 from hamlet_trio.web.app import HamletApp
 from tests.history.support import began, ended
 

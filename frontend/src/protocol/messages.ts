@@ -413,24 +413,39 @@ export interface TrainingHistory {
 /** One finished episode. `loss` is the mean over its gradient steps, 0 before the first one. */
 export interface EpisodeComplete {
   type: 'episode_complete'
+  /** Number of the episode, from 1. */
   episode: number
+  /** Return of the episode. */
   reward: number
+  /** Steps it lasted. */
   length: number
+  /** Mean loss over its gradient steps, 0 before the first one. */
   loss: number
+  /** Share of random actions at this time. */
   epsilon: number
+  /** Mean return of the last 5 episodes. */
   avg_reward_5: number
+  /** Mean length of the last 5 episodes. */
   avg_length_5: number
+  /** Mean loss of the last 5 episodes. */
   avg_loss_5: number
+  /** Transitions in the replay buffer. */
   buffer_size: number
+  /** Which meter ended the episode, or null. */
   failure_reason: string | null
+  /** Environment steps a second in this episode. */
   steps_per_second: number
+  /** A greedy evaluation, in the episodes after which one was made. */
   evaluation?: EvaluationSummary
 }
 
 /** A greedy evaluation in worlds of its own: means over `episodes` episodes. */
 export interface EvaluationSummary {
+  /** Mean steps survived. */
   mean_length: number
+  /** Mean return. */
   mean_return: number
+  /** How many episodes the means are over. */
   episodes: number
 }
 

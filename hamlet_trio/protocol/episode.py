@@ -1,0 +1,192 @@
+"""What is known of a finished episode: one struct, from which everything that holds its figures is made.
+
+`FIGURES` lists them flat. The history's columns, the CSV, the answers over HTTP, TensorBoard's tags, the
+page's charts and the tables of the documentation follow from it.
+"""
+
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+CHARTS: Final = {
+    "Survival, in steps": 0,
+    "Return per episode": 1,
+    "Loss": 3,
+    "Exploration (ε)": 2,
+    "Replay buffer": 0,
+}
+"""Titles of the page's charts, in their order, with the decimals of their values."""
+
+
+def _figure(
+    description: str,
+    *,
+    unit: str = "",
+    chart: str = "",
+    line: str = "",
+    style: Literal["line", "faint", "points"] = "line",
+    tag: str = "",
+) -> Meta:
+    """Describe a figure: its unit, its line in one of `CHARTS`, and its tag in TensorBoard."""
+    given = {"unit": unit, "chart": chart, "line": line, "style": style if chart else "", "tag": tag}
+    extra = {f"x-{name}": value for name, value in given.items() if value}
+    return Meta(description=description, extra_json_schema=extra)
+
+
+class EvaluationSummary(Struct, frozen=True):
+    """A greedy evaluation in worlds of its own: means over `episodes` episodes."""
+
+    mean_length: Annotated[
+        float,
+        _figure(
+            "Mean steps survived.",
+            unit="steps",
+            chart="Survival, in steps",
+            line="greedy evaluation",
+            style="points",
+        ),
+    ]
+    mean_return: Annotated[
+        float,
+        _figure("Mean return.", chart="Return per episode", line="greedy evaluation", style="points"),
+    ]
+    episodes: Annotated[int, _figure("How many episodes the means are over.", unit="episodes")]
+
+
+class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_complete"):
+    """One finished episode. `loss` is the mean over its gradient steps, 0 before the first one."""
+
+    episode: Annotated[int, _figure("Number of the episode, from 1.")]
+    reward: Annotated[
+        float,
+        _figure(
+            "Return of the episode.",
+            chart="Return per episode",
+            line="return",
+            style="faint",
+            tag="charts/episodic_return",
+        ),
+    ]
+    length: Annotated[
+        int,
+        _figure(
+            "Steps it lasted.",
+            unit="steps",
+            chart="Survival, in steps",
+            line="steps",
+            style="faint",
+            tag="charts/episodic_length",
+        ),
+    ]
+    loss: Annotated[
+        float,
+        _figure(
+            "Mean loss over its gradient steps, 0 before the first one.",
+            chart="Loss",
+            line="loss",
+            tag="losses/td_loss",
+        ),
+    ]
+    epsilon: Annotated[
+        float,
+        _figure(
+            "Share of random actions at this time.",
+            chart="Exploration (ε)",
+            line="epsilon",
+            tag="charts/epsilon",
+        ),
+    ]
+    avg_reward_5: Annotated[
+        float,
+        _figure("Mean return of the last 5 episodes.", chart="Return per episode", line="mean of 5"),
+    ]
+    avg_length_5: Annotated[
+        float,
+        _figure(
+            "Mean length of the last 5 episodes.", unit="steps", chart="Survival, in steps", line="mean of 5"
+        ),
+    ]
+    avg_loss_5: Annotated[float, _figure("Mean loss of the last 5 episodes.")]
+    buffer_size: Annotated[
+        int,
+        _figure(
+            "Transitions in the replay buffer.",
+            unit="transitions",
+            chart="Replay buffer",
+            line="transitions",
+        ),
+    ]
+    failure_reason: Annotated[str | None, _figure("Which meter ended the episode, or null.")]
+    steps_per_second: Annotated[
+        float, _figure("Environment steps a second in this episode.", unit="steps/s", tag="charts/SPS")
+    ]
+    evaluation: (
+        Annotated[
+            EvaluationSummary,
+            Meta(description="A greedy evaluation, in the episodes after which one was made."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Figure(Struct, frozen=True):
+    """One figure of an episode, as a column.
+
+    Attributes:
+        path: the fields of `EpisodeComplete` that lead to it.
+        kind: what its values are.
+        unit, tag: empty where it has none.
+    """
+
+    path: tuple[str, ...]
+    kind: type[int] | type[float] | type[str]
+    description: str
+    unit: str
+    tag: str
+    chart: str
+    line: str
+    style: str
+
+    @property
+    def name(self) -> str:
+        """The name of the column."""
+        return "_".join(self.path)
+
+    def of(self, episode: Struct) -> Any:
+        """Return its value, None where the episode has none."""
+        value: Any = episode
+        for field in self.path:
+            value = getattr(value, field)
+            if value is None or value is UNSET:
+                return None
+        return value
+
+
+def figures_of(struct: type[Struct], path: tuple[str, ...] = ()) -> tuple[Figure, ...]:
+    """List the figures of a struct and of the structs in it, in their order."""
+    found: list[Figure] = []
+    for name, hint in get_type_hints(struct, include_extras=True).items():
+        kind, meta = plain_type(hint)
+        if issubclass(kind, Struct):
+            found += figures_of(kind, (*path, name))
+            continue
+        extra = (meta.extra_json_schema or {}) if meta else {}
+        texts = [extra.get(f"x-{key}", "") for key in ("unit", "tag", "chart", "line", "style")]
+        found.append(Figure((*path, name), kind, (meta and meta.description) or "", *texts))
+    return tuple(found)
+
+
+def plain_type(hint: Any) -> tuple[type[Any], Meta | None]:
+    """Return the one type that a field holds besides null and absence, and what is said of it."""
+    meta = None
+    while get_origin(hint) in (Annotated, Union, UnionType):
+        if get_origin(hint) is Annotated:
+            hint, meta = get_args(hint)
+        else:
+            (hint,) = [part for part in get_args(hint) if part not in (type(None), UnsetType)]
+    return hint, meta
+
+
+FIGURES: Final = figures_of(EpisodeComplete)
+"""Every figure of an episode; those of the evaluation have names that begin with `evaluation_`."""
