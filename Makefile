@@ -1,22 +1,14 @@
 # One command each: `make run` serves, `make test` tests. Both set up what they need first.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+BIN := .venv/bin
 
 .PHONY: help install page kernel run test test-e2e lint bench format docs screenshots clean
 
-help: ## Show what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List these targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Set up .venv with all that running and testing need
-
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hamlet needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
-	@echo "Setting up $(VENV) (once; a few minutes on a slow connection) ..."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable ".[dev]"
-	@touch $@
+install: ## Set up .venv with all that developing and testing need
+	@$(PYTHON) start.py install dev $(if $(TORCH),--torch $(TORCH))
 
 page: install ## Build the page into hamlet_trio/web/page/, unless it is up to date
 	@$(BIN)/python frontend/tooling.py build
@@ -24,8 +16,8 @@ page: install ## Build the page into hamlet_trio/web/page/, unless it is up to d
 kernel: install ## Compile the world's kernel, unless it is up to date; without a C compiler numpy does its work
 	@$(BIN)/python -m hamlet_trio.world.kernel_build
 
-run: page kernel ## Serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
-	@$(BIN)/python demo_metaserver.py
+run: ## Set up what running needs, and serve on http://localhost:8765 (HAMLET_PORT=9000 make run for another port)
+	@$(PYTHON) start.py $(if $(TORCH),--torch $(TORCH))
 
 lint: install ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
@@ -34,7 +26,7 @@ lint: install ## Check style, types and the directions of imports
 	$(BIN)/lint-imports
 	$(BIN)/python frontend/tooling.py lint
 
-test: lint page kernel ## Everything that must hold: lint, the whole suite, the documentation
+test: lint page kernel ## Check everything: style, types, the page, the whole test suite, the documentation
 	$(BIN)/python frontend/tooling.py test
 	$(BIN)/python -m pytest
 
@@ -56,5 +48,5 @@ docs: install ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove what was built (not models/ or data/)
-	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf frontend/node_modules hamlet_trio/web/page hamlet_trio/world/kernel-*

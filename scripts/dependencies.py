@@ -1,4 +1,6 @@
-"""Lists what Hamlet is built from, with exact versions and dates: `python -m scripts.dependencies` writes it.
+"""List what Hamlet is built from, with versions and dates: `python -m scripts.dependencies` writes the page.
+
+It also copies constraints.txt into pyproject.toml, where uv reads the versions.
 
 A row keeps its date as long as its version stays; a new version gets today's. tests/docs/test_dependencies.py
 fails when the page and the files that pin the versions disagree.
@@ -15,6 +17,8 @@ from scripts.doc_tables.markdown import table
 from scripts.doc_tables.pages import DOCS, REPOSITORY
 
 PAGE: Final = DOCS / "dependencies.md"
+PROJECT: Final = REPOSITORY / "pyproject.toml"
+_UV_LIST = re.compile(r"(?<=^constraint-dependencies = \[\n)(?:    .*\n)*(?=\])", re.M)
 _ROW = re.compile(r"^\| (?P<name>\S+) \| (?P<version>\S+) \| (?P<date>\d{4}-\d\d-\d\d) \|$", re.M)
 
 
@@ -25,10 +29,20 @@ class Package(NamedTuple):
     version: str
 
 
-def python_packages() -> list[Package]:
-    """What constraints.txt pins."""
+def constraints() -> list[str]:
+    """Return the lines of constraints.txt that pin a version."""
     lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def with_uv_constraints(text: str) -> str:
+    """Return pyproject.toml's text with the pinned versions of constraints.txt in the list that uv reads."""
+    return _UV_LIST.sub("".join(f'    "{line}",\n' for line in constraints()), text)
+
+
+def python_packages() -> list[Package]:
+    """Return what constraints.txt pins."""
+    pinned = [line.partition("==") for line in constraints()]
     return sorted((Package(name, version) for name, _, version in pinned), key=lambda p: p.name.lower())
 
 
@@ -82,7 +96,8 @@ def _table(packages: Iterable[Package], dates: Mapping[Package, str], today: str
 
 
 def main() -> int:
-    """Rewrite the page."""
+    """Rewrite the page, and the list for uv in pyproject.toml."""
+    PROJECT.write_text(with_uv_constraints(PROJECT.read_text(encoding="utf-8")), encoding="utf-8")
     today = datetime.now(UTC).date().isoformat()
     PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), today), encoding="utf-8")
     return 0
