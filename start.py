@@ -1,14 +1,14 @@
 """Set Hamlet up and start it: `python start.py`, on any system with Python 3.11 or newer.
 
-The first start makes a virtual environment in .venv with the versions that constraints.txt pins, builds the page
-and compiles the world's kernel. That takes a few minutes; later starts need no network.
+The first start makes a virtual environment in .venv with the versions that constraints.txt pins, builds the
+page and compiles the world's kernel. That takes a few minutes; later starts need no network.
 
     python start.py               install what running needs, then serve on http://localhost:8765
     python start.py install       install what running needs, and stop there
     python start.py install dev   install what developing and testing need
     python start.py --torch cpu   take the build of torch without CUDA (for Linux without an NVIDIA GPU)
 
-`make run` and `make install` call it. It uses the standard library alone, for it runs before anything is installed.
+`make run` and `make install` call it. It uses the standard library alone, for it runs before anything is there.
 """
 
 from __future__ import annotations  # so that an older Python reads far enough to be told

@@ -7,7 +7,7 @@ import json
 import sys
 
 import trio
-from trio_websocket import open_websocket_url
+from trio_websocket import ConnectionClosed, HandshakeError, open_websocket_url
 
 PLACES = {"energy": "Bed", "hygiene": "Shower", "satiation": "HomeMeal", "money": "Job", "mood": "Gym"}
 PLACES["social"] = "Bar"
@@ -15,7 +15,7 @@ UP, DOWN, LEFT, RIGHT, INTERACT = range(5)
 
 
 def choose(frame):
-    """The action of the rule for one state_update."""
+    """Return the action of the rule for one state_update."""
     meters = frame["agents"]["agent_0"]["meters"]
     share = meters | {"money": (meters["money"] + 100) / 200, "mood": meters["mood"] / 100}
     emptiest = min(share, key=share.get)
@@ -28,16 +28,25 @@ def choose(frame):
     return INTERACT
 
 
+async def live(socket):
+    """Play one life; return a sentence about it, or about what ended it."""
+    await socket.send_message(json.dumps({"command": "take_control"}))
+    while True:
+        message = json.loads(await socket.get_message())
+        if message["type"] == "state_update" and not message["done"]:
+            await socket.send_message(json.dumps({"command": "act", "action": choose(message)}))
+        elif message["type"] == "episode_end":
+            return f"lived {message['steps']} steps, return {message['total_reward']:.1f}"
+        elif message["type"] == "error":
+            return message["message"]
+
+
 async def main(url="ws://localhost:8765/ws"):
-    async with open_websocket_url(url) as socket:
-        await socket.send_message(json.dumps({"command": "take_control"}))
-        while True:
-            message = json.loads(await socket.get_message())
-            if message["type"] == "state_update" and not message["done"]:
-                await socket.send_message(json.dumps({"command": "act", "action": choose(message)}))
-            elif message["type"] == "episode_end":
-                print(f"lived {message['steps']} steps, return {message['total_reward']:.1f}")
-                return
+    try:
+        async with open_websocket_url(url) as socket:
+            print(await live(socket))
+    except (ConnectionClosed, HandshakeError, OSError) as error:
+        print(f"The connection ended: {error}")
 
 
 trio.run(main, *sys.argv[1:])

@@ -5,11 +5,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
+from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 
-from bench.server import running_server
+from bench.server import free_port, running_server
 from scripts.doc_tables.pages import DOCS, REPOSITORY
 from tests.docs.reading import EVERY_PAGE
 
@@ -17,10 +20,10 @@ SAMPLES = DOCS / "samples"
 LIMIT = 120  # seconds; far more than any of them needs
 
 
-def run_sample(name: str, *arguments: str) -> str:
-    """What a sample prints; it must succeed and complain of nothing."""
+def run_sample(name: str, *arguments: str, warnings: str = "error") -> str:
+    """Run a sample, which must succeed and write nothing to standard error; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", SAMPLES / name, *arguments],
+        [sys.executable, "-W", warnings, SAMPLES / name, *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -29,6 +32,13 @@ def run_sample(name: str, *arguments: str) -> str:
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+async def send(address: str, command: dict[str, object]) -> None:
+    """Send one command over a connection of its own, after the greeting."""
+    async with open_websocket_url(address) as socket:
+        await socket.get_message()
+        await socket.send_message(json.dumps(command))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +66,50 @@ def test_train(trained: tuple[Path, str]) -> None:
     lines = printed.splitlines()
     assert [line.split()[0] for line in lines] == ["1", "2", "3", "saved"]
     assert model.is_file()
+
+
+def test_train_ends_with_a_sentence_when_somebody_stops_the_run(port: int) -> None:
+    address = f"ws://127.0.0.1:{port}/ws/training"
+    command = [sys.executable, "-u", str(SAMPLES / "train.py"), address, "10000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1 ")
+        trio.run(send, address, {"command": "stop"})
+        printed = process.communicate(timeout=LIMIT)[0].splitlines()
+    assert process.returncode == 0
+    assert printed[-1].startswith("stopped: ")
+
+
+def test_train_says_why_a_run_is_refused(port: int) -> None:
+    printed = run_sample("train.py", f"ws://127.0.0.1:{port}/ws/training", "0")
+    assert "num_episodes" in printed
+
+
+@pytest.mark.parametrize("name", ["watch.py", "train.py", "own_rule.py"])
+def test_a_client_without_a_server_ends_with_a_sentence(name: str) -> None:
+    assert run_sample(name, f"ws://127.0.0.1:{free_port()}/ws").startswith("The connection ended: ")
+
+
+@pytest.mark.parametrize("name", ["watch.py", "train.py", "own_rule.py"])
+def test_a_client_whose_server_closes_the_connection_ends_with_a_sentence(name: str) -> None:
+    async def close(request: WebSocketRequest) -> None:
+        socket = await request.accept()
+        await socket.get_message()
+        await socket.aclose(1012, "the server is shutting down")
+
+    async def main() -> str:
+        async with trio.open_nursery() as nursery:
+            server = await nursery.start(serve_websocket, close, "127.0.0.1", 0, None)
+            address = f"ws://127.0.0.1:{server.port}/"
+            # trio-websocket leaves it to the garbage collector to close the socket of a closed connection.
+            run = partial(run_sample, name, address, warnings="default::DeprecationWarning")
+            printed = await trio.to_thread.run_sync(run)
+            nursery.cancel_scope.cancel()
+        return printed
+
+    printed = trio.run(main)
+    assert printed.startswith("The connection ended: ")
+    assert "1012" in printed
 
 
 def test_watch(port: int, trained: tuple[Path, str]) -> None:
@@ -124,4 +178,4 @@ def test_every_sample_is_run_here_and_named_on_a_page() -> None:
 
 def test_the_client_of_the_quick_start_is_short() -> None:
     lines = (SAMPLES / "watch.py").read_text(encoding="utf-8").splitlines()
-    assert len([line for line in lines if line.strip()]) <= 16
+    assert len([line for line in lines if line.strip()]) <= 18
