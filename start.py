@@ -8,7 +8,7 @@ page and compiles the world's kernel. That takes a few minutes; later starts nee
     python start.py install dev   install what developing and testing need
     python start.py --torch cpu   take the build of torch without CUDA (for Linux without an NVIDIA GPU)
 
-`make run` and `make install` call it. It uses the standard library alone: nothing else is there before it runs.
+`make run` and `make install` call it. It uses the standard library alone: it runs before anything is there.
 """
 
 from __future__ import annotations  # so that an older Python reads far enough to be told
