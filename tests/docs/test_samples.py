@@ -34,7 +34,7 @@ def run_sample(name: str, *arguments: str, warnings: str = "error") -> str:
     return done.stdout
 
 
-async def send(address: str, command: dict[str, object]) -> None:
+async def send(address: str, command: dict[str, str]) -> None:
     """Send one command over a connection of its own, after the greeting."""
     async with open_websocket_url(address) as socket:
         await socket.get_message()
