@@ -95,7 +95,9 @@ async def _ask_all(app: HamletApp, episodes: int) -> list[Row]:
     ]
     # Page by page as the route does it; the app's test client does not take an answer of many pieces.
     started = time.perf_counter()
-    size = sum(len(csv_rows(page)) for page in app.server.past.all_episodes(_run_id(5), EpisodesQuery()))
+    size = sum(
+        len(csv_rows(page)) for page in app.server.history_reader.all_episodes(_run_id(5), EpisodesQuery())
+    )
     seconds = time.perf_counter() - started
     return [*rows, Row(f"a run of {episodes:,} episodes as CSV", f"{seconds:.1f} s, {size / 1e6:.0f} MB")]
 

@@ -1,1 +1,1 @@
-"""Hold the helpers that every part may use: files, locks, text and descriptions of fields."""
+"""Hold the helpers that every part may use: backoff, files, locks, text and descriptions of fields."""

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import trio
 from msgspec import Struct
 
+from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.history.database import HistoryError, history_path
 from hamlet_trio.history.log import HistoryLog
 from hamlet_trio.history.records import Record, RunBegan
@@ -15,8 +16,6 @@ from hamlet_trio.settings import Settings
 
 MAX_WAITING: Final = 10_000
 _PATIENCE: Final = 5.0  # seconds until a database that does not answer is one in trouble
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
 _FAREWELL: Final = 2.0  # seconds to write what waits when the server ends
 
 Value = TypeVar("Value")
@@ -49,6 +48,7 @@ class HistoryWriter:
         self._runs_kept = settings.history_runs
         self._episodes_kept = settings.history_episodes
         self._log = get_logger(service="history")
+        self._backoff = Backoff()
         self._thread = trio.CapacityLimiter(1)
         self._waiting: deque[Record] = deque()
         self._arrived = trio.Event()
@@ -97,17 +97,15 @@ class HistoryWriter:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until cancelled; then what waits is written still, for `_FAREWELL` seconds at most."""
         self._running = True
-        wait = _FIRST_WAIT
         try:
             await self._write()
             task_status.started()
             while True:
                 if self._trouble is None:
-                    wait = _FIRST_WAIT
+                    self._backoff.reset()
                     await self._arrived.wait()
                 else:
-                    await trio.sleep(wait)
-                    wait = min(2 * wait, _LONGEST_WAIT)
+                    await self._backoff.wait()
                 await self._write()
         finally:
             self._running = False

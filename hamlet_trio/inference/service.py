@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
 from hamlet_trio.inference.timers import Timers
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from hamlet_trio.inference.policies import PolicyStore
     from hamlet_trio.inference.recording_worker import RecordingWorker
 
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 10.0
 _SWITCH_INTERVAL: Final = 0.0005
 
 
@@ -94,9 +93,8 @@ class InferenceService:
             await self._run_engine()
 
     async def _run_engine(self) -> None:
-        pause = _FIRST_PAUSE
+        backoff = Backoff(first=0.1, longest=10.0, healthy_after=10.0)
         while True:
-            began = trio.current_time()
             try:
                 if self._parts is None:
                     self._parts = await self._prepare()
@@ -105,10 +103,7 @@ class InferenceService:
             except Exception:
                 self._restarts += 1
                 get_logger().exception("inference_failed", restarts=self._restarts)
-            # Longer pauses for what fails again and again; a failure after a while of work starts afresh.
-            pause = _FIRST_PAUSE if trio.current_time() - began > _LONGEST_PAUSE else pause
-            await trio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await backoff.wait()
 
     def statistics(self) -> InferenceStatistics:
         """A snapshot for the metrics."""

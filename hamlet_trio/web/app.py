@@ -13,12 +13,12 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import make_login, put_gate
-from hamlet_trio.web.history_routes import make_past_routes
+from hamlet_trio.web.history_routes import make_history_routes
+from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.recording_routes import make_recording_routes
 from hamlet_trio.web.routes import make_routes
-from hamlet_trio.web.server import Metaserver
 from hamlet_trio.web.services import Services
 from hamlet_trio.web.sockets import make_sockets
 
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> HamletApp:
     put_gate(app, server.access, server.origins)
     app.register_blueprint(make_login(server.access, settings))
     app.register_blueprint(make_sockets(server))
-    app.register_blueprint(make_past_routes(server))
+    app.register_blueprint(make_history_routes(server))
     app.register_blueprint(make_recording_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
@@ -97,14 +97,14 @@ def _count_problem(response: ResponseTypes | None, server: Metaserver) -> None:
 def _add_cors(response: Response, server: Metaserver) -> None:
     """Let pages of the allowed origins read the answer (the Fetch standard's CORS protocol)."""
     if server.origins.any:
-        response.headers["AccessControl-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Origin"] = "*"
     else:
         response.vary.add("Origin")
         origin = request.headers.get("Origin")
         if origin is None or not server.origins.allow([origin]):
             return
-        response.headers["AccessControl-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Origin"] = origin
     if request.method == "OPTIONS":
-        response.headers["AccessControl-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
-        response.headers["AccessControl-Control-Allow-Headers"] = "Authorization, Content-Type"
-        response.headers["AccessControl-Control-Max-Age"] = "600"
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = "600"

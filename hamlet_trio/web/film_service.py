@@ -73,7 +73,7 @@ class FilmsUnavailableError(Exception):
 
 
 class FilmsStoppedError(Exception):
-    """The studio is not running: the server is starting or shutting down."""
+    """The service is not running: the server is starting or shutting down."""
 
 
 class _Job:

@@ -18,17 +18,17 @@ from hamlet_trio.web.answers import (
     SummaryAnswer,
     as_json,
 )
+from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.queries import read_query
-from hamlet_trio.web.server import Metaserver
 
 _CSV: Final = "text/csv; charset=utf-8; header=present"
 
 
-def make_past_routes(server: Metaserver) -> Blueprint:
+def make_history_routes(server: Metaserver) -> Blueprint:
     """Failures, runs and episodes."""
     routes = Blueprint("past", __name__)
-    past = server.past
+    past = server.history_reader
 
     @routes.get("/api/failures")
     async def failures() -> Response:

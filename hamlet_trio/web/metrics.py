@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from hamlet_trio.connection import Histogram
 from hamlet_trio.protocol.errors import CloseCode
-from hamlet_trio.web.server import Metaserver
+from hamlet_trio.web.metaserver import Metaserver
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -16,9 +16,9 @@ from hamlet_trio.web.access.login_routes import visitor
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
+from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.queries import read_query
-from hamlet_trio.web.server import Metaserver
 
 if TYPE_CHECKING:
     from hamlet_trio.recording.folder import RecordingFolder
@@ -64,7 +64,7 @@ class RecordingsAnswer(Struct, frozen=True):
     total: int
 
 
-class Shelf:
+class RecordingIndex:
     """The folder of recordings as routes read it. Every method does file I/O: call it from a thread."""
 
     def __init__(self, server: Metaserver) -> None:
@@ -94,44 +94,44 @@ class Shelf:
 def make_recording_routes(server: Metaserver) -> Blueprint:
     """Recordings and films; the gate before them knows who may use which."""
     routes = Blueprint("recordings", __name__)
-    shelf = Shelf(server)
-    studio = server.studio
+    index = RecordingIndex(server)
+    films = server.films
 
     async def key_of(recording: str) -> FilmKey:
         """The film that this request is about."""
         query = read_query(request.args.to_dict(flat=False), FilmQuery)
-        if not await server.read_files(shelf.has, recording):
+        if not await server.read_files(index.has, recording):
             raise _UnknownRecordingError
         return FilmKey(recording, query.format, round(query.speed, 2))
 
     @routes.get("/api/recordings")
     async def listed() -> Response:
         query = read_query(request.args.to_dict(flat=False), RecordingsQuery)
-        return as_json(await server.read_files(shelf.ask, query))
+        return as_json(await server.read_files(index.ask, query))
 
     @routes.get("/api/recordings/<recording>")
     async def one(recording: str) -> Response:
-        entry = await server.read_files(shelf.find, recording)
+        entry = await server.read_files(index.find, recording)
         if entry is None:
             raise _UnknownRecordingError
         return as_json(entry)
 
     @routes.get("/api/recordings/<recording>/file")
     async def file(recording: str) -> Response:
-        if not await server.read_files(shelf.has, recording):
+        if not await server.read_files(index.has, recording):
             raise _UnknownRecordingError
-        return await _download(shelf.folder.path, f"{recording}.rec", "application/octet-stream")
+        return await _download(index.folder.path, f"{recording}.rec", "application/octet-stream")
 
     @routes.post("/api/recordings/<recording>/film")
     async def make(recording: str) -> Response:
-        film = await studio.order(await key_of(recording), visitor().client)
+        film = await films.order(await key_of(recording), visitor().client)
         response = as_json(film)
         response.status_code = HTTPStatus.OK if film.state == "ready" else HTTPStatus.ACCEPTED
         return response
 
     @routes.get("/api/recordings/<recording>/film")
     async def how_it_stands(recording: str) -> Response:
-        film = await studio.look(await key_of(recording))
+        film = await films.look(await key_of(recording))
         return _unknown_film() if film is None else as_json(film)
 
     @routes.delete("/api/recordings/<recording>/film")
@@ -139,18 +139,18 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
         """A teacher removes the film; from anybody else, others who wait for it keep it."""
         key = await key_of(recording)
         if visitor().role is Role.TEACHER:
-            await studio.drop(key)
+            await films.drop(key)
         else:
-            studio.leave(key)
+            films.leave(key)
         return Response(b"", HTTPStatus.NO_CONTENT)
 
     @routes.get("/api/recordings/<recording>/film/file")
     async def film_file(recording: str) -> Response:
         key = await key_of(recording)
-        film = await studio.look(key)
+        film = await films.look(key)
         if film is None or film.state != "ready":
             return _unknown_film()
-        path = studio.path(key)
+        path = films.path(key)
         return await _download(path.parent, path.name, _TYPES[key.format])
 
     _add_refusals(routes)

@@ -19,10 +19,10 @@ from hamlet_trio.web.answers import (
     StatusAnswer,
     as_json,
 )
+from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.metrics import CONTENT_TYPE, make_metrics
 from hamlet_trio.web.page import BuiltPage, small_page
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.server import Metaserver
 
 _MAX_MODELS_SHOWN: Final = 20
 

@@ -1,44 +1,36 @@
-"""Keeping the services running: one that fails is logged and started again, and takes nothing along."""
+"""Keep the services running: a service that fails is logged and restarted, and harms no other."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import trio
 
+from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.server import Metaserver
-
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
-_HEALTHY_AFTER: Final = 60.0  # a service that ran this long before it failed is started again at once
+from hamlet_trio.web.metaserver import Metaserver
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
     """Run a service until cancelled.
 
-    Error handling: when it fails, or returns although it should not, that is logged and it is started
-    again after a wait that doubles from half a second to half a minute.
+    Error handling: a service that fails, or returns although it should not, is logged and restarted with
+    backoff.
     """
     log = get_logger(service=name)
-    wait = _FIRST_WAIT
+    backoff = Backoff()
     while True:
-        started = trio.current_time()
         try:
             await run()
-            log.error("service ended by itself")
+            log.error("service_returned")
         except* Exception as errors:
-            log.error("service failed", exc_info=errors)
-        if trio.current_time() - started >= _HEALTHY_AFTER:
-            wait = _FIRST_WAIT
-        await trio.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
+            log.error("service_failed", exc_info=errors)
+        await backoff.wait()
 
 
 class Services:
-    """The services' nursery, in a task of its own within the app's.
+    """Hold the services' nursery in a task of its own.
 
-    Quart advances `while_serving` from two places, so that a nursery open across its `yield` would sit in a
-    task that waits for Hypercorn meanwhile; here it does not.
+    Quart advances `while_serving` from two places: a nursery open across its `yield` would belong to a task
+    that waits for Hypercorn in between.
     """
 
     def __init__(self, server: Metaserver) -> None:
@@ -47,7 +39,7 @@ class Services:
         self._ended = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run all services until `stop`; the history ends last, for the others tell it of their end."""
+        """Run all services until `stop`; the history ends last, because the others write to it."""
         try:
             async with trio.open_nursery() as lasting:
                 lasting.start_soon(keep_running, "history", self._server.history.run)
@@ -55,13 +47,13 @@ class Services:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(keep_running, "inference", self._server.inference.run)
                         nursery.start_soon(keep_running, "training", self._server.training.run)
-                        nursery.start_soon(keep_running, "films", self._server.studio.run)
+                        nursery.start_soon(keep_running, "films", self._server.films.run)
                         task_status.started()
                 lasting.cancel_scope.cancel()
         finally:
             self._ended.set()
 
     async def stop(self) -> None:
-        """End them and wait until they have: a run that is on is saved within `shutdown_grace`."""
+        """End the services and wait for them; an active run is saved within `shutdown_grace`."""
         self._scope.cancel()
         await self._ended.wait()

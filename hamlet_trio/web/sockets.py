@@ -21,8 +21,8 @@ from hamlet_trio.web.access.access_control import Principal
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
 from hamlet_trio.web.access.login_routes import visitor
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
+from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.server import Metaserver
 
 _RETRY_AFTER: Final = "5"
 _FAREWELL: Final = 0.5  # seconds a close frame gets when the connection's tasks are being cancelled

@@ -15,8 +15,8 @@ def metrics() -> str:
 
 
 async def _metrics() -> str:
+    from hamlet_trio.web.metaserver import Metaserver  # noqa: PLC0415
     from hamlet_trio.web.metrics import ServerCollector  # noqa: PLC0415  # the server's libraries, for this table only
-    from hamlet_trio.web.server import Metaserver  # noqa: PLC0415
 
     collected = ServerCollector(Metaserver(Settings())).collect()
     rows = [

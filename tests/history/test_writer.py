@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.history import HistoryReader, HistoryWriter, RunEnded, history_path
 from hamlet_trio.history.questions import EpisodesQuery, RunsQuery
 from hamlet_trio.settings import Settings
@@ -77,10 +78,10 @@ async def test_what_was_not_waited_for_is_written_at_the_end(settings: Settings)
 async def test_in_trouble_nobody_waits_and_once_it_is_over_all_is_written(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.history.writer._FIRST_WAIT", 0.05)
     blocked = trio.Path(settings.data_dir)
     await blocked.write_text("a file where the folder should be")
     writer = HistoryWriter(settings)
+    monkeypatch.setattr(writer, "_backoff", Backoff(first=0.05))
     async with running(writer):
         assert writer.trouble is not None
         assert "cannot be written" in writer.trouble
@@ -98,8 +99,8 @@ async def test_in_trouble_nobody_waits_and_once_it_is_over_all_is_written(
 async def test_on_a_full_disk_nothing_is_lost_and_all_is_written_once_there_is_room(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.history.writer._FIRST_WAIT", 0.05)
     writer = HistoryWriter(settings)
+    monkeypatch.setattr(writer, "_backoff", Backoff(first=0.05))
     async with running(writer):
         await writer.keep(began("a"), ended("a", 1))
         # The same answer of SQLite as where the file system has no room; it ends with the connection.

@@ -10,7 +10,7 @@ from hypercorn.events import Event
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
-from hamlet_trio.web.guard import server as guard_server
+from hamlet_trio.web.guard import tcp as guard_tcp
 from hamlet_trio.web.guard.http import GuardedHTTP
 from hamlet_trio.web.guard.websocket import text_frame
 from tests.web.guarded import GuardedApp, guarded_app
@@ -388,7 +388,7 @@ async def test_fragments_that_inflate_past_the_limit_together_close_with_1009() 
 
 async def test_a_client_that_reads_to_the_end_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end comes with the answer, not when the server has done with discarding what may still arrive."""
-    monkeypatch.setattr(guard_server, "LINGER", 3600.0)
+    monkeypatch.setattr(guard_tcp, "LINGER", 3600.0)
     async with guarded_app() as app, connect(app.port) as client:
         await client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         with trio.fail_after(60):

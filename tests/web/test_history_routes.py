@@ -21,7 +21,7 @@ LONG = RUNS[1]
 @pytest.fixture
 def app(app: HamletApp) -> HamletApp:
     """An app whose history has three runs, one of 2,500 episodes."""
-    with closing(HistoryLog(app.server.past.path)) as log:
+    with closing(HistoryLog(app.server.history_reader.path)) as log:
         for run_id in RUNS:
             log.write([began(run_id)])
         evaluation = EvaluationSummary(400.0, 99.5, 1)
@@ -159,7 +159,7 @@ async def test_a_state_that_there_is_not_is_refused_with_those_there_are(app: Ha
 
 @pytest.mark.parametrize("path", ["/api/runs", "/api/failures", "/api/failure_summary", f"/api/runs/{LONG}"])
 async def test_a_history_that_cannot_be_read_is_a_503_that_says_why(path: str, app: HamletApp) -> None:
-    app.server.past.path.write_bytes(b"garbage" * 1000)
+    app.server.history_reader.path.write_bytes(b"garbage" * 1000)
     status, problem = await get(app, path)
     assert (status, problem["code"]) == (503, "history_unavailable")
     assert "not a database" in problem["detail"]

@@ -12,7 +12,7 @@ import trio
 from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
-from hamlet_trio.web.guard.server import notice_silence
+from hamlet_trio.web.guard.tcp import notice_silence
 from hamlet_trio.web.process_setup import (
     StructuredHandler,
     allow_many_files,

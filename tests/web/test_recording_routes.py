@@ -37,10 +37,10 @@ def short(folder: RecordingFolder) -> Recording:
 
 
 @pytest.fixture
-async def studio(app: HamletApp, nursery: trio.Nursery) -> film_service.FilmService:
-    """The app's studio at work."""
-    await nursery.start(app.server.studio.run)
-    return app.server.studio
+async def running_films(app: HamletApp, nursery: trio.Nursery) -> film_service.FilmService:
+    """The film service of the app, running."""
+    await nursery.start(app.server.films.run)
+    return app.server.films
 
 
 async def ask(app: HamletApp, method: str, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
@@ -136,7 +136,7 @@ async def test_a_film_is_made_told_of_and_taken_home(
     tmp_path: Path, short: Recording, nursery: trio.Nursery
 ) -> None:
     app = make_app(tmp_path, films_kept=1)
-    await nursery.start(app.server.studio.run)
+    await nursery.start(app.server.films.run)
     older = tmp_path / "data" / "films" / "20250101-000000-abcdef-x1.gif"
     older.parent.mkdir()
     older.touch()
@@ -157,7 +157,7 @@ async def test_a_film_is_made_told_of_and_taken_home(
             data += await connection.receive()
         headers = connection.headers  # type: ignore[attr-defined]  # the protocol forgets it
         assert headers["Content-Type"] == "video/mp4"
-    assert data == app.server.studio.path(film_service.FilmKey(short.info.recording, "mp4", 0.5)).read_bytes()
+    assert data == app.server.films.path(film_service.FilmKey(short.info.recording, "mp4", 0.5)).read_bytes()
     assert not older.exists(), "one is kept, the newest"
     assert (await ask(app, "POST", path + query))[0] == 200, "it is kept"
     assert (await ask(app, "DELETE", path + query))[0] == 204
@@ -167,7 +167,7 @@ async def test_a_film_is_made_told_of_and_taken_home(
 @pytest.mark.parametrize("patience", [1.0, 0.0], ids=["ended", "killed"])
 async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     app: HamletApp,
-    studio: film_service.FilmService,
+    running_films: film_service.FilmService,
     folder: RecordingFolder,
     patience: float,
     monkeypatch: pytest.MonkeyPatch,
@@ -197,7 +197,7 @@ async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
 ) -> None:
     teacher = add_token(tmp_path / "tokens.json", "Ms Jones", "teacher")
     app = make_app(tmp_path, login="teachers", tokens_file=str(tmp_path / "tokens.json"))
-    await nursery.start(app.server.studio.run)
+    await nursery.start(app.server.films.run)
     path = f"/api/recordings/{short.info.recording}/film"
     await ask(app, "POST", path)
     await until_ready(app, path)
@@ -223,7 +223,7 @@ async def test_only_a_teacher_ends_or_removes_what_somebody_else_wants(
 
 async def test_a_film_that_nobody_asks_about_is_given_up(
     app: HamletApp,
-    studio: film_service.FilmService,
+    running_films: film_service.FilmService,
     folder: RecordingFolder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -241,7 +241,7 @@ async def test_a_film_that_nobody_asks_about_is_given_up(
 
 async def test_a_film_that_is_dropped_while_its_process_ends_does_not_come_back(
     app: HamletApp,
-    studio: film_service.FilmService,
+    running_films: film_service.FilmService,
     folder: RecordingFolder,
     short: Recording,
     monkeypatch: pytest.MonkeyPatch,
@@ -272,7 +272,7 @@ async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
 ) -> None:
     monkeypatch.setattr(film_service, "_END_PATIENCE", 0)
     app = make_app(tmp_path, films_at_once=2)
-    await nursery.start(app.server.studio.run)
+    await nursery.start(app.server.films.run)
     long = record()
     folder.save(long)
     path = f"/api/recordings/{long.info.recording}/film"
@@ -292,7 +292,7 @@ async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
 
 
 async def test_too_many_films_are_told_to_come_back(
-    app: HamletApp, studio: film_service.FilmService, short: Recording
+    app: HamletApp, running_films: film_service.FilmService, short: Recording
 ) -> None:
     path = f"/api/recordings/{short.info.recording}/film"
     speeds = iter(range(10, 60))
@@ -317,7 +317,7 @@ async def test_too_many_films_are_told_to_come_back(
 
 
 async def test_a_film_that_fails_says_why(
-    app: HamletApp, studio: film_service.FilmService, folder: RecordingFolder, short: Recording
+    app: HamletApp, running_films: film_service.FilmService, folder: RecordingFolder, short: Recording
 ) -> None:
     (folder.path / "20250101-000000-000bad.rec").write_bytes(encode(short)[:-1])
     path = "/api/recordings/20250101-000000-000bad/film"
@@ -331,7 +331,7 @@ async def test_a_film_whose_process_cannot_start_fails_alone(
     tmp_path: Path, nursery: trio.Nursery, folder: RecordingFolder, short: Recording
 ) -> None:
     app = make_app(tmp_path, films_at_once=2)
-    await nursery.start(app.server.studio.run)
+    await nursery.start(app.server.films.run)
     long = record()
     folder.save(long)
     other = f"/api/recordings/{long.info.recording}/film"
@@ -357,7 +357,7 @@ async def test_what_a_killed_server_left_is_tidied_up(
     left = tmp_path / "data" / "films" / ".1234abcd.tmp"
     (left / "hamlet-film-x").mkdir(parents=True)
     (left / "hamlet-film-x" / "palette.png").touch()
-    await nursery.start(app.server.studio.run)
+    await nursery.start(app.server.films.run)
     assert not left.exists()
 
 
@@ -367,7 +367,7 @@ async def test_films_wait_for_the_server_to_have_started(app: HamletApp, short: 
 
 
 async def test_a_server_without_the_extra_says_so(
-    app: HamletApp, studio: film_service.FilmService, short: Recording, monkeypatch: pytest.MonkeyPatch
+    app: HamletApp, running_films: film_service.FilmService, short: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(film_service, "_NEEDED", ("no_such_package",))
     status, answer = await ask(app, "POST", f"/api/recordings/{short.info.recording}/film")

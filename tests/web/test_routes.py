@@ -99,7 +99,7 @@ def failed(app: HamletApp) -> HamletApp:
 
 def keep_failures(app: HamletApp, failures: list[tuple[int, str]], *, run: str = "a", hour: int = 0) -> None:
     """Put failures into the history of an app, a second apart."""
-    with closing(HistoryLog(app.server.past.path)) as log:
+    with closing(HistoryLog(app.server.history_reader.path)) as log:
         log.write(
             [
                 EpisodeEnded(
@@ -311,7 +311,7 @@ async def test_head_and_options(app: HamletApp) -> None:
     options = await app.test_client().options("/api/status")
     assert options.status_code == 200
     assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-    assert options.headers["AccessControl-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE, OPTIONS"
+    assert options.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE, OPTIONS"
 
 
 @pytest.mark.parametrize(
@@ -320,11 +320,11 @@ async def test_head_and_options(app: HamletApp) -> None:
 async def test_only_listed_origins_may_read_answers(origin: str, allowed: str | None, tmp_path: Path) -> None:
     app = make_app(tmp_path, allowed_origins=["https://page.example"])
     response = await app.test_client().get("/api/status", headers={"Origin": origin})
-    assert response.headers.get("AccessControl-Control-Allow-Origin") == allowed
+    assert response.headers.get("Access-Control-Allow-Origin") == allowed
     assert "origin" in response.vary.as_set()
 
 
 async def test_any_origin_may_read_answers_in_development(app: HamletApp) -> None:
     response = await app.test_client().get("/api/status", headers={"Origin": "http://localhost:5173"})
-    assert response.headers["AccessControl-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert response.headers["X-Content-Type-Options"] == "nosniff"

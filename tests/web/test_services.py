@@ -23,7 +23,7 @@ async def test_a_failed_service_is_logged_and_started_again_after_growing_waits(
         await keep_running("test", fail)
     waits = [round(later - earlier, 6) for earlier, later in pairwise(starts)]
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert [event["event"] for event in logged] == ["service failed"] * len(starts)
+    assert [event["event"] for event in logged] == ["service_failed"] * len(starts)
     assert logged[0]["service"] == "test"
     assert logged[0]["exc_info"].exceptions[0].args == ("its reason",)
 

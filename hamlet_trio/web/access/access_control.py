@@ -15,10 +15,10 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.addresses import Proxies
-from hamlet_trio.web.access.connections import TokenConnections
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME, Cookies, cookie_key_path, read_key
 from hamlet_trio.web.access.limits import ClientRate, SparingLog
 from hamlet_trio.web.access.roles import Role, role_for_command
+from hamlet_trio.web.access.token_connections import TokenConnections
 from hamlet_trio.web.access.token_file import (
     TokenFileError,
     WatchedTokens,

@@ -20,8 +20,8 @@ from hypercorn.trio.tcp_server import TCPServer
 
 from hamlet_trio.web.guard.config import ConnectionCounts, ConnectionLimits, GuardedConfig
 from hamlet_trio.web.guard.http import GuardedHTTP
-from hamlet_trio.web.guard.server import GuardedServer
 from hamlet_trio.web.guard.tasks import GuardedTaskGroup
+from hamlet_trio.web.guard.tcp import GuardedTCPServer
 from hamlet_trio.web.guard.websocket import GuardedWebSocket
 
 __all__ = [
@@ -44,7 +44,7 @@ class Replacement(NamedTuple):
 
 
 REPLACEMENTS: Final = (
-    Replacement(hypercorn.trio.run, "TCPServer", TCPServer, GuardedServer),
+    Replacement(hypercorn.trio.run, "TCPServer", TCPServer, GuardedTCPServer),
     Replacement(hypercorn.trio.tcp_server, "TaskGroup", TaskGroup, GuardedTaskGroup),
     Replacement(hypercorn.protocol, "H11Protocol", H11Protocol, GuardedHTTP),
     Replacement(hypercorn.protocol.h11, "WSStream", WSStream, GuardedWebSocket),

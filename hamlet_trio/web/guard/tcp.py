@@ -18,7 +18,7 @@ LINGER: Final = 1.0  # seconds for which a connection that was ended still disca
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
 
 
-class GuardedServer(TCPServer):
+class GuardedTCPServer(TCPServer):
     """One accepted connection, whatever happens on it.
 
     Error handling: an exception in Hypercorn's code or beneath it is logged and ends this connection alone;
