@@ -1,15 +1,12 @@
-"""What every WebSocket connection has: a transport, rate-limited commands, an outbox, counts."""
+"""What every WebSocket connection has: a transport, rate-limited commands, an outbox."""
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
-from hamlet_trio.connection.counting import ErrorCounts, Histogram
 from hamlet_trio.connection.outbox import Outbox, OutboxFullError, OutboxStatistics
 from hamlet_trio.connection.transport import ServerFullError, Transport
 
 __all__ = [
     "AbuseError",
     "CommandStream",
-    "ErrorCounts",
-    "Histogram",
     "Outbox",
     "OutboxFullError",
     "OutboxStatistics",

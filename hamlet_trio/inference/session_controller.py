@@ -297,7 +297,7 @@ class SessionController:
         await self._outgoing.send(messages.Playback(self._playing, self._pace.speed, controller))
 
     async def _refuse(self, error: BadMessageError) -> None:
-        self._counters.errors.count(error.code)
+        self._counters.errors[error.code] += 1
         await self._outgoing.send(messages.Error(error.message, error.code, error.command, error.field))
 
 

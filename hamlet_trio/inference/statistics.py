@@ -1,13 +1,16 @@
 """What inference counts, for the metrics. Counters only grow; means are for the reader to divide."""
 
+from collections import Counter
+from functools import partial
 from typing import Final
 
 from msgspec import Struct, field
-
-from hamlet_trio.connection import ErrorCounts, Histogram
+from prometheus_client import Histogram
 
 BATCH_SIZES: Final = tuple(2**power for power in range(11))
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+_histogram = partial(Histogram, namespace="hamlet_inference", registry=None)  # each server has its own
 
 
 class EngineCounters(Struct):
@@ -20,10 +23,16 @@ class EngineCounters(Struct):
     failed_requests: int = 0
     compute_seconds: float = 0.0
     """Time that batches took, the way to a worker thread and back included."""
-    batch_sizes: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZES))
-    """Requests in a batch."""
-    step_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))
-    """From a session's asking, mostly for a step, to the answer."""
+    batch_sizes: Histogram = field(
+        default_factory=lambda: _histogram(
+            "batch_size", "requests of sessions in a batch", buckets=BATCH_SIZES
+        )
+    )
+    step_seconds: Histogram = field(
+        default_factory=lambda: _histogram(
+            "step_seconds", "seconds from a session's request for a step to the answer", buckets=SECONDS
+        )
+    )
 
     def count_batch(self, requests: int, steps: int, seconds: float) -> None:
         """Count one batch."""
@@ -44,9 +53,15 @@ class SessionCounters(Struct):
     late_turns: int = 0
     """Turns so late that a session gave up catching up: a slow client, or a server out of breath."""
     failed_sessions: int = 0
-    frame_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))
-    """From when a frame was due, or asked for, until the client's connection took it."""
-    errors: ErrorCounts = field(default_factory=ErrorCounts)
+    frame_seconds: Histogram = field(
+        default_factory=lambda: _histogram(
+            "frame_seconds",
+            "seconds from when a frame was due until its client's connection took it; "
+            "its count is the frames sent",
+            buckets=SECONDS,
+        )
+    )
+    errors: Counter[str] = field(default_factory=Counter)
     """Answered to clients."""
 
 
@@ -74,4 +89,4 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     late_turns: int
     failed_sessions: int
     frame_seconds: Histogram
-    errors: ErrorCounts
+    errors: Counter[str]

@@ -1,11 +1,11 @@
 """What the server knows of the current run, or of the last one."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
-from hamlet_trio.connection import ErrorCounts
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -55,7 +55,7 @@ class RunMetrics:
         self.steps = 0
         self.steps_per_second = 0.0
         self.restarts = 0
-        self.errors: Final = ErrorCounts()
+        self.errors: Final[Counter[str]] = Counter()
 
     def note(self, event: TrainerEvent, run: RunProgress) -> None:
         """Take note of one event."""
@@ -69,7 +69,7 @@ class RunMetrics:
             case TrainingHistory() as message:
                 run.history.replace(message)
             case Error(code=code):
-                self.errors.count(code)  # itself it is for the viewers alone
+                self.errors[code] += 1  # itself it is for the viewers alone
 
     def _note_episode(self, record: EpisodeComplete, run: RunProgress) -> None:
         run.history.append(record)

@@ -223,7 +223,7 @@ class RunSupervisor:
             return
         self._log.error("the trainer cannot be started", reason=reason)
         await self._leave()
-        self._chronicle.errors.count(ErrorCode.TRAINING_UNAVAILABLE)
+        self._chronicle.errors[ErrorCode.TRAINING_UNAVAILABLE] += 1
         self._starter.tell(Error(reason, code=ErrorCode.TRAINING_UNAVAILABLE.value, command="start_training"))
         self._board.enter("failed", reason)
 
@@ -340,7 +340,7 @@ class RunSupervisor:
         trouble = self._history.trouble
         if trouble is not None and not self._told_trouble:
             sentence = f"{trouble} The run goes on, and what happens in it may not be kept."
-            self._chronicle.errors.count(ErrorCode.HISTORY_FAILED)
+            self._chronicle.errors[ErrorCode.HISTORY_FAILED] += 1
             self._board.announce(Error(sentence, code=ErrorCode.HISTORY_FAILED.value))
         self._told_trouble = trouble is not None
 

@@ -1,5 +1,6 @@
 """The supervisor of training: one run at a time, commanded by viewers and told to all of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import trio
 from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder
-from hamlet_trio.connection import ErrorCounts, ServerFullError
+from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Stop, TrainingCommand
@@ -38,7 +39,7 @@ class TrainingStatistics(Struct, frozen=True):
     episodes: int
     steps: int
     steps_per_second: float
-    errors: ErrorCounts
+    errors: Counter[str]
     hub: HubStatistics
 
 
@@ -193,7 +194,7 @@ class TrainingService:
                     raise command
                 await self._execute(viewer, command, runs)
             except BadMessageError as error:
-                self._chronicle.errors.count(error.code)
+                self._chronicle.errors[error.code] += 1
                 viewer.tell(
                     Error(error.message, code=error.code.value, command=error.command, field=error.field)
                 )
@@ -202,7 +203,7 @@ class TrainingService:
             except Exception:
                 # Whatever one command ran into, such as a data folder that went away, is its sender's alone.
                 self._log.exception("a command failed", session_id=viewer.session_id)
-                self._chronicle.errors.count(ErrorCode.INTERNAL_ERROR)
+                self._chronicle.errors[ErrorCode.INTERNAL_ERROR] += 1
                 sentence = "The server failed to carry out the command; its log tells why."
                 viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
 

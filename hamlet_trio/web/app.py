@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> HamletApp:
 
 def _count_problem(response: ResponseTypes | None, server: Metaserver) -> None:
     if isinstance(response, ProblemResponse):
-        server.errors.count(response.code)
+        server.errors[response.code] += 1
 
 
 def _add_cors(response: Response, server: Metaserver) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
-from hamlet_trio.connection import ErrorCounts
 from hamlet_trio.history import HistoryReader, HistoryWriter, history_path
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.errors import CloseCode
@@ -61,7 +60,7 @@ class Metaserver:
         )
         self.draining: Final = trio.Event()
         self.connections: Final = ConnectionCounts()
-        self.errors: Final = ErrorCounts()
+        self.errors: Final[Counter[str]] = Counter()
         self.closes: Final[Counter[CloseCode]] = Counter()
         self._started_at = time.monotonic()
         self._file_threads = trio.CapacityLimiter(_FILE_THREADS)

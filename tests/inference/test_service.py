@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from prometheus_client import Histogram
 from trio.testing import MockClock
 
 from hamlet_trio.agent.models import ModelFolder
@@ -14,6 +15,7 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.inference.batch_executor import BatchExecutor
 from hamlet_trio.inference.engine import PolicyEngine
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import advance, connected, real_time_limit
@@ -48,6 +50,12 @@ async def test_ready_only_once_torch_is_there(models: Path) -> None:
             nursery.cancel_scope.cancel()
 
 
+def sample(histogram: Histogram, suffix: str, **labels: str) -> float:
+    """One number of a histogram, as a scrape sees it."""
+    (family,) = histogram.collect()
+    return next(s.value for s in family.samples if s.name.endswith(suffix) and s.labels == labels)
+
+
 async def test_statistics_count_what_happened(service: InferenceService) -> None:
     with real_time_limit():
         async with connected(service) as client:
@@ -59,12 +67,12 @@ async def test_statistics_count_what_happened(service: InferenceService) -> None
             assert (numbers.failed_requests, numbers.failed_sessions, numbers.engine_restarts) == (0, 0, 0)
             assert numbers.batches == 6
             assert numbers.compute_seconds > 0
-            assert numbers.step_seconds.count == 6
-            assert numbers.batch_sizes.buckets()[0] == ("1.0", 6.0)
+            assert sample(numbers.step_seconds, "_count") == 6
+            assert sample(numbers.batch_sizes, "_bucket", le="1.0") == 6
             client.say_raw("{")
             await client.skip_to(Error)
-            assert numbers.errors.by_code()["invalid_json"] == 1
-            assert numbers.frame_seconds.count == 6
+            assert numbers.errors[ErrorCode.INVALID_JSON] == 1
+            assert sample(numbers.frame_seconds, "_count") == 6
     assert service.statistics().active_sessions == 0
     assert numbers.active_sessions == 1, "a snapshot stays as it was"
 
