@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from hamlet_trio.protocol.episode import CHARTS, FIGURES
 from hamlet_trio.protocol.schema import build_schema
 
 TARGET: Final = Path(__file__).resolve().parent.parent / "src" / "protocol" / "messages.ts"
@@ -45,7 +46,30 @@ def render(schema: dict[str, Any]) -> str:
     for title, table in (("ErrorCode", schema["errors"]), ("CloseCode", schema["close_codes"])):
         literals = (code if title == "CloseCode" else f"'{code}'" for code in table)
         parts.append(f"export type {title} =\n{_union(literals)}\n")
+    parts.append(_charts())
     return "\n".join(parts)
+
+
+def _charts() -> str:
+    """The page's charts of a run's episodes, from the figures that name one."""
+    lines = [
+        "export interface EpisodeLine {",
+        "  label: string",
+        "  style: 'line' | 'faint' | 'points'",
+        "  value: (episode: EpisodeComplete) => number | null",
+        "}",
+        "",
+        "export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: EpisodeLine[] }[] = [",
+    ]
+    for title, digits in CHARTS.items():
+        lines += ["  {", f"    title: '{title}',", f"    digits: {digits},", "    lines: ["]
+        for figure in (figure for figure in FIGURES if figure.chart == title):
+            value = f"episode.{'?.'.join(figure.path)}{' ?? null' if len(figure.path) > 1 else ''}"
+            lines.append(
+                f"      {{ label: '{figure.line}', style: '{figure.style}', value: (episode) => {value} }},"
+            )
+        lines += ["    ],", "  },"]
+    return "\n".join([*lines, "]", ""])
 
 
 def _interface(name: str, definition: dict[str, Any], *, defaults_are_optional: bool) -> str:

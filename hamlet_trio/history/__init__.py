@@ -4,7 +4,8 @@
 answers questions. Recordings are files of their own (hamlet_trio/recording); their folder is their index.
 """
 
-from hamlet_trio.history.answers import Failure, FailureGroup, KeptEpisode, RunDetails, RunSummary
+from hamlet_trio.history.answers import Failure, FailureGroup, RunDetails, RunSummary
+from hamlet_trio.history.columns import KeptEpisode
 from hamlet_trio.history.database import HistoryError, history_path
 from hamlet_trio.history.log import HistoryLog
 from hamlet_trio.history.reader import HistoryReader, UnknownRunError

@@ -4,8 +4,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from hamlet_trio.protocol.episode import EvaluationSummary
-
 
 class Failure(Struct, frozen=True):
     """One episode that ended because a meter failed. `timestamp` is ISO 8601, UTC."""
@@ -80,21 +78,3 @@ class RunDetails(RunSummary, frozen=True, kw_only=True):
     longest: int | None
     failures: dict[str, int]
     checkpoints: list[KeptCheckpoint]
-
-
-class KeptEpisode(Struct, frozen=True, kw_only=True):
-    """One episode: what its `episode_complete` told, and when it ended. An older history lacks some of it."""
-
-    episode: int
-    ended: str
-    reward: float | None
-    length: int | None
-    loss: float | None
-    epsilon: float | None
-    avg_reward_5: float | None
-    avg_length_5: float | None
-    avg_loss_5: float | None
-    buffer_size: int | None
-    failure_reason: str | None
-    steps_per_second: float | None
-    evaluation: EvaluationSummary | None

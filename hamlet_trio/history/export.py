@@ -3,14 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from hamlet_trio.history.answers import KeptEpisode, RunDetails
-
-_EVALUATION: Final = ("evaluation_mean_length", "evaluation_mean_return", "evaluation_episodes")
-COLUMNS: Final = (*KeptEpisode.__struct_fields__[:-1], *_EVALUATION)
+from hamlet_trio.history.answers import RunDetails
+from hamlet_trio.history.columns import COLUMNS, KeptEpisode, row_of
 
 
 def csv_header() -> str:
@@ -20,7 +18,7 @@ def csv_header() -> str:
 
 def csv_rows(episodes: Iterable[KeptEpisode]) -> str:
     """Lines of CSV (RFC 4180), one for each episode; a value that is not there is empty."""
-    return _lines(_cells(episode) for episode in episodes)
+    return _lines(map(_harmless, row_of(episode, episode.ended)) for episode in episodes)
 
 
 def json_pieces(run: RunDetails, pages: Iterable[list[KeptEpisode]]) -> Iterator[bytes]:
@@ -32,14 +30,6 @@ def json_pieces(run: RunDetails, pages: Iterable[list[KeptEpisode]]) -> Iterator
             yield (b"" if first else b",") + msgspec.json.encode(page)[1:-1]
             first = False
     yield b"]}\n"
-
-
-def _cells(episode: KeptEpisode) -> list[Any]:
-    plain = [_harmless(getattr(episode, name)) for name in KeptEpisode.__struct_fields__[:-1]]
-    evaluation = episode.evaluation
-    if evaluation is None:
-        return [*plain, None, None, None]
-    return [*plain, evaluation.mean_length, evaluation.mean_return, evaluation.episodes]
 
 
 def _harmless(value: Any) -> Any:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hamlet_trio.history.columns import COLUMNS
 from hamlet_trio.history.database import HistoryError, open_to_write, reading, refusing
 from hamlet_trio.history.log import HistoryLog
 from hamlet_trio.history.older import is_older
 
 _RUN_COLUMNS = "run_id, source, state, reason, began, ended, episodes"
-_EPISODE_COLUMNS = "episode, ended, reward, length, loss, epsilon, buffer_size, failure_reason"
+_EPISODE_COLUMNS = ", ".join(COLUMNS)
 _FAILURE_COLUMNS = "timestamp, episode, agent_id, reason"
 
 
@@ -49,7 +50,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, run: tuple[obj
         raise HistoryError(f"It was taken over already, as run {run[0]}.")
     number = target.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", run).lastrowid
     episodes = target.executemany(
-        f"INSERT INTO episodes (run, {_EPISODE_COLUMNS}) VALUES ({number}, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO episodes (run, {_EPISODE_COLUMNS}) VALUES ({number}{', ?' * len(COLUMNS)})",
         source.execute(f"SELECT {_EPISODE_COLUMNS} FROM episodes"),
     )
     failures = target.executemany(

@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
+from hamlet_trio.history.columns import COLUMNS, row_of
 from hamlet_trio.history.database import open_to_write, refusing
 from hamlet_trio.history.records import CheckpointKept, EpisodeEnded, Record, RunBegan, RunEnded
-from hamlet_trio.protocol.episode import EvaluationSummary
 
 _PRUNED_AT_ONCE: Final = 2000  # episodes, so that nothing waits long for room to be made
 
@@ -21,7 +21,9 @@ _BEGIN: Final = """
         source = ?2, state = 'running', reason = NULL, ended = NULL, network_type = ?4, seed = ?5,
         device = ?6, parameters = ?7, package_version = ?8, torch_version = ?9
 """
-_EPISODE: Final = f"INSERT OR REPLACE INTO episodes VALUES ({', '.join('?' * 16)})"
+_EPISODE: Final = (
+    f"INSERT OR REPLACE INTO episodes (run, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
+)
 
 
 class HistoryLog:
@@ -155,28 +157,7 @@ def _begin(connection: sqlite3.Connection, record: RunBegan) -> None:
 
 def _add_episode(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
     told = record.complete
-    evaluation = told.evaluation if isinstance(told.evaluation, EvaluationSummary) else None
-    connection.execute(
-        _EPISODE,
-        (
-            number,
-            told.episode,
-            record.at,
-            told.reward,
-            told.length,
-            told.loss,
-            told.epsilon,
-            told.avg_reward_5,
-            told.avg_length_5,
-            told.avg_loss_5,
-            told.buffer_size,
-            told.failure_reason,
-            told.steps_per_second,
-            evaluation and evaluation.mean_length,
-            evaluation and evaluation.mean_return,
-            evaluation and evaluation.episodes,
-        ),
-    )
+    connection.execute(_EPISODE, (number, *row_of(told, record.at)))
     connection.execute("UPDATE runs SET episodes = max(episodes, ?) WHERE number = ?", (told.episode, number))
     _add_failure(connection, number, record)
 

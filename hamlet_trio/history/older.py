@@ -10,6 +10,7 @@ import sqlite3
 from datetime import datetime
 from typing import Final
 
+from hamlet_trio.history.columns import COLUMN_TYPES, COLUMNS
 from hamlet_trio.history.schema import is_history, table_names
 
 _FIGURES: Final[dict[str, tuple[str, ...]]] = {
@@ -53,11 +54,7 @@ def show_as_history(connection: sqlite3.Connection) -> None:
         "figures": f"SELECT episode, max(timestamp) AS ended, {columns} FROM latest GROUP BY episode",
         "reasons": "SELECT episode, reason, max(id) FROM failure_events GROUP BY episode",
         "episodes": (
-            "SELECT 1 AS run, episode, ended, reward, CAST(length AS INTEGER) AS length, loss, epsilon,"
-            " NULL AS avg_reward_5, NULL AS avg_length_5, NULL AS avg_loss_5,"
-            " CAST(buffer_size AS INTEGER) AS buffer_size, reason AS failure_reason,"
-            " NULL AS steps_per_second, NULL AS evaluation_mean_length,"
-            " NULL AS evaluation_mean_return, NULL AS evaluation_episodes"
+            f"SELECT 1 AS run, {', '.join(map(_column, COLUMNS))}"
             " FROM figures LEFT JOIN reasons USING (episode)"
         ),
         "failures": (
@@ -77,6 +74,14 @@ def show_as_history(connection: sqlite3.Connection) -> None:
 def _pivot(names: tuple[str, ...]) -> str:
     listed = ", ".join(f"'{name}'" for name in names)
     return f"max(CASE WHEN metric_name IN ({listed}) THEN value END)"
+
+
+def _column(name: str) -> str:
+    """What makes a column of today; null where older metrics did not tell it."""
+    if name in ("episode", "ended"):
+        return name
+    source = name if name in _FIGURES else {"failure_reason": "reason"}.get(name, "NULL")
+    return f"CAST({source} AS {COLUMN_TYPES[name]}) AS {name}"
 
 
 def _show_run(connection: sqlite3.Connection) -> None:

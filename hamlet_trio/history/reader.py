@@ -12,14 +12,13 @@ from hamlet_trio.history.answers import (
     Failure,
     FailureGroup,
     KeptCheckpoint,
-    KeptEpisode,
     RunDetails,
     RunningRun,
     RunSummary,
 )
+from hamlet_trio.history.columns import COLUMNS, KeptEpisode, episode_of
 from hamlet_trio.history.database import reading
 from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
-from hamlet_trio.protocol.episode import EvaluationSummary
 
 PAGE: Final = 1000
 """Episodes that are in memory at once where all are asked for."""
@@ -28,10 +27,7 @@ _RUN: Final = (
     "run_id, source, state, reason, began, ended, network_type, seed, device, episodes, model,"
     " package_version, torch_version, parameters"
 )
-_EPISODE: Final = (
-    "episode, ended, reward, length, loss, epsilon, avg_reward_5, avg_length_5, avg_loss_5, buffer_size,"
-    " failure_reason, steps_per_second, evaluation_mean_length, evaluation_mean_return, evaluation_episodes"
-)
+_EPISODE: Final = ", ".join(COLUMNS)
 
 
 class UnknownRunError(Exception):
@@ -152,7 +148,7 @@ class HistoryReader:
             rows = connection.execute(
                 f"SELECT {_EPISODE} FROM episodes {where} ORDER BY episode LIMIT ?", (*values, query.limit)
             )
-            return [_episode(row) for row in rows]
+            return [episode_of(row) for row in rows]
 
     def all_episodes(self, run_id: str, query: EpisodesQuery) -> Iterator[list[KeptEpisode]]:
         """All episodes that pass the filters of the query, `PAGE` at a time; raises `UnknownRunError`.
@@ -200,11 +196,3 @@ def _run_fields(row: tuple[Any, ...]) -> dict[str, Any]:
     fields = dict(zip(RunSummary.__struct_fields__, row, strict=True))
     fields["parameters"] = fields["parameters"] and msgspec.json.decode(fields["parameters"])
     return fields
-
-
-def _episode(row: tuple[Any, ...]) -> KeptEpisode:
-    *plain, mean_length, mean_return, episodes = row
-    evaluation = None if episodes is None else EvaluationSummary(mean_length, mean_return, episodes)
-    return KeptEpisode(
-        **dict(zip(KeptEpisode.__struct_fields__, (*plain, evaluation), strict=True)),
-    )

@@ -28,10 +28,12 @@ def _figure(
     style: Literal["line", "faint", "points"] = "line",
     tag: str = "",
 ) -> Meta:
-    """Describe a figure: its unit, its line in one of `CHARTS`, and its tag in TensorBoard."""
-    given = {"unit": unit, "chart": chart, "line": line, "style": style if chart else "", "tag": tag}
-    extra = {f"x-{name}": value for name, value in given.items() if value}
-    return Meta(description=description, extra_json_schema=extra)
+    """Describe a figure: its unit, its line in one of `CHARTS`, and its tag in TensorBoard.
+
+    The line is `faint` where it lies beneath a mean, and `points` where only some episodes have the figure.
+    """
+    extra = {"unit": unit, "chart": chart, "line": line, "style": style, "tag": tag}
+    return Meta(description=description, extra=extra)
 
 
 class EvaluationSummary(Struct, frozen=True):
@@ -135,18 +137,18 @@ class Figure(Struct, frozen=True):
 
     Attributes:
         path: the fields of `EpisodeComplete` that lead to it.
-        kind: what its values are.
-        unit, tag: empty where it has none.
+        kind: the type of its values.
+        unit, chart, line, tag: as `_figure` was given them; empty where it has none.
     """
 
     path: tuple[str, ...]
     kind: type[int] | type[float] | type[str]
     description: str
     unit: str
-    tag: str
     chart: str
     line: str
     style: str
+    tag: str
 
     @property
     def name(self) -> str:
@@ -171,9 +173,9 @@ def figures_of(struct: type[Struct], path: tuple[str, ...] = ()) -> tuple[Figure
         if issubclass(kind, Struct):
             found += figures_of(kind, (*path, name))
             continue
-        extra = (meta.extra_json_schema or {}) if meta else {}
-        texts = [extra.get(f"x-{key}", "") for key in ("unit", "tag", "chart", "line", "style")]
-        found.append(Figure((*path, name), kind, (meta and meta.description) or "", *texts))
+        assert meta is not None, f"{name} has no figure"
+        assert meta.extra is not None, f"{name} has no figure"
+        found.append(Figure((*path, name), kind, meta.description or "", **meta.extra))
     return tuple(found)
 
 

@@ -4,20 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete
 
 FOLDER: Final = "tensorboard"
 """In the data folder; each run has a folder of its own in it."""
 
 _FLUSH_SECONDS: Final = 10
-_TAGS: Final = {
-    "charts/episodic_return": "reward",
-    "charts/episodic_length": "length",
-    "charts/epsilon": "epsilon",
-    "charts/SPS": "steps_per_second",
-    "losses/td_loss": "loss",
-}
-"""The usual tags, each with the field of `episode_complete` that it shows."""
 
 
 class TensorBoardMissingError(Exception):
@@ -55,8 +47,10 @@ class EpisodeScalars:
             if self._writer is None:
                 purge = steps if self._folder.exists() else None
                 self._writer = self._make(str(self._folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
-            for tag, field in _TAGS.items():
-                self._writer.add_scalar(tag, getattr(complete, field), steps)
+            for figure in FIGURES:
+                value = figure.of(complete)
+                if figure.tag and value is not None:
+                    self._writer.add_scalar(figure.tag, value, steps)
         except OSError as error:
             self._give_up(error)
 

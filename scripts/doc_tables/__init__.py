@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from scripts.doc_tables import (
     access,
     command_line,
+    episode,
     learning,
     messages,
     metrics,
@@ -30,5 +31,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **learning.TABLES,
     **performance.TABLES,
     **access.TABLES,
+    **episode.TABLES,
 }
 """Every table by name, as a function that returns its Markdown."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hamlet_trio.history import HistoryLog, RunEnded
-from hamlet_trio.history.export import COLUMNS
+from hamlet_trio.history.columns import COLUMNS
 from hamlet_trio.protocol.episode import EvaluationSummary
 from hamlet_trio.web.app import HamletApp
 from tests.history.support import began, ended

@@ -650,3 +650,51 @@ export type CloseCode =
   | 1013
   | 4401
   | 4408
+
+export interface EpisodeLine {
+  label: string
+  style: 'line' | 'faint' | 'points'
+  value: (episode: EpisodeComplete) => number | null
+}
+
+export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: EpisodeLine[] }[] = [
+  {
+    title: 'Survival, in steps',
+    digits: 0,
+    lines: [
+      { label: 'steps', style: 'faint', value: (episode) => episode.length },
+      { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_length_5 },
+      { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_length ?? null },
+    ],
+  },
+  {
+    title: 'Return per episode',
+    digits: 1,
+    lines: [
+      { label: 'return', style: 'faint', value: (episode) => episode.reward },
+      { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_reward_5 },
+      { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_return ?? null },
+    ],
+  },
+  {
+    title: 'Loss',
+    digits: 3,
+    lines: [
+      { label: 'loss', style: 'line', value: (episode) => episode.loss },
+    ],
+  },
+  {
+    title: 'Exploration (ε)',
+    digits: 2,
+    lines: [
+      { label: 'epsilon', style: 'line', value: (episode) => episode.epsilon },
+    ],
+  },
+  {
+    title: 'Replay buffer',
+    digits: 0,
+    lines: [
+      { label: 'transitions', style: 'line', value: (episode) => episode.buffer_size },
+    ],
+  },
+]

@@ -1,0 +1,71 @@
+"""The columns of an episode in the history, made from the figures that `episode_complete` tells."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+
+from msgspec import Struct, defstruct
+
+from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete, plain_type
+
+_SQL_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT"}
+
+COLUMNS: Final = (FIGURES[0].name, "ended", *(figure.name for figure in FIGURES[1:]))
+"""Their names: the episode's number, the time when it ended, and its other figures."""
+COLUMN_TYPES: Final = {"ended": "TEXT"} | {figure.name: _SQL_TYPES[figure.kind] for figure in FIGURES}
+"""The type of each in SQLite."""
+
+
+class _KeptEpisode(Struct, frozen=True, kw_only=True):
+    """One episode: its figures, and when it ended. Figures that the history lacks are null."""
+
+    episode: int
+    ended: str
+
+
+if TYPE_CHECKING:
+
+    class KeptEpisode(_KeptEpisode, frozen=True):
+        """Its figures are fields made of those of `EpisodeComplete`."""
+
+        def __getattr__(self, figure: str) -> Any: ...
+
+else:
+    _TYPES = {
+        name: plain_type(hint) for name, hint in get_type_hints(EpisodeComplete, include_extras=True).items()
+    }
+    KeptEpisode = defstruct(
+        "KeptEpisode",
+        [(name, Annotated[kind, meta] | None) for name, (kind, meta) in _TYPES.items() if name != "episode"],
+        bases=(_KeptEpisode,),
+        namespace={"__doc__": _KeptEpisode.__doc__},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
+
+
+def row_of(episode: Struct, ended: str) -> tuple[Any, ...]:
+    """Return the values of `COLUMNS` for an episode, as told or as kept, that ended at this time."""
+    number, *others = (figure.of(episode) for figure in FIGURES)
+    return (number, ended, *others)
+
+
+def episode_of(row: tuple[Any, ...]) -> KeptEpisode:
+    """Make an episode of the values of `COLUMNS`."""
+    fields = dict(zip(COLUMNS, row, strict=True))
+    for name, (struct, columns) in _NESTED.items():
+        values = [fields.pop(column) for column in columns]
+        fields[name] = None if None in values else struct(*values)
+    return KeptEpisode(**fields)
+
+
+def _nested() -> dict[str, tuple[type[Struct], list[str]]]:
+    """The fields that hold a struct, each with that struct and the columns of its fields."""
+    hints = get_type_hints(EpisodeComplete)
+    names = dict.fromkeys(figure.path[0] for figure in FIGURES if len(figure.path) > 1)
+    return {
+        name: (plain_type(hints[name])[0], [figure.name for figure in FIGURES if figure.path[0] == name])
+        for name in names
+    }
+
+
+_NESTED: Final = _nested()
