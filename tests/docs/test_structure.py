@@ -1,0 +1,61 @@
+"""The tree stays readable: small files, and one name for one thing."""
+
+import ast
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+from scripts.doc_tables.pages import REPOSITORY
+
+MOST_LINES = 400
+SOURCES = (".py", ".ts", ".vue", ".css", ".sh")
+# Made by scripts/doc_tables, not written by hand.
+GENERATED = {"frontend/src/protocol/messages.ts"}
+# The same thing of two parts: a module of the server and the command, route or mode that belongs to it.
+SHARED_STEMS = {
+    "commands", "errors", "frames", "history", "models", "replay", "schema", "serve", "server", "service",
+    "session", "tokens",
+}  # fmt: skip
+
+
+def tracked(folder: str = ".") -> list[Path]:
+    """Return the files of a folder that git tracks, or would, relative to the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    return [Path(name) for name in listed if (REPOSITORY / name).is_file()]
+
+
+def test_every_file_can_be_read_in_one_sitting() -> None:
+    long = {
+        str(path): lines
+        for path in tracked()
+        if path.suffix in SOURCES and path.as_posix() not in GENERATED
+        if (lines := len((REPOSITORY / path).read_bytes().splitlines())) > MOST_LINES
+    }
+    assert long == {}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places = defaultdict(list)
+    for path in tracked("hamlet_trio"):
+        if path.suffix == ".py":
+            tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(path.as_posix())
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_modules_share_a_stem_only_where_they_are_one_thing_of_two_parts() -> None:
+    places = defaultdict(list)
+    for path in tracked("hamlet_trio"):
+        if path.suffix == ".py" and not path.stem.startswith("__"):
+            places[path.stem].append(path.as_posix())
+    shared = {stem: found for stem, found in places.items() if len(found) > 1}
+    assert {stem: found for stem, found in shared.items() if stem not in SHARED_STEMS} == {}
+    assert SHARED_STEMS - set(shared) == set(), "no longer shared: take it from the list"
