@@ -1,4 +1,4 @@
-"""The benchmarks behind every figure in the documentation: `python -m bench NAME`."""
+"""Measure every figure in the documentation: `python -m bench NAME`."""
 
 from pathlib import Path
 

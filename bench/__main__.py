@@ -1,4 +1,4 @@
-"""`python -m bench NAME [options]` runs one benchmark, `all` those of speed; without a name it lists them."""
+"""Run one benchmark: `python -m bench NAME [options]`; `all` runs those of speed, no name lists them."""
 
 import importlib
 import subprocess
@@ -23,7 +23,7 @@ BENCHMARKS = SPEED | {
 
 
 def main() -> int:
-    """Run what is named on the command line."""
+    """Run the benchmark that the command line names."""
     if len(sys.argv) < 2 or sys.argv[1] not in (*BENCHMARKS, "all"):
         width = max(map(len, BENCHMARKS))
         print("usage: python -m bench NAME [options]\n")

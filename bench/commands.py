@@ -1,4 +1,4 @@
-"""How long the command line takes to answer, beside an interpreter that does nothing."""
+"""Time the command line beside an interpreter that does nothing."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ _COMMANDS: Final = {
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Seconds from start to end of each command."""
+    """Return the seconds from start to end of each command."""
     effort.check(_COMMANDS)
     pin(0, [divide_cores().others[0]])
     lines = {name: line for name, line in _COMMANDS.items() if effort.wants(name)}

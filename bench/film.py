@@ -1,9 +1,9 @@
-"""How long a film of 500 steps at 1080p takes on one core.
+"""Time the making of a film of 500 steps at 1080p on one core.
 
     python -m bench film [--steps 500] [--kinds mp4 webm gif] [--limit 30]
 
-The maker and its encoder are bound to one core, at the usual priority. The time of that core is what counts,
-so that a busy machine does not; the exit code is 1 where a film takes more of it than the limit.
+The film process and its encoder are bound to one core at normal priority. Processor time of that core counts,
+so a busy machine does not distort it. The exit code is 1 if a film takes longer than the limit.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _recording(steps: int) -> Recording:
-    """The shipped model's episode, which lasts as long as it may."""
+    """Record an episode of the shipped model, which lives to the last step."""
     config = WorldConfig(max_steps=steps)
     policy = Policy.from_checkpoint(load_checkpoint(_MODEL, width=config.width, height=config.height))
     worlds = Worlds(1, config)

@@ -1,4 +1,4 @@
-"""What the page costs: bytes, first view, drawing with four compared sessions at 10x, memory over minutes.
+"""Measure the page: bytes, first view, drawing with four compared sessions at 10x, memory over minutes.
 
 A real headless Chromium before a real server. Processor time is that of all of Chromium's processes (browser,
 renderer, compositor, network), as a share of one core; the server's own is not in it.
@@ -65,13 +65,13 @@ window.startProbe = () => {
 
 
 def script_bytes() -> tuple[int, int]:
-    """Size of all JavaScript the page delivers: raw and gzipped."""
+    """Return the size of all delivered JavaScript in bytes: raw and gzipped."""
     texts = [path.read_bytes() for path in PAGE.rglob("*.js")]
     return sum(map(len, texts)), sum(len(gzip.compress(text, 9)) for text in texts)
 
 
 def first_views(browser: Browser, base: str, rounds: int) -> list[float]:
-    """Milliseconds from asking for the page to the world on screen, each time in a fresh browser context."""
+    """Return the milliseconds from request to the world on screen, each in a fresh browser context."""
     found = []
     for _ in track(range(rounds), "First view"):
         context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -85,7 +85,7 @@ def first_views(browser: Browser, base: str, rounds: int) -> list[float]:
 
 
 def comparing(browser: Browser, base: str) -> Page:
-    """Four sessions side by side, playing at 10x."""
+    """Open four sessions side by side, playing at 10x."""
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     context.add_init_script(PROBE)
     page = context.new_page()
@@ -100,7 +100,7 @@ def comparing(browser: Browser, base: str) -> Page:
 
 
 def chromium_seconds() -> dict[str, float]:
-    """Processor seconds of each kind of Chromium process so far."""
+    """Return the processor seconds so far of each kind of Chromium process."""
     spent: dict[str, float] = {}
     for process in psutil.Process().children(recursive=True):
         try:
@@ -121,7 +121,7 @@ def chromium_seconds() -> dict[str, float]:
 
 
 def drawing(page: Page, seconds: float) -> dict[str, Any]:
-    """Refreshes, gaps between them, messages and processor share over some seconds of four sessions."""
+    """Measure refreshes, their gaps, messages and processor share of four sessions over some seconds."""
     page.evaluate("window.startProbe()")
     before, started = chromium_seconds(), time.perf_counter()
     page.wait_for_timeout(seconds * 1000)
@@ -139,14 +139,14 @@ def drawing(page: Page, seconds: float) -> dict[str, Any]:
 
 
 def heap_bytes(session: CDPSession) -> int:
-    """The page's JavaScript heap after a collection."""
+    """Return the size of the page's JavaScript heap after a collection."""
     session.send("HeapProfiler.collectGarbage")
     metrics = session.send("Performance.getMetrics")["metrics"]
     return int(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
 
 def memory(page: Page, minutes: float) -> list[tuple[float, int]]:
-    """The heap every half minute while four sessions play: (minutes, bytes)."""
+    """Sample the heap every half minute while four sessions play: (minutes, bytes)."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     session.send("HeapProfiler.enable")
@@ -159,14 +159,14 @@ def memory(page: Page, minutes: float) -> list[tuple[float, int]]:
 
 
 def growth(samples: list[tuple[float, int]]) -> float:
-    """Bytes a minute, by least squares over the samples after the first minute."""
+    """Return the growth in bytes a minute, by least squares over the samples after the first minute."""
     later = [sample for sample in samples if sample[0] >= 1] or samples
     slope, _ = statistics.linear_regression([at for at, _ in later], [size for _, size in later])
     return slope
 
 
 def report(result: dict[str, Any]) -> Table:
-    """The figures beside their targets."""
+    """Format the figures beside their targets."""
     table = Table(title="The page")
     for column in ("figure", "measured", "target"):
         table.add_column(column)

@@ -1,4 +1,4 @@
-"""A real metaserver for a benchmark: started on a free port, stopped by its own shutdown."""
+"""Start a real metaserver on a free port for a benchmark, and shut it down in order."""
 
 import os
 import shutil
@@ -20,14 +20,14 @@ from bench.suite.machine import pin
 
 
 class Server(NamedTuple):
-    """A running server."""
+    """Represent a running server."""
 
     port: int
     process: subprocess.Popen[bytes]
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(**settings: str) -> Iterator[int]:
-    """Serve copies of the repository's models until the block ends; gives the port once inference is ready.
+    """Serve copies of the repository's models until the block ends; yield the port once inference is ready.
 
     `settings` are passed as `HAMLET_*` variables. Raises `RuntimeError` if the server does not get ready.
     """
@@ -46,7 +46,7 @@ def running_server(**settings: str) -> Iterator[int]:
 
 @contextmanager
 def serving(core: int | None, **settings: str) -> Iterator[Server]:
-    """As `running_server`, on one core if so wished, and without waiting until it is ready."""
+    """Serve as `running_server` does, optionally pinned to one core, without waiting for readiness."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         # A copy, for a run overwrites the model that it is named after.
@@ -87,7 +87,7 @@ def _running(
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], limit: float = 60) -> None:
-    """Wait until sessions can play; raises `RuntimeError` where the server ends, or takes longer."""
+    """Wait until sessions can play; raise `RuntimeError` if the server ends or takes longer."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         if process.poll() is not None:

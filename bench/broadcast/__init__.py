@@ -1,7 +1,7 @@
-"""How many viewers one core carries: a run shown at 20 frames a second, 99 % of frames less than 50 ms late.
+"""Count the viewers that one core carries: a run shown at 20 frames/s, 99 % of frames less than 50 ms late.
 
-A viewer's frame is late against the first viewer that had it, and one that never comes is late by a second.
-Then the same with 1 % of viewers that never read. Beside it a bare app that sends frames of the same size.
+A frame's lateness is measured from the first viewer that received it; a missing frame counts as one second.
+The measurement is repeated with 1 % of viewers that never read, and for a bare app with frames of that size.
 """
 
 

@@ -1,4 +1,4 @@
-"""Finds the largest number of viewers, then lets some of them die, round by round."""
+"""Find the largest number of viewers, then stop some of them from reading, round by round."""
 
 import tempfile
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ _SHOWN: Final = {"show_every": 1, "step_delay": 0.05, "network_type": "qnetwork"
 
 
 class Contender:
-    """One server, and how many viewers it was found to carry."""
+    """Represent one server and the number of viewers that it carries."""
 
     def __init__(self, name: str, server: Server, load: Load) -> None:
         self._name = name
@@ -38,7 +38,7 @@ class Contender:
         self._start, self._stride = _START, WIDE
 
     def capacity(self, seconds: float) -> float:
-        """The largest number of viewers now; the search begins where the last one ended."""
+        """Search for the largest number of viewers, starting from the last result."""
         viewers = Viewers(self._server, self._load)
 
         def lateness(count: int) -> float:
@@ -53,7 +53,7 @@ class Contender:
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Viewers carried by Hamlet and by the bare app, and the lateness without and with dead viewers."""
+    """Return the viewers carried by Hamlet and the bare app, and lateness without and with dead viewers."""
     cores = divide_cores()
     pin(0, cores.others)
     allow_many_files(_MOST)
@@ -95,7 +95,7 @@ def measure(effort: Effort) -> list[Figure]:
 def _dead_viewers(
     viewers: Viewers, load: Load, count: int, effort: Effort
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds of lateness of so many viewers, without and with dead ones beside them."""
+    """Return the lateness in milliseconds without and with dead viewers."""
     seconds = effort.choose(1.0, 5.0)
     alive: list[float] = []
     hindered: list[float] = []

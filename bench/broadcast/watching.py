@@ -1,4 +1,4 @@
-"""Viewers of one broadcast, and how much later than the first of them the others get each frame."""
+"""Watch one broadcast with many viewers and measure how far each lags behind the first."""
 
 import time
 from typing import Final
@@ -15,26 +15,26 @@ _SMALL: Final = 4096
 
 
 class Shown:
-    """When each frame came, by its text; all viewers of a broadcast share one."""
+    """Record when each frame first arrived, keyed by its text; shared by all viewers of a broadcast."""
 
     def __init__(self) -> None:
         self._times: dict[bytes, list[float]] = {}
 
     def __call__(self, payload: bytes, at: float) -> None:
-        """Take a viewer's message that came at this time, in seconds."""
+        """Record a viewer's message and its time of arrival in seconds."""
         if payload.startswith(_FRAME):
             self._times.setdefault(payload, []).append(at)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all frames."""
         self._times.clear()
 
     def frame(self) -> bytes:
-        """The latest frame."""
+        """Return the latest frame."""
         return next(reversed(self._times))
 
     def lateness(self, viewers: int, since: float, until: float) -> list[float]:
-        """How late each frame was for each viewer, of the frames first seen between two times."""
+        """Return each viewer's lateness for the frames first seen between two times."""
         late: list[float] = []
         for times in self._times.values():
             first = min(times)
@@ -45,7 +45,7 @@ class Shown:
 
 
 class Viewers:
-    """Connections to a server's `/ws/training`."""
+    """Hold connections to a server's `/ws/training`."""
 
     def __init__(self, server: Server, load: Load) -> None:
         self.shown = Shown()
@@ -55,7 +55,7 @@ class Viewers:
         self._dead: list[Connection] = []
 
     def watch(self, count: int, seconds: float) -> float:
-        """Have so many viewers watch for some seconds: 99 % of frames are less late than this,
+        """Watch with `count` viewers for `seconds`; return the 99th percentile of lateness,
         in seconds."""
         while len(self._open) < count:
             connection = Connection(self._port, "/ws/training", self.shown)
@@ -70,12 +70,12 @@ class Viewers:
         return percentile(late, 0.99) if late else _NEVER
 
     def add_dead(self, count: int) -> None:
-        """Have so many more viewers come that never read."""
+        """Connect more viewers, which never read."""
         for _ in range(count):
             self._dead.append(Connection(self._port, "/ws/training", self.shown, receive_buffer=_SMALL))
 
     def close(self) -> None:
-        """Let all go."""
+        """Close all connections."""
         self._close(0)
 
     def _close(self, first: int) -> None:
@@ -84,7 +84,7 @@ class Viewers:
         del self._open[first:]
 
     def close_dead(self) -> None:
-        """Let those go."""
+        """Close the connections that never read."""
         for connection in self._dead:
             connection.socket.close()
         self._dead.clear()

@@ -1,6 +1,6 @@
-"""Do playing sessions notice a training run? Gaps between their frames without and with one, on one server.
+"""Compare the gaps between frames of playing sessions without and with a training run on the same server.
 
-Sessions play at speed 1, 10 frames a second, on a core that is the server's alone; the run uses the whole of
+Sessions play at speed 1, 10 frames a second, on a core reserved for the server; the run uses all of
 another core, shows nothing and has no delay.
 """
 

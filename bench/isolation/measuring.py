@@ -1,4 +1,4 @@
-"""Measures the gaps of few and of many sessions, each without and with a run, round by round."""
+"""Measure the gaps of few and many sessions, without and with a run, round by round."""
 
 from contextlib import nullcontext
 from typing import Final
@@ -21,7 +21,7 @@ _STATISTICS: Final = {"p50": 0.5, "p99": 0.99, "longest": 1.0}
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Median, 99th percentile and longest gap of each number of sessions, and what training makes of them."""
+    """Return the median, p99 and longest gap for each number of sessions, without and with training."""
     cores = divide_cores()
     pin(0, cores.others)
     allow_many_files(max(_SESSIONS))

@@ -1,7 +1,7 @@
-"""How many sessions one core carries: all playing at 10 steps a second, 99 % of frames less than 20 ms late.
+"""Count the sessions that one core carries: all play at 10 steps/s, 99 % of frames less than 20 ms late.
 
-Each session is late against deadlines of its own, a tenth of a second apart. The server has a core to itself,
-the load generator is on another. Beside it a bare Quart-Trio app sends constant frames of the same size.
+Each session has its own deadlines, a tenth of a second apart. The server has a core to itself;
+the load generator runs on another. A bare Quart-Trio app that sends frames of the same size is measured too.
 """
 
 

@@ -1,4 +1,4 @@
-"""How late the frames of a session are, against deadlines that it never told."""
+"""Measure how late a session's frames are against deadlines inferred from the frames themselves."""
 
 from itertools import pairwise
 from typing import Final
@@ -10,9 +10,9 @@ _FIRST: Final = b'{"type":"state_update","step":0,'
 
 
 class Lateness:
-    """Takes a session's messages; frames are due one step apart, an episode's first one an intermission.
+    """Follow a session's messages; frames are due one step apart, episodes an intermission apart.
 
-    When the first one was due is not known, so the frame that came earliest for its turn counts as in time.
+    The first deadline is unknown, so the frame that arrived earliest relative to its turn counts as on time.
 
     Attributes:
         frame: the last message that was the frame of a step; empty before the first one.
@@ -25,7 +25,7 @@ class Lateness:
         self._offsets: list[float] = []
 
     def __call__(self, payload: bytes, at: float) -> None:
-        """Take a message that came at this time, in seconds."""
+        """Record a message and its time of arrival in seconds."""
         if payload.startswith(_FRAME):
             if payload.startswith(_FIRST):
                 self._due += INTERMISSION_SECONDS
@@ -37,21 +37,21 @@ class Lateness:
             self._offsets.append(offset)
 
     def begin(self) -> None:
-        """Playing begins: forget what was."""
+        """Start afresh when playing begins."""
         self._due, self._earliest = 0.0, float("inf")
         self._offsets = []
 
     def watch(self) -> None:
-        """Measure from here on; the deadlines stay as they are."""
+        """Measure from now on; keep the deadlines."""
         self._offsets = []
 
     def seconds(self, now: float) -> list[float]:
-        """How late each frame was since `watch`; one that should have come by now is as late as it is now."""
+        """Return each frame's lateness since `watch`; an overdue frame is as late as it is now."""
         late = [offset - self._earliest for offset in self._offsets]
         missing = now - self._due - STEP_SECONDS - self._earliest
         return [*late, missing] if missing > 0 else late
 
     def gaps(self, now: float) -> list[float]:
-        """Seconds between frames since `watch`; those of an intermission count as what they exceed it by."""
+        """Return the seconds between frames since `watch`, less the intermission between episodes."""
         late = self.seconds(now)
         return [STEP_SECONDS + later - earlier for earlier, later in pairwise(late)]

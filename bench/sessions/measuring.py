@@ -1,4 +1,4 @@
-"""Finds the largest number of sessions of each network type, and of the bare app, round by round."""
+"""Find the largest number of sessions of each network type and of the bare app, round by round."""
 
 import math
 import tempfile
@@ -44,7 +44,7 @@ UNLIMITED: Final = {
 
 
 class Contender:
-    """One server; `processor_times` has its seconds for a frame at the number it carries, one a search."""
+    """Represent one server; `processor_times` has the seconds for a frame at its limit, one a search."""
 
     def __init__(self, name: str, server: Server) -> None:
         self.server = server
@@ -53,7 +53,7 @@ class Contender:
         self._start, self._stride = _START, WIDE
 
     def capacity(self, seconds: float) -> float:
-        """The largest number that it carries now; the search begins where the last one ended."""
+        """Search for the largest number of sessions, starting from the last result."""
         with Load() as load:
             players = Players(self.server, load)
 
@@ -74,7 +74,7 @@ class Contender:
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Sessions carried by each network type and by the bare app, and processor time of a frame at that."""
+    """Return the sessions carried by each contender, and the processor time of a frame at that load."""
     effort.check([*NETWORKS, BARE])
     if effort.only and not any(map(effort.wants, NETWORKS)):
         raise UnknownContenderError(f"--only: {BARE} sends a frame of a network's; name one of them too")
@@ -129,7 +129,7 @@ def _figures(values: dict[str, list[float]], contenders: dict[str, Contender]) -
 
 @contextmanager
 def serving_network(name: NetworkType, folder: Path, core: int) -> Iterator[Server]:
-    """A ready server on this core whose sessions play an untrained network of this type."""
+    """Serve on this core, with sessions that play an untrained network of this type."""
     models = folder / name
     models.mkdir()
     config = WorldConfig()
@@ -149,7 +149,7 @@ def serving_network(name: NetworkType, folder: Path, core: int) -> Iterator[Serv
 
 
 def sample_frame(server: Server) -> bytes:
-    """A frame as one session sends it after some steps."""
+    """Return a frame as a session sends it after some steps."""
     with Load() as load:
         players = Players(server, load)
         players.play(1, 2.0)

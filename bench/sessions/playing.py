@@ -1,4 +1,4 @@
-"""Sessions of one server that can be let play, any number of them, and what that was like."""
+"""Let any number of sessions of one server play, and measure them."""
 
 import json
 import time
@@ -18,7 +18,7 @@ _QUIET: Final = 0.3
 
 
 class Played(Struct, frozen=True, kw_only=True):
-    """Some seconds of so many playing sessions; times are in seconds.
+    """Hold what was measured while sessions played; times are in seconds.
 
     Attributes:
         sessions: how many played.
@@ -37,12 +37,12 @@ class Played(Struct, frozen=True, kw_only=True):
 
     @property
     def p99(self) -> float:
-        """The lateness that 99 % of the frames stay below."""
+        """Return the 99th percentile of lateness."""
         return percentile(self.lateness, 0.99)
 
     @property
     def processor_time(self) -> float:
-        """Of the server for one frame, in seconds, all else that it did included."""
+        """Return the server's processor seconds for a frame, with everything else that it did included."""
         return self.server_share * self._seconds / self.frames
 
     @property
@@ -51,7 +51,7 @@ class Played(Struct, frozen=True, kw_only=True):
 
 
 class Players:
-    """Connections to a server's `/ws`, opened as they are needed and paused between measurements."""
+    """Hold connections to a server's `/ws`, opened on demand and paused between measurements."""
 
     def __init__(self, server: Server, load: Load) -> None:
         self._port = server.port
@@ -60,11 +60,11 @@ class Players:
         self._sessions: list[tuple[Connection, Lateness]] = []
 
     def frame(self) -> bytes:
-        """A frame as it was sent; the longest one, for they grow while cells are visited."""
+        """Return the longest frame sent; frames grow as cells are visited."""
         return max((lateness.frame for _, lateness in self._sessions), key=len)
 
     def play(self, count: int, seconds: float) -> Played:
-        """Let so many sessions play, from the start of an episode, and measure for some seconds."""
+        """Let `count` sessions play from the start of an episode, and measure for some seconds."""
         while len(self._sessions) < count:
             lateness = Lateness()
             connection = Connection(self._port, "/ws", lateness)

@@ -1,4 +1,4 @@
-"""A class at work while everything goes wrong around it: `python -m bench soak`.
+"""Run a class while faults are injected all around it: `python -m bench soak`.
 
 Well-behaved players and viewers come and go and check every message. Meanwhile faults are injected, each at
 its rate, from one seed: garbage, clients that do not read or vanish, killed trainers, a full disk, a clock
@@ -33,7 +33,7 @@ Faults = dict[str, tuple[Fault, float]]
 
 @dataclass(frozen=True)
 class Soak:
-    """What every round of one soak shares."""
+    """Hold what the rounds of one soak share."""
 
     subject: Subject
     faults: Faults
@@ -52,7 +52,7 @@ async def _inject(soak: Soak, name: str, rng: random.Random) -> None:
 
 
 async def _round(soak: Soak, seed: str, seconds: float) -> None:
-    """A class and all faults at once, for so long; then everybody is gone, and the run is stopped."""
+    """Run a class and all faults at once for some seconds, then disconnect everybody and stop the run."""
     rng = random.Random(seed)
     port, tally = soak.subject.port, soak.tally
     async with trio.open_nursery() as nursery:
@@ -71,7 +71,7 @@ async def _round(soak: Soak, seed: str, seconds: float) -> None:
 
 
 def judge(tally: Tally, first: Measure, last: Measure, exit_code: int | None) -> list[str]:
-    """What must not be and was, as sentences."""
+    """Return a sentence for each violated expectation."""
     grown = last.megabytes - first.megabytes
     failures = {
         "messages were lost": tally.lost > 0,
@@ -87,7 +87,7 @@ def judge(tally: Tally, first: Measure, last: Measure, exit_code: int | None) ->
 
 
 def _report(subject: Subject, tally: Tally, first: Measure, last: Measure, exit_code: int | None) -> None:
-    """Print what came of it."""
+    """Print the counts."""
     table = Table(title=f"soak, {platform.machine()}", show_header=False)
     rows: dict[str, object] = {
         "connections made": tally.connections,
@@ -111,7 +111,7 @@ def _report(subject: Subject, tally: Tally, first: Measure, last: Measure, exit_
 
 
 def main(arguments: list[str]) -> None:
-    """Print the counts; the exit code is 1 where one of them is not as it must be."""
+    """Run the soak and print its counts; return 1 if an expectation is violated."""
     parser = argparse.ArgumentParser(prog="python -m bench soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)

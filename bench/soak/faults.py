@@ -1,4 +1,4 @@
-"""Faults, each injected once when called; a fault's seed is all it varies by."""
+"""Inject faults, each once when called; a fault varies by its seed alone."""
 
 import json
 import os
@@ -25,7 +25,7 @@ Fault = Callable[[Subject, random.Random], Awaitable[None]]
 
 
 async def garbage_bytes(subject: Subject, rng: random.Random) -> None:
-    """Bytes that are no request, or half of one."""
+    """Send bytes that are no request, or half of one."""
     beginnings = (
         b"",
         b"GET / HTTP/1.1\r\n",
@@ -37,7 +37,7 @@ async def garbage_bytes(subject: Subject, rng: random.Random) -> None:
 
 
 async def killer_request(subject: Subject, rng: random.Random) -> None:
-    """One of the requests that end a bare Hypercorn process."""
+    """Send one of the requests that end a bare Hypercorn process."""
     name = rng.choice(list(KILLERS))
     stream = await trio.open_tcp_stream("127.0.0.1", subject.port)
     try:
@@ -49,7 +49,7 @@ async def killer_request(subject: Subject, rng: random.Random) -> None:
 
 
 async def garbage_frames(subject: Subject, rng: random.Random) -> None:
-    """Frames of any kind, masked or not, whole or fragments, too long, after an honest handshake."""
+    """Send arbitrary frames (masked or not, fragments, too long) after a valid handshake."""
     frames = []
     for _ in range(rng.randrange(1, 40)):
         opcode = rng.choice((TEXT, TEXT, TEXT, BINARY, CONTINUATION, PING, CLOSE, 3, 11))
@@ -60,13 +60,13 @@ async def garbage_frames(subject: Subject, rng: random.Random) -> None:
 
 
 async def odd_commands(subject: Subject, rng: random.Random) -> None:
-    """Many messages that are nearly commands, faster than allowed."""
+    """Send many messages that are nearly commands, faster than allowed."""
     frames = [frame(TEXT, _odd_command(rng).encode()) for _ in range(rng.randrange(50, 1500))]
     await _write(subject, frames, path=rng.choice(PATHS))
 
 
 async def slow_client(subject: Subject, rng: random.Random) -> None:
-    """A session that plays fast and is never read."""
+    """Play fast and never read."""
     tiny = trio.socket.socket()
     tiny.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     await tiny.connect(("127.0.0.1", subject.port))
@@ -85,7 +85,7 @@ async def slow_client(subject: Subject, rng: random.Random) -> None:
 
 
 async def trickle(subject: Subject, rng: random.Random) -> None:
-    """A handshake that comes one byte at a time, and stops before its end."""
+    """Send a handshake one byte at a time and stop before its end."""
     stream = await trio.open_tcp_stream("127.0.0.1", subject.port)
     try:
         sent = handshake(rng.choice(PATHS))
@@ -100,13 +100,13 @@ async def trickle(subject: Subject, rng: random.Random) -> None:
 
 
 async def trainer_kill(subject: Subject, rng: random.Random) -> None:
-    """SIGKILL to the trainer, as when the system runs out of memory."""
+    """Kill the trainer with SIGKILL, as a system out of memory does."""
     for trainer in subject.trainers():
         trainer.kill()
 
 
 async def disk_full(subject: Subject, rng: random.Random) -> None:
-    """Not a byte free for some seconds."""
+    """Fill the disk for some seconds."""
     await trio.to_thread.run_sync(subject.fill_disk)
     try:
         await trio.sleep(rng.uniform(2, 6))
@@ -115,7 +115,7 @@ async def disk_full(subject: Subject, rng: random.Random) -> None:
 
 
 async def clock_jump(subject: Subject, rng: random.Random) -> None:
-    """The time of day jumps: by a second, an hour, a year, forwards or back."""
+    """Move the clock by a second, an hour or a year, forwards or back."""
     subject.set_clock(rng.choice((-1, 1)) * rng.choice((1, 3600, 86_400 * 365)))
 
 
@@ -135,7 +135,7 @@ sys.stdin.read()
 
 
 class Link:
-    """A network link to a namespace of its own, which can be cut."""
+    """Represent a network link to a namespace of its own, which can be cut."""
 
     server_address: Final = "10.213.9.1"
 
@@ -145,7 +145,7 @@ class Link:
         self._busy = trio.Lock()
 
     def make(self) -> bool:
-        """Whether it could be made, which takes root and Linux."""
+        """Make the link; return whether that worked, which takes root and Linux."""
         inside = ("netns", "exec", self.name, "ip")
         steps = [
             ("netns", "add", self.name),
@@ -159,12 +159,12 @@ class Link:
         return shutil.which("ip") is not None and all(_ip(*step) for step in steps)
 
     def remove(self) -> None:
-        """Take it away again."""
+        """Remove the link."""
         _ip("link", "del", self._here)
         _ip("netns", "del", self.name)
 
     async def half_open(self, subject: Subject, rng: random.Random) -> None:
-        """Clients of both endpoints whose link is cut: they never say that they leave."""
+        """Cut the link of clients of both endpoints, so that they vanish without a word."""
         paths = [rng.choice(PATHS) for _ in range(rng.randrange(1, 6))]
         command = ["ip", "netns", "exec", self.name, sys.executable, "-c", _VANISHING]
         async with self._busy:
@@ -198,7 +198,7 @@ def _ip(*arguments: str) -> bool:
 
 @contextmanager
 def injectable(subject: Subject) -> Iterator[dict[str, tuple[Fault, float]]]:
-    """Every fault that this machine lets us inject, with how many a minute; others are in `left_out`."""
+    """Return every fault that this machine allows, with its rate a minute; the others are in `left_out`."""
     faults: dict[str, tuple[Fault, float]] = {
         "garbage bytes": (garbage_bytes, 20),
         "killer request": (killer_request, 12),
@@ -223,7 +223,7 @@ def injectable(subject: Subject) -> Iterator[dict[str, tuple[Fault, float]]]:
 
 
 def _odd_command(rng: random.Random) -> str:
-    """JSON that is nearly a command."""
+    """Return JSON that is nearly a command."""
     # No command that would stop the class's run: those are not errors but orders, which anybody may give.
     commands = ("play", "step", "reset", "set_speed", "load_model", "act", "take_control", "dance", "", 7)
     values: tuple[object, ...] = (
@@ -250,7 +250,7 @@ def _odd_command(rng: random.Random) -> str:
 
 
 async def _write(subject: Subject, parts: list[bytes], *, path: str | None = None) -> None:
-    """Write what is given, read for a moment, leave without a word; the server may end it at any time."""
+    """Write the data, read for a moment and disconnect; the server may close at any time."""
     stream = await trio.open_tcp_stream("127.0.0.1", subject.port)
     try:
         client = Client(stream)

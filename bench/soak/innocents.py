@@ -1,4 +1,4 @@
-"""Well-behaved clients: they come, play or watch, check all that they are sent, and go."""
+"""Play and watch as well-behaved clients that check everything they are sent."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ _addresses: Final = itertools.count(1)
 
 @asynccontextmanager
 async def connection(port: int, path: str) -> AsyncIterator[WebSocketConnection]:
-    """A WebSocket from an address of its own, as if from a computer of its own."""
+    """Open a WebSocket from an address of its own, as if from another computer."""
     number = next(_addresses) % 60_000
     address = f"127.2.{number // 250}.{number % 250 + 1}"
     async with trio.open_nursery() as nursery:
@@ -32,7 +32,7 @@ async def connection(port: int, path: str) -> AsyncIterator[WebSocketConnection]
 
 
 class Player:
-    """Visits `/ws` again and again, does what people do, and minds the order of every frame."""
+    """Visit `/ws` again and again, act as people do, and check the order of every frame."""
 
     def __init__(self, port: int, seed: int, tally: Tally) -> None:
         self._port = port
@@ -42,7 +42,7 @@ class Player:
         self._next_step: int | None = None
 
     async def come_and_go(self) -> None:
-        """One visit after the other, until cancelled."""
+        """Make one visit after the other until cancelled."""
         while True:
             try:
                 async with connection(self._port, "/ws") as socket:
@@ -108,7 +108,7 @@ class Player:
 
 
 class Viewer:
-    """Watches the run on `/ws/training`; a teacher starts one whenever there is none."""
+    """Watch the run on `/ws/training`; a teacher starts one whenever there is none."""
 
     def __init__(self, port: int, seed: int, tally: Tally, *, teaches: bool = False) -> None:
         self._port = port
@@ -118,7 +118,7 @@ class Viewer:
         self._last: int | None = None
 
     async def come_and_go(self) -> None:
-        """One visit after the other, until cancelled; a teacher stays."""
+        """Make one visit after the other until cancelled; a teacher stays connected."""
         while True:
             try:
                 async with connection(self._port, "/ws/training") as socket:

@@ -1,4 +1,4 @@
-"""The server under the soak: a process whose disk can be filled and whose clock can be set."""
+"""Run the server under test as a process whose disk can be filled and whose clock can be set."""
 
 import glob
 import json
@@ -27,7 +27,7 @@ _DISK_BYTES: Final = 128 * 2**20
 
 
 class Measure(NamedTuple):
-    """What a server holds at one moment; `files` are its descriptors, a database's counted once.
+    """Hold what a server uses at one moment; `files` counts its descriptors, a database's once.
 
     SQLite keeps the descriptor of a connection that was closed for the next one to that file, as long as
     another of the process holds a lock on it: how many there are is chance, and no more than were open
@@ -41,7 +41,7 @@ class Measure(NamedTuple):
 
 
 class Subject:
-    """One running server.
+    """Represent one running server.
 
     Attributes:
         left_out: faults that cannot be injected on this machine, each with the reason.
@@ -88,7 +88,7 @@ class Subject:
         return {f"HAMLET_{name.upper()}": value for name, value in settings.items()}
 
     def _mount(self) -> bool:
-        """A small disk of its own, in memory."""
+        """Mount a small disk in memory."""
         command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "hamlet-soak", str(self.disk)]
         if os.name == "posix" and os.geteuid() == 0:
             done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
@@ -112,24 +112,24 @@ class Subject:
         }
 
     def set_clock(self, seconds: int) -> None:
-        """Have the server's time of day differ by so much from now on (within a second)."""
+        """Shift the server's time of day from now on (takes effect within a second)."""
         temporary = self._clock.with_suffix(".new")
         temporary.write_text(f"{seconds:+d}\n")
         temporary.replace(self._clock)
 
     def fill_disk(self) -> None:
-        """Leave not one byte free."""
+        """Fill the disk to the last byte."""
         # Opening fails too where an earlier filling has left no room for the name.
         with suppress(OSError), (self.disk / "filler").open("ab", buffering=0) as filler:
             while True:
                 filler.write(bytes(65536))
 
     def free_disk(self) -> None:
-        """Give the bytes back."""
+        """Free the disk."""
         (self.disk / "filler").unlink(missing_ok=True)
 
     def trainers(self) -> list[psutil.Process]:
-        """The trainer's process, while there is one."""
+        """Return the trainer's process, if there is one."""
         try:
             children = psutil.Process(self.process.pid).children(recursive=True)
             return [child for child in children if "hamlet_trio.training.trainer" in child.cmdline()]
@@ -137,13 +137,13 @@ class Subject:
             return []
 
     def metric(self, name: str) -> float:
-        """One of its metrics, summed over labels."""
+        """Return one of the server's metrics, summed over labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.M))
 
     def measure(self) -> Measure:
-        """Memory, tasks, descriptors and children now; the request that asks is one connection of these."""
+        """Measure memory, tasks, descriptors and children now, the asking connection included."""
         process = psutil.Process(self.process.pid)
         tasks = int(self.metric("hamlet_tasks"))
         kept = Counter(file.path for file in process.open_files() if file.path.endswith(".db"))
@@ -165,7 +165,7 @@ class Subject:
                 return measure
 
     def logged(self) -> Counter[str]:
-        """How often each event was logged as an error."""
+        """Return how often each event was logged as an error."""
         found: Counter[str] = Counter()
         for line in (self.folder / "log").read_text(errors="replace").splitlines():
             if line.startswith("{"):
@@ -177,7 +177,7 @@ class Subject:
         return found
 
     def end(self) -> int | None:
-        """End it in order; its exit code, None where it had to be killed."""
+        """End the server in order; return its exit code, or None if it had to be killed."""
         self.process.send_signal(signal.SIGTERM)
         try:
             code: int | None = self.process.wait(60)
@@ -193,7 +193,7 @@ class Subject:
 
 @contextmanager
 def running_subject(folder: Path) -> Iterator[Subject]:
-    """Start a server; it is ended in any case."""
+    """Start a server and end it when the block ends."""
     subject = Subject(folder)
     try:
         yield subject

@@ -1,4 +1,4 @@
-"""What a soak counts."""
+"""Count what happens in a soak."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """Counts of one soak; only the load generator's one thread writes it.
+    """Hold the counts of one soak; only the load generator's thread writes it.
 
     Attributes:
         connections: opened by well-behaved clients.

@@ -1,4 +1,4 @@
-"""How soon a server serves, and what it keeps in memory: started anew each round, beside a bare app.
+"""Time the start of a server and measure its memory, anew each round, beside a bare app.
 
 Seconds are from the start of the process; memory is what the process alone has (USS). An idle session is
 connected and paused; a viewer is connected while nobody trains.

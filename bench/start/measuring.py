@@ -1,4 +1,4 @@
-"""Starts Hamlet and the bare app, round by round, and fills them with connections."""
+"""Start Hamlet and the bare app, round by round, and fill them with connections."""
 
 import http.client
 import tempfile
@@ -30,7 +30,7 @@ Measured = dict[str, tuple[float, str]]
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Times of a start and bytes of memory, ours and the bare app's."""
+    """Return start times and bytes of memory for Hamlet and the bare app."""
     cores = divide_cores()
     pin(0, cores.others)
     count = 50 if effort.quick else 400
@@ -66,7 +66,7 @@ def _measure(
     count: int,
     order: dict[str, int] | None,
 ) -> Measured:
-    """One start; `order` starts a run at the end, where there is one."""
+    """Measure one start; `order`, if given, starts a run at the end."""
     began = time.perf_counter()
     with start() as server:
         measured = _times(server, began)
@@ -89,7 +89,7 @@ def _measure(
 
 
 def _times(server: Server, began: float) -> Measured:
-    """Seconds from the start of the process to its answers, and to the first frame of a session."""
+    """Return the seconds from the start of the process to its answers and to a session's first frame."""
     frames: list[float] = []
 
     def take(payload: bytes, _: float) -> None:
@@ -106,7 +106,7 @@ def _times(server: Server, began: float) -> Measured:
 
 
 def _wait_for_answer(server: Server, path: str, began: float, enough: Callable[[int], bool]) -> float:
-    """Ask until the answer's status is enough; when that was. Raises `RuntimeError` after a minute."""
+    """Ask until the status is good enough; return when. Raise `RuntimeError` after a minute."""
     while (now := time.perf_counter() - began) < _PATIENCE:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE)
         try:
@@ -122,9 +122,9 @@ def _wait_for_answer(server: Server, path: str, began: float, enough: Callable[[
 
 
 def _memory(process: psutil.Process) -> float:
-    """Bytes that the process has for itself."""
+    """Return the bytes that the process alone uses (USS)."""
     return float(process.memory_full_info().uss)
 
 
 def _ignore(_: bytes, __: float) -> None:
-    """What an idle connection is sent is of no interest."""
+    """Ignore what an idle connection is sent."""

@@ -1,1 +1,1 @@
-"""What the benchmarks of speed share: rounds, figures, goals, tables, pictures, the load generator."""
+"""Share rounds, figures, goals, tables, pictures and the load generator among the benchmarks of speed."""

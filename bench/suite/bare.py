@@ -1,4 +1,4 @@
-"""A bare Quart-Trio app, the least that could send the same frames: `python -m bench.suite.bare PORT FILE`.
+"""Serve the least Quart-Trio app that sends the same frames: `python -m bench.suite.bare PORT FILE`.
 
 `/ws` sends the frame that FILE holds ten times a second, on deadlines of its own, from `play` to `pause`.
 `/ws/training` sends every viewer the same frame twenty times a second.
@@ -19,7 +19,7 @@ _SHOWN_SECONDS = 0.05
 
 
 def make_app(frame: str) -> QuartTrio:
-    """The app that sends this frame."""
+    """Return the app that sends this frame."""
     app = QuartTrio(__name__)
     board = _Board(frame)
 
@@ -70,7 +70,7 @@ async def _play(socket: Websocket, frame: str) -> None:
 
 
 class _Board:
-    """The frame of the moment, and who waits for the next one; one that is late misses frames."""
+    """Hold the current frame and wake those who wait for the next one; a slow one misses frames."""
 
     def __init__(self, frame: str) -> None:
         self._frame = frame
@@ -78,12 +78,12 @@ class _Board:
         self._waiting = trio.lowlevel.ParkingLot()
 
     async def following(self) -> str:
-        """The next frame."""
+        """Wait for the next frame."""
         await self._waiting.park()
         return self._shown
 
     async def run(self) -> None:
-        """Show a frame twenty times a second; it ends with its number, so that no two are the same."""
+        """Publish a frame twenty times a second, ending in its number so that no two are equal."""
         due, number = trio.current_time(), 0
         while True:
             due += _SHOWN_SECONDS

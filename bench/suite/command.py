@@ -1,4 +1,4 @@
-"""The command line that every benchmark of the suite has."""
+"""Provide the command line of every benchmark of the suite."""
 
 import argparse
 from collections.abc import Callable, Iterable
@@ -13,34 +13,34 @@ from bench.suite.table import table
 
 
 class UnknownContenderError(ValueError):
-    """`--only` names what this benchmark does not have; the message lists what it has."""
+    """Raised when `--only` names an unknown contender; the message lists the known ones."""
 
 
 class Effort(Struct, frozen=True, kw_only=True):
-    """How thoroughly to measure; `only`, where not empty, names the contenders to measure."""
+    """Say how thoroughly to measure; `only`, if not empty, names the contenders."""
 
     rounds: int
     quick: bool = False
     only: tuple[str, ...] = ()
 
     def wants(self, name: str) -> bool:
-        """Whether a contender is to be measured."""
+        """Return whether a contender is to be measured."""
         return not self.only or name in self.only
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise `UnknownContenderError` unless all that are to be measured are among these."""
+        """Raise `UnknownContenderError` unless all chosen contenders are known."""
         names = list(names)
         for name in self.only:
             if name not in names:
                 raise UnknownContenderError(f"--only: there is no {name!r}; there are: {', '.join(names)}")
 
     def choose(self, quick: float, thorough: float) -> float:
-        """A length of measuring."""
+        """Choose a duration of measuring."""
         return quick if self.quick else thorough
 
 
 def tell(text: str) -> None:
-    """Say on standard error how it goes."""
+    """Report progress on standard error."""
     Console(stderr=True).print(text, style="dim", highlight=False)
 
 
@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """Measure as the arguments say, print the table, and write the figures and the picture.
 
-    `whole`: it has no contenders to measure alone, so that `--only` is refused. The figures go to
+    `whole`: the benchmark has no separate contenders, so `--only` is refused. The figures go to
     bench/results/; with `--publish` also to where the documentation takes them from.
     """
     parser = argparse.ArgumentParser(prog=f"python -m bench {benchmark}", description=description)

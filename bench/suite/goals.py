@@ -1,4 +1,4 @@
-"""What the figures are to reach, and what is known of others."""
+"""Set the goals of the figures, with what others reach."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -9,7 +9,7 @@ from bench.suite.figures import Figure, Report
 
 
 class Goal(Struct, frozen=True, kw_only=True):
-    """A figure of a benchmark with what it is to reach; `peer` says in words what others reach.
+    """Represent the goal of a figure; `peer` says in words what others reach.
 
     `unit` is that of the figure, `x` for a ratio; `better` tells whether more of it is better, or less.
     """
@@ -23,7 +23,7 @@ class Goal(Struct, frozen=True, kw_only=True):
     better: Literal["more", "less"] = "more"
 
     def verdict(self, figure: Figure) -> str:
-        """How far the median gets: `moonshot`, `target`, or `short` of both."""
+        """Return how far the median gets: `moonshot`, `target`, or `short` of both."""
         for level, bound in (("moonshot", self.moonshot), ("target", self.target)):
             if figure.median >= bound if self.better == "more" else figure.median <= bound:
                 return level
@@ -124,7 +124,7 @@ GOALS: Final = (
 
 
 def reached(report: Report) -> Iterator[tuple[Goal, Figure]]:
-    """The goals of a report's benchmark with the figures that tell; without those left out."""
+    """Return the goals of a report's benchmark with their figures, where measured."""
     for goal in GOALS:
         if goal.benchmark == report.benchmark and (figure := report.find(goal.figure)) is not None:
             yield goal, figure

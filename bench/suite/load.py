@@ -1,7 +1,7 @@
-"""The load generator: thousands of WebSocket connections on one epoll, with the times at which frames came.
+"""Generate load: thousands of WebSocket connections on one epoll, with the time of each frame.
 
-Times are those at which the kernel took a frame over from the server (SO_TIMESTAMPNS), so that neither a late
-reader nor whatever shares its core blurs them. They are seconds of the system's clock.
+Times are those at which the kernel received a frame from the server (SO_TIMESTAMPNS), so neither a late
+reader nor other work on its core blurs them. They are seconds of the system's clock.
 """
 
 import base64
@@ -26,11 +26,11 @@ Take = Callable[[bytes, float], None]
 
 
 class LoadError(RuntimeError):
-    """The server refused or closed a connection, which no benchmark expects."""
+    """Raised when the server refuses or closes a connection, which no benchmark expects."""
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A client's frame of at most 65,535 bytes; its key of zeros leaves them as they are (RFC 6455, 5.3)."""
+    """Encode a client's frame of at most 65,535 bytes, with a mask of zeros (RFC 6455, section 5.3)."""
     length = len(payload)
     if length < 126:
         return struct.pack("!BB4x", 128 | opcode, 128 | length) + payload
@@ -38,7 +38,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class Connection:
-    """One WebSocket; `take` is given its messages."""
+    """Represent one WebSocket; `take` is called with its messages."""
 
     def __init__(self, port: int, path: str, take: Take, *, receive_buffer: int | None = None) -> None:
         """Connect and wait for the handshake. `receive_buffer` is in bytes, for one that is to be slow.
@@ -86,7 +86,7 @@ class Connection:
         self.socket.sendall(frame(_TEXT, text.encode()))
 
     def read(self) -> None:
-        """Take all that is there. Raises `LoadError` when the server has closed the connection."""
+        """Read all that has arrived. Raises `LoadError` when the server has closed the connection."""
         try:
             data, control, _, _ = self.socket.recvmsg(_READ, _CONTROL)
         except BlockingIOError:
@@ -129,7 +129,7 @@ def _came_at(control: Sequence[tuple[int, int, bytes]]) -> float:
 
 
 class Load(AbstractContextManager["Load"]):
-    """Many connections, read by whoever calls `run`; a context manager that closes them."""
+    """Read many connections in `run`; a context manager that closes them."""
 
     def __init__(self) -> None:
         self.connections: list[Connection] = []
@@ -137,19 +137,19 @@ class Load(AbstractContextManager["Load"]):
         self._poll = select.epoll()
 
     def add(self, connection: Connection) -> None:
-        """Read this connection too, from now on."""
+        """Add a connection."""
         self.connections.append(connection)
         self._by_file[connection.socket.fileno()] = connection
         self._poll.register(connection.socket, select.EPOLLIN)
 
     def remove(self, connection: Connection) -> None:
-        """Close this one."""
+        """Close and remove a connection."""
         self.connections.remove(connection)
         del self._by_file[connection.socket.fileno()]
         connection.socket.close()
 
     def run(self, seconds: float, sends: Iterable[tuple[float, Connection, str]] = ()) -> None:
-        """Read for so long, and meanwhile send texts, each at its time in seconds from now, in order.
+        """Read for some seconds, and send each text at its time in seconds from now, in order.
 
         Raises `LoadError` when the server closes a connection.
         """

@@ -1,4 +1,4 @@
-"""The machine that measures: what it is in words, and its cores."""
+"""Describe the machine that measures, and divide its cores."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PACKAGES: Final = ("hamlet-trio", "torch", "numpy", "trio", "hypercorn")
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """Everything about the machine that figures depend on, and nothing that would tell which one it is."""
+    """Describe everything about the machine that figures depend on, and nothing that identifies it."""
 
     processor: str
     cores: int
@@ -24,7 +24,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
 
 def this_machine() -> Machine:
-    """The machine this runs on."""
+    """Describe this machine."""
     return Machine(
         processor=_processor(),
         cores=len(usable_cores()),
@@ -44,27 +44,27 @@ def _processor() -> str:
 
 
 def usable_cores() -> list[int]:
-    """The cores this process may use."""
+    """Return the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 class Cores(Struct, frozen=True):
-    """Which core is whose: the server under test has one to itself, the rest is for all that loads it."""
+    """Divide the cores: the server under test has one to itself, the load has the others."""
 
     server: int
     others: tuple[int, ...]
 
 
 def divide_cores() -> Cores:
-    """The first core for the server; where there is only one, everything shares it."""
+    """Give the first core to the server; with only one, everything shares it."""
     first, *rest = usable_cores()
     return Cores(first, tuple(rest) or (first,))
 
 
 def pin(process: int, cores: Iterable[int]) -> None:
-    """Keep a process (0: this one), its threads and what it starts from now on, on these cores.
+    """Pin a process (0: this one), its threads and its future children to these cores.
 
     Does nothing on systems that cannot.
     """

@@ -1,4 +1,4 @@
-"""A report as an SVG: every figure a mark at its median, on a line from the least to the most of the rounds.
+"""Draw a report as SVG: each figure is a mark at its median, on a line from least to most of the rounds.
 
 A filled circle is ours, an open square stands beside it for comparison, a bar is a target. Values of one unit
 share a scale.
@@ -24,21 +24,21 @@ _LOGARITHMIC: Final = 30.0  # from this ratio of the largest to the smallest val
 
 
 class Scale(Struct, frozen=True):
-    """Where a value lies between the ends of the scale, from 0 to 1."""
+    """Map a value to its place on the scale, from 0 to 1."""
 
     low: float
     high: float
     logarithmic: bool
 
     def share(self, value: float) -> float:
-        """The value's place."""
+        """Return the value's place."""
         if self.logarithmic:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return value / self.high
 
 
 def scale(values: Sequence[float]) -> Scale:
-    """A scale from 0 for these values, or a logarithmic one where they lie far apart."""
+    """Return a scale from 0 for these values, or a logarithmic one if they lie far apart."""
     positive = [value for value in values if value > 0]
     if not positive:
         return Scale(0.0, 1.0, False)
@@ -49,7 +49,7 @@ def scale(values: Sequence[float]) -> Scale:
 
 
 def picture(report: Report) -> str:
-    """The SVG of a report."""
+    """Return the SVG of a report."""
     targets = {figure.name: goal.target for goal, figure in reached(report)}
     units: dict[str, list[Figure]] = {}
     for figure in report.figures:

@@ -1,4 +1,4 @@
-"""Finding the largest load that something still carries."""
+"""Find the largest load that a server still carries."""
 
 from collections.abc import Callable
 from typing import Final
@@ -17,10 +17,10 @@ def largest(
     stride: float = WIDE,
     finest: float = 0.04,
 ) -> int:
-    """The largest number from 1 to `most` whose strain is below the limit, to a share of `finest`; else 0.
+    """Return the largest number from 1 to `most` with a strain below the limit, within `finest`, or 0.
 
-    From `start` it goes up or down by `stride` until it knows one that is carried and one that is not, then
-    halves what lies between. Near the limit chance decides, so a number gets a second try there.
+    The search goes up or down from `start` by `stride` until one number is carried and one is not, then
+    halves the interval. Near the limit chance decides, so a number gets a second try there.
     """
 
     def carried(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""Figures as text and as a table for a terminal."""
+"""Format figures as text and as a table for a terminal."""
 
 from rich.table import Table
 
@@ -7,19 +7,19 @@ from bench.suite.goals import reached
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit, as a person writes it."""
+    """Format a value with its unit."""
     shown = significant(value)
     text = f"{shown:,.0f}" if abs(shown) >= 100 else f"{shown:.3g}"
     return text if unit in ("", "x") else f"{text} {unit}"
 
 
 def span(figure: Figure) -> str:
-    """The least and the most of the rounds."""
+    """Format the least and the most of the rounds."""
     return f"{amount(figure.low, '')} to {amount(figure.high, '')}"
 
 
 def table(report: Report) -> Table:
-    """The report for a terminal, with what was to be reached."""
+    """Format the report for a terminal, with its goals."""
     machine = report.machine
     made = Table(
         title=f"{report.benchmark}, {machine.processor}, {machine.cores} cores",

@@ -1,4 +1,4 @@
-"""A training run on a server under test, on a core other than the server's."""
+"""Train on a server under test, on a core other than the server's."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _EPISODES: Final = 3
 
 
 class _Events:
-    """Counts the messages of each type that it is given."""
+    """Count the messages of each type."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -32,7 +32,7 @@ class _Events:
 
 @contextmanager
 def training(server: Server, load: Load, cores: Cores, **order: Any) -> Iterator[None]:
-    """Train with these parameters until the block ends; it begins some episodes after the run's start.
+    """Train with these parameters until the block ends; the block begins some episodes into the run.
 
     Raises `LoadError` where the server refuses the run, or takes minutes to begin it.
     """

@@ -1,4 +1,4 @@
-"""How fast agents learn and act on one core: environment steps a second, beside others' learners.
+"""Measure how fast agents learn and act on one core: environment steps a second, beside other learners.
 
 Every step of every learner is followed by one gradient update of 32 transitions; epsilon stays at 0.05, so
 that nearly every step also asks the network. Seconds are of processor time, so that what else runs

@@ -1,4 +1,4 @@
-"""stable-baselines3's DQN on `Hamlet-v0`, with the same network, batch and one update a step."""
+"""Measure stable-baselines3's DQN on `Hamlet-v0`, with the same network, batch and one update a step."""
 
 from time import process_time
 
@@ -13,7 +13,7 @@ _HIDDEN = (128, 128)
 
 
 class StableBaselines:
-    """A model that goes on from one measurement to the next."""
+    """Train one model that continues from one measurement to the next."""
 
     def __init__(self) -> None:
         self._model = DQN(
@@ -33,7 +33,7 @@ class StableBaselines:
         self._model.learn(4 * BATCH)
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second over so many seconds of processor time."""
+        """Return environment steps a second over `seconds` of processor time."""
         before, updates, began = self._model.num_timesteps, self._model._n_updates, process_time()
         self._model.learn(10**9, callback=_Until(began + seconds), reset_num_timesteps=False)
         steps = self._model.num_timesteps - before
@@ -42,7 +42,7 @@ class StableBaselines:
 
 
 class _Until(BaseCallback):
-    """Ends the learning at a moment of processor time."""
+    """End learning at a moment of processor time."""
 
     def __init__(self, end: float) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Until(BaseCallback):
 
 
 class StableBaselinesActing:
-    """Its policy, acting greedily in one environment."""
+    """Act greedily with its policy in one environment."""
 
     def __init__(self) -> None:
         self._environment = gymnasium.make("hamlet_trio:Hamlet-v0")
@@ -62,7 +62,7 @@ class StableBaselinesActing:
         )
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second over so many seconds of processor time."""
+        """Return environment steps a second over `seconds` of processor time."""
         observation, _ = self._environment.reset(seed=1)
         began, steps = process_time(), 0
         while (elapsed := process_time() - began) < seconds:

@@ -1,4 +1,4 @@
-"""Measures all learners round by round, on one core and one thread."""
+"""Measure all learners round by round, on one core and one thread."""
 
 from functools import partial
 from typing import Final, Protocol
@@ -20,15 +20,15 @@ _PEERS: Final = ("stable-baselines3", "textbook loop", "stable-baselines3, actin
 
 
 class Contender(Protocol):
-    """What is measured: goes on from one measurement to the next."""
+    """Represent what is measured; it continues from one measurement to the next."""
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second."""
+        """Return environment steps a second."""
         ...
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Learning and acting, ours and theirs; a contender is named by its network type or its peer's name."""
+    """Measure learning and acting; a contender is named by its network type or its library."""
     torch.set_num_threads(1)
     pin(0, [divide_cores().others[0]])
     seconds = effort.choose(0.5, 2.0)

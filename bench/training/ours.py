@@ -1,4 +1,4 @@
-"""Hamlet's own training run and its policies, for their speed alone."""
+"""Measure the speed of Hamlet's own training run and policies."""
 
 from time import process_time
 from typing import Final
@@ -28,7 +28,7 @@ RECIPE: Final[Recipe] = msgspec.structs.replace(
 
 
 class Training:
-    """A run that goes on from one measurement to the next."""
+    """Train one run that continues from one measurement to the next."""
 
     def __init__(self, network_type: NetworkType) -> None:
         parameters = TrainingParameters(
@@ -39,7 +39,7 @@ class Training:
             self._run.step()
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second over so many seconds of processor time."""
+        """Return environment steps a second over `seconds` of processor time."""
         run, began, before = self._run, process_time(), self._run.updates
         steps = 0
         while (elapsed := process_time() - began) < seconds:
@@ -51,14 +51,14 @@ class Training:
 
 
 class Acting:
-    """A greedy policy in one world, as a lone session has it."""
+    """Act with a greedy policy in one world, as a lone session does."""
 
     def __init__(self, network_type: NetworkType) -> None:
         self._policy = Policy.untrained(1, network_type=network_type)
         self._worlds = Worlds(1, seed=1)
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second over so many seconds of processor time."""
+        """Return environment steps a second over `seconds` of processor time."""
         worlds, act, began = self._worlds, self._policy.act, process_time()
         observations = np.empty((1, worlds.observation_size), dtype=np.float32)
         shaped = observations.reshape(1, 1, -1)

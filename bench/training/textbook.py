@@ -1,4 +1,4 @@
-"""Deep Q-learning as a textbook writes it down: the plainest loop that is right, to compare speed with.
+"""Implement deep Q-learning as a textbook does, the plainest correct loop, to compare speed with.
 
 Mnih et al. 2015 with a perceptron: a deque of transitions, a random sample stacked anew for each update, two
 networks, Adam, and the target copied every so many steps. Nothing here is tuned.
@@ -30,7 +30,7 @@ def _network(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Textbook:
-    """A learner on `Hamlet-v0` that goes on from one measurement to the next."""
+    """Train a learner on `Hamlet-v0` that continues from one measurement to the next."""
 
     def __init__(self) -> None:
         self._environment = gymnasium.make("hamlet_trio:Hamlet-v0")
@@ -49,7 +49,7 @@ class Textbook:
             self._step()
 
     def rate(self, seconds: float) -> float:
-        """Environment steps a second over so many seconds of processor time."""
+        """Return environment steps a second over `seconds` of processor time."""
         began, steps = process_time(), 0
         while (elapsed := process_time() - began) < seconds:
             for _ in range(16):

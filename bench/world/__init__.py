@@ -1,7 +1,7 @@
-"""How fast worlds step: environment steps a second of N worlds with random actions, beside Gymnasium's.
+"""Measure how fast worlds step: steps a second of N worlds with random actions, beside Gymnasium's.
 
-Each step gives rewards and ends, and worlds whose episode is over begin anew. Hamlet is measured without and
-with writing down what the agents see; Gymnasium's environments always do. Seconds are of processor time.
+Each step gives rewards and ends, and worlds whose episode is over are reset. Hamlet is measured without and
+with writing observations; Gymnasium's environments always write them. Seconds are of processor time.
 """
 
 

@@ -1,4 +1,4 @@
-"""Measures worlds of each size round by round, on one core."""
+"""Measure worlds of each size round by round, on one core."""
 
 import warnings
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _TURNS: Final = 64  # actions are drawn beforehand, for so many steps
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Steps a second of each size, ours and theirs."""
+    """Return the steps a second of each size, ours and theirs."""
     pin(0, [divide_cores().others[0]])
     seconds = effort.choose(0.1, 0.7)
     contenders: dict[str, Callable[[], float]] = {}
