@@ -60,7 +60,7 @@ def _acting(exploration: Exploration) -> Act:
         observations: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
         _, actions = exploration.draw(observations, 1.0)
-        exploration.taken(observations, actions)
+        exploration.record(observations, actions)
         return actions
 
     return act

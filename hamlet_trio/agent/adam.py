@@ -1,4 +1,4 @@
-"""Adam without the weight of torch's optimizer classes."""
+"""Adam without the imports of torch's optimizer classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1), by torch's own fused kernel and to the same bits as its class.
+    """Adam (Kingma and Ba 2015, algorithm 1) by torch's fused kernel, equal to `torch.optim.Adam` to the bit.
 
-    Making a `torch.optim.Optimizer` imports torch's compiler, which a trainer never uses: 70 MB and over a
-    second of its start. Its state dicts and those of `torch.optim.Adam` are interchangeable.
+    A `torch.optim.Optimizer` imports torch's compiler, which a trainer never uses: 70 MB and over a second
+    at its start. State dicts are interchangeable with those of `torch.optim.Adam`.
     """
 
     _BETAS = (0.9, 0.999)
@@ -22,14 +22,14 @@ class Adam:
         self.learning_rate = learning_rate
         self._averages = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
-        # One for all: counting the same steps for each parameter would take longer than moving it.
+        # Shared: counting the steps of each parameter apart would take longer than updating it.
         self._step = torch.zeros((), device=self._parameters[0].device)
         self._steps = [self._step] * len(self._parameters)
         self._one = torch.ones_like(self._step)
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor]) -> None:
-        """Move each parameter by its gradient."""
+        """Update each parameter by its gradient."""
         self._step.add_(self._one)
         torch._fused_adam_(
             self._parameters,
@@ -48,7 +48,7 @@ class Adam:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state in the form of `torch.optim.Adam`; the averages are the optimiser's own tensors."""
+        """Return the state in the form of `torch.optim.Adam`; the averages are not copied."""
         state = {
             index: {"step": self._step.clone(), "exp_avg": average, "exp_avg_sq": square}
             for index, (average, square) in enumerate(zip(self._averages, self._squares, strict=True))
@@ -70,7 +70,7 @@ class Adam:
         return {"state": state, "param_groups": [group]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over a copy of the averages of `state_dict`; the learning rate stays this one's."""
+        """Copy the averages of a `state_dict`; the learning rate stays as it is."""
         theirs = state["state"]
         self._step.copy_(theirs[0]["step"])
         for index, (average, square) in enumerate(zip(self._averages, self._squares, strict=True)):

@@ -1,4 +1,4 @@
-"""Checkpoints: a Q-network's weights with what is known about them, in one file.
+"""Checkpoints: a Q-network's weights and metadata in one file.
 
 A file is a dict that `torch.save` wrote, with the keys of reference checkpoints (`q_network`,
 `target_network`, `optimizer`, `epsilon`, `state_dim`, `action_dim`) and, in ours, `metadata`. A bare state
@@ -41,10 +41,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A network with what a file says about it.
+    """A network with its metadata.
 
-    `network` is in eval mode when it was loaded. `target` and `optimizer` are state dicts a learner may go on
-    from; `epsilon` is the exploration rate the run had reached.
+    `network` is in eval mode when it was loaded. `target` and `optimizer` are state dicts from which a
+    learner may continue; `epsilon` is the exploration rate that the run had reached.
     """
 
     network: Network
@@ -68,10 +68,10 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a checkpoint; its network is in eval mode on `device`, its other tensors on the CPU.
 
-    With `width` and `height` it must be for a world of that shape; without, the shape is the one its metadata
-    tell, else the square that fits. Nothing in the file is executed. Raises `CheckpointError`, whose message
-    is one sentence beginning with the file's name, for a file that is missing, too large, damaged, foreign,
-    wants to run code, or holds weights that fit no known network or are not finite.
+    With `width` and `height` it must be for a world of that shape; without, the shape is that of its
+    metadata, else the square that fits. Nothing in the file is executed. Raises `CheckpointError`, whose
+    message is one sentence beginning with the file's name, for a file that is missing, too large, damaged,
+    foreign, tries to run code, or holds weights that fit no known network or are not finite.
     """
     path = Path(path)
     return parse_checkpoint(read_bytes(path), path.name, device, width=width, height=height)
@@ -130,7 +130,7 @@ def parse_checkpoint(
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The bytes of a checkpoint's file; the same for equal checkpoints, whenever and wherever made.
+    """Return the bytes of a checkpoint's file; equal checkpoints give equal bytes.
 
     The network type and sizes in the metadata are those of the network. Raises `CheckpointError` when
     weights are not finite, and `TypeError` for metadata that are not plain values.
@@ -158,7 +158,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint so that a reader sees the older file or the new one, never half.
+    """Write a checkpoint atomically: a reader sees the older file or the new one.
 
     Raises `CheckpointError` when it cannot be written, such as on a full disk; the older file stays then.
     """
@@ -173,7 +173,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
 
 def _weights(content: object, name: str, part: str) -> dict[str, Tensor]:
-    """The named tensors of a state dict, of any floating type."""
+    """Return the named tensors of a state dict, of any floating type."""
     if not isinstance(content, dict) or not content:
         raise CheckpointError(f"{name} is not a checkpoint: its {part} holds no weights.")
     for key, value in content.items():
@@ -251,10 +251,10 @@ def _epsilon(content: Mapping[str, Any], name: str) -> float:
 
 
 def _canonical(value: Any, strings: dict[str, str]) -> Any:
-    """A copy whose pickle depends on its content alone.
+    """Return a copy whose pickle depends on its content alone.
 
-    The pickler writes an object it has met before as a reference, so which equal strings, tuples and tensors
-    happen to be one object would show in the bytes: here all equal strings are one, and nothing else is.
+    The pickler writes a repeated object as a reference, so the bytes would depend on which equal strings,
+    tuples and tensors are one object: here all equal strings are one object, and nothing else is.
     """
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True).contiguous().clone()

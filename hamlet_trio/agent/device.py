@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""The device on which torch computes."""
 
 from typing import Final, get_args
 
@@ -10,11 +10,11 @@ _NAMES: Final = get_args(DeviceName)
 
 
 class DeviceError(ValueError):
-    """A device that is unknown or not there."""
+    """An unknown or missing device."""
 
 
 def choose_device(name: str) -> torch.device:
-    """The device for `auto` (CUDA where there is one), `cpu` or `cuda`.
+    """Return the device for `auto` (CUDA where available), `cpu` or `cuda`.
 
     Raises `DeviceError` for another name, and for `cuda` on a machine without it.
     """

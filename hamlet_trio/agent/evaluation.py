@@ -1,4 +1,4 @@
-"""How long a policy lives, and with what return."""
+"""Evaluation: the survival and return of a policy."""
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ _WORLDS_AT_ONCE = 1024
 
 
 class EpisodeResult(Struct, frozen=True, kw_only=True):
-    """One agent's episode: steps survived, undiscounted sum of rewards, and why it ended before its time."""
+    """One agent's episode: steps survived, undiscounted return, and why it ended before `max_steps`."""
 
     length: int
     episode_return: float = msgspec.field(name="return")
@@ -20,7 +20,7 @@ class EpisodeResult(Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """What a policy did: means over `episodes`, whose rows they are; converts to JSON with msgspec."""
+    """The results of a policy: means over the rows of `episodes`; msgspec converts them to JSON."""
 
     mean_length: float
     mean_return: float
@@ -39,11 +39,11 @@ def evaluate(
     max_steps: int | None = None,
     random_start: bool = False,
 ) -> Evaluation:
-    """Let a policy play `episodes` episodes in worlds of their own, all at once.
+    """Play `episodes` episodes with a policy, each in a world of its own, all at once.
 
-    With probability `epsilon` an action is random. Starts are those of the configuration, from where a greedy
-    policy plays the same episode every time, unless `random_start`. `max_steps` replaces the configuration's.
-    In a world of several agents each agent's episode is a row, so there are that many times `episodes` rows.
+    With probability `epsilon` an action is random. Episodes begin at the configured start, from which a
+    greedy policy plays the same episode every time, or with `random_start` anywhere. `max_steps` replaces the
+    configuration's. With several agents in a world each agent's episode is a row of the result.
     The same arguments give the same result.
 
     Raises:
@@ -95,7 +95,7 @@ def _play(
     epsilon: float,
     random_start: bool,
 ) -> list[EpisodeResult]:
-    """One episode in each of `count` worlds; finished ones are left out of the batch."""
+    """Play one episode in each of `count` worlds; finished ones leave the batch."""
     world_seed = int(np.random.SeedSequence(seeds, spawn_key=(1,)).generate_state(1)[0])
     worlds = Worlds(count, config, seed=world_seed)
     worlds.reset(random_start=random_start)

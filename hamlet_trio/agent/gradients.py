@@ -1,4 +1,4 @@
-"""The gradient of a Q-network's loss: by autograd, or written out for networks that have that."""
+"""The gradient of a Q-network's loss, by autograd or by the network's written-out backpropagation."""
 
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol
@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from hamlet_trio.agent.networks import Network
-from hamlet_trio.agent.networks.layers import Passes
+from hamlet_trio.agent.networks.layers import Backprop
 
 _ALIGNMENT: Final = 16
-"""Numbers in a cache line."""
+"""float32 numbers in a cache line."""
 
 
 class GradientStep(NamedTuple):
-    """What one gradient was like: the loss, its norm, and the Q-values [n] of the actions taken."""
+    """One gradient: the loss, the gradient's norm, and the Q-values [n] of the actions taken."""
 
     loss: float
     gradient_norm: float
@@ -23,51 +23,52 @@ class GradientStep(NamedTuple):
 
 
 class Gradients(Protocol):
-    """Passes through a network, and the gradient of the loss of its Q-values.
+    """Forward and backward passes through a network for the loss of its Q-values.
 
-    The loss is the mean of Huber losses (Huber 1964, with slope `delta`), each times the weight of its
-    transition. All methods are called within `computing`.
+    The loss is the mean Huber loss (Huber 1964, with slope `delta`). Call all methods within `computing`.
     """
 
     def computing(self) -> AbstractContextManager[None]:
-        """What surrounds whole updates."""
+        """Return the context in which whole updates are made."""
         ...
 
-    def forward(self, observed: Tensor, beside: Tensor | None = None) -> Tensor:
-        """Q-values [n + m, actions] of n prepared observations to learn from, and of m others beside them."""
+    def forward(self, states: Tensor, others: Tensor | None = None) -> Tensor:
+        """Return the Q-values [n + m, actions] of n preprocessed states to learn from and of m others."""
         ...
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
-        """The gradient of the loss of the last `forward`'s n rows.
+    def backward(self, actions: Tensor, targets: Tensor) -> GradientStep:
+        """Compute the gradient of the loss over the n states of the last `forward`.
 
-        `actions` int64 [n, 1], `targets` float32 [n], `weights` float32 [n].
+        `actions` int64 [n, 1], `targets` float32 [n].
         """
         ...
 
     def tensors(self) -> list[Tensor]:
-        """The last gradient, by parameter."""
+        """Return the last gradient, one tensor a parameter."""
         ...
 
 
 def gradients_of(network: Network, delta: float) -> Gradients:
-    """Written out where the network has its passes so, else by autograd."""
-    passes = network.passes()
-    return AutogradGradients(network, delta) if passes is None else PassesGradients(network, passes, delta)
+    """Return the written-out gradients where the network has a `Backprop`, else those of autograd."""
+    backprop = network.backprop()
+    return (
+        AutogradGradients(network, delta) if backprop is None else ManualGradients(network, backprop, delta)
+    )
 
 
 def norm_of(gradients: list[Tensor]) -> Tensor:
-    """The Euclidean norm of all gradients together, a float32 scalar."""
+    """Return the Euclidean norm of all gradients together, a float32 scalar."""
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     return norm
 
 
 def clip(gradients: list[Tensor], limit: float) -> None:
-    """Shrink gradients whose norm is larger to this norm, as `nn.utils.clip_grad_norm_` does."""
+    """Shrink gradients of a larger norm to `limit`, as `nn.utils.clip_grad_norm_` does."""
     torch._foreach_mul_(gradients, limit / (norm_of(gradients) + 1e-6))
 
 
 class AutogradGradients:
-    """By autograd, for any network."""
+    """Gradients by autograd, for any network."""
 
     def __init__(self, network: Network, delta: float) -> None:
         self._network = network
@@ -79,19 +80,18 @@ class AutogradGradients:
         """As in `Gradients`."""
         return torch.no_grad()
 
-    def forward(self, observed: Tensor, beside: Tensor | None = None) -> Tensor:
+    def forward(self, states: Tensor, others: Tensor | None = None) -> Tensor:
         """As in `Gradients`."""
         with torch.enable_grad():
-            self._values = self._network.values(observed)
+            self._values = self._network.values(states)
         values = self._values.detach()
-        return values if beside is None else torch.cat((values, self._network.values(beside)))
+        return values if others is None else torch.cat((values, self._network.values(others)))
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
+    def backward(self, actions: Tensor, targets: Tensor) -> GradientStep:
         """As in `Gradients`."""
         with torch.enable_grad():
             chosen = self._values.gather(1, actions).squeeze(1)
-            losses = functional.huber_loss(chosen, targets, reduction="none", delta=self._delta)
-            loss = (weights * losses).mean()
+            loss = functional.huber_loss(chosen, targets, delta=self._delta)
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
@@ -104,19 +104,19 @@ class AutogradGradients:
         return [parameter.grad for parameter in self._parameters if parameter.grad is not None]
 
 
-class PassesGradients:
-    """By a network's `Passes`: the same gradients with a fraction of the calls.
+class ManualGradients:
+    """Gradients by a network's `Backprop`: the same values with a fraction of the calls.
 
-    Each parameter's `grad` is a part of one tensor for the whole life of this object.
+    Each parameter's `grad` is a view of one tensor that this object keeps.
     """
 
-    def __init__(self, network: Network, passes: Passes, delta: float) -> None:
-        self._passes = passes
+    def __init__(self, network: Network, backprop: Backprop, delta: float) -> None:
+        self._backprop = backprop
         self._delta = delta
         parameters = list(network.parameters())
         ends = [0]
         for parameter in parameters:
-            # Each begins a cache line, as a tensor of its own does.
+            # Each starts on a cache line, as a tensor of its own would.
             ends.append(ends[-1] + -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT)
         self._all = torch.zeros(ends[-1], device=parameters[0].device)
         self._tensors = [
@@ -131,25 +131,24 @@ class PassesGradients:
         """As in `Gradients`."""
         return torch.inference_mode()
 
-    def forward(self, observed: Tensor, beside: Tensor | None = None) -> Tensor:
+    def forward(self, states: Tensor, others: Tensor | None = None) -> Tensor:
         """As in `Gradients`."""
-        rows = observed if beside is None else torch.cat((observed, beside))
-        self._values = self._passes.forward(rows)
+        rows = states if others is None else torch.cat((states, others))
+        self._values = self._backprop.forward(rows)
         return self._values
 
-    def backward(self, actions: Tensor, targets: Tensor, weights: Tensor) -> GradientStep:
+    def backward(self, actions: Tensor, targets: Tensor) -> GradientStep:
         """As in `Gradients`."""
         count = len(actions)
         values = self._values if len(self._values) == count else self._values[:count]
         chosen = values.gather(1, actions).squeeze(1)
         errors = chosen - targets
-        # The slope of the Huber loss is the error within delta, and its loss that slope times the error less
-        # half the slope.
+        # The slope of the Huber loss is the error clamped to delta; the loss is slope * (error - slope / 2).
         slopes = errors.clamp(-self._delta, self._delta)
-        shares = slopes * (weights / count)
+        shares = slopes / count
         loss = torch.dot(shares, torch.sub(errors, slopes, alpha=0.5))
         gradient = torch.zeros_like(values).scatter_(1, actions, shares.unsqueeze(1))
-        self._passes.backward(gradient)
+        self._backprop.backward(gradient)
         return GradientStep(loss.item(), torch.linalg.vector_norm(self._all).item(), chosen)
 
     def tensors(self) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""A Double-DQN learner."""
+"""Deep Q-learning: act, remember, learn."""
 
 import copy
 from typing import Any, NamedTuple
@@ -12,56 +12,51 @@ from torch import Tensor
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.device import choose_device
 from hamlet_trio.agent.exploration import EpsilonGreedy, Exploration, OptionExploration
-from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.learner_config import LearnerConfig, current_settings
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
-from hamlet_trio.agent.preparing import Preparing
-from hamlet_trio.agent.replay_buffer import Memory, ReplayBuffer, Transitions
-from hamlet_trio.agent.update import CHUNK, Updater, quickest_values
+from hamlet_trio.agent.preprocessing import PreprocessingCache
+from hamlet_trio.agent.replay_buffer import ReplayBuffer, Transitions
+from hamlet_trio.agent.update import UPDATES_PER_CHUNK, Updater, fastest_values
 from hamlet_trio.world import ACTIONS
 
 
 class LearnerError(ValueError):
-    """A learner was given weights or a state that is not its own kind; the message says how they differ."""
+    """Weights or a state that do not fit a learner; the message says how they differ."""
 
 
 class LearnMetrics(NamedTuple):
-    """What the updates of one call of `learn` were like, on average."""
+    """Means over the updates of one call of `learn`."""
 
     loss: float
     """Huber loss."""
     q_value: float
-    """Mean Q-value of the actions taken."""
-    td_error: float
-    """Mean absolute TD error."""
-    gradient_norm: float
-    """Norm of the whole gradient before clipping."""
+    """Q-value of the actions taken."""
     updates: int
-    """How many updates there were."""
+    """Number of updates."""
 
 
 class DQNLearner:
-    """Learns Q-values from what it is told of one or more streams of steps.
+    """A deep Q-learner for one or more streams of steps; a stream is the steps of one agent.
 
-    Deep Q-learning with replay memory and target network (Mnih et al. 2015), the double estimator
-    (van Hasselt, Guez and Silver 2016, section "Double DQN"), Huber loss, and optionally n-step returns and
-    Munchausen rewards (Vieillard, Pietquin and Geist 2020).
+    Deep Q-learning with a replay buffer and a target network (Mnih et al. 2015), the double estimator
+    (van Hasselt, Guez and Silver 2016, section "Double DQN"), the Huber loss, and optionally n-step returns
+    and Munchausen rewards (Vieillard, Pietquin and Geist 2020).
 
-    Everything random comes from `seed`: weights, exploration and sampling have a generator each, and the
-    global ones of numpy and torch are neither read nor changed. On the CPU two learners that are told the
-    same are the same to the last bit, given the same build of torch and number of its threads; that number is
-    the process's (`torch.set_num_threads`), so the caller's to choose. CUDA's kernels do not promise as much.
-    Not safe to share between threads.
+    All randomness comes from `seed`: weights, exploration and sampling have a generator each, and the global
+    generators of numpy and torch are neither read nor changed. On the CPU two learners with the same seed and
+    the same steps are equal to the last bit, given the same build of torch and the same number of its
+    threads, which the caller chooses (`torch.set_num_threads`). CUDA does not promise that. Not thread-safe.
 
     Attributes:
-        config: the settings it was made with.
+        config: the settings.
         network: the Q-network, in training.
         target: the target network.
-        memory: the replay memory.
+        replay_buffer: the transitions to learn from.
         steps: single steps remembered so far.
-        device: where it computes.
+        device: the device of both networks.
     """
 
     def __init__(
@@ -72,15 +67,12 @@ class DQNLearner:
         width: int = 8,
         height: int = 8,
         num_streams: int = 1,
-        memory: Memory | None = None,
     ) -> None:
         """Make a learner for a `width` x `height` world with `num_streams` agents acting at once.
 
-        `memory` replaces the uniform replay memory of `config.buffer_capacity`. It is told observations; the
-        uniform one of a network with a `prepared_size` is told what the network prepares of them.
-        Raises `DeviceError` for a device that is not there and `NetworkError` for sizes that make no network.
+        Raises `DeviceError` for a missing device and `NetworkError` for invalid sizes.
         """
-        weights_seed, exploration_seed, memory_seed = np.random.SeedSequence(seed).spawn(3)
+        weights_seed, exploration_seed, sampling_seed = np.random.SeedSequence(seed).spawn(3)
         observation_size = SCALARS + width * height
         self.config = config
         self.device = choose_device(config.device)
@@ -94,14 +86,13 @@ class DQNLearner:
             **config.sizes,
         ).to(self.device)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        prepared_size = self.network.prepared_size if memory is None else None
-        row_size = prepared_size or observation_size
-        if memory is None:
-            memory = ReplayBuffer(config.buffer_capacity, row_size, memory_seed)
-        self.memory = memory
-        self._preparing = None if prepared_size is None else Preparing(self.network, self.device)
+        row_size = self.network.preprocessed_size or observation_size
+        self.replay_buffer = ReplayBuffer(config.buffer_capacity, row_size, sampling_seed)
+        self._preprocessing = (
+            PreprocessingCache(self.network, self.device) if self.network.preprocessed_size else None
+        )
         self.steps = 0
-        self._credit = 0.0
+        self._updates_due = 0.0
         self._num_streams = num_streams
         self._streams = np.arange(num_streams)
         self._accumulator = (
@@ -111,14 +102,12 @@ class DQNLearner:
         )
         self._exploration: Exploration = (
             OptionExploration(exploration_seed, width, height)
-            if config.exploration == "errands"
+            if config.exploration == "options"
             else EpsilonGreedy(exploration_seed)
         )
         self._exploration.begin(num_streams)
-        self._updater = Updater(
-            config, self.network, self.target, self.device, is_prepared=prepared_size is not None
-        )
-        self._values = quickest_values(self.network)
+        self._updater = Updater(config, self.network, self.target, self.device)
+        self._values = fastest_values(self.network)
 
     @property
     def updates(self) -> int:
@@ -126,32 +115,26 @@ class DQNLearner:
         return self._updater.updates
 
     def begin_episodes(self, streams: NDArray[np.integer]) -> None:
-        """These streams begin an episode with their next action."""
+        """Begin an episode in these streams with their next action."""
         for stream in streams.tolist():
             self._exploration.restart(stream)
 
     def act(self, observations: NDArray[np.float32], epsilon: float) -> NDArray[np.int64]:
-        """Actions, (n,) int64, for observations (n, observation_size): exploring, or else greedy."""
+        """Return actions (n,) int64 for observations (n, observation_size), exploratory or greedy."""
         explores, actions = self._exploration.draw(observations, epsilon)
         if not explores.all():
             greedy = self._greedy(observations)
             actions = np.where(explores, actions, greedy) if explores.any() else greedy
-        self._exploration.taken(observations, actions)
+        self._exploration.record(observations, actions)
         return actions
 
     def _greedy(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         with torch.inference_mode():
-            if self._preparing is None:
-                prepared = self.network.prepare(torch.from_numpy(observations).to(self.device))
-            else:
-                prepared = torch.from_numpy(self._preparing(observations)).to(self.device)
-            best: NDArray[np.int64] = self._values(prepared).argmax(dim=1).cpu().numpy()
+            states = torch.from_numpy(self._preprocessed(observations)).to(self.device)
+            if self._preprocessing is None:
+                states = self.network.preprocess(states)
+            best: NDArray[np.int64] = self._values(states).argmax(dim=1).cpu().numpy()
         return best
-
-    def anneal(self, progress: float) -> None:
-        """Set the learning rate for this share of a run, from 0 to 1."""
-        lost = (1 - self.config.learning_rate_end) * progress
-        self._updater.optimizer.learning_rate = self.config.learning_rate * (1 - lost)
 
     def remember(
         self,
@@ -164,73 +147,74 @@ class DQNLearner:
         truncated: NDArray[np.bool_],
         streams: NDArray[np.integer] | None = None,
     ) -> None:
-        """Take in one step of each of n agents; all arrays have n rows and are copied.
+        """Remember one step of each of n agents; all arrays have n rows and are copied.
 
-        `next_observations` are what was seen right after the step, also where an episode ended, so before any
-        reset. `streams` says which agents these are, distinct numbers below `num_streams`; by default all, in
-        order.
+        `next_observations` are those right after the step, before any reset. `streams` are the agents'
+        streams, distinct numbers below `num_streams`; by default all, in order.
         """
         self.steps += len(actions)
         rewards = np.asarray(rewards) * self.config.reward_scale
-        if self._preparing is not None:
-            observations = self._preparing(observations)
-            next_observations = self._preparing(next_observations)
+        observations = self._preprocessed(observations)
+        next_observations = self._preprocessed(next_observations)
         if self._accumulator is None:
             ones = np.ones(len(actions), dtype=np.int64)
-            self.memory.add(Transitions(observations, actions, rewards, next_observations, terminated, ones))
-            return
-        finished = self._accumulator.push(
-            streams=self._streams if streams is None else streams,
-            observations=observations,
-            actions=actions,
-            rewards=rewards,
-            next_observations=next_observations,
-            terminated=terminated,
-            truncated=truncated,
-        )
-        if len(finished.actions):
-            self.memory.add(finished)
+            transitions = Transitions(observations, actions, rewards, next_observations, terminated, ones)
+        else:
+            transitions = self._accumulator.push(
+                streams=self._streams if streams is None else streams,
+                observations=observations,
+                actions=actions,
+                rewards=rewards,
+                next_observations=next_observations,
+                terminated=terminated,
+                truncated=truncated,
+            )
+        if len(transitions.actions):
+            self.replay_buffer.add(transitions)
 
     @property
     def ready(self) -> bool:
-        """Whether enough is remembered to learn from."""
-        return len(self.memory) >= max(self.config.batch_size, self.config.learning_starts)
+        """Whether the replay buffer holds enough to learn from."""
+        return len(self.replay_buffer) >= max(self.config.batch_size, self.config.learning_starts)
 
     def learn(self, updates: int | None = None) -> LearnMetrics | None:
-        """Make so many updates, by default those due for one step; None when there are none to make.
+        """Make `updates` updates, by default those due for one step; return None when none are made.
 
-        There are none while too little is remembered. Raises `DivergedError` when the loss stops being
-        finite; the network is as before that update then.
+        None are made before the learner is ready. Raises `DivergedError` when the loss is not finite; the
+        network is then as it was before that update.
         """
         if not self.ready:
             return None
         if updates is None:
-            self._credit += self.config.updates_per_step
-            updates = int(self._credit)
-            self._credit -= updates
+            self._updates_due += self.config.updates_per_step
+            updates = int(self._updates_due)
+            self._updates_due -= updates
         if updates <= 0:
             return None
-        size = self.config.batch_size
-        loss = q_value = td_error = gradient_norm = 0.0
-        for first in range(0, updates, CHUNK):
-            count = min(CHUNK, updates - first)
-            batch = self.memory.sample(count * size)
-            result = self._updater.make(batch, count)
-            self.memory.update_priorities(batch.indices, result.td_errors)
+        loss = q_value = 0.0
+        for first in range(0, updates, UPDATES_PER_CHUNK):
+            count = min(UPDATES_PER_CHUNK, updates - first)
+            batch = self.replay_buffer.sample(count * self.config.batch_size)
+            result = self._updater.update(batch, count)
             loss += result.loss
-            gradient_norm += result.gradient_norm
-            q_value += float(result.q_values.sum()) / size
-            td_error += float(result.td_errors.sum()) / size
-        return LearnMetrics(
-            loss / updates, q_value / updates, td_error / updates, gradient_norm / updates, updates
-        )
+            q_value += result.q_value
+        return LearnMetrics(loss / updates, q_value / updates, updates)
+
+    def anneal(self, progress: float) -> None:
+        """Set the learning rate for a run's progress, from 0 to 1."""
+        decrease = (1 - self.config.learning_rate_end) * progress
+        self._updater.optimizer.learning_rate = self.config.learning_rate * (1 - decrease)
+
+    def _preprocessed(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the rows that the replay buffer holds: preprocessed where that saves time, else raw."""
+        return observations if self._preprocessing is None else self._preprocessing(observations)
 
     def policy(self) -> Policy:
-        """A frozen copy of the network as it is now."""
+        """Return a frozen copy of the network."""
         return Policy(self.network)
 
     def checkpoint(self, metadata: CheckpointMetadata, *, epsilon: float) -> Checkpoint:
-        """A checkpoint of the network as it is when the checkpoint is encoded or saved."""
+        """Return a checkpoint of the network as it is when the checkpoint is encoded or saved."""
         return Checkpoint(
             network=self.network,
             metadata=metadata,
@@ -240,7 +224,7 @@ class DQNLearner:
         )
 
     def start_from(self, checkpoint: Checkpoint) -> None:
-        """Take over a checkpoint's weights, for network and target network alike; the rest begins anew.
+        """Copy a checkpoint's weights into network and target network; everything else starts anew.
 
         Raises `LearnerError` when the checkpoint is of another network or world; `LearnerConfig.for_network`
         makes the settings that fit.
@@ -257,27 +241,28 @@ class DQNLearner:
         self.target.load_state_dict(weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that a learner needs to go on exactly, as tensors and plain values."""
+        """Return a copy of everything needed to continue exactly, as tensors and plain values."""
         return {
             "kind": self._kind(),
             "network": _copied(self.network.state_dict()),
             "target": _copied(self.target.state_dict()),
             "optimizer": copy.deepcopy(self._updater.optimizer.state_dict()),
-            "memory": self.memory.state_dict(),
+            "memory": self.replay_buffer.state_dict(),
             "accumulator": None if self._accumulator is None else self._accumulator.state_dict(),
             "exploration": self._exploration.state_dict(),
             "steps": self.steps,
             "updates": self.updates,
-            "credit": self._credit,
+            "credit": self._updates_due,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from where `state_dict` was taken.
+        """Continue exactly from a `state_dict`.
 
-        Raises `LearnerError` when that was a learner with other settings, world or streams.
+        Raises `LearnerError` when it is of a learner with other settings, world or streams.
         """
+        saved = current_settings(state["kind"])
         for name, mine in self._kind().items():
-            theirs = state["kind"].get(name)
+            theirs = saved.get(name)
             if theirs != mine:
                 raise LearnerError(
                     f"The state is of a learner whose {name} is {theirs!r}; here it is {mine!r}."
@@ -285,18 +270,18 @@ class DQNLearner:
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
         self._updater.optimizer.load_state_dict(state["optimizer"])
-        self.memory.load_state_dict(state["memory"])
+        self.replay_buffer.load_state_dict(state["memory"])
         if self._accumulator is not None:
             self._accumulator.load_state_dict(state["accumulator"])
         self._exploration.load_state_dict(state["exploration"])
         self.steps = state["steps"]
         self._updater.updates = state["updates"]
-        self._credit = state["credit"]
+        self._updates_due = state["credit"]
 
     def _kind(self) -> dict[str, Any]:
         spec = self.network.spec
         kind: dict[str, Any] = msgspec.to_builtins(self.config)
-        # Where it computes may change between saving and resuming.
+        # The device may change between saving and resuming.
         del kind["device"]
         return kind | {"width": spec.width, "height": spec.height, "num_streams": self._num_streams}
 

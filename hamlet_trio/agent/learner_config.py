@@ -8,12 +8,12 @@ from msgspec import Struct
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
 from hamlet_trio.common.devices import DeviceName
 
-ExplorationKind = Literal["epsilon_greedy", "errands"]
+ExplorationKind = Literal["epsilon_greedy", "options"]
 TargetUpdate = Literal["soft", "periodic"]
 
 
 class LearnerConfigError(ValueError):
-    """A setting of the learner is out of range; `field` is its name and the message says what is allowed."""
+    """A setting of the learner that is out of range: `field` names it, the message says what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         super().__init__(f"{field} is {value!r}; it must be {allowed}.")
@@ -21,31 +21,32 @@ class LearnerConfigError(ValueError):
 
 
 class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a `DQNLearner` learns. Converts to and from plain values with msgspec; frozen, compares by value.
+    """The settings of a `DQNLearner`; msgspec converts them to and from plain values.
 
     Attributes:
-        network_type: which Q-network.
-        sizes: its sizes where they are not the default, as in `networks.spec`.
-        device: where to compute; `auto` is CUDA where there is one.
+        network_type: the type of the Q-network.
+        sizes: the sizes that differ from the defaults in `networks.spec`.
+        device: `auto` is CUDA where available, else the CPU.
         learning_rate: of Adam (Kingma and Ba 2015).
-        gamma: discount a step.
-        batch_size: transitions in one update.
-        buffer_capacity: transitions the replay memory holds.
-        learning_starts: transitions remembered before the first update (at least `batch_size` in any case).
-        updates_per_step: updates a call of `learn`; a fraction means one in so many calls.
+        gamma: discount per step.
+        batch_size: transitions per update.
+        buffer_capacity: transitions that the replay buffer holds.
+        learning_starts: transitions stored before the first update; at least `batch_size` in any case.
+        updates_per_step: updates per call of `learn`; 0.25 means one in every fourth call.
         n_step: steps of reward before the bootstrapped value (Sutton and Barto 2018, section 7.1).
         double: Double DQN's target (van Hasselt et al. 2016) instead of DQN's (Mnih et al. 2015).
-        huber_delta: TD errors larger than this count linearly.
-        gradient_clip: largest norm of the whole gradient; None leaves it as it is.
+        huber_delta: TD errors beyond this count linearly.
+        gradient_clip: largest norm of the whole gradient; None does not clip.
         target_update: `soft` moves the target network by `tau` of the difference after each update
             (Lillicrap et al. 2016), `periodic` copies the network every `target_period` updates.
-        learning_rate_end: the share of `learning_rate` that is left at the end of a run, linearly.
-        reward_scale: what rewards are multiplied with before they are learnt from.
-        munchausen: how much of the scaled log-policy is added to the reward, alpha in Vieillard, Pietquin
-            and Geist 2020, equation 1; the value of the next state is a soft one then, in place of
-            `double`'s. 0 is without.
+        learning_rate_end: the share of `learning_rate` left at the end of a run; it falls linearly.
+        reward_scale: factor of the rewards that are learnt from.
+        munchausen: the share of the scaled log-policy that is added to the reward, alpha in Vieillard,
+            Pietquin and Geist 2020, equation 1; the value of the next state is then the soft one, in place
+            of `double`'s. 0 turns it off.
         munchausen_temperature, munchausen_floor: tau and l0 of the same paper, section 3.
-        exploration: single random actions (`epsilon_greedy`), or `errands`.
+        exploration: single random actions (`epsilon_greedy`) or whole `options` (a walk to a place and
+            its use). Runs that an older version saved say `errands`, which means `options`.
     """
 
     network_type: NetworkType = "dueling"
@@ -95,8 +96,8 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         self._check("munchausen", 0, 1)
         self._check("munchausen_temperature", 0, 1e6, above=True)
         self._check("munchausen_floor", -1e6, 0)
-        if self.exploration not in {"epsilon_greedy", "errands"}:
-            raise LearnerConfigError("exploration", self.exploration, "epsilon_greedy or errands")
+        if self.exploration not in {"epsilon_greedy", "options"}:
+            raise LearnerConfigError("exploration", self.exploration, "epsilon_greedy or options")
         if self.batch_size > self.buffer_capacity:
             raise LearnerConfigError(
                 "batch_size", self.batch_size, f"at most buffer_capacity, which is {self.buffer_capacity}"
@@ -113,5 +114,10 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             )
 
     def for_network(self, network_type: NetworkType, sizes: dict[str, Any]) -> "LearnerConfig":
-        """These settings for another network: of a spec, its `network_type` and `plain_sizes()`."""
+        """Return these settings for another network: the `network_type` and `plain_sizes()` of a spec."""
         return msgspec.structs.replace(self, network_type=network_type, sizes=sizes)
+
+
+def current_settings(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return saved settings with today's names in place of older ones."""
+    return saved | {"exploration": "options"} if saved.get("exploration") == "errands" else saved

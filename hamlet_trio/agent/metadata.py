@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself beside its weights."""
+"""The metadata of a checkpoint."""
 
 import itertools
 import math
@@ -17,11 +17,11 @@ _MAX_VALUES: Final = 200_000
 
 
 class MetadataError(ValueError):
-    """Metadata that cannot be used; the message goes on a sentence that began with the file's name."""
+    """Unusable metadata; the message continues a sentence that begins with the file's name."""
 
 
 class CheckpointMetadata(Struct, frozen=True, kw_only=True):
-    """Facts and story of a trained network; all but the network's own are optional.
+    """Facts about a trained network and texts for people; all but the network's own are optional.
 
     `sizes` are those of `networks.spec` as plain values, `world` the world configuration, `parameters` the
     training parameters, `evaluation` at least `mean_length` (steps) and `mean_return`. `seed` is the run's,
@@ -29,7 +29,7 @@ class CheckpointMetadata(Struct, frozen=True, kw_only=True):
     """
 
     format_version: int = FORMAT_VERSION
-    """0: a file of another program, which carries none of this."""
+    """0 for a file of another program, which has no metadata."""
     network_type: NetworkType
     sizes: dict[str, Any] = {}
     world: dict[str, Any] | None = None
@@ -44,7 +44,7 @@ class CheckpointMetadata(Struct, frozen=True, kw_only=True):
 
 
 def read_metadata(content: object) -> CheckpointMetadata:
-    """Metadata from the plain values of a file; unknown fields of the same format version are ignored.
+    """Return the metadata in the plain values of a file; unknown fields of this format version are ignored.
 
     Raises `MetadataError` for a newer format version, and for a field of the wrong type.
     """
@@ -66,13 +66,13 @@ def read_metadata(content: object) -> CheckpointMetadata:
 
 
 def _check_plain(content: object) -> None:
-    """Refuse what could not go on the wire: tensors, numbers that are not finite, endless nesting."""
+    """Refuse values that JSON cannot carry: tensors, non-finite numbers, endless nesting."""
     waiting = [(content, 0)]
     for seen in itertools.count():
         if not waiting:
             return
         value, depth = waiting.pop()
-        # A pickle can name one list in many places, so few bytes can stand for endlessly many values.
+        # A pickle can refer to one list in many places, so few bytes can mean endlessly many values.
         if seen > _MAX_VALUES or depth > _MAX_DEPTH:
             raise MetadataError(f"has metadata of over {_MAX_VALUES:,} values or {_MAX_DEPTH} levels")
         if isinstance(value, dict):
@@ -88,7 +88,7 @@ def _check_plain(content: object) -> None:
 
 
 def world_shape(metadata: CheckpointMetadata) -> tuple[int, int] | None:
-    """Width and height of the world a network was trained in, where its metadata say so."""
+    """Return width and height of the world that a network was trained in, if its metadata name them."""
     world = metadata.world or {}
     width, height = world.get("width"), world.get("height")
     if isinstance(width, int) and isinstance(height, int):

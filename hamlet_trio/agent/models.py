@@ -1,6 +1,6 @@
-"""The folder of models: which there are, which file a name means, and what each file says about itself.
+"""The folder of models: list them, resolve their names, read their metadata.
 
-Listing and resolving names needs no torch; only `details` imports it, when first called.
+Listing and resolving need no torch; `details` imports it when first called.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from hamlet_trio.common.text import printable
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
 MAX_LISTED: Final = 1000
-"""A folder's models beyond this many, the oldest, are not listed; they can still be named."""
+"""Only this many of a folder's models, the newest, are listed; the others can still be loaded by name."""
 
 _SUFFIX: Final = ".pt"
 _MAX_NAME_BYTES: Final = 255
@@ -24,11 +24,11 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 
 class ModelNameError(ValueError):
-    """A name that is no model of the folder; the message says what is allowed."""
+    """A name of no model in the folder; the message says what is allowed."""
 
 
 class ModelDetails(Struct, frozen=True, kw_only=True):
-    """One model. `error` says why its contents cannot be read, and then only the file's facts are known."""
+    """One model. With an `error`, which says why it cannot be read, only the file's facts are known."""
 
     name: str
     size_bytes: int
@@ -47,10 +47,7 @@ class ModelDetails(Struct, frozen=True, kw_only=True):
 
 
 class ModelFolder:
-    """The models in one folder; safe to use from several threads.
-
-    A folder that does not exist, or stops existing, has no models.
-    """
+    """The models in one folder; thread-safe. A missing folder has no models."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -58,18 +55,13 @@ class ModelFolder:
         self._cache: dict[str, tuple[_Stamp, ModelDetails]] = {}
 
     def names(self) -> list[str]:
-        """File names of the models: `trained_agent.pt` first, then the newest first, at most `MAX_LISTED`."""
+        """Return the models' names, `trained_agent.pt` first, then the newest first, at most `MAX_LISTED`."""
         found = self._scan()
         found.sort(key=lambda entry: (entry[0] != DEFAULT_MODEL, -entry[1], entry[0]))
         return [name for name, _ in found[:MAX_LISTED]]
 
-    def default_name(self) -> str | None:
-        """The model a session begins with: `trained_agent.pt`, else the newest; None when there is none."""
-        names = self.names()
-        return names[0] if names else None
-
     def resolve(self, name: str) -> Path:
-        """The file that a name, perhaps of a stranger, means; it lies in the folder, symbolic links followed.
+        """Return the file of an untrusted name; it lies in the folder, symbolic links followed.
 
         Raises `ModelNameError` for anything but the plain name of an existing `.pt` file of this folder.
         """
@@ -89,10 +81,10 @@ class ModelFolder:
         return path
 
     def details(self) -> list[ModelDetails]:
-        """What is known about each model, in the order of `names`. Reads files that changed: that takes time.
+        """Return the details of each model, in the order of `names`; slow for files that changed.
 
-        A file is read again only when its modification time, size or inode changed; what is kept is bounded
-        by `MAX_LISTED`. A model's `evaluation` is here without its rows for single episodes.
+        A file is read again only when its modification time, size or inode changed; at most `MAX_LISTED` are
+        cached. A model's `evaluation` comes without its rows for single episodes.
         """
         with self._lock:
             kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
@@ -101,7 +93,7 @@ class ModelFolder:
                     path = self.resolve(name)
                     status = path.stat()
                 except (ModelNameError, OSError):
-                    continue  # it went away between listing and looking
+                    continue  # removed since it was listed
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                 cached = self._cache.get(name)
                 kept[name] = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
@@ -109,7 +101,7 @@ class ModelFolder:
             return [details for _, details in kept.values()]
 
     def _scan(self) -> list[tuple[str, int]]:
-        """Names with modification times in ns of all that `resolve` would accept."""
+        """Return the names that `resolve` would accept, with modification times in ns."""
         found: list[tuple[str, int]] = []
         try:
             with os.scandir(self.path) as entries:
@@ -120,14 +112,14 @@ class ModelFolder:
                                 self.resolve(entry.name)
                             found.append((entry.name, entry.stat().st_mtime_ns))
                     except (ModelNameError, OSError):
-                        continue  # a link that leads out, or an entry that went away meanwhile
+                        continue  # a link that leaves the folder, or an entry removed meanwhile
         except OSError:
-            return []  # not there, no folder, or not ours to read: `hamlet serve` starts without models
+            return []  # missing, not a folder or not readable: `hamlet serve` starts without models
         return found
 
 
 def _problem_with(name: str) -> str | None:
-    """What is wrong with a model's name by itself, to follow the name in a sentence."""
+    """Return what is wrong with a model's name, to follow the name in a sentence; None for a good one."""
     plain = "give the name of a file in the models folder"
     problems = (
         (not name, f"is empty; {plain}"),

@@ -1,4 +1,4 @@
-"""n-step returns: rewards of several steps gathered into one transition."""
+"""n-step returns: transitions that span several steps."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from hamlet_trio.agent.replay_buffer import Transitions
 class NStepAccumulator:
     """Turns single steps of several streams into n-step transitions; Sutton and Barto 2018, section 7.1.
 
-    A stream is one agent's sequence of steps. A transition is finished once it spans `n` steps, or fewer when
-    its episode ends: then it bootstraps from there if the episode was truncated, and not if it terminated.
+    A stream is one agent's sequence of steps. A transition is complete once it spans `n` steps, or fewer when
+    its episode ends; it then bootstraps if the episode was truncated, and not if it terminated.
     """
 
     def __init__(self, n: int, gamma: float, num_streams: int, observation_size: int) -> None:
@@ -22,8 +22,8 @@ class NStepAccumulator:
         self._observations = np.zeros((num_streams, n, observation_size), dtype=np.float32)
         self._actions = np.zeros((num_streams, n), dtype=np.int64)
         self._returns = np.zeros((num_streams, n))
-        # Steps spanned so far; 0 marks a free slot. Slots are used in turn, and the one whose turn it is has
-        # always been finished: it was begun n steps ago.
+        # Steps spanned so far; 0 marks a free slot. Slots are used in turn, so the next one is always free:
+        # its transition began n steps ago.
         self._steps = np.zeros((num_streams, n), dtype=np.int64)
         self._cursor = np.zeros(num_streams, dtype=np.int64)
         self._ages = np.arange(n)
@@ -39,16 +39,16 @@ class NStepAccumulator:
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
     ) -> Transitions:
-        """Take one step of each of k distinct streams, and return what is finished by it.
+        """Add one step of each of k distinct streams and return the transitions that it completes.
 
-        All arrays have k rows. Of one stream, the oldest transition comes first.
+        All arrays have k rows. Within a stream the oldest transition comes first.
         """
         slots = self._cursor[streams]
         self._cursor[streams] = (slots + 1) % self._n
         self._observations[streams, slots] = observations
         self._actions[streams, slots] = actions
         self._returns[streams, slots] = 0.0
-        # A fancy index copies, so the (k, n) tables are worked on and put back.
+        # A fancy index copies, so the (k, n) tables are changed and written back.
         steps = self._steps[streams]
         steps[np.arange(len(streams)), slots] = 0
         begun = steps > 0
@@ -58,7 +58,7 @@ class NStepAccumulator:
         steps += begun
         ended = np.asarray(terminated) | np.asarray(truncated)
         finished = begun & ((steps == self._n) | ended[:, None])
-        # Column j of `order` is the slot begun j-th longest ago: the one after the newest is the oldest.
+        # Column j of `order` is the j-th oldest slot: the one after the newest is the oldest.
         order = (slots[:, None] + 1 + self._ages) % self._n
         rows, columns = np.nonzero(np.take_along_axis(finished, order, axis=1))
         chosen = order[rows, columns]
@@ -77,11 +77,11 @@ class NStepAccumulator:
         return result
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of everything, as tensors."""
+        """Return a copy of everything, as tensors."""
         return {name: torch.from_numpy(array.copy()) for name, array in self._arrays().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from where `state_dict` was taken; n, streams and observations must be alike."""
+        """Continue exactly from a `state_dict` of the same n, streams and size of observations."""
         for name, array in self._arrays().items():
             array[...] = state[name].numpy()
 

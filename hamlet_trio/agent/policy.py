@@ -25,13 +25,13 @@ _GRIDS_KEPT: Final = 256
 
 
 class PolicyOutput(NamedTuple):
-    """What a policy says about n observations.
+    """The output of a policy for n observations.
 
     Attributes:
         actions: (n,) int64, the greedy action; the first of equals.
         q_values: (n, 5) float32.
-        attention: (n, 6, 6) float32, how much meter i (row) looks at meter j, averaged over heads, in the
-            order of METERS; None unless asked for, and for networks without attention.
+        attention: (n, 6, 6) float32, the attention of meter i (row) to meter j, averaged over heads, in the
+            order of METERS; None unless requested, and for networks without attention.
     """
 
     actions: NDArray[np.int64]
@@ -40,7 +40,7 @@ class PolicyOutput(NamedTuple):
 
 
 class Policy:
-    """A copy of a network that never changes; `act` may be called from several threads."""
+    """A frozen copy of a network; several threads may call `act`."""
 
     def __init__(self, network: Network) -> None:
         self._network = copy.deepcopy(network).eval().requires_grad_(False)
@@ -49,30 +49,25 @@ class Policy:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "Policy":
-        """The policy of a loaded checkpoint, on the device it was loaded to."""
+        """Return the policy of a loaded checkpoint, on the checkpoint's device."""
         return cls(checkpoint.network)
 
     @classmethod
     def untrained(
         cls, seed: int, *, network_type: NetworkType = "dueling", width: int = 8, height: int = 8
     ) -> "Policy":
-        """The policy of a network with random weights, on the CPU."""
+        """Return the policy of a network with random weights, on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         size = SCALARS + width * height
         return cls(build_network(network_type, size, len(ACTIONS), width, height, generator=generator))
 
     @property
     def spec(self) -> NetworkSpec:
-        """Type, world shape and sizes of the network."""
+        """The network's type, world shape and sizes."""
         return self._network.spec
 
-    @property
-    def has_attention(self) -> bool:
-        """Whether `act` can tell attention."""
-        return isinstance(self._network, RelationalNetwork)
-
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
-        """The greedy actions for observations (n, observation_size), one or more."""
+        """Return the greedy actions and their values for observations (n, observation_size), n at least 1."""
         weights = None
         with torch.inference_mode():
             batch = torch.from_numpy(observations).to(self._device)
@@ -88,14 +83,14 @@ class Policy:
 
 
 class _KnownGrids:
-    """A network that sees the grid, and the features of the grids it has seen last.
+    """A network over the grid with a cache of the features of grids.
 
-    Where one agent acts, its cell tells the grid, so there are as few as the world has cells, and convolving
-    them is most of what the network computes. Each grid is convolved by itself, so that its features are the
-    same whatever came with it. At most 256 are known; when there are more, all are forgotten.
+    With one agent the agent's cell determines the grid, so there are only as many grids as cells, and
+    convolving them is most of the network's work. Each grid is convolved by itself, so that its features do
+    not depend on the rest of the batch. The cache holds at most 256 grids and is emptied when full.
 
-    Threads may share one: each looks a grid up and enters it in one step of a dict, and if two convolve the
-    same grid, or one forgets what another has just entered, they only compute the same bits again.
+    Threads may share one: looking up and entering a grid are single operations of a dict. Two threads that
+    convolve the same grid at once only compute the same bits twice.
     """
 
     def __init__(self, network: GridNetwork) -> None:
@@ -105,7 +100,7 @@ class _KnownGrids:
     def act(
         self, observations: NDArray[np.float32], batch: Tensor, *, attention: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Q-values of observations [n, m], which are `batch` too, and attention if asked for and there."""
+        """Return the Q-values of observations [n, m], whose tensor is `batch`, and attention if available."""
         keys = keys_of(np.ascontiguousarray(observations[:, SCALARS:]))
         rows = [self._features_of(key, batch, index) for index, key in enumerate(keys)]
         features = rows[0] if len(rows) == 1 else torch.cat(rows)
@@ -115,7 +110,7 @@ class _KnownGrids:
         return network.q_values(batch, features), None
 
     def _features_of(self, key: bytes, batch: Tensor, index: int) -> Tensor:
-        """The features [1, m] of the grid of this row of the batch."""
+        """Return the features [1, m] of the grid in this row of the batch."""
         features = self._features.get(key)
         if features is None:
             features = self._network.grid_cnn(batch[index : index + 1, SCALARS:])

@@ -1,6 +1,6 @@
-"""Replay memory: what a learner remembers, and in what order it thinks of it again."""
+"""The replay buffer: transitions to learn from, sampled uniformly."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,15 +11,15 @@ from hamlet_trio.world import RandomState
 
 
 class Transitions(NamedTuple):
-    """n transitions to be remembered; the arrays are copied.
+    """n transitions to store; the arrays are copied.
 
     Attributes:
-        observations, next_observations: (n, o) float32, as seen or as a network prepares them; the latter is
-            what was seen `steps` later.
+        observations, next_observations: (n, o) float32, raw or preprocessed by the network; the latter are
+            those `steps` steps later.
         actions: (n,) integer.
         rewards: (n,) float, the discounted sum of `steps` rewards.
         terminated: (n,) bool. A truncated episode is not terminated: its value is bootstrapped.
-        steps: (n,) integer, how many steps the transition spans, 1 without n-step returns.
+        steps: (n,) integer, the number of steps that the transition spans; 1 without n-step returns.
     """
 
     observations: NDArray[np.float32]
@@ -31,14 +31,7 @@ class Transitions(NamedTuple):
 
 
 class TransitionBatch(NamedTuple):
-    """b transitions drawn from a memory; the arrays are the memory's own and valid until its next sample.
-
-    The first six are as in `Transitions`, with b rows; actions and steps are int64, rewards float32.
-
-    Attributes:
-        indices: (b,) int64, for `update_priorities`.
-        weights: (b,) float32, importance-sampling weights; ones for uniform sampling.
-    """
+    """b sampled transitions, as in `Transitions`; the buffer's own arrays, valid until its next sample."""
 
     observations: NDArray[np.float32]
     actions: NDArray[np.int64]
@@ -46,40 +39,14 @@ class TransitionBatch(NamedTuple):
     next_observations: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     steps: NDArray[np.int64]
-    indices: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-
-class Memory(Protocol):
-    """What a learner needs of a replay memory."""
-
-    @property
-    def capacity(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def add(self, transitions: Transitions) -> None:
-        """Remember n transitions, forgetting the oldest beyond the capacity."""
-
-    def sample(self, batch_size: int) -> TransitionBatch:
-        """Draw transitions from the memory's own generator. The memory must not be empty."""
-
-    def update_priorities(self, indices: NDArray[np.int64], td_errors: NDArray[np.float32]) -> None:
-        """Tell how wrong the learner was, (b,) absolute TD errors, about transitions just sampled."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of everything, as tensors and plain values."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from where `state_dict` was taken; the capacity and observations must be alike."""
 
 
 class ReplayBuffer:
-    """Every transition is as likely as any other; Mnih et al. 2015, section "Methods".
+    """The newest transitions, each as likely to be sampled as any other; Mnih et al. 2015, section "Methods".
 
-    All arrays are allocated once; the system hands out their pages as they fill. A transition takes
-    8 * observation_size + 21 bytes: 10,000 of them in the default world 6 MB, and 8 MB as `egocentric`
-    prepares them.
+    All arrays are allocated once; the operating system provides their pages as they fill. A transition takes
+    8 * observation_size + 21 bytes: 10,000 of them take 6 MB in the default world, and 8 MB as preprocessed
+    by `egocentric`.
     """
 
     def __init__(self, capacity: int, observation_size: int, seed: int | np.random.SeedSequence) -> None:
@@ -97,20 +64,20 @@ class ReplayBuffer:
 
     @property
     def capacity(self) -> int:
-        """How many transitions are kept."""
+        """The largest number of transitions kept."""
         return self._capacity
 
     def __len__(self) -> int:
         return self._size
 
     def add(self, transitions: Transitions) -> None:
-        """Remember n transitions, at most as many as the capacity, over the oldest."""
+        """Store n transitions, at most as many as the capacity, in place of the oldest."""
         count = len(transitions.actions)
         if count > self._capacity:
-            raise ValueError(f"{count} transitions at once do not fit a memory of {self._capacity}.")
+            raise ValueError(f"{count} transitions at once do not fit a replay buffer of {self._capacity}.")
         end = self._position + count
         rows: slice | NDArray[np.int64]
-        # A slice spares the index array in all but the few calls that go round the end.
+        # A slice saves an index array in all but the few calls that wrap around the end.
         rows = (
             slice(self._position, end)
             if end <= self._capacity
@@ -126,25 +93,22 @@ class ReplayBuffer:
         self._size = min(self._size + count, self._capacity)
 
     def sample(self, batch_size: int) -> TransitionBatch:
-        """`batch_size` transitions, drawn with replacement. The memory must not be empty."""
+        """Sample `batch_size` transitions with replacement. The buffer must not be empty."""
         if len(self._batch.actions) != batch_size:
             self._batch = self._allocate(batch_size)
         batch = self._batch
-        batch.indices[:] = self._generator.integers(self._size, size=batch_size)
+        indices = self._generator.integers(self._size, size=batch_size)
         # mode="clip" lets numpy write straight into `out`; all indices are in range.
-        self._observations.take(batch.indices, axis=0, out=batch.observations, mode="clip")
-        self._actions.take(batch.indices, out=batch.actions, mode="clip")
-        self._rewards.take(batch.indices, out=batch.rewards, mode="clip")
-        self._next_observations.take(batch.indices, axis=0, out=batch.next_observations, mode="clip")
-        self._terminated.take(batch.indices, out=batch.terminated, mode="clip")
-        self._steps.take(batch.indices, out=batch.steps, mode="clip")
+        self._observations.take(indices, axis=0, out=batch.observations, mode="clip")
+        self._actions.take(indices, out=batch.actions, mode="clip")
+        self._rewards.take(indices, out=batch.rewards, mode="clip")
+        self._next_observations.take(indices, axis=0, out=batch.next_observations, mode="clip")
+        self._terminated.take(indices, out=batch.terminated, mode="clip")
+        self._steps.take(indices, out=batch.steps, mode="clip")
         return batch
 
-    def update_priorities(self, indices: NDArray[np.int64], td_errors: NDArray[np.float32]) -> None:
-        """No change: uniform sampling has no priorities."""
-
     def state_dict(self) -> dict[str, Any]:
-        """A copy of everything, as tensors and plain values; of the arrays only what is filled."""
+        """Return a copy of everything, as tensors and plain values; of the arrays only the filled part."""
         arrays = {
             name: torch.from_numpy(array[: self._size].copy()) for name, array in self._arrays().items()
         }
@@ -157,15 +121,15 @@ class ReplayBuffer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from where `state_dict` was taken.
+        """Continue exactly from a `state_dict`.
 
-        Raises `ValueError` when that was a memory of another capacity or other observations.
+        Raises `ValueError` when it is of a buffer of another capacity or of other observations.
         """
         shape = tuple(state["observations"].shape[1:])
         if state["capacity"] != self._capacity or shape != self._observations.shape[1:]:
             raise ValueError(
-                f"The state is of a memory of {state['capacity']} transitions with observations of shape "
-                f"{shape}; this one has {self._capacity} and {self._observations.shape[1:]}."
+                f"The state is of a replay buffer of {state['capacity']} transitions with observations of "
+                f"shape {shape}; this one has {self._capacity} and {self._observations.shape[1:]}."
             )
         self._position = state["position"]
         self._size = state["size"]
@@ -192,6 +156,4 @@ class ReplayBuffer:
             next_observations=np.empty((batch_size, size), dtype=np.float32),
             terminated=np.empty(batch_size, dtype=np.bool_),
             steps=np.empty(batch_size, dtype=np.int64),
-            indices=np.empty(batch_size, dtype=np.int64),
-            weights=np.ones(batch_size, dtype=np.float32),
         )

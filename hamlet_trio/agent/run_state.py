@@ -1,7 +1,7 @@
-"""The bytes of what a run needs to go on exactly: state dicts of a learner and of what surrounds it.
+"""The saved state with which a run continues exactly: the state dicts of its learner and of its parts.
 
-Unlike a checkpoint this is private to the run, holds the replay memory, and is read by the program that wrote
-it. It may hold tensors and plain values (None, bool, int, float, str, tuple, list, dict), nothing else.
+Unlike a checkpoint it is private to the run, holds the replay buffer, and is read by the program that wrote
+it. It holds tensors and plain values (None, bool, int, float, str, tuple, list, dict), nothing else.
 """
 
 import io
@@ -13,12 +13,13 @@ import torch
 
 
 class RunStateError(ValueError):
-    """The saved state of a run is damaged, or belongs to another kind of run."""
+    """A saved state that is damaged or belongs to another kind of run."""
 
 
 def encode_run_state(state: Mapping[str, Any]) -> bytes:
-    """The state as bytes. Their length is about that of the replay memory's filled part, and twice that much
-    memory is needed in passing.
+    """Return the state as bytes, about as many as the filled part of the replay buffer.
+
+    Encoding temporarily needs twice that much memory.
     """
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
@@ -26,15 +27,15 @@ def encode_run_state(state: Mapping[str, Any]) -> bytes:
 
 
 def decode_run_state(data: bytes) -> dict[str, Any]:
-    """What `encode_run_state` was given; tensors are on the CPU. Never executes anything in the bytes.
+    """Return the state that `encode_run_state` encoded, with tensors on the CPU; nothing in it is executed.
 
-    Raises `RunStateError` when they are damaged, as its check sums tell.
+    Raises `RunStateError` when the bytes are damaged, by their checksums.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             damaged = archive.testzip()
         state = None if damaged else torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    # As in `archive.unpack`: the zip reader and torch answer damage with all kinds of errors.
+    # The zip reader and torch raise many kinds of errors for damaged bytes.
     except Exception as error:
         raise RunStateError("The saved state of the run is damaged.") from error
     if not isinstance(state, dict):

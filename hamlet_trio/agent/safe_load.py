@@ -71,7 +71,7 @@ class CheckpointError(Exception):
 
 
 def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
-    """The whole of a regular file of at most `limit` bytes, read once.
+    """Read the whole of a regular file of at most `limit` bytes, once.
 
     Raises `CheckpointError` when there is none, it is empty, too large, a folder or device, or unreadable.
     """
@@ -103,7 +103,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
 
 
 def unpack(data: bytes, name: str, *, limit: int = MAX_FILE_BYTES) -> Any:
-    """What `torch.save` packed into `data`, tensors on the CPU.
+    """Return the object that `torch.save` wrote into `data`, with tensors on the CPU.
 
     Raises `CheckpointError`, beginning with `name`, for anything but an archive as torch writes it: damaged,
     cut short, compressed, with records of more than `limit` bytes together, or wanting to run code.
@@ -131,7 +131,7 @@ def unpack(data: bytes, name: str, *, limit: int = MAX_FILE_BYTES) -> Any:
 
 
 def _read_records(data: bytes, name: str, limit: int) -> dict[str, bytes]:
-    """The records torch needs, by their names within the archive's one folder, with check sums verified."""
+    """Return the records that torch needs, by name within the archive's folder, with verified checksums."""
     # Every entry of the directory costs the reader far more memory than the bytes it stands in.
     if data.count(_DIRECTORY_ENTRY) > _MAX_RECORDS:
         raise CheckpointError(f"{name} is no sensible checkpoint: it has more than {_MAX_RECORDS} records.")
@@ -188,7 +188,7 @@ def _one_folder(contents: dict[str, bytes], name: str) -> dict[str, bytes]:
 
 
 def _check_pickle(pickled: bytes, name: str) -> None:
-    """Refuse every instruction that `torch.save` does not write, before any is obeyed."""
+    """Refuse every instruction that `torch.save` does not write, before any is executed."""
     try:
         for instruction, argument, _ in pickletools.genops(pickled):
             if instruction.name == "GLOBAL" and argument not in _ALLOWED_NAMES:

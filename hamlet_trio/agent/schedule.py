@@ -1,4 +1,4 @@
-"""How the exploration rate epsilon falls over a run."""
+"""The schedule of the exploration rate epsilon over a run."""
 
 import math
 from typing import Literal
@@ -9,15 +9,15 @@ ScheduleKind = Literal["linear", "exponential", "multiplicative"]
 
 
 class ScheduleError(ValueError):
-    """A schedule's value is out of range; the message names the field and what is allowed."""
+    """A value of a schedule that is out of range; the message names the field and what is allowed."""
 
 
 class EpsilonSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Epsilon by episode, a function of the run's length alone, so that a resumed run goes on exactly.
+    """Epsilon as a function of the episode and the run's length, so that a resumed run continues exactly.
 
     `linear` and `exponential` go from `start` to `end` over the first `fraction` of the run's episodes and
-    stay there, so that a short run, too, goes from exploring to exploiting. `multiplicative` is the older
-    system's: `start` * `decay` ** (episode - 1), never below `end`, whatever the run's length.
+    stay there, so that a short run goes from exploring to exploiting too. `multiplicative` is the older
+    system's: `start` * `decay` ** (episode - 1), at least `end`, whatever the run's length.
     """
 
     kind: ScheduleKind = "exponential"
@@ -43,10 +43,10 @@ class EpsilonSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
     def epsilon(self, episode: int, num_episodes: int) -> float:
-        """Epsilon for an episode, counted from 1, of a run of `num_episodes`."""
+        """Return epsilon for an episode, counted from 1, of a run of `num_episodes`."""
         if self.kind == "multiplicative":
             return max(self.start * self.decay ** (episode - 1), self.end)
-        # At least one episode to fall over, so that a run of a single one is defined.
+        # At least one episode, so that a run of a single one is defined.
         span = max(self.fraction * num_episodes, 1.0)
         progress = min(max(episode - 1, 0) / span, 1.0)
         if self.kind == "linear":

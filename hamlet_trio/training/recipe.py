@@ -68,7 +68,7 @@ DEFAULT_RECIPE: Final = Recipe(
         reward_scale=0.1,
         learning_rate_end=0.1,
         munchausen=0.9,
-        exploration="errands",
+        exploration="options",
     ),
     schedule=EpsilonSchedule(kind="linear", fraction=0.6),
     updates_per_episode=300,

@@ -246,7 +246,7 @@ class TrainingRun:
             avg_reward_5=rewards,
             avg_length_5=lengths,
             avg_loss_5=losses,
-            buffer_size=len(self._learner.memory),
+            buffer_size=len(self._learner.replay_buffer),
             failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
             evaluation=self.evaluate() if evaluates else None,
         )

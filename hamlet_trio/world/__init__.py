@@ -1,4 +1,4 @@
-"""The Hamlet world: its rules, N worlds stepped as arrays, and the Gymnasium and PettingZoo faces.
+"""The Hamlet world: its rules, N worlds stepped as arrays, and the Gymnasium and PettingZoo environments.
 
 Importing this package imports neither gymnasium nor pettingzoo; they are an extra.
 """
@@ -66,7 +66,7 @@ def parallel_env(
     max_steps: int | None = None,
     render_mode: str | None = None,
 ) -> "HamletParallelEnv":
-    """A PettingZoo ParallelEnv of one world; arguments and errors are those of HamletParallelEnv.
+    """Return a PettingZoo ParallelEnv of one world; arguments and errors are those of HamletParallelEnv.
 
     Raises:
         ModuleNotFoundError: when the extra `gym` is not installed; the message says how to install it.

@@ -17,7 +17,7 @@ _MONEY, _MOOD, _SOCIAL = METERS.index("money"), METERS.index("mood"), METERS.ind
 
 
 class ArrayWorldBatch(WorldBatch):
-    """Step a `WorldBatch` with numpy, all rows at once, in buffers that are made once."""
+    """A WorldBatch stepped by numpy operations on all rows at once, in preallocated buffers."""
 
     def __init__(self, rules: Rules, num_worlds: int) -> None:
         super().__init__(rules, num_worlds)
@@ -112,7 +112,7 @@ class ArrayWorldBatch(WorldBatch):
         target.over[worlds] = self.over
 
     def _step(self, actions: IndexArray, *, components: bool) -> StepResult:
-        """One step of every world; `actions` (R,) intp. Branches skip work that would change nothing."""
+        """Step every world; `actions` (R,) intp. Branches skip work that would change nothing."""
         rules = self._rules
         cell, meters = self.cell, self.meters
         # Those who ended before this step; what the step does to their rows is undone.
@@ -197,7 +197,7 @@ class ArrayWorldBatch(WorldBatch):
         np.divide(normal_mood, span, out=normal_mood)
 
     def _end(self, rewards: FloatArray) -> BoolArray:
-        """Who ends at this step, (num_worlds, A); notes why and takes the penalty from `rewards`."""
+        """Return who ends at this step, (num_worlds, A); note why and subtract the penalty from `rewards`."""
         empty = np.less_equal(self.meters, self._fatal_minimum, out=self._meter_flags)
         if not any_true(empty):
             return np.zeros(self._shape, dtype=np.bool_)
@@ -233,7 +233,7 @@ class ArrayWorldBatch(WorldBatch):
 
 
 def _first(result: StepResult, count: int) -> StepResult:
-    """The first `count` worlds of a result."""
+    """Return the first `count` worlds of a result."""
     parts = result.components
     return StepResult(
         result.rewards[:count],

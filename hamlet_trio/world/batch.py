@@ -86,7 +86,7 @@ class WorldBatch(ABC):
     def step(
         self, actions: NDArray[np.generic], worlds: WorldIndices | None, *, components: bool
     ) -> StepResult:
-        """One step of the given worlds in the order of the rules; None means all. Checks what it is given."""
+        """Check the arguments and step the given worlds in the order of the rules; None means all."""
 
     @abstractmethod
     def begin(self, worlds: WorldIndices | None) -> None:
@@ -94,7 +94,7 @@ class WorldBatch(ABC):
 
     @abstractmethod
     def observe(self, worlds: WorldIndices | None, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """What the agents of `worlds` see, written into `out` or a new array. Checks what it is given."""
+        """Check the arguments and write what the agents of `worlds` see into `out` or a new array."""
 
     def place(self, worlds: IndexArray, cell: IndexArray, meters: FloatArray) -> None:
         """Start an episode in `worlds`, whose rows stand at `cell` (r,) with `meters` (6, r) or (6, 1)."""
@@ -114,14 +114,14 @@ class WorldBatch(ABC):
         self.normalised[:, chosen] = (self.meters[:, chosen] - self._rules.minimum) / self._rules.span
 
     def rows_of(self, worlds: IndexArray) -> IndexArray:
-        """The rows of these worlds, in their order."""
+        """Return the rows of these worlds, in their order."""
         agents = self._num_agents
         if agents == 1:
             return worlds
         return (worlds[:, None] * agents + np.arange(agents)).ravel()
 
     def check_worlds(self, worlds: WorldIndices) -> IndexArray:
-        """`worlds` as an array of indices.
+        """Return `worlds` as an array of indices.
 
         Raises:
             IndexError, ValueError: for an index out of range or twice, or no indices at all.
@@ -143,7 +143,7 @@ class WorldBatch(ABC):
     def check_step(
         self, actions: NDArray[np.generic], worlds: WorldIndices | None
     ) -> tuple[IndexArray, IndexArray | None]:
-        """The actions as (n * A,) intp, and the worlds as indices.
+        """Return the actions as (n * A,) intp, and the worlds as indices.
 
         Raises:
             EpisodeOverError: when one of the worlds has to be reset first.
@@ -173,7 +173,7 @@ class WorldBatch(ABC):
         return checked
 
     def check_out(self, out: NDArray[np.float32] | None, num_worlds: int) -> NDArray[np.float32]:
-        """`out`, or a new array, for what the agents of so many worlds see.
+        """Return `out`, or a new array, for what the agents of `num_worlds` worlds see.
 
         Raises:
             ValueError: for an `out` that does not fit.

@@ -4,7 +4,7 @@ import math
 
 
 class ConfigError(ValueError):
-    """A world that cannot be: says which field, what it was given, and what is allowed.
+    """An invalid world: names the field, its value and what is allowed.
 
     Attributes:
         field: dotted path of the field, such as `meters.energy.drain`.

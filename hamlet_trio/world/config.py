@@ -55,7 +55,7 @@ class Effects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     social: float = 0.0
 
     def in_order(self) -> list[float]:
-        """The six changes in the order of METERS."""
+        """Return the six changes in the order of METERS."""
         return [self.energy, self.hygiene, self.satiation, self.money, self.mood, self.social]
 
 

@@ -1,4 +1,4 @@
-"""What the Gymnasium and the PettingZoo face have in common."""
+"""The common parts of the Gymnasium and PettingZoo environments."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
@@ -15,7 +15,7 @@ RENDER_MODES: Final = ("ansi",)
 
 
 class AgentInfo(TypedDict):
-    """What both faces tell of an agent: raw meters by name, why it ended or None, and its cell (x, y)."""
+    """The info of an agent: raw meters by name, why it ended or None, and its cell (x, y)."""
 
     meters: dict[str, float]
     failure_reason: str | None
@@ -29,7 +29,7 @@ def make_config(
     max_steps: int | None = None,
     num_agents: int | None = None,
 ) -> WorldConfig:
-    """`config`, or the default one, with those of the other fields that are given.
+    """Return `config`, or the default one, with the other given fields.
 
     Raises:
         ConfigError: for a field that is not allowed.
@@ -40,12 +40,12 @@ def make_config(
 
 
 def random_start_option(options: Mapping[str, Any] | None) -> bool:
-    """The option `random_start` (default false) of a reset; others are let be.
+    """Return the option `random_start` (default false) of a reset; other options are ignored.
 
     Raises:
         ValueError: when it is not a boolean.
     """
-    # PettingZoo's API test demands that unknown options do no harm, and the two faces should not differ.
+    # PettingZoo's API test demands that unknown options are ignored, and the two environments should agree.
     value = (options or {}).get("random_start", False)
     if not isinstance(value, bool):
         raise ValueError(f"options.random_start is {value!r}; allowed: true or false")
@@ -53,20 +53,20 @@ def random_start_option(options: Mapping[str, Any] | None) -> bool:
 
 
 def check_render_mode(render_mode: str | None) -> None:
-    """Raise ValueError for a render mode that there is not."""
+    """Raise ValueError for an unknown render mode."""
     if render_mode is not None and render_mode not in RENDER_MODES:
         raise ValueError(f"render_mode is {render_mode!r}; allowed: {', '.join(RENDER_MODES)}")
 
 
 def observation_limits(config: WorldConfig) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The lowest and highest value at each place of an observation."""
+    """Return the lowest and highest value at each place of an observation."""
     high = np.ones(config.observation_size, dtype=np.float32)
     high[2 + len(METERS) :] = OTHER_AGENT_CODE if config.num_agents > 1 else AGENT_CODE
     return np.zeros_like(high), high
 
 
 def agent_info(worlds: Worlds, agent: int) -> AgentInfo:
-    """What is told of one agent of world 0."""
+    """Return the info of one agent of world 0."""
     x, y = worlds.positions[0, agent].tolist()
     return {
         "meters": dict(zip(METERS, worlds.meters[0, agent].tolist(), strict=True)),
@@ -76,7 +76,7 @@ def agent_info(worlds: Worlds, agent: int) -> AgentInfo:
 
 
 def draw(worlds: Worlds) -> str:
-    """World 0 as text: a row of the grid a line, then each agent's meters.
+    """Return world 0 as text: one line for each row of the grid, then one for each agent's meters.
 
     An affordance is its initial, a live agent its number (modulo 10) or @ where it is the only one.
     """

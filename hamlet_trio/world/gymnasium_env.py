@@ -1,4 +1,4 @@
-"""The Gymnasium face: one world with one agent."""
+"""The Gymnasium environment: one world with one agent."""
 
 from typing import Any
 
@@ -97,5 +97,5 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         )
 
     def render(self) -> str | None:
-        """The world as text in the render mode `ansi`, else nothing."""
+        """Return the world as text in the render mode `ansi`, else nothing."""
         return draw(self._worlds) if self.render_mode == "ansi" else None

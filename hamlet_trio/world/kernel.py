@@ -14,14 +14,14 @@ _COUNT, _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 _INDICES, _NUMBERS = ctypes.c_int64 * len(METERS), ctypes.c_double * len(METERS)
 
 DONE: Final = 0
-"""What a function of the kernel returns when it did its work; else it refused, and nothing has changed."""
+"""The return value of a kernel function that succeeded; after any other, nothing has changed."""
 
 
 REMEDY: Final = "with a C compiler on PATH, python -m hamlet_trio.world.kernel_build makes it"
 
 
 class KernelMissingError(RuntimeError):
-    """The compiled kernel was asked for where it is not."""
+    """The compiled kernel was requested but is missing."""
 
 
 class Layout(ctypes.Structure):
@@ -48,7 +48,7 @@ class Layout(ctypes.Structure):
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Layout":
-        """A struct with every field set: numbers and arrays of numbers by value, pointers to arrays' memory.
+        """Build a struct with every field set: numbers and arrays of numbers by value, others by pointer.
 
         Arrays behind pointers have to be C-contiguous and must outlive the struct.
         """
@@ -82,7 +82,7 @@ class Kernel(NamedTuple):
 
 @cache
 def load() -> Kernel | None:
-    """The kernel, or None where it has not been compiled for this machine."""
+    """Load the kernel; return None where it is not compiled for this machine."""
     # Imported here, so that it can also be run as a program, and because it brings modules of its own.
     from hamlet_trio.world.kernel_build import library  # noqa: PLC0415
 
@@ -101,7 +101,7 @@ def load() -> Kernel | None:
 
 
 def reference(array: NDArray[np.float32]) -> Any:
-    """A float32 array's memory as an argument of the kernel.
+    """Return a float32 array's memory as an argument of the kernel.
 
     Raises:
         TypeError: when the array is not C-contiguous, or cannot be written to.

@@ -89,7 +89,7 @@ class KernelWorldBatch(WorldBatch):
         return count
 
     def _some_actions(self, shape: tuple[int, ...], count: int) -> NDArray[np.int64] | None:
-        """Where the actions of `count` chosen worlds go; None when they have another shape."""
+        """Return the address of the actions of `count` chosen worlds; None when they have another shape."""
         if shape == (count, self._num_agents):
             return self._actions[:count]
         return self._actions[:count, 0] if self._num_agents == 1 and shape == (count,) else None
@@ -117,7 +117,7 @@ class KernelWorldBatch(WorldBatch):
         raise AssertionError("worlds were refused that are allowed")
 
     def _own_values(self) -> dict[str, Any]:
-        """The state, and what goes in and comes out."""
+        """Return the fields for the state, the inputs and the outputs."""
         state = ("cell", "positions", "meters", "normalised", "alive", "failure", "steps", "over")
         values = {name: getattr(self, name) for name in state}
         values |= {"chosen": self._chosen, "actions": self._actions}

@@ -1,4 +1,4 @@
-"""Compiles kernel.c with whatever C compiler is there; standard library only, because the build hook uses it.
+"""Compile kernel.c with the C compiler found; standard library only, because the build hook uses it.
 
 `python -m hamlet_trio.world.kernel_build` compiles it unless that is done. Without a compiler, or with
 one that fails, the kernel is left out and the reason is said: worlds are then stepped by numpy, to the same
@@ -38,7 +38,7 @@ class KernelError(Exception):
 
 
 def library() -> Path:
-    """Where the library made of this very source for this kind of machine lies, if it has been built.
+    """Return the path of the library built from this source for this kind of machine.
 
     A library of other sources or another machine has another name, so that it is never loaded.
     """
@@ -48,14 +48,14 @@ def library() -> Path:
 
 
 def find_compiler() -> list[str] | None:
-    """The command that CC names, else the first of cc, gcc and clang on PATH."""
+    """Return the command that CC names, else the first of cc, gcc and clang on PATH."""
     if named := shlex.split(os.environ.get("CC", "")):
         return named if shutil.which(named[0]) else None
     return next(([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
 
 
 def build() -> bool:
-    """Compile the kernel unless that is done, and remove libraries of older sources; whether it was compiled.
+    """Compile the kernel unless it is up to date and remove older libraries; return whether it was compiled.
 
     Raises:
         KernelError: when there is no compiler, or it fails, or there is no place for what it makes.
@@ -91,7 +91,7 @@ def _compile(made: Path) -> None:
 
 
 def main() -> int:
-    """Compile the kernel, and say what came of it; the exit code."""
+    """Compile the kernel, print the result and return the exit code."""
     try:
         if build():
             print(f"The world's kernel is compiled: {library().name}.")

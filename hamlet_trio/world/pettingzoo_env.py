@@ -1,4 +1,4 @@
-"""The PettingZoo face: one world with several agents that act at the same time."""
+"""The PettingZoo environment: one world with several agents that act at the same time."""
 
 from typing import Any, ClassVar
 
@@ -73,11 +73,11 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         return self._worlds.config
 
     def observation_space(self, agent: str) -> gymnasium.spaces.Box:
-        """The space of an agent's observations, the same object each time."""
+        """Return the space of an agent's observations, the same object each time."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> gymnasium.spaces.Discrete:
-        """The space of an agent's actions, the same object each time."""
+        """Return the space of an agent's actions, the same object each time."""
         return self.action_spaces[agent]
 
     def reset(
@@ -127,11 +127,11 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         )
 
     def render(self) -> str | None:
-        """The world as text in the render mode `ansi`, else nothing."""
+        """Return the world as text in the render mode `ansi`, else nothing."""
         return draw(self._worlds) if self.render_mode == "ansi" else None
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there are no resources to release."""
 
     def _observations(self, agents: list[str]) -> dict[str, Observation]:
         seen = self._worlds.observe()[0]

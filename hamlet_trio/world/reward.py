@@ -33,16 +33,16 @@ class Reward(Protocol):
     """One of the rewards, with work space for a fixed number of rows R (a row is one agent of one world)."""
 
     def interaction(self, kind: IndexArray, normalised: FloatArray) -> FloatArray | None:
-        """What successful interactions add: kind (R,) intp; normalised (6, R) as it was before the step."""
+        """Return what successful interactions add: kind (R,) intp; normalised (6, R) from before the step."""
         ...
 
     def outcome(self, normalised: FloatArray, cell: IndexArray) -> Terms:
-        """What the state after the step is worth: normalised (6, R), cell (R,) intp."""
+        """Return the reward terms of the state after the step: normalised (6, R), cell (R,) intp."""
         ...
 
 
 def make_reward(rules: Rules, rows: int) -> Reward:
-    """The reward that the rules' configuration names, for `rows` rows."""
+    """Return the reward that the rules' configuration names, for `rows` rows."""
     return _Shaped(rules, rows) if rules.config.reward == "shaped" else _Survival(rules, rows)
 
 

@@ -71,7 +71,7 @@ class SurvivalTables(NamedTuple):
 
 
 def shaped_tables(rules: Rules) -> ShapedTables:
-    """The tables of the rules' shaped reward."""
+    """Return the tables of the rules' shaped reward."""
     config, shaped = rules.config, rules.config.shaped
     by_meter = [getattr(shaped, name) for name in METERS]
     cells = config.width * config.height
@@ -102,7 +102,7 @@ def shaped_tables(rules: Rules) -> ShapedTables:
 
 
 def survival_tables(rules: Rules) -> SurvivalTables:
-    """The tables of the rules' survival reward."""
+    """Return the tables of the rules' survival reward."""
     survival = rules.config.survival
     above = (survival.low_below, survival.severe_below)
     values = (0.0, -survival.low_penalty, -survival.severe_penalty)
@@ -113,7 +113,7 @@ def survival_tables(rules: Rules) -> SurvivalTables:
 
 
 def _band_table(bands: Sequence[tuple[tuple[float, ...], tuple[float, ...]]]) -> BandTable:
-    """`bands` has (thresholds, values) for each meter; t thresholds passed select values[-1 - t]."""
+    """Build the table of (thresholds, values) for each meter; t passed thresholds select values[-1 - t]."""
     sums = np.zeros(1)
     for _, values in bands:
         sums = np.add.outer(np.array(values[::-1]), sums).ravel()

@@ -82,7 +82,7 @@ class Rules:
         self.cell_xy = np.stack([x, y], axis=1)
 
     def distance_to(self, name: str) -> FloatArray:
-        """Manhattan distance from each cell to the affordance of that name, (C,) float64."""
+        """Return Manhattan distance from each cell to the affordance of that name, (C,) float64."""
         place = next(a for a in self.config.affordances if a.name == name)
         x, y = self.cell_xy.astype(np.float64).T
         distance: FloatArray = np.abs(x - place.x) + np.abs(y - place.y)
@@ -98,7 +98,7 @@ def _price(affordance: Affordance) -> float:
 
 
 def _columns(normal: list[list[float]], affordances: tuple[Affordance, ...]) -> FloatArray:
-    """The effects of every kind as columns, (M, K): `normal`, then those of the tired."""
+    """Return the effects of every kind as columns, (M, K): `normal`, then those of the tired."""
     money = METERS.index("money")
     tired = []
     for affordance in affordances:
@@ -128,7 +128,7 @@ def _transitions(
 
 
 def _spiral(config: WorldConfig) -> list[int]:
-    """The start cell of each agent: outward from `start`, right, down, left, up, within the grid."""
+    """Return the start cell of each agent: outward from `start`, right, down, left, up, within the grid."""
     x, y = config.start
     cells = [y * config.width + x]
     leg = 0

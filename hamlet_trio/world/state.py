@@ -16,7 +16,7 @@ class RandomState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, generator: np.random.Generator) -> "RandomState":
-        """The present state of a generator over PCG64."""
+        """Return the present state of a generator over PCG64."""
         values: dict[str, Any] = dict(generator.bit_generator.state)
         inner = values["state"]
         return cls(
@@ -24,7 +24,7 @@ class RandomState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def generator(self) -> np.random.Generator:
-        """A generator that continues from this state.
+        """Return a generator that continues from this state.
 
         Raises:
             ValueError: when the texts are not hexadecimal numbers of 128 bits.

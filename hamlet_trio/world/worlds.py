@@ -136,7 +136,7 @@ class Worlds:
     def observe(
         self, worlds: WorldIndices | None = None, out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """What the agents of the given worlds see, (n, A, observation_size) float32.
+        """Return what the agents of the given worlds see, (n, A, observation_size) float32.
 
         Written into `out` when it is given: a C-contiguous array of that shape and type.
 
@@ -146,13 +146,13 @@ class Worlds:
         return self._all.observe(worlds, out)
 
     def normalised(self, worlds: WorldIndices | None = None) -> FloatArray:
-        """A copy of the meters as (value - minimum) / (maximum - minimum), (n, A, 6) float64."""
+        """Return a copy of the meters as (value - minimum) / (maximum - minimum), (n, A, 6) float64."""
         if worlds is None:
             return self._normalised.copy()
         return self._normalised[self._all.check_worlds(worlds)]
 
     def get_state(self, world: int) -> WorldState:
-        """Everything that changes in one world."""
+        """Return everything that changes in one world."""
         (index,) = self._all.check_worlds([world]).tolist()
         return WorldState(
             positions=tuple((x, y) for x, y in self.positions[index].tolist()),

@@ -1,4 +1,4 @@
-"""Exploration: random actions at the rate asked for, errands that reach places and spread over them."""
+"""Exploration: random actions at the rate asked for, options that reach all places alike."""
 
 from collections import Counter
 
@@ -10,47 +10,47 @@ from hamlet_trio.world import INTERACT, Worlds
 
 
 def walk(
-    errands: OptionExploration, steps: int, epsilon: float, *, idle: int = 0
+    options: OptionExploration, steps: int, epsilon: float, *, idle: int = 0
 ) -> tuple[Counter[str], float]:
-    """Follow errands, and do `idle` between them; counts uses by place, and the share of errand steps."""
+    """Follow options, `idle` between them; return the uses of each place and the share of option steps."""
     worlds = Worlds(1, seed=0)
     names = [place.name for place in worlds.config.affordances]
     cells = {(place.x, place.y): name for place, name in zip(worlds.config.affordances, names, strict=True)}
     uses: Counter[str] = Counter()
     exploring = 0
-    errands.begin(1)
+    options.begin(1)
     for _ in range(steps):
         observation = worlds.observe().reshape(1, -1)
-        explores, actions = errands.draw(observation, epsilon)
+        explores, actions = options.draw(observation, epsilon)
         action = int(actions[0]) if explores[0] else idle
         exploring += bool(explores[0])
-        errands.taken(observation, np.array([action]))
+        options.record(observation, np.array([action]))
         x, y = worlds.positions[0, 0].tolist()
         if action == INTERACT and (x, y) in cells:
             uses[cells[x, y]] += 1
         worlds.step(np.array([action]))
         if worlds.over[0]:
             worlds.reset()
-            errands.begin(1)
+            options.begin(1)
     return uses, exploring / steps
 
 
-def test_errands_reach_every_place_and_favour_none() -> None:
+def test_options_reach_every_place_and_favour_none() -> None:
     uses, share = walk(OptionExploration(5, 8, 8), 3000, epsilon=1.0)
     assert share == 1.0
     assert len(uses) == 8
     assert max(uses.values()) < 2 * min(uses.values())
 
 
-def test_an_errand_leads_to_a_place_used_least_in_the_episode() -> None:
-    errands = OptionExploration(1, 8, 8)
+def test_an_option_leads_to_a_place_used_least_in_the_episode() -> None:
+    options = OptionExploration(1, 8, 8)
     worlds = Worlds(1, seed=0)
-    errands.begin(1)
+    options.begin(1)
     used: list[tuple[int, int]] = []
     while len(used) < 8 and not worlds.over[0]:
         observation = worlds.observe().reshape(1, -1)
-        _, actions = errands.draw(observation, 1.0)
-        errands.taken(observation, actions)
+        _, actions = options.draw(observation, 1.0)
+        options.record(observation, actions)
         if actions[0] == INTERACT:
             x, y = worlds.positions[0, 0].tolist()
             used.append((x, y))
@@ -59,15 +59,20 @@ def test_an_errand_leads_to_a_place_used_least_in_the_episode() -> None:
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.3, 0.7])
-def test_epsilon_is_about_the_share_of_steps_on_errands(epsilon: float) -> None:
+def test_epsilon_is_about_the_share_of_steps_in_options(epsilon: float) -> None:
     _, share = walk(OptionExploration(2, 8, 8), 6000, epsilon=epsilon)
     assert abs(share - epsilon) < 0.08
 
 
-def test_errands_go_on_exactly_from_a_saved_state() -> None:
+@pytest.mark.parametrize("older", [False, True])
+def test_options_continue_exactly_from_a_saved_state(older: bool) -> None:
     first, second = OptionExploration(9, 8, 8), OptionExploration(0, 8, 8)
     walk(first, 57, epsilon=0.5)
-    second.load_state_dict(first.state_dict())
+    saved = first.state_dict()
+    if older:
+        for row in saved["rows"]:
+            row["errand"] = row.pop("option")
+    second.load_state_dict(saved)
     observation = Worlds(1).observe().reshape(1, -1)
     for _ in range(40):
         explores, actions = first.draw(observation, 0.5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hamlet_trio.agent.gradients import AutogradGradients, PassesGradients, clip, gradients_of, norm_of
+from hamlet_trio.agent.gradients import AutogradGradients, ManualGradients, clip, gradients_of, norm_of
 from hamlet_trio.agent.names import NETWORK_TYPES, NetworkType
 from hamlet_trio.agent.networks import Network, build_network
 from hamlet_trio.agent.networks.spec import SCALARS
@@ -46,20 +46,20 @@ def random_batch(network: Network, rows: int) -> tuple[torch.Tensor, ...]:
     observations[:, SCALARS:] = torch.randint(11, (rows, WIDTH * HEIGHT), generator=generator)
     actions = torch.randint(ACTIONS, (rows, 1), generator=generator)
     targets = torch.randn(rows, generator=generator)
-    return network.prepare(observations), actions, targets, torch.rand(rows, generator=generator)
+    return network.preprocess(observations), actions, targets
 
 
 @pytest.mark.parametrize(("network_type", "sizes"), NETWORKS)
 @pytest.mark.parametrize("rows", [1, 7, 32])
-@pytest.mark.parametrize("beside", [0, 1, 40])
+@pytest.mark.parametrize("extra", [0, 1, 40])
 def test_written_out_they_are_those_of_autograd(
-    network_type: NetworkType, sizes: dict[str, Any], rows: int, beside: int
+    network_type: NetworkType, sizes: dict[str, Any], rows: int, extra: int
 ) -> None:
     network = build(network_type, sizes)
     written, by_autograd = gradients_of(network, 0.3), AutogradGradients(copy.deepcopy(network), 0.3)
-    assert isinstance(written, PassesGradients)
+    assert isinstance(written, ManualGradients)
     observed, *wanted = random_batch(network, rows)
-    others = random_batch(network, beside)[0] if beside else None
+    others = random_batch(network, extra)[0] if extra else None
     # Twice, as the second gradient is written over the first.
     for _ in range(2):
         with written.computing():
@@ -91,17 +91,17 @@ def test_they_are_in_the_parameters_grad(network_type: NetworkType, sizes: dict[
 
 
 @pytest.mark.parametrize("network_type", WITH_GRIDS)
-@pytest.mark.parametrize(("rows", "beside"), [(1, 0), (8, 0), (8, 24), (32, 32)])
+@pytest.mark.parametrize(("rows", "extra"), [(1, 0), (8, 0), (8, 24), (32, 32)])
 @pytest.mark.parametrize("agents", [1, 3])
 def test_equal_grids_do_not_change_them(
-    network_type: NetworkType, rows: int, beside: int, agents: int
+    network_type: NetworkType, rows: int, extra: int, agents: int
 ) -> None:
     """Grids as worlds have them, equal wherever the agents stand alike; in float64, so all but exact."""
     network = build_network(network_type, 72, ACTIONS, 8, 8).double()
-    worlds = Worlds(rows + beside, WorldConfig(num_agents=agents), seed=agents)
+    worlds = Worlds(rows + extra, WorldConfig(num_agents=agents), seed=agents)
     worlds.reset()
     for step in range(3):
-        worlds.step(np.random.default_rng(step).integers(0, ACTIONS, (rows + beside, agents)))
+        worlds.step(np.random.default_rng(step).integers(0, ACTIONS, (rows + extra, agents)))
     observations = torch.from_numpy(worlds.observe()[:, 0].astype(np.float64))
     observations[rows // 2, SCALARS:] = observations[0, SCALARS:]
     assert rows == 1 or len(torch.unique(observations[:, SCALARS:], dim=0)) < len(observations)
@@ -111,12 +111,12 @@ def test_equal_grids_do_not_change_them(
     expected = torch.autograd.grad((values[:rows] * gradient).sum(), parameters)
     for parameter in parameters:
         parameter.grad = torch.full_like(parameter, math.nan)
-    passes = network.passes()
-    assert passes is not None
+    backprop = network.backprop()
+    assert backprop is not None
     with torch.inference_mode():
-        torch.testing.assert_close(passes.forward(observations), values.detach())
+        torch.testing.assert_close(backprop.forward(observations), values.detach())
         torch.testing.assert_close(network(observations), values.detach())
-        passes.backward(gradient)
+        backprop.backward(gradient)
     for parameter, right in zip(parameters, expected, strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, right)
@@ -125,8 +125,8 @@ def test_equal_grids_do_not_change_them(
 @pytest.mark.parametrize("network_type", NETWORK_TYPES)
 def test_convolutions_have_them_written_out_on_the_cpu_alone(network_type: NetworkType) -> None:
     network = build(network_type, {})
-    assert isinstance(gradients_of(network, 1.0), PassesGradients)
-    elsewhere = network.to("meta").passes()
+    assert isinstance(gradients_of(network, 1.0), ManualGradients)
+    elsewhere = network.to("meta").backprop()
     assert (elsewhere is None) == (network_type in WITH_GRIDS)
 
 

@@ -109,6 +109,14 @@ def test_every_network_goes_on_the_same(network_type: NetworkType) -> None:
     assert same_weights(first, restored)
 
 
+def test_a_state_that_calls_options_errands_is_read() -> None:
+    config = make_config(exploration="options")
+    learner = make_learner(config)
+    state = learner.state_dict()
+    state["kind"]["exploration"] = "errands"
+    make_learner(config, seed=77).load_state_dict(state)
+
+
 def test_a_saved_state_does_not_change_while_learning_goes_on() -> None:
     learner, worlds = make_learner(make_config(n_step=2)), Worlds(2, seed=3)
     train(learner, worlds, 50)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hamlet_trio.agent import safe_load
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.models import MAX_LISTED, ModelFolder, ModelNameError
 from hamlet_trio.agent.networks import build_network
@@ -38,9 +39,7 @@ def test_names_the_trained_agent_first_then_the_newest(tmp_path: Path) -> None:
         touch(tmp_path / name, age)
     folder = ModelFolder(tmp_path)
     assert folder.names() == ["trained_agent.pt", "new.pt", "a.pt", "b.pt", "old.pt"]
-    assert folder.default_name() == "trained_agent.pt"
     (tmp_path / "trained_agent.pt").unlink()
-    assert folder.default_name() == "new.pt"
 
 
 def test_only_models_are_listed(tmp_path: Path) -> None:
@@ -53,7 +52,6 @@ def test_only_models_are_listed(tmp_path: Path) -> None:
 def test_no_folder_has_no_models(tmp_path: Path) -> None:
     folder = ModelFolder(tmp_path / "nowhere")
     assert folder.names() == []
-    assert folder.default_name() is None
     assert folder.details() == []
     with pytest.raises(ModelNameError, match=r"There is no model 'x\.pt'; see the list of models"):
         folder.resolve("x.pt")
@@ -163,7 +161,6 @@ def test_details_tell_the_file_and_its_story(tmp_path: Path) -> None:
 def test_details_read_a_file_again_only_when_it_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hamlet_trio.agent import safe_load
 
     read: list[str] = []
     really_read = safe_load.read_bytes

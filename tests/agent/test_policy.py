@@ -27,7 +27,6 @@ def test_the_greedy_action_has_the_largest_q_value() -> None:
 
 def test_attention_when_asked_for_and_there() -> None:
     relational = Policy.untrained(3, network_type="relational")
-    assert relational.has_attention
     output = relational.act(OBSERVATIONS, attention=True)
     assert output.attention is not None
     assert output.attention.shape == (7, 6, 6)
@@ -36,7 +35,6 @@ def test_attention_when_asked_for_and_there() -> None:
     assert plain.attention is None
     np.testing.assert_array_equal(plain.q_values, output.q_values)
     other = Policy.untrained(3)
-    assert not other.has_attention
     assert other.act(OBSERVATIONS, attention=True).attention is None
 
 

@@ -1,4 +1,4 @@
-"""The Gymnasium face, against Gymnasium's own checks and against Worlds."""
+"""The Gymnasium environment, against Gymnasium's own checks and against Worlds."""
 
 import copy
 import warnings

@@ -1,4 +1,4 @@
-"""The PettingZoo face, against PettingZoo's own checks and against Worlds."""
+"""The PettingZoo environment, against PettingZoo's own checks and against Worlds."""
 
 import gymnasium
 import numpy as np

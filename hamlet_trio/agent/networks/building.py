@@ -45,7 +45,7 @@ def build_network(
     generator: torch.Generator | None = None,
     **sizes: Any,
 ) -> Network:
-    """A new network on the CPU with freshly drawn weights.
+    """Build a network on the CPU with random weights.
 
     Sizes left out have the defaults of `networks.spec`. Weights are drawn from `generator`, else from one
     seeded with 0; torch's global generator is never touched. Raises `NetworkError` for an unknown type or
@@ -72,14 +72,14 @@ def build_from_spec(spec: NetworkSpec, *, generator: torch.Generator | None = No
 
 
 def restore_network(spec: NetworkSpec, state_dict: Mapping[str, Tensor]) -> Network:
-    """A network on the CPU with the given weights, copied and as float32; they must fit the spec."""
+    """Return a network on the CPU with the given weights, copied and as float32; they must fit the spec."""
     network = _allocated(_outline(spec))
     network.load_state_dict(state_dict)
     return network
 
 
 def _outline(spec: NetworkSpec) -> Network:
-    """The network on the meta device: shapes without memory, and no draw from the global generator."""
+    """Return the network on the meta device: shapes without memory, and no use of the global generator."""
     network_class: Any = NETWORKS[spec.network_type]
     with torch.device("meta"):
         network: Network = network_class(spec, spec.sizes)
@@ -87,7 +87,7 @@ def _outline(spec: NetworkSpec) -> Network:
 
 
 def _allocated(outline: Network) -> Network:
-    """The same network with memory on the CPU for its parameters and buffers, not yet filled.
+    """Return the network with uninitialised memory on the CPU for its parameters and buffers.
 
     `nn.Module.to_empty` would do, but its first use imports 485 modules of torch's symbolic shapes: 0.4 s.
     """
@@ -106,7 +106,7 @@ def recognise(
     height: int | None = None,
     heads: int | None = None,
 ) -> NetworkSpec:
-    """Type, world shape and sizes of the network that weights belong to, from their keys and shapes.
+    """Return the spec of the network that weights belong to, from their keys and shapes.
 
     Weights tell how many cells the world has; `width` and `height` say how they are arranged (a square by
     default), `heads` how many attention heads a relational network has (four by default). Values are not

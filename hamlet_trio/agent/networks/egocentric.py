@@ -1,4 +1,4 @@
-"""A Q-network that reads the map: where each place lies from where the agent stands."""
+"""A Q-network over features of the map relative to the agent."""
 
 from functools import cache
 from typing import Final
@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from hamlet_trio.agent.networks.backprop import Chain, DuelingBackprop
 from hamlet_trio.agent.networks.layers import (
+    Backprop,
     Network,
-    Passes,
     SelfInitialising,
     Shapes,
     dimension,
@@ -18,7 +19,6 @@ from hamlet_trio.agent.networks.layers import (
     perceptron,
     run_through,
 )
-from hamlet_trio.agent.networks.passes import Chain, DuelingPasses
 from hamlet_trio.agent.networks.spec import SCALARS, EgocentricSizes, NetworkError, NetworkSpec, Sizes
 from hamlet_trio.world import METERS
 
@@ -30,14 +30,14 @@ FEATURES: Final = 2 + _PLACES * _FEATURES_OF_A_PLACE + len(METERS) * (1 + len(_L
 
 
 class MapReader(nn.Module, SelfInitialising):
-    """Turns observations [n, observation_size] into features [n, 102]; nothing in it is learnt.
+    """Turns observations [n, observation_size] into features [n, 102] without any learnt weights.
 
-    The features: the agent's cell; for each of the eight places how far it is to the right and down, on which
-    side it lies, its Manhattan distance and whether the agent stands on it; each meter, and where it lies
-    between 0.2 and 0.8, softly. All are between -1 and 1 in a square world.
+    The features: the agent's cell; for each of the eight places its offset to the right and down, the side on
+    which it lies, its Manhattan distance and whether the agent stands on it; each meter, and its soft
+    position between 0.2 and 0.8. All are between -1 and 1 in a square world.
 
-    The observation shows the agent in place of what it stands on, so a place that is not seen is taken to be
-    underfoot. That is right for one agent; where another agent hides a place, it is wrong while it does.
+    The observation shows the agent in place of what it stands on, so an unseen place is taken to be under the
+    agent. With one agent that is right; while another agent hides a place, it is wrong.
     """
 
     cells: Tensor
@@ -49,24 +49,24 @@ class MapReader(nn.Module, SelfInitialising):
         self._width, self._height = spec.width, spec.height
 
     def draw(self, generator: torch.Generator) -> None:
-        """Fill in each cell's x, y and a one to count with; there is nothing random."""
+        """Fill in each cell's x, y and 1; nothing is random."""
         x = torch.arange(self._width).repeat(self._height)
         y = torch.arange(self._height).repeat_interleave(self._width)
         self.cells.copy_(torch.stack((x, y, torch.ones_like(x)), dim=1))
 
     def forward(self, observations: Tensor) -> Tensor:
-        """The features of observations."""
+        """Return the features of observations."""
         count = len(observations)
         codes, scale, levels = _constants(self._width, self._height, observations.device)
         grid = observations[:, None, SCALARS:]
-        # Written as numbers at once: turning truth values into numbers would take longer than the rest.
+        # Written as numbers at once: converting booleans would take longer than the rest.
         is_place = torch.eq(grid, codes, out=observations.new_empty((count, _PLACES, grid.shape[2])))
         seen = torch.mm(is_place.view(count * _PLACES, -1), self.cells).view(count, _PLACES, 3)
-        # From here to there; nowhere, where nothing is seen and the count is 0.
+        # From the agent to the place; 0 for an unseen place, whose count is 0.
         offset = torch.addcmul(seen[:, :, :2], observations[:, None, :2] * scale, seen[:, :, 2:], value=-1)
         distance = offset.abs().sum(dim=2, keepdim=True)
         longest = float(max(self._width - 1, self._height - 1, 1))
-        # Half a cell of tolerance: x and y were divided and multiplied again.
+        # Half a cell of tolerance for rounding: x and y were divided and multiplied again.
         places = torch.cat(
             (offset / scale, offset > 0.5, offset < -0.5, distance / longest - 1, distance < 0.5), dim=2
         )
@@ -77,9 +77,9 @@ class MapReader(nn.Module, SelfInitialising):
 
 @cache
 def _constants(width: int, height: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Codes [8, 1] of the places, the longest way [2] in x and y, and the levels [5] of meters."""
-    # Not made anew for each batch, which would take a fifth of the time of reading one observation, and as
-    # ordinary tensors, for whoever may come first.
+    """Return codes [8, 1] of the places, the longest way [2] in x and y, and the levels [5] of meters."""
+    # Cached: building them takes a fifth of the time of one observation. Ordinary tensors, because the first
+    # call may be in inference mode.
     with torch.inference_mode(mode=False):
         return (
             torch.arange(1.0, _PLACES + 1, device=device)[:, None],
@@ -89,7 +89,7 @@ def _constants(width: int, height: int, device: torch.device) -> tuple[Tensor, T
 
 
 class EgocentricNetwork(Network):
-    """A small dueling perceptron over what `MapReader` reads; Wang et al. 2016, section 3."""
+    """A small dueling perceptron over the features of `MapReader`; Wang et al. 2016, section 3."""
 
     network_type = "egocentric"
     parts = frozenset({"map_reader", "trunk", "head"})
@@ -101,27 +101,27 @@ class EgocentricNetwork(Network):
         self.head = nn.Linear((FEATURES, *sizes.hidden)[-1], 1 + spec.num_actions)
 
     def forward(self, observations: Tensor) -> Tensor:
-        return self.values(self.prepare(observations))
+        return self.values(self.preprocess(observations))
 
-    def prepare(self, observations: Tensor) -> Tensor:
-        """The features that are read off the map."""
+    def preprocess(self, observations: Tensor) -> Tensor:
+        """Return the features of the map."""
         features: Tensor = self.map_reader(observations)
         return features
 
     @property
-    def prepared_size(self) -> int:
-        """Reading the map takes longer than to remember what was read."""
+    def preprocessed_size(self) -> int:
+        """The number of features: reading the map takes longer than storing them."""
         return FEATURES
 
-    def values(self, prepared: Tensor) -> Tensor:
-        """The Q-values of features."""
-        hidden = run_through(self.trunk, prepared)
+    def values(self, preprocessed: Tensor) -> Tensor:
+        """Return the Q-values of features."""
+        hidden = run_through(self.trunk, preprocessed)
         values = linear(hidden, self.head.weight, self.head.bias)
         return dueling(values[:, :1], values[:, 1:])
 
-    def passes(self) -> Passes:
-        """`values` and its gradients written out."""
-        return DuelingPasses(Chain(*self.trunk, self.head, last_relu=False))
+    def backprop(self) -> Backprop:
+        """Return the written-out `values` and gradients."""
+        return DuelingBackprop(Chain(*self.trunk, self.head, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

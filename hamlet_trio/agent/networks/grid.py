@@ -34,14 +34,14 @@ class GridConvolution(nn.Sequential):
         self.width, self.height = width, height
 
     def forward(self, grids: Tensor) -> Tensor:
-        """The features [n, features] of grids [n, cells]."""
+        """Return the features [n, features] of grids [n, cells]."""
         if len(grids) == 1 or torch.is_grad_enabled() or grids.device.type != "cpu":
             return run_through(self, grids.reshape(-1, 1, self.height, self.width))
         distinct, places = distinct_rows(grids)
         return spread(self.convolve(distinct).features, places)
 
     def convolve(self, grids: Tensor) -> "Convolved":
-        """The features of grids [u, cells], and the way to them."""
+        """Return the features of grids [u, cells] with the intermediate activations."""
         count, height, width = len(grids), self.height, self.width
         patches, outputs = [], []
         inputs = grids.view(count, height, width, 1)
@@ -67,7 +67,7 @@ class GridConvolution(nn.Sequential):
 
     @property
     def last(self) -> nn.Linear:
-        """The layer that makes features of what the convolutions give."""
+        """The layer from the convolutions' outputs to the features."""
         layer = self[-2]
         assert isinstance(layer, nn.Linear)
         return layer
@@ -83,7 +83,7 @@ class GridNetwork(Network):
 
     @abstractmethod
     def q_values(self, observations: Tensor, grid_features: Tensor) -> Tensor:
-        """The Q-values [n, actions] of observations whose grids [n, cells] have these features [n, m]."""
+        """Return the Q-values [n, actions] of observations whose grids have the features [n, m]."""
 
 
 class Convolved(NamedTuple):
@@ -100,7 +100,7 @@ class Convolved(NamedTuple):
 
 
 def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The different ones among rows [n, m] on the CPU, and the place [n], int64, of each row among them.
+    """Return the distinct rows of [n, m] on the CPU, and the index [n], int64, of each row among them.
 
     They are in the order in which they first come. The places are None where that is all rows as they are.
     """
@@ -117,19 +117,19 @@ def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def keys_of(rows: NDArray[np.float32]) -> list[bytes]:
-    """The bytes of each of the contiguous rows [n, m]: exact, and the quickest to look up."""
+    """Return the bytes of each of the contiguous rows [n, m], as exact and fast keys."""
     strings: Any = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
     keys: list[bytes] = strings.tolist()
     return keys
 
 
 def spread(features: Tensor, places: Tensor | None) -> Tensor:
-    """The features of each row from those of the distinct ones."""
+    """Return the features of each row from those of the distinct rows."""
     return features if places is None else features.index_select(0, places)
 
 
 def patches_of(images: Tensor) -> Tensor:
-    """The 3 x 3 cells around each cell of images [u, height, width, c], [u * cells, 9 * c], zeros outside."""
+    """Return the 3 x 3 patches [u * cells, 9 * c], zero-padded, of images [u, height, width, c]."""
     count, height, width, channels = images.shape
     framed = images.new_zeros((count, height + 2, width + 2, channels))
     framed[:, 1:-1, 1:-1] = images
@@ -141,7 +141,7 @@ def patches_of(images: Tensor) -> Tensor:
     return windows.reshape(count * height * width, -1)
 
 
-class GridPasses:
+class GridBackprop:
     """Through a `GridConvolution` on the CPU, forward and back, without autograd."""
 
     def __init__(self, convolution: GridConvolution) -> None:
@@ -151,13 +151,13 @@ class GridPasses:
         self._went: Convolved
 
     def forward(self, grids: Tensor) -> Tensor:
-        """The features [n, features] of grids [n, cells]."""
+        """Return the features [n, features] of grids [n, cells]."""
         distinct, self._places = distinct_rows(grids)
         self._went = self._convolution.convolve(distinct)
         return spread(self._went.features, self._places)
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `layers.Passes`, from the gradient [b, features] of the first features."""
+        """As in `layers.Backprop`, from the gradient [b, features] of the first features."""
         went, height, width = self._went, self._convolution.height, self._convolution.width
         count = len(gradient)
         if self._places is not None:

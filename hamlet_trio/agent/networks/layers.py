@@ -1,4 +1,4 @@
-"""The pieces that several Q-networks share, and how new weights are drawn."""
+"""Parts shared by the Q-networks, and the initialisation of weights."""
 
 import itertools
 import math
@@ -20,18 +20,18 @@ threshold_backward: Final = torch.ops.aten.threshold_backward.default
 """What autograd itself calls for the gradient of ReLU; torch has no public name for it."""
 
 
-class Passes(Protocol):
-    """A Q-network's pass forward, and the pass back through what it went through last."""
+class Backprop(Protocol):
+    """A Q-network's forward pass and the backward pass through the last one, written out without autograd."""
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """The Q-values [n, actions] of prepared observations, as `Network.values` but for rounding."""
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """Return the Q-values [n, actions] of preprocessed observations: `Network.values` up to rounding."""
         ...
 
     def backward(self, gradient: Tensor) -> None:
-        """Write each parameter's gradient into its `grad`, which must be there.
+        """Write each parameter's gradient into its existing `grad`.
 
         `gradient` [b, actions] is that of the Q-values of the first b rows of the last `forward`; the other
-        rows do not count.
+        rows are ignored.
         """
         ...
 
@@ -41,7 +41,7 @@ class Network(nn.Module, ABC):
 
     network_type: ClassVar[NetworkType]
     parts: ClassVar[frozenset[str]]
-    """The first words of the state-dict keys; no two types have the same."""
+    """The first words of the state-dict keys, different for each type."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -50,33 +50,33 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, observations: Tensor) -> Tensor: ...
 
-    def prepare(self, observations: Tensor) -> Tensor:
-        """What the network computes of observations before any weight comes in, row by row.
+    def preprocess(self, observations: Tensor) -> Tensor:
+        """Return the part of the computation that depends on no weight, row by row.
 
-        A learner does it once for several updates, and for network and target network alike.
+        A learner does it once for several updates and for both networks.
         """
         return observations
 
     @property
-    def prepared_size(self) -> int | None:
-        """Values in a prepared row, for networks whose rows a memory should keep in place of observations."""
+    def preprocessed_size(self) -> int | None:
+        """Values in a preprocessed row, if replay buffers should hold those instead of observations."""
         return None
 
-    def values(self, prepared: Tensor) -> Tensor:
-        """The Q-values of prepared observations: `forward` is `values` of `prepare`."""
-        return self(prepared)
+    def values(self, preprocessed: Tensor) -> Tensor:
+        """Return the Q-values of preprocessed observations: `forward` is `values` of `preprocess`."""
+        return self(preprocessed)
 
-    def passes(self) -> Passes | None:
-        """`values` and its gradients written out, for networks that are small enough to gain by it."""
+    def backprop(self) -> Backprop | None:
+        """Return the written-out `values` and gradients, for networks small enough to gain by them."""
         return None
 
     @staticmethod
     @abstractmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
-        """Grid cells, actions and sizes that parameters of these shapes imply.
+        """Return grid cells, actions and sizes that parameters of these shapes imply.
 
-        Raises `NetworkError` where a shape needed to tell is missing or senseless. It need not look at every
-        parameter: the caller compares all shapes with those of a network built from the answer.
+        Raises `NetworkError` where a needed shape is missing or impossible. It need not look at every
+        parameter: the caller compares all shapes with those of a network built from the result.
         """
 
     def __call__(self, observations: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Network(nn.Module, ABC):
         return result
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw new weights as torch does by default, but from `generator`, leaving the global one alone."""
+        """Draw new weights as torch does by default, but from `generator` instead of the global one."""
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Conv2d)):
                 draw_affine(module.weight, module.bias, math.prod(module.weight.shape[1:]), generator)
@@ -96,7 +96,7 @@ class Network(nn.Module, ABC):
 
 
 class SelfInitialising(ABC):
-    """A module whose own parameters `Network.initialise` cannot know; its children are drawn apart."""
+    """A module that draws its own parameters; `Network.initialise` draws those of its children."""
 
     @abstractmethod
     def draw(self, generator: torch.Generator) -> None:
@@ -104,7 +104,7 @@ class SelfInitialising(ABC):
 
 
 def draw_affine(weight: Tensor, bias: Tensor | None, fan_in: int, generator: torch.Generator) -> None:
-    """Uniform in +-1/sqrt(fan_in), weight and bias alike: what torch's Linear and Conv2d start from."""
+    """Draw weight and bias uniformly from +-1/sqrt(fan_in), as torch initialises Linear and Conv2d."""
     bound = 1 / math.sqrt(fan_in)
     nn.init.uniform_(weight, -bound, bound, generator=generator)
     if bias is not None:
@@ -112,7 +112,7 @@ def draw_affine(weight: Tensor, bias: Tensor | None, fan_in: int, generator: tor
 
 
 def perceptron(widths: Sequence[int], *, last_relu: bool) -> nn.Sequential:
-    """Linear layers from `widths[0]` on with ReLU between them, and after the last if so asked."""
+    """Build linear layers from `widths[0]` on with ReLU between them and, optionally, after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -120,9 +120,9 @@ def perceptron(widths: Sequence[int], *, last_relu: bool) -> nn.Sequential:
 
 
 def run_through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
-    """What `layers`, of a `perceptron` or `GridConvolution`, make of inputs: to the bit as calling them.
+    """Return the outputs of a `perceptron` or `GridConvolution`, equal to the bit to those of calling it.
 
-    Going through each layer's module costs a fifth as much again as what a small one computes.
+    Calling each layer's module adds a fifth to the time of a small network.
     """
     for layer in layers:
         if isinstance(layer, nn.Linear):
@@ -135,17 +135,17 @@ def run_through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
 
 
 def grids_of(observations: Tensor) -> Tensor:
-    """The grids [n, cells] of observations, row by row."""
+    """Return the grids [n, cells] of observations, row by row."""
     return observations[:, SCALARS:]
 
 
 def dueling(value: Tensor, advantage: Tensor) -> Tensor:
-    """Q-values from a state's value [n, 1] and advantages [n, actions]; Wang et al. 2016, equation 9."""
+    """Return Q-values from a value [n, 1] and advantages [n, actions]; Wang et al. 2016, equation 9."""
     return value + advantage - advantage.mean(dim=1, keepdim=True)
 
 
 def layer_outputs(shapes: Shapes, part: str) -> tuple[int, ...]:
-    """Outputs of the layers `part`.0, `part`.2, ... of a `perceptron`, or channels of convolutions."""
+    """Return outputs of the layers `part`.0, `part`.2, ... of a `perceptron`, or channels of convolutions."""
     return tuple(_outputs(shapes, part))
 
 
@@ -160,7 +160,7 @@ def _outputs(shapes: Shapes, part: str) -> Iterator[int]:
 
 
 def dimension(shapes: Shapes, key: str, axis: int) -> int:
-    """Length of one axis of a parameter; `NetworkError` where there is no such parameter or axis."""
+    """Return length of one axis of a parameter; `NetworkError` where there is no such parameter or axis."""
     shape = shapes.get(key)
     if shape is None:
         raise NetworkError(f"The parameter {key} is missing.")
@@ -170,7 +170,7 @@ def dimension(shapes: Shapes, key: str, axis: int) -> int:
 
 
 def read_grid(shapes: Shapes) -> tuple[int, tuple[int, ...], int]:
-    """Cells, channels and features of a `GridConvolution` called grid_cnn."""
+    """Return cells, channels and features of a `GridConvolution` called grid_cnn."""
     channels = layer_outputs(shapes, "grid_cnn")
     last = f"grid_cnn.{2 * len(channels) + 1}.weight"
     flat = dimension(shapes, last, 1)
@@ -180,7 +180,7 @@ def read_grid(shapes: Shapes) -> tuple[int, tuple[int, ...], int]:
 
 
 def read_streams(shapes: Shapes) -> tuple[int, dict[str, Any]]:
-    """Actions, and the sizes `features`, `value_hidden` and `advantage_hidden` of a dueling head."""
+    """Return actions, and the sizes `features`, `value_hidden` and `advantage_hidden` of a dueling head."""
     features = layer_outputs(shapes, "feature_extractor")
     value = layer_outputs(shapes, "value_stream")
     advantage = layer_outputs(shapes, "advantage_stream")

@@ -1,4 +1,4 @@
-"""Meters that attend to one another: their embeddings, the attention, and the way back through them.
+"""Attention among the meters: embeddings, attention and their written-out gradients.
 
 Meters come first and the batch after them, [6, n, ...], as batched products and the weights want them.
 """
@@ -45,7 +45,7 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
         return self.embed(meters).tokens
 
     def embed(self, meters: Tensor) -> "Embedded":
-        """The tokens of meters [n, 6], and the way to them."""
+        """Return the tokens of meters [n, 6] with the intermediate activations."""
         scalars = meters.t().unsqueeze(2)
         hidden = torch.addcmul(self.bias_in.unsqueeze(1), scalars, self.weight_in.transpose(1, 2)).relu_()
         tokens = torch.baddbmm(self.bias_out.unsqueeze(1), hidden, self.weight_out.transpose(1, 2))
@@ -91,7 +91,7 @@ class MeterEmbeddings(nn.Module, SelfInitialising):
 
 
 class Embedded(NamedTuple):
-    """What one pass through embeddings went through."""
+    """The activations of a forward pass through the embeddings."""
 
     scalars: Tensor
     """[6, n, 1]."""
@@ -112,12 +112,12 @@ class MeterAttention(nn.Module, SelfInitialising):
         self.out_proj = nn.Linear(embedding, embedding)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """[t, n, embedding] to the attended tokens of the same shape and weights [n, heads, t, t]."""
+        """Return the attended tokens of [t, n, embedding], of that shape, and weights [n, heads, t, t]."""
         attended = self.attend(tokens)
         return attended.tokens.view(tokens.shape), attended.weights.permute(3, 0, 1, 2)
 
     def attend(self, tokens: Tensor) -> "Attended":
-        """The attended tokens of [t, n, embedding], and the way to them."""
+        """Return the attended tokens of [t, n, embedding] with the intermediate activations."""
         t, n, embedding = tokens.shape
         heads, size = self.heads, embedding // self.heads
         # With the batch last, attention is sums over other axes: a product of a few numbers for each row and
@@ -147,22 +147,22 @@ class MeterAttention(nn.Module, SelfInitialising):
 
 
 class Attended(NamedTuple):
-    """What one pass through attention went through."""
+    """The activations of a forward pass through the attention."""
 
     projected: Tensor
     """Queries, keys and values, [3 * embedding, t * n]."""
     weights: Tensor
-    """How much each token (second axis) looks at each (third axis), [heads, t, t, n]."""
+    """The attention of each token (second axis) to each (third axis), [heads, t, t, n]."""
     joined: Tensor
-    """What the heads gave, [embedding, t * n]."""
+    """The joined outputs of the heads, [embedding, t * n]."""
     tokens: Tensor
     """[t * n, embedding]."""
 
 
-class MeterPasses:
+class MeterBackprop:
     """Through embeddings, attention, norm and the perceptron after it, forward and back, without autograd.
 
-    The gradients are those of autograd, in half the calls.
+    The gradients are those of autograd, with half the calls.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class MeterPasses:
         self._activations: tuple[Tensor, Tensor, Tensor]
 
     def forward(self, meters: Tensor) -> Tensor:
-        """The features [n, embedding] of meters [n, 6]."""
+        """Return the features [n, embedding] of meters [n, 6]."""
         embedded = self._embedded = self._embeddings.embed(meters)
         attended = self._attended = self._attention.attend(embedded.tokens)
         added = attended.tokens.add_(embedded.tokens.view(attended.tokens.shape))
@@ -191,12 +191,12 @@ class MeterPasses:
         return outer.view(embedded.tokens.shape).mean(dim=0)
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `layers.Passes`, from the gradient [b, embedding] of the first features."""
+        """As in `layers.Backprop`, from the gradient [b, embedding] of the first features."""
         count, embedding = gradient.shape
         all_rows = self._embedded.tokens.shape[1]
 
         def first(tokens: Tensor) -> Tensor:
-            """Of tokens [6 * n, m] those of the first rows."""
+            """Return the tokens of the first rows among tokens [6 * n, m]."""
             if count == all_rows:
                 return tokens
             # Of one row `reshape` alone would be a view, which the backward pass of the norm reads amiss.
@@ -219,7 +219,7 @@ class MeterPasses:
         self._embed_backward(gradient + self._attend_backward(gradient))
 
     def _attend_backward(self, gradient: Tensor) -> Tensor:
-        """The gradient of the tokens that were attended to, by that [6 * b, embedding] of the attended."""
+        """Return the gradient of the input tokens from that [6 * b, embedding] of the attended ones."""
         attention, attended = self._attention, self._attended
         embedding, count = gradient.shape[1], gradient.shape[0] // _METERS
         shape = (attention.heads, embedding // attention.heads, _METERS, -1)
@@ -244,7 +244,7 @@ class MeterPasses:
         return flat.t().mm(attention.in_proj_weight)
 
     def _embed_backward(self, gradient: Tensor) -> None:
-        """From the gradient [6 * b, embedding] of the tokens."""
+        """Write the embeddings' gradients from that [6 * b, embedding] of the tokens."""
         embeddings = self._embeddings
         gradient = gradient.view(_METERS, -1, gradient.shape[1])
         count = gradient.shape[1]

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from hamlet_trio.agent.networks.backprop import Chain, DuelingChains, PlainBackprop
 from hamlet_trio.agent.networks.layers import (
+    Backprop,
     Network,
-    Passes,
     Shapes,
     dimension,
     dueling,
@@ -13,7 +14,6 @@ from hamlet_trio.agent.networks.layers import (
     read_streams,
     run_through,
 )
-from hamlet_trio.agent.networks.passes import Chain, PlainPasses, TwoStreams
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
     DuelingSizes,
@@ -38,9 +38,9 @@ class QNetwork(Network):
     def forward(self, observations: Tensor) -> Tensor:
         return run_through(self.layers, observations)
 
-    def passes(self) -> Passes:
-        """`forward` and its gradients written out."""
-        return PlainPasses(Chain(*self.layers, last_relu=False))
+    def backprop(self) -> Backprop:
+        """Return the written-out `forward` and gradients."""
+        return PlainBackprop(Chain(*self.layers, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -68,10 +68,10 @@ class DuelingNetwork(Network):
         features = run_through(self.feature_extractor, observations)
         return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
 
-    def passes(self) -> Passes:
-        """`forward` and its gradients written out."""
-        return PlainPasses(
-            TwoStreams(
+    def backprop(self) -> Backprop:
+        """Return the written-out `forward` and gradients."""
+        return PlainBackprop(
+            DuelingChains(
                 Chain(*self.feature_extractor, last_relu=True),
                 Chain(*self.value_stream, last_relu=False),
                 Chain(*self.advantage_stream, last_relu=False),

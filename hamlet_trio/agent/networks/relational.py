@@ -5,9 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hamlet_trio.agent.networks.grid import GridConvolution, GridNetwork, GridPasses
+from hamlet_trio.agent.networks.backprop import Chain, DuelingChains
+from hamlet_trio.agent.networks.grid import GridBackprop, GridConvolution, GridNetwork
 from hamlet_trio.agent.networks.layers import (
-    Passes,
+    Backprop,
     Shapes,
     dimension,
     dueling,
@@ -18,8 +19,7 @@ from hamlet_trio.agent.networks.layers import (
     read_streams,
     run_through,
 )
-from hamlet_trio.agent.networks.meters import MeterAttention, MeterEmbeddings, MeterPasses
-from hamlet_trio.agent.networks.passes import Chain, TwoStreams
+from hamlet_trio.agent.networks.meters import MeterAttention, MeterBackprop, MeterEmbeddings
 from hamlet_trio.agent.networks.spec import SCALARS, NetworkSpec, RelationalSizes, Sizes
 
 DEFAULT_HEADS = 4
@@ -62,7 +62,7 @@ class RelationalNetwork(GridNetwork):
         return self._forward(observations, grid_features)[0]
 
     def q_and_attention(self, observations: Tensor, grid_features: Tensor) -> tuple[Tensor, Tensor]:
-        """`q_values`, and attention [n, 6, 6] averaged over heads: row, the meter that looks."""
+        """Return `q_values` and the attention [n, 6, 6] averaged over heads; a row is an attending meter."""
         q_values, weights = self._forward(observations, grid_features)
         return q_values, weights.mean(dim=1)
 
@@ -76,9 +76,9 @@ class RelationalNetwork(GridNetwork):
         value = run_through(self.value_stream, features)
         return dueling(value, run_through(self.advantage_stream, features)), weights
 
-    def passes(self) -> Passes | None:
-        """`forward` and its gradients written out, on the CPU."""
-        return RelationalPasses(self) if self.grid_cnn.on_cpu else None
+    def backprop(self) -> Backprop | None:
+        """Return the written-out `forward` and gradients, on the CPU."""
+        return RelationalBackprop(self) if self.grid_cnn.on_cpu else None
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -99,34 +99,34 @@ class RelationalNetwork(GridNetwork):
         return cells, actions, sizes
 
 
-class RelationalPasses:
+class RelationalBackprop:
     """Through meters, position and grid, and the dueling head that joins them."""
 
     def __init__(self, network: RelationalNetwork) -> None:
-        self._meters = MeterPasses(
+        self._meters = MeterBackprop(
             network.meter_embeddings, network.meter_attention, network.attention_norm, network.meter_ffn
         )
         self._position = Chain(*network.position_embed, last_relu=False)
-        self._grid = GridPasses(network.grid_cnn)
-        self._head = TwoStreams(
+        self._grid = GridBackprop(network.grid_cnn)
+        self._head = DuelingChains(
             Chain(*network.feature_extractor, last_relu=True),
             Chain(*network.value_stream, last_relu=False),
             Chain(*network.advantage_stream, last_relu=False),
         )
         self._widths: list[int] = []
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """As in `Passes`."""
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """As in `Backprop`."""
         parts = (
-            self._meters.forward(prepared[:, 2:SCALARS]),
-            self._position.forward(prepared[:, :2]),
-            self._grid.forward(grids_of(prepared)),
+            self._meters.forward(preprocessed[:, 2:SCALARS]),
+            self._position.forward(preprocessed[:, :2]),
+            self._grid.forward(grids_of(preprocessed)),
         )
         self._widths = [part.shape[1] for part in parts]
         return self._head.forward(torch.cat(parts, dim=1))
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `Passes`."""
+        """As in `Backprop`."""
         meters, position, grid = torch.split(self._head.backward(gradient, through=True), self._widths, dim=1)
         self._meters.backward(meters)
         self._position.backward(position)

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from hamlet_trio.agent.networks.grid import GridConvolution, GridNetwork, GridPasses
+from hamlet_trio.agent.networks.backprop import Chain, DuelingChains
+from hamlet_trio.agent.networks.grid import GridBackprop, GridConvolution, GridNetwork
 from hamlet_trio.agent.networks.layers import (
-    Passes,
+    Backprop,
     Shapes,
     dueling,
     grids_of,
@@ -15,7 +16,6 @@ from hamlet_trio.agent.networks.layers import (
     read_streams,
     run_through,
 )
-from hamlet_trio.agent.networks.passes import Chain, TwoStreams
 from hamlet_trio.agent.networks.spec import (
     SCALARS,
     NetworkError,
@@ -39,22 +39,22 @@ class _GridAndMeters(GridNetwork):
         return torch.cat((grid_features, run_through(self.meter_mlp, observations[:, :SCALARS])), dim=1)
 
 
-class _GridAndMetersPasses:
+class _GridAndMetersBackprop:
     """Through grid and meters, and the head that joins them."""
 
-    def __init__(self, network: _GridAndMeters, head: Chain | TwoStreams) -> None:
-        self._grid = GridPasses(network.grid_cnn)
+    def __init__(self, network: _GridAndMeters, head: Chain | DuelingChains) -> None:
+        self._grid = GridBackprop(network.grid_cnn)
         self._meters = Chain(*network.meter_mlp, last_relu=True)
         self._head = head
         self._grid_features = network.grid_cnn.last.out_features
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """As in `Passes`."""
-        parts = (self._grid.forward(grids_of(prepared)), self._meters.forward(prepared[:, :SCALARS]))
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """As in `Backprop`."""
+        parts = (self._grid.forward(grids_of(preprocessed)), self._meters.forward(preprocessed[:, :SCALARS]))
         return self._head.forward(torch.cat(parts, dim=1))
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `Passes`."""
+        """As in `Backprop`."""
         joined = self._head.backward(gradient, through=True)
         self._grid.backward(joined[:, : self._grid_features])
         self._meters.backward(joined[:, self._grid_features :])
@@ -74,11 +74,11 @@ class SpatialNetwork(_GridAndMeters):
         """As in `GridNetwork`."""
         return run_through(self.combined, self.joined(observations, grid_features))
 
-    def passes(self) -> Passes | None:
-        """`forward` and its gradients written out, on the CPU."""
+    def backprop(self) -> Backprop | None:
+        """Return the written-out `forward` and gradients, on the CPU."""
         if not self.grid_cnn.on_cpu:
             return None
-        return _GridAndMetersPasses(self, Chain(*self.combined, last_relu=False))
+        return _GridAndMetersBackprop(self, Chain(*self.combined, last_relu=False))
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:
@@ -113,16 +113,16 @@ class SpatialDuelingNetwork(_GridAndMeters):
         features = run_through(self.feature_extractor, self.joined(observations, grid_features))
         return dueling(run_through(self.value_stream, features), run_through(self.advantage_stream, features))
 
-    def passes(self) -> Passes | None:
-        """`forward` and its gradients written out, on the CPU."""
+    def backprop(self) -> Backprop | None:
+        """Return the written-out `forward` and gradients, on the CPU."""
         if not self.grid_cnn.on_cpu:
             return None
-        head = TwoStreams(
+        head = DuelingChains(
             Chain(*self.feature_extractor, last_relu=True),
             Chain(*self.value_stream, last_relu=False),
             Chain(*self.advantage_stream, last_relu=False),
         )
-        return _GridAndMetersPasses(self, head)
+        return _GridAndMetersBackprop(self, head)
 
     @staticmethod
     def read_shapes(shapes: Shapes) -> tuple[int, int, Sizes]:

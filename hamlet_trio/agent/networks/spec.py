@@ -136,13 +136,13 @@ class NetworkSpec(Struct, frozen=True, kw_only=True):
         return SCALARS + self.width * self.height
 
     def plain_sizes(self) -> dict[str, Any]:
-        """The sizes as plain values: numbers and lists of numbers."""
+        """Return the sizes as plain values: numbers and lists of numbers."""
         sizes = msgspec.structs.asdict(self.sizes)
         return {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
 
 
 def make_sizes(network_type: NetworkType, sizes: dict[str, Any]) -> Sizes:
-    """The `Sizes` of a type from plain values; what is left out has its default.
+    """Return the `Sizes` of a type from plain values; what is left out has its default.
 
     Raises `NetworkError` for an unknown type, an unknown size or one out of range.
     """
@@ -155,7 +155,7 @@ def make_sizes(network_type: NetworkType, sizes: dict[str, Any]) -> Sizes:
 
 
 def arrange(cells: int, width: int | None = None, height: int | None = None) -> tuple[int, int]:
-    """Width and height of a world of `cells` cells: those given, else those of a square.
+    """Return width and height of a world of `cells` cells: those given, else those of a square.
 
     Raises `NetworkError` when the given ones do not fit, or none were given and no square has as many cells.
     """

@@ -1,7 +1,7 @@
-"""Passes through perceptrons, forward and back, without autograd.
+"""Forward and backward passes through perceptrons without autograd.
 
-What autograd needs to know of an operation costs several times what a layer of this size computes. The
-gradients are those of autograd, by the same kernels in the same order.
+For layers of this size autograd's bookkeeping takes several times as long as the computation. The gradients
+are those of autograd, by the same kernels in the same order.
 """
 
 import torch
@@ -19,11 +19,11 @@ class Chain:
         self._transposed = [layer.weight.detach().t() for layer in linears]
         self._biases = [layer.bias for layer in linears]
         self._relus = [last_relu or layer is not linears[-1] for layer in linears]
-        # What went into each layer, and what came out of the last.
+        # The inputs of each layer, then the outputs of the last.
         self._activations: list[Tensor] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The outputs [n, outputs] of inputs [n, inputs]."""
+        """Return the outputs [n, outputs] of inputs [n, inputs]."""
         self._activations = [inputs]
         for weight, bias, relu in zip(self._transposed, self._biases, self._relus, strict=True):
             inputs = torch.addmm(bias, inputs, weight)
@@ -33,9 +33,9 @@ class Chain:
         return inputs
 
     def backward(self, gradient: Tensor, *, through: bool = False) -> Tensor:
-        """As in `layers.Passes`, from the gradient [b, outputs] of the outputs.
+        """As in `layers.Backprop`, from the gradient [b, outputs] of the outputs.
 
-        Returns the gradient of the inputs if asked to go `through`.
+        Returns the gradient of the inputs with `through`.
         """
         rows = len(gradient)
         activations = self._activations
@@ -54,52 +54,52 @@ class Chain:
         return gradient
 
 
-class PlainPasses:
-    """Through one chain, or into two streams, from prepared observations to Q-values."""
+class PlainBackprop:
+    """One chain, or two dueling ones, from preprocessed observations to Q-values."""
 
-    def __init__(self, chain: "Chain | TwoStreams") -> None:
+    def __init__(self, chain: "Chain | DuelingChains") -> None:
         self._chain = chain
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """As in `Passes`."""
-        return self._chain.forward(prepared)
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """As in `Backprop`."""
+        return self._chain.forward(preprocessed)
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `Passes`."""
+        """As in `Backprop`."""
         self._chain.backward(gradient)
 
 
 def _split(gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of value [b, 1] and advantages [b, actions] from that of `layers.dueling`."""
+    """Return the gradients of value [b, 1] and advantages [b, actions] from that of `layers.dueling`."""
     value = gradient.sum(dim=1, keepdim=True)
     return value, gradient - value / gradient.shape[1]
 
 
-class DuelingPasses:
-    """Through one chain whose outputs are a value and the advantages."""
+class DuelingBackprop:
+    """One chain whose outputs are a value and the advantages."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """As in `Passes`."""
-        outputs = self._chain.forward(prepared)
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """As in `Backprop`."""
+        outputs = self._chain.forward(preprocessed)
         return dueling(outputs[:, :1], outputs[:, 1:])
 
     def backward(self, gradient: Tensor) -> None:
-        """As in `Passes`."""
+        """As in `Backprop`."""
         self._chain.backward(torch.cat(_split(gradient), dim=1))
 
 
-class TwoStreams:
-    """Through features into a chain for the value and one for the advantages."""
+class DuelingChains:
+    """A chain of features that feeds a chain for the value and one for the advantages."""
 
     def __init__(self, features: Chain, value: Chain, advantage: Chain) -> None:
         self._features, self._value, self._advantage = features, value, advantage
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """As in `Passes`."""
-        features = self._features.forward(prepared)
+    def forward(self, preprocessed: Tensor) -> Tensor:
+        """As in `Backprop`."""
+        features = self._features.forward(preprocessed)
         return dueling(self._value.forward(features), self._advantage.forward(features))
 
     def backward(self, gradient: Tensor, *, through: bool = False) -> Tensor:

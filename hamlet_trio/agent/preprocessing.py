@@ -1,4 +1,4 @@
-"""What a network prepares of observations, once for each."""
+"""Preprocessed observations, computed once each."""
 
 from collections import deque
 from typing import Final
@@ -12,10 +12,10 @@ from hamlet_trio.agent.networks import Network
 _KEPT: Final = 2
 
 
-class Preparing:
-    """`Network.prepare` for acting and remembering, which ask for the same observations one after the other.
+class PreprocessingCache:
+    """`Network.preprocess` with the last two results kept.
 
-    What is seen after a step is what the next one begins with, so the last two answers are kept.
+    Acting and remembering ask for the same observations: those after a step are those before the next one.
     """
 
     def __init__(self, network: Network, device: torch.device) -> None:
@@ -24,12 +24,12 @@ class Preparing:
         self._kept: deque[tuple[bytes, NDArray[np.float32]]] = deque(maxlen=_KEPT)
 
     def __call__(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The prepared rows of observations (n, observation_size); not to be written to."""
+        """Return the preprocessed rows of observations (n, observation_size); do not write to them."""
         key = observations.tobytes()
-        for known, prepared in self._kept:
+        for known, preprocessed in self._kept:
             if known == key:
-                return prepared
+                return preprocessed
         with torch.inference_mode():
-            rows = self._network.prepare(torch.from_numpy(observations).to(self._device)).cpu().numpy()
+            rows = self._network.preprocess(torch.from_numpy(observations).to(self._device)).cpu().numpy()
         self._kept.append((key, rows))
         return rows
