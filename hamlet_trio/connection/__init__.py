@@ -1,16 +1,16 @@
-"""What every WebSocket connection has: a transport, rate-limited commands, an outbox."""
+"""What every WebSocket connection has: a transport, rate-limited commands, a bounded queue."""
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
-from hamlet_trio.connection.outbox import Outbox, OutboxFullError, OutboxStatistics
+from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics
 from hamlet_trio.connection.transport import ServerFullError, Transport
 
 __all__ = [
     "AbuseError",
     "CommandStream",
-    "Outbox",
-    "OutboxFullError",
-    "OutboxStatistics",
+    "MessageQueue",
     "Permit",
+    "QueueFullError",
+    "QueueStatistics",
     "ServerFullError",
     "TokenBucket",
     "Transport",

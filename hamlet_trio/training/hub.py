@@ -1,4 +1,4 @@
-"""The broadcast of one run to its viewers: nobody waits for anybody."""
+"""The broadcast of a run to its viewers: nobody waits for anybody else."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,20 +7,20 @@ from typing import Final
 import trio
 from msgspec import Struct
 
-from hamlet_trio.connection import Outbox, OutboxFullError
+from hamlet_trio.connection import MessageQueue, QueueFullError
 from hamlet_trio.protocol.messages import TrainingMessage, encode
 
 
 class Viewer:
-    """One viewer as the hub sees it: what waits to be sent to it, and whether it is too slow.
+    """One viewer as the hub sees it: its queue, and whether it is too slow.
 
     Resource handling: made and forgotten by `Hub.joined`. Once `too_slow` is set nothing more is queued,
-    and the viewer's connection is to be closed with 1013.
+    and the viewer's connection must be closed with 1013.
     """
 
-    def __init__(self, session_id: str, outbox: Outbox) -> None:
+    def __init__(self, session_id: str, queue: MessageQueue[str]) -> None:
         self.session_id: Final = session_id
-        self.outbox: Final = outbox
+        self.queue: Final = queue
         self.too_slow: Final = trio.Event()
 
     def tell(self, message: TrainingMessage) -> None:
@@ -28,18 +28,18 @@ class Viewer:
         self.put_event(encode(message))
 
     def put_event(self, text: str) -> None:
-        """Queue what must arrive; a viewer that has no room left for it is too slow."""
+        """Queue a text that must arrive; a viewer whose queue is full is too slow."""
         if self.too_slow.is_set():
             return
         try:
-            self.outbox.put_event(text)
-        except OutboxFullError:
+            self.queue.put(text)
+        except QueueFullError:
             self.too_slow.set()
 
     def put_frame(self, text: str) -> None:
         """Queue a frame, in place of the oldest waiting one where too many wait."""
         if not self.too_slow.is_set():
-            self.outbox.put_frame(text)
+            self.queue.put_droppable(text)
 
 
 class HubStatistics(Struct, frozen=True):
@@ -52,9 +52,9 @@ class HubStatistics(Struct, frozen=True):
 
 
 class Hub:
-    """Every viewer, and the one place that a broadcast goes through.
+    """Broadcast to every viewer.
 
-    Texts are encoded once and shared by all outboxes. Memory a viewer: `max_events` + `max_frames`
+    Texts are encoded once and shared by all queues. Memory a viewer: `max_events` + `max_frames`
     references. `on_watched` is called with True when the first viewer joins and False when the last leaves.
     """
 
@@ -72,8 +72,10 @@ class Hub:
 
     @contextmanager
     def joined(self, session_id: str) -> Iterator[Viewer]:
-        """A viewer for as long as the context lasts."""
-        viewer = Viewer(session_id, Outbox(max_events=self._max_events, max_frames=self._max_frames))
+        """Add a viewer for as long as the context lasts."""
+        viewer = Viewer(
+            session_id, MessageQueue[str](max_kept=self._max_events, max_droppable=self._max_frames)
+        )
         self._viewers.add(viewer)
         if len(self._viewers) == 1:
             self._on_watched(True)
@@ -81,7 +83,7 @@ class Hub:
             yield viewer
         finally:
             self._viewers.discard(viewer)
-            self._frames_dropped_before += viewer.outbox.statistics().dropped_frames
+            self._frames_dropped_before += viewer.queue.statistics().dropped
             self._viewers_dropped += viewer.too_slow.is_set()
             if not self._viewers:
                 self._on_watched(False)
@@ -102,11 +104,11 @@ class Hub:
             viewer.put_frame(text)
 
     def statistics(self) -> HubStatistics:
-        """Counts for the metrics."""
-        waiting = sum(viewer.outbox.statistics().dropped_frames for viewer in self._viewers)
+        """Return counts for the metrics."""
+        dropped = sum(viewer.queue.statistics().dropped for viewer in self._viewers)
         return HubStatistics(
             viewers=len(self._viewers),
             frames=self._frames,
-            frames_dropped=self._frames_dropped_before + waiting,
+            frames_dropped=self._frames_dropped_before + dropped,
             viewers_dropped=self._viewers_dropped,
         )

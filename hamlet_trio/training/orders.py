@@ -1,7 +1,7 @@
-"""What the supervisor orders its trainer to do, and what the trainer reports back.
+"""What the supervisor orders its trainer to do, and what the trainer tells.
 
-They travel as MessagePack in `MessageKind.CONTROL` messages of the link. A closed pipe is an order too: save,
-so that the run can be resumed, and end.
+Orders and reports travel as MessagePack in `MessageKind.CONTROL` messages of the link, events as they go to
+viewers. A pipe closed by the supervisor is an order too: save, so that the run can be resumed, and end.
 """
 
 from typing import Final, Literal
@@ -10,7 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.common.devices import DeviceName
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.link import Message, MessageKind
 
 
 class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
@@ -98,21 +101,38 @@ class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
 
 Report = StartedReport | PausedReport | ResumedReport | EndedReport | FailedReport
 
+TrainerEvent = EpisodeComplete | CheckpointSaved | TrainingEpisodeStart | TrainingHistory | Error
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _orders: Final[msgspec.msgpack.Decoder[Order]] = msgspec.msgpack.Decoder(Order)
 _reports: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
+_events: Final[msgspec.json.Decoder[TrainerEvent]] = msgspec.json.Decoder(TrainerEvent)
 
 
 def encode_control(message: Order | Report) -> bytes:
-    """The payload of a control message."""
+    """Return the payload of a control message."""
     return _encoder.encode(message)
 
 
 def decode_order(payload: bytes) -> Order:
-    """The order in a control message's payload; raises `msgspec.DecodeError` if it is none."""
+    """Return the order in a control message's payload; raises `msgspec.DecodeError` if it is none."""
     return _orders.decode(payload)
 
 
 def decode_report(payload: bytes) -> Report:
-    """The report in a control message's payload; raises `msgspec.DecodeError` if it is none."""
+    """Return the report in a control message's payload; raises `msgspec.DecodeError` if it is none."""
     return _reports.decode(payload)
+
+
+def decode_message(message: Message) -> TrainerEvent | Report | None:
+    """Return what a message of the trainer says; None for a frame, which is forwarded unread.
+
+    Raises `msgspec.DecodeError` if it says nothing that a trainer may say.
+    """
+    match message.kind:
+        case MessageKind.FRAME:
+            return None
+        case MessageKind.EVENT:
+            return _events.decode(message.payload)
+        case MessageKind.CONTROL:
+            return decode_report(message.payload)

@@ -1,62 +1,166 @@
-"""The state of training as everyone is told it."""
+"""The state of training: the run and its progress, and the counters since the start of the server."""
 
+from collections import Counter
 from typing import Final
 
+from msgspec import Struct
+
 from hamlet_trio.logs import Logger
-from hamlet_trio.protocol.messages import TrainingMessage, TrainingState, TrainingStatus
-from hamlet_trio.training.hub import Hub
-from hamlet_trio.training.run_metrics import RunProgress
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import (
+    CheckpointSaved,
+    Error,
+    TrainingEpisodeStart,
+    TrainingHistory,
+    TrainingStatus,
+)
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.episode_series import EpisodeSeries
+from hamlet_trio.training.hub import Hub, HubStatistics
+from hamlet_trio.training.orders import StartedReport, TrainerEvent
+from hamlet_trio.training.transitions import Phase
+
+
+class TrainingStatistics(Struct, frozen=True):
+    """Counters since the start of the server, for the metrics; `steps_per_second` is the run's own speed."""
+
+    runs: int
+    restarts: int
+    episodes: int
+    steps: int
+    steps_per_second: float
+    errors: Counter[str]
+    hub: HubStatistics
 
 
 class RunStatus:
-    """Holds the state and tells every viewer of each change.
+    """Own the state of the current run or, between runs, of the last one.
 
-    `run` is the current run or, between runs, the last one; `resumable` the interrupted runs as of the end of
-    the last run.
+    Only the task of the training service changes it, by the methods under "changes". Everyone else reads
+    `status`, `charts` and `statistics`, which return messages and figures that never change afterwards.
     """
 
     def __init__(self, hub: Hub, log: Logger) -> None:
-        self.hub: Final = hub
-        self.run: RunProgress | None = None
-        self.resumable: list[str] = []
+        self._hub: Final = hub
         self._log = log
-        self._state: TrainingState = "idle"
+        self._phase = Phase("idle")
         self._reason: str | None = None
+        self._resumable: list[str] = []
+        self._run_id: str | None = None
+        self._parameters: TrainingParameters | None = None
+        self._episode = 0  # the one under way
+        self._model: str | None = None  # the file name of the last model saved
+        self._charts = EpisodeSeries()
+        self._runs = self._restarts = self._episodes = self._steps = 0
+        self._steps_per_second = 0.0
+        self._errors: Final[Counter[str]] = Counter()
+
+    # --- what others see -------------------------------------------------------------------------------
 
     @property
-    def state(self) -> TrainingState:
-        """The state, as lifetimes.md draws it."""
-        return self._state
+    def phase(self) -> Phase:
+        """The state, and whether a pause was accepted."""
+        return self._phase
 
     @property
     def is_training(self) -> bool:
         """Whether a run is on, in whatever state."""
-        return self._state not in ("idle", "failed")
+        return self._phase.is_training
+
+    @property
+    def model(self) -> str | None:
+        """The file name of the last model that the run saved."""
+        return self._model
 
     def status(self) -> TrainingStatus:
-        """The state as a message."""
-        run = self.run
+        """Return the state as a message."""
         return TrainingStatus(
             is_training=self.is_training,
-            current_episode=run.episode if run else 0,
-            total_episodes=run.parameters.num_episodes if run else 0,
-            state=self._state,
-            parameters=run.parameters if run else None,
-            viewers=len(self.hub),
-            run_id=run.run_id if run else None,
+            current_episode=self._episode,
+            total_episodes=self._parameters.num_episodes if self._parameters else 0,
+            state=self._phase.state,
+            parameters=self._parameters,
+            viewers=len(self._hub),
+            run_id=self._run_id,
             reason=self._reason,
-            resumable=[
-                name for name in self.resumable if not (run and self.is_training and name == run.run_id)
-            ],
+            resumable=[name for name in self._resumable if not (self.is_training and name == self._run_id)],
         )
 
-    def enter(self, state: TrainingState, reason: str | None = None) -> None:
-        """Change the state and tell everyone."""
-        self._state = state
-        self._reason = reason
-        self._log.info("training state", state=state, reason=reason, run_id=self.run and self.run.run_id)
-        self.hub.broadcast(self.status())
+    def charts(self) -> TrainingHistory:
+        """Return the run's episodes so far, as a message."""
+        return self._charts.message()
 
-    def announce(self, message: TrainingMessage) -> None:
-        """Tell everyone what happened in the run."""
-        self.hub.broadcast(message)
+    def statistics(self) -> TrainingStatistics:
+        """Return the counters for the metrics."""
+        return TrainingStatistics(
+            runs=self._runs,
+            restarts=self._restarts,
+            episodes=self._episodes,
+            steps=self._steps,
+            steps_per_second=self._steps_per_second if self._phase.state == "running" else 0.0,
+            errors=self._errors.copy(),
+            hub=self._hub.statistics(),
+        )
+
+    # --- changes ---------------------------------------------------------------------------------------
+
+    def begin(self, run_id: str, parameters: TrainingParameters) -> None:
+        """Begin a run and tell everyone that it is starting."""
+        self._run_id = run_id
+        self._parameters = parameters
+        self._episode = 0
+        self._model = None
+        self._charts.clear()
+        self._runs += 1
+        self.change(Phase("starting"))
+
+    def change(self, phase: Phase, reason: str | None = None) -> None:
+        """Enter a phase, and tell everyone if its state is new or has a reason."""
+        is_news = phase.state != self._phase.state or reason is not None
+        self._phase = phase
+        if is_news:
+            self._reason = reason
+            self._log.info("training_state", state=phase.state, reason=reason, run_id=self._run_id)
+            self._hub.broadcast(self.status())
+
+    def note(self, content: TrainerEvent | StartedReport) -> None:
+        """Take note of what the trainer told."""
+        match content:
+            case StartedReport():
+                self._parameters = content.parameters
+                self._set_episode(content.episode + 1)
+            case EpisodeComplete():
+                self._charts.append(content)
+                self._set_episode(content.episode + 1)
+                self._episodes += 1
+                self._steps += content.length
+                self._steps_per_second = content.steps_per_second
+            case TrainingEpisodeStart(episode=episode):
+                self._set_episode(episode)
+            case CheckpointSaved(model=model):
+                self._model = model
+            case TrainingHistory():
+                self._charts.replace(content)
+            case Error(code=code):
+                self._errors[code] += 1
+
+    def note_restart(self, reason: str) -> None:
+        """Count a restart of the trainer, and tell everyone that the run is starting again."""
+        self._restarts += 1
+        self.change(self._phase._replace(state="starting"), reason)
+
+    def note_model(self, name: str | None) -> None:
+        """Take note of the model that a run saved at its end, if any."""
+        self._model = name or self._model
+
+    def note_resumable(self, run_ids: list[str]) -> None:
+        """Take note of which interrupted runs can be resumed."""
+        self._resumable = run_ids
+
+    def count_error(self, code: str) -> None:
+        """Count an error that was answered."""
+        self._errors[code] += 1
+
+    def _set_episode(self, episode: int) -> None:
+        assert self._parameters is not None, "a run is on"
+        self._episode = min(episode, self._parameters.num_episodes)

@@ -12,10 +12,10 @@ import trio
 from msgspec import Struct
 from trio.abc import ReceiveStream, SendStream
 
+from hamlet_trio.connection import MessageQueue
 from hamlet_trio.logs import Logger
 from hamlet_trio.training.link import LinkError, Message, MessageKind, MessageStream, pack
-from hamlet_trio.training.order_queue import OrderQueue
-from hamlet_trio.training.orders import encode_control
+from hamlet_trio.training.orders import Order, encode_control
 
 COMMAND: Final = (sys.executable, "-m", "hamlet_trio.training.trainer")
 _EXIT_PATIENCE: Final = 5.0  # seconds from the end of its messages to the end of the process
@@ -39,7 +39,7 @@ class Exit(Struct, frozen=True):
 
 
 async def run_trainer(
-    orders: OrderQueue,
+    orders: MessageQueue[Order],
     on_messages: Callable[[Sequence[Message]], Awaitable[None]],
     *,
     grace: float,
@@ -110,7 +110,7 @@ async def _end_on_cancellation(stdin: SendStream, lifetime: trio.CancelScope, gr
             await trio.aclose_forcefully(stdin)
 
 
-async def _write_orders(stdin: SendStream, orders: OrderQueue) -> None:
+async def _write_orders(stdin: SendStream, orders: MessageQueue[Order]) -> None:
     # A trainer that is gone, or a pipe that was closed to end it, takes no more orders: what follows is
     # told by the end of its messages.
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -1,55 +1,71 @@
-"""What a command means in each state of the run: the table of docs/lifetimes.md as a function."""
+"""The states of a run, and how commands and reports change them: docs/lifetimes.md as functions."""
 
-from enum import Enum, auto
+from typing import NamedTuple
 
 from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Status, Stop, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import TrainingState
+from hamlet_trio.training.orders import PausedReport, ResumedReport, StartedReport
 
 
-class Transition(Enum):
-    """What is to be done with a command that is allowed."""
+class Phase(NamedTuple):
+    """The state that viewers see, and whether a pause was accepted last.
 
-    OBEY = auto()  # carry it out; everyone hears of it
-    UNCHANGED = auto()  # what it asks for is so already: the sender alone hears the status
-
-
-def judge(state: TrainingState, wants_paused: bool, command: TrainingCommand) -> Transition:
-    """Decide on a command.
-
-    `wants_paused` is whether the run is paused or was told to pause: a pause counts from the moment it was
-    accepted, so that pause and resume may follow one another faster than the learner confirms them, and
-    may come while the run is still starting. Raises `BadMessageError` for a command that is refused.
+    A pause counts from the moment it is accepted, so that pause and resume may follow one another faster than
+    the learner confirms them, and may come while the run is still starting.
     """
-    over = state in ("idle", "failed")
+
+    state: TrainingState
+    pause_requested: bool = False
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a run is on."""
+        return self.state not in ("idle", "failed")
+
+
+def after_command(phase: Phase, command: TrainingCommand) -> Phase:
+    """Return the phase that a command leads to; the same one if it asks for what is so already.
+
+    Raises `BadMessageError` for a command that this phase does not allow.
+    """
     match command:
         case Status():
-            return Transition.UNCHANGED
+            return phase
         case StartTraining():
-            if not over:
+            if phase.is_training:
                 raise BadMessageError(
                     ErrorCode.ALREADY_TRAINING,
-                    f"A run is {state} already; stop it first, or watch it.",
+                    f"A run is {phase.state} already; stop it first, or watch it.",
                     command="start_training",
                 )
-            return Transition.OBEY
-        case Stop() if state == "stopping":
-            return Transition.UNCHANGED
-        case _ if over:
+            return Phase("starting")
+        case _ if not phase.is_training:
             name = str(command.__struct_config__.tag)
             raise BadMessageError(
                 ErrorCode.NOT_TRAINING,
-                f"No run is there to {name}; start one with start_training.",
+                f"There is no run to {name}; start one with start_training.",
                 command=name,
             )
-        case Pause() | Resume() if state == "stopping":
+        case Stop():
+            return phase._replace(state="stopping")
+        case Pause() | Resume() if phase.state == "stopping":
             name = str(command.__struct_config__.tag)
             raise BadMessageError(
                 ErrorCode.TRAINING_BUSY, "The run is stopping; start another one afterwards.", command=name
             )
-        case Pause():
-            return Transition.UNCHANGED if wants_paused else Transition.OBEY
-        case Resume():
-            return Transition.OBEY if wants_paused else Transition.UNCHANGED
-        case Stop():
-            return Transition.OBEY
+        case Pause() | Resume():
+            return phase._replace(pause_requested=isinstance(command, Pause))
+
+
+def after_report(phase: Phase, report: StartedReport | PausedReport | ResumedReport) -> Phase:
+    """Return the phase that a trainer's report leads to."""
+    if phase.state == "stopping":
+        return phase
+    match report:
+        case StartedReport() if phase.pause_requested:  # the confirmation of the pause follows
+            return phase
+        case PausedReport():
+            return phase._replace(state="paused")
+        case StartedReport() | ResumedReport():
+            return phase._replace(state="running")

@@ -38,12 +38,12 @@ async def serve_viewer(
             while True:
                 await service.submit(viewer, await commands.receive())
         except AbuseError as error:
-            log.warning("viewer closed for abuse", reason=str(error))
+            log.warning("viewer_closed_for_abuse", reason=str(error))
             close(CloseCode.POLICY_VIOLATION)
 
     async def send(viewer: Viewer) -> None:
         while True:
-            text = await viewer.outbox.get()
+            text = await viewer.queue.get()
             if not transport.send_nowait(text):
                 await transport.send(text)
 
@@ -59,6 +59,6 @@ async def serve_viewer(
                 nursery.start_soon(close_when, draining, CloseCode.SERVICE_RESTART)
                 nursery.start_soon(close_when, viewer.too_slow, CloseCode.TRY_AGAIN_LATER)
     except* Exception as errors:
-        log.error("viewer failed", exc_info=errors)
+        log.error("viewer_failed", exc_info=errors)
         codes.append(CloseCode.INTERNAL_ERROR)
     return codes[0] if codes else None

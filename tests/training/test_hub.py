@@ -18,8 +18,8 @@ def hub(watched: list[bool]) -> Hub:
 
 async def taken(viewer: Viewer) -> list[str]:
     texts = []
-    while sum(viewer.outbox.statistics()[:2]):
-        texts.append(await viewer.outbox.get())
+    while sum(viewer.queue.statistics()[:2]):
+        texts.append(await viewer.queue.get())
     return texts
 
 
@@ -50,7 +50,7 @@ async def test_a_slow_viewer_loses_its_oldest_frames_alone(hub: Hub) -> None:
         received = []
         for number in range(5):
             hub.broadcast_frame(str(number))
-            received.append(await quick.outbox.get())
+            received.append(await quick.queue.get())
         assert received == list("01234")
         assert await taken(slow) == ["3", "4"]
         assert hub.statistics().frames_dropped == 3
@@ -61,7 +61,7 @@ async def test_a_viewer_that_cannot_take_the_events_is_too_slow_and_nobody_else_
     with hub.joined("slow") as slow, hub.joined("quick") as quick:
         for number in range(4):
             hub.broadcast_event(str(number))
-            assert await quick.outbox.get() == str(number)
+            assert await quick.queue.get() == str(number)
         assert slow.too_slow.is_set()
         assert not quick.too_slow.is_set()
         hub.broadcast_frame("not for the slow one")

@@ -11,10 +11,10 @@ import psutil
 import pytest
 import trio
 
+from hamlet_trio.connection import MessageQueue
 from hamlet_trio.logs import get_logger
 from hamlet_trio.training.link import LinkError, Message, MessageKind, pack
-from hamlet_trio.training.order_queue import OrderQueue
-from hamlet_trio.training.orders import PauseOrder, encode_control
+from hamlet_trio.training.orders import Order, PauseOrder, encode_control
 from hamlet_trio.training.trainer_process import Exit, run_trainer
 
 EVENT = pack(MessageKind.EVENT, b"hello")
@@ -24,11 +24,15 @@ def program(text: str) -> Sequence[str]:
     return (sys.executable, "-c", f"import os, signal, sys, time\n{text}")
 
 
+def no_orders() -> MessageQueue[Order]:
+    return MessageQueue(max_kept=64, max_droppable=1)
+
+
 class Child:
     """Runs one child; notes its messages, and that of its pid which it sends as the first."""
 
     def __init__(self, text: str, *, grace: float = 30) -> None:
-        self.orders = OrderQueue(watched=False)
+        self.orders = no_orders()
         self.messages: list[Message] = []
         self.spoke = trio.Event()
         self.exit: Exit | None = None
@@ -133,7 +137,7 @@ async def test_an_error_in_handling_a_message_leaves_no_process() -> None:
 
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         await run_trainer(
-            OrderQueue(watched=False), fail, grace=30, log=get_logger(),
+            no_orders(), fail, grace=30, log=get_logger(),
             command=program(SEND_PID + "time.sleep(1000)"),
         )  # fmt: skip
     assert not psutil.pid_exists(pids[0])
@@ -147,7 +151,7 @@ async def test_a_message_that_is_refused_ends_it() -> None:
         raise LinkError("not what was agreed")
 
     end = await run_trainer(
-        OrderQueue(watched=False), refuse, grace=30, log=get_logger(),
+        no_orders(), refuse, grace=30, log=get_logger(),
         command=program(SEND_PID + "time.sleep(1000)"),
     )  # fmt: skip
     assert not psutil.pid_exists(pids[0])
@@ -159,9 +163,7 @@ async def test_one_that_cannot_be_started_is_an_os_error() -> None:
         return
 
     with pytest.raises(FileNotFoundError):
-        await run_trainer(
-            OrderQueue(watched=False), ignore, grace=1, log=get_logger(), command=["/no/such/program"]
-        )
+        await run_trainer(no_orders(), ignore, grace=1, log=get_logger(), command=["/no/such/program"])
 
 
 async def test_every_line_of_its_standard_error_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
