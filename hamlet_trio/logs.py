@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, for a person on a terminal, as JSON elsewhere."""
+"""Write structured logs: one event per line, formatted for people on a terminal and as JSON elsewhere."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ Logger = structlog.typing.FilteringBoundLogger
 
 
 def configure_logging(settings: Settings) -> None:
-    """Set up structlog for the process: level and form from the settings, written to standard error."""
+    """Configure structlog for the process: level and format from the settings, to standard error."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer()  # which escapes whatever could end a line
@@ -40,23 +40,23 @@ def configure_logging(settings: Settings) -> None:
 
 
 def _make_printable(_: object, __: str, event: EventDict) -> EventDict:
-    """What a client sent must neither forge a line on a terminal nor give it orders."""
+    """Escape text from clients, which must neither forge a line nor control the terminal."""
     return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _write_traceback(out: TextIO, exception: ExcInfo) -> None:
-    """A traceback, indented, so that no message in it looks like a line of the log."""
+    """Write an indented traceback, so that no message in it can pass for a line of the log."""
     written = io.StringIO()
     structlog.dev.plain_traceback(written, exception)
     out.write("\n".join(f"  {_printable(line)}" for line in written.getvalue().split("\n")))
 
 
 def _printable(text: str) -> str:
-    """The text with control characters, such as line ends and ESC, written as escapes."""
+    """Return the text with control characters, such as line ends and ESC, as escapes."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def get_logger(**bound: Any) -> Logger:
-    """A logger with these values bound, such as a session's id."""
+    """Return a logger with these values bound, such as a session's id."""
     logger: Logger = structlog.get_logger(**bound)
     return logger

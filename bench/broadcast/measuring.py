@@ -15,7 +15,7 @@ from bench.suite.load import Load
 from bench.suite.machine import divide_cores, pin
 from bench.suite.search import CLOSE, WIDE, largest
 from bench.suite.trainer import training
-from hamlet_trio.web.process_setup import allow_many_files
+from hamlet_trio.web.process_setup import raise_file_limit
 
 __all__ = ["measure", "run"]
 
@@ -56,7 +56,7 @@ def measure(effort: Effort) -> list[Figure]:
     """Return the viewers carried by Hamlet and the bare app, and lateness without and with dead viewers."""
     cores = divide_cores()
     pin(0, cores.others)
-    allow_many_files(_MOST)
+    raise_file_limit(_MOST)
     seconds = effort.choose(1.0, 2.5)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

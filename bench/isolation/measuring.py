@@ -11,7 +11,7 @@ from bench.suite.figures import Figure, percentile, ratio
 from bench.suite.load import Load
 from bench.suite.machine import Cores, divide_cores, pin
 from bench.suite.trainer import training
-from hamlet_trio.web.process_setup import allow_many_files
+from hamlet_trio.web.process_setup import raise_file_limit
 
 __all__ = ["measure", "run"]
 
@@ -24,7 +24,7 @@ def measure(effort: Effort) -> list[Figure]:
     """Return the median, p99 and longest gap for each number of sessions, without and with training."""
     cores = divide_cores()
     pin(0, cores.others)
-    allow_many_files(max(_SESSIONS))
+    raise_file_limit(max(_SESSIONS))
     played: dict[tuple[int, str], list[Played]] = {}
     with serving(cores.server, **UNLIMITED) as server:
         wait_until_ready(server.port, server.process)

@@ -21,7 +21,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_ch
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.agent.networks.spec import SCALARS
-from hamlet_trio.web.process_setup import allow_many_files
+from hamlet_trio.web.process_setup import raise_file_limit
 from hamlet_trio.world import ACTIONS, WorldConfig
 
 __all__ = ["measure", "run"]
@@ -80,7 +80,7 @@ def measure(effort: Effort) -> list[Figure]:
         raise UnknownContenderError(f"--only: {BARE} sends a frame of a network's; name one of them too")
     cores = divide_cores()
     pin(0, cores.others)
-    allow_many_files(_MOST)
+    raise_file_limit(_MOST)
     seconds = effort.choose(1.5, 2.5)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

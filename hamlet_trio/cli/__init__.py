@@ -1,4 +1,4 @@
-"""The command line: `hamlet serve | train | evaluate | models | replay | failures | runs | export | ...`.
+"""Implement the command line: `hamlet serve | train | evaluate | models | replay | failures | runs | ...`.
 
 Every command imports what it needs when it runs, so that `hamlet --help` answers at once.
 """
@@ -41,7 +41,7 @@ app.add_typer(deploy, name="deploy")
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is one sentence and exit code 1, not a traceback."""
+    """Run the command line; what the user can fix is one sentence and exit code 1, not a traceback."""
     try:
         app()
     except (SettingsError, UserError) as error:

@@ -1,4 +1,4 @@
-"""`python -m hamlet_trio.cli` is `hamlet`."""
+"""Run `hamlet` as `python -m hamlet_trio.cli`."""
 
 from hamlet_trio.cli import main
 

@@ -1,5 +1,5 @@
-"""What the command line says when a person can mend it."""
+"""Define the errors that the user of the command line can fix."""
 
 
 class UserError(Exception):
-    """Something the person at the keyboard can mend; its text says how. Ends with exit code 1."""
+    """Report something the user can fix; the text says how. The exit code is 1."""

@@ -1,4 +1,4 @@
-"""`hamlet models`: the models folder as a table."""
+"""Implement `hamlet models`, which prints the models folder as a table."""
 
 from pathlib import Path
 from typing import Annotated

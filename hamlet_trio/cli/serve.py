@@ -1,4 +1,4 @@
-"""`hamlet serve`: the metaserver."""
+"""Implement `hamlet serve`, which runs the metaserver."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def serve(
         str | None, typer.Option(help="Folder of what runs need to resume [HAMLET_DATA_DIR].")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="development or production [HAMLET_PROFILE].")] = None,
-    banner: Annotated[bool, typer.Option(help="Say at start where to connect.")] = True,
+    banner: Annotated[bool, typer.Option(help="Print at the start where to connect.")] = True,
 ) -> None:
     """Serve watching and training on one port, until Ctrl-C or SIGTERM.
 

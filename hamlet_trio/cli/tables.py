@@ -1,4 +1,4 @@
-"""Where the command line prints its tables."""
+"""Provide the console that prints the command line's tables."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +9,7 @@ _WIDE: Final = 10_000  # columns; a table takes only what it needs
 
 
 def console() -> "Console":
-    """A console as wide as the terminal; into a file or a pipe no table is folded, for a program reads it."""
+    """Return a console as wide as the terminal; in files and pipes tables are not folded, for programs."""
     from rich.console import Console
 
     found = Console(markup=False)

@@ -1,4 +1,4 @@
-"""`hamlet tokens`: tokens and class codes, made, listed and revoked while servers run."""
+"""Implement `hamlet tokens`: create, list and revoke tokens and class codes while servers run."""
 
 import sys
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from hamlet_trio.settings import load_settings
 if TYPE_CHECKING:
     from hamlet_trio.web.access.tokens import RoleName, Tokens
 
-tokens = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens and class codes.")
+tokens = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens and class codes.")
 
 File = Annotated[
-    Path | None, typer.Option(help="File of the tokens [HAMLET_TOKENS_FILE]; else in the data folder.")
+    Path | None, typer.Option(help="Tokens file [HAMLET_TOKENS_FILE]; by default in the data folder.")
 ]
 Value = TypeVar("Value")
 
 
 @tokens.callback()
 def group() -> None:
-    """Make, list and revoke tokens and class codes."""
+    """Create, list and revoke tokens and class codes."""
 
 
 @tokens.command()
@@ -39,9 +39,9 @@ def create(
     days: Annotated[float | None, typer.Option(help="Days until it expires; without, never.")] = None,
     file: File = None,
 ) -> None:
-    """Make a token and print its secret, once: only a hash of it is kept.
+    """Create a token and print its secret once: only a hash of it is kept.
 
-    The secret goes to standard output, all else to standard error. Running servers know it at once.
+    The secret goes to standard output, everything else to standard error. Running servers accept it at once.
     """
     from hamlet_trio.web.access.tokens import new_token
 
@@ -71,7 +71,7 @@ def show(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """List the tokens and class codes, without their secrets, which are kept nowhere."""
+    """List the tokens and class codes, without their secrets, which are not stored."""
     import msgspec
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""The app: routes, WebSockets, errors as problem documents, and the services for as long as it is served."""
+"""Assemble the app: routes, WebSockets, errors as problem documents, and the services' lifetime."""
 
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.web.access.login_routes import make_login, put_gate
+from hamlet_trio.web.access.login_routes import install_access_control, make_login_routes
 from hamlet_trio.web.history_routes import make_history_routes
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.page import BuiltPage
@@ -20,7 +20,7 @@ from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.recording_routes import make_recording_routes
 from hamlet_trio.web.routes import make_routes
 from hamlet_trio.web.services import Services
-from hamlet_trio.web.sockets import make_sockets
+from hamlet_trio.web.sockets import make_socket_routes
 
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
@@ -29,12 +29,12 @@ _CODES: Final = {
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
 }
 _NO_SOCKET: Final = "There is no WebSocket at this address; there are /ws and /ws/training."
-_MAX_BODY: Final = 65_536  # no route reads one that is larger
+_MAX_BODY: Final = 65_536  # no route accepts a larger one
 _SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace
 
 
 class HamletApp(QuartTrio):
-    """The ASGI app; `server` is all of its state."""
+    """The ASGI app; `server` holds all its state."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("hamlet_trio.web", static_folder=None)
@@ -42,14 +42,14 @@ class HamletApp(QuartTrio):
 
 
 def create_app(settings: Settings) -> HamletApp:
-    """The app of one server. Serve it behind the connection guard: see `serve.py` and `asgi.py`."""
+    """Return the app of one server. Serve it behind the connection guard: see `serve.py` and `asgi.py`."""
     app = HamletApp(settings)
     server = app.server
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = settings.shutdown_grace + _SERVICES_MARGIN
-    put_gate(app, server.access, server.origins)
-    app.register_blueprint(make_login(server.access, settings))
-    app.register_blueprint(make_sockets(server))
+    install_access_control(app, server.access, server.origins)
+    app.register_blueprint(make_login_routes(server.access, settings))
+    app.register_blueprint(make_socket_routes(server))
     app.register_blueprint(make_history_routes(server))
     app.register_blueprint(make_recording_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
@@ -95,7 +95,7 @@ def _count_problem(response: ResponseTypes | None, server: Metaserver) -> None:
 
 
 def _add_cors(response: Response, server: Metaserver) -> None:
-    """Let pages of the allowed origins read the answer (the Fetch standard's CORS protocol)."""
+    """Let pages of the allowed origins read the answer (CORS, Fetch standard)."""
     if server.origins.any:
         response.headers["Access-Control-Allow-Origin"] = "*"
     else:

@@ -1,4 +1,4 @@
-"""The banner of `demo_metaserver.py`: where everything is."""
+"""Format the start banner: where everything is."""
 
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ _EVERYWHERE: Final = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104  
 
 
 def make_banner(settings: Settings, port: int) -> str:
-    """Several lines for a person; `port` is the one that was opened."""
+    """Return the banner's lines; `port` is the one that was opened."""
     host = _EVERYWHERE.get(settings.host, settings.host)
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"

@@ -20,7 +20,7 @@ from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
-from hamlet_trio.web.access.addresses import counted_as
+from hamlet_trio.web.access.addresses import limit_key
 
 COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
 MAX_WAITING: Final = 8
@@ -144,8 +144,8 @@ class FilmService:
             raise FilmsStoppedError
         job = self._jobs.get(key)
         if job is None or job.scope.cancel_called:
-            self._check_places(counted_as(client))
-            self._jobs[key] = _Job(counted_as(client))
+            self._check_places(limit_key(client))
+            self._jobs[key] = _Job(limit_key(client))
             self._nursery.start_soon(self._make, key, self._jobs[key])
         return self._film(key, "waiting")
 

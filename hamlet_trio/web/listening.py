@@ -1,4 +1,4 @@
-"""Opening the port, with one sentence for a person where that fails."""
+"""Open the listening sockets, or explain in one sentence why that failed."""
 
 import errno
 import socket
@@ -8,14 +8,14 @@ _BACKLOG: Final = 1024
 
 
 class CannotListenError(Exception):
-    """The address cannot be listened on; the message is one sentence that says what to do."""
+    """The server cannot listen on the address; the message says what to do in one sentence."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of the host, such as the two of `localhost`.
+    """Return sockets that listen on every address of the host, such as the two of `localhost`.
 
-    Port 0 lets the system choose, one port for all addresses; "::" means every IPv4 address too.
-    Raises `CannotListenError` where the port is in use or the host is not of this machine.
+    Port 0 lets the system choose one port for all addresses; "::" includes every IPv4 address.
+    Raises `CannotListenError` if the port is in use or the host does not belong to this machine.
     """
     name = host.removeprefix("[").removesuffix("]")
     sockets: list[socket.socket] = []

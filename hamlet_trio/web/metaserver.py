@@ -1,4 +1,4 @@
-"""The app's state: one object that owns the services and says how the server is."""
+"""Hold the app's state: one object that owns the services and knows the server's condition."""
 
 import time
 from collections import Counter
@@ -25,20 +25,20 @@ Value = TypeVar("Value")
 
 
 class Metaserver:
-    """One server: its settings, its services, and whether it is draining.
+    """Represent one server: its settings, its services, and whether it is draining.
 
     Attributes:
         history: what is kept of runs from now on; `past` answers what was kept.
-        studio: makes films of recordings.
-        draining: set once, when the server is told to end; sessions watch it.
-        connections: what became of the connections; the guard counts.
-        errors: problem documents answered over HTTP, refused handshakes among them.
-        closes: WebSockets closed by the server, by close code.
-        access: who may do what.
-        handshakes: how often each client may open a WebSocket.
-        sessions, viewers: how many each client may have open at once.
+        films: makes films of recordings.
+        draining: set once, when the server begins to shut down; sessions watch it.
+        connections: counts of connections, kept by the guard.
+        errors: counts of problem documents by code, refused handshakes included.
+        closes: counts of WebSockets closed by the server, by close code.
+        access: decides who may do what.
+        handshakes: limits each client's rate of handshakes.
+        sessions, viewers: limit each client's open connections.
 
-    Raises `SettingsError` where a login is needed that nobody could make.
+    Raises `SettingsError` if logins are required but impossible.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -67,18 +67,18 @@ class Metaserver:
 
     @property
     def is_ready(self) -> bool:
-        """Whether sessions can play: inference is loaded and the server is not draining."""
+        """Return whether sessions can play: inference is loaded and the server is not draining."""
         return self.inference.ready.is_set() and not self.draining.is_set()
 
     @property
     def uptime(self) -> float:
-        """Seconds since the server was made."""
+        """Return the seconds since the server was created."""
         return time.monotonic() - self._started_at
 
     async def read_files(self, function: Callable[..., Value], *arguments: Any) -> Value:
-        """Call a function that reads files in a thread, so that a slow disk holds up no session.
+        """Call a function that reads files in a thread, so that a slow disk delays no session.
 
-        Cancelled, it is left to itself: it only reads.
+        On cancellation the thread is abandoned: it only reads.
         """
         return await trio.to_thread.run_sync(
             function, *arguments, limiter=self._file_threads, abandon_on_cancel=True

@@ -1,4 +1,4 @@
-"""`/metrics`: what the services count, in Prometheus' text format."""
+"""Export the services' counts in Prometheus' text format, for `/metrics`."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Sample(NamedTuple):
-    """One metric: its name, what it means, and its value now."""
+    """Represent one metric: its name, its meaning and its current value."""
 
     name: str
     help: str
@@ -34,13 +34,13 @@ class Sample(NamedTuple):
 
 
 class ServerCollector(Collector):
-    """Reads every value at the moment of a scrape; must be collected in the server's own thread."""
+    """Read every value at the moment of a scrape; must be collected in the server's own thread."""
 
     def __init__(self, server: Metaserver) -> None:
         self._server = server
 
     def collect(self) -> Iterable[Metric]:
-        """Every metric of this server."""
+        """Yield every metric of this server."""
         for source in (
             self._server_gauges,
             self._inference_gauges,
@@ -61,7 +61,7 @@ class ServerCollector(Collector):
             yield from histogram.collect()
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the names are known when they are collected."""
+        """Describe nothing in advance: names are known when they are collected."""
         return []
 
     def _server_gauges(self) -> list[Sample]:
@@ -131,7 +131,7 @@ class ServerCollector(Collector):
         ]
 
     def _by_code(self) -> Iterable[Metric]:
-        """Labels are bounded: the codes of the wire, and where they were answered."""
+        """Yield errors and closes; labels are bounded by the codes of the wire and the places."""
         server = self._server
         errors = CounterMetricFamily(
             "hamlet_errors", "errors answered to clients, by code and place", labels=("code", "place")
@@ -168,7 +168,7 @@ class ServerCollector(Collector):
 
 
 def make_metrics(server: Metaserver) -> Callable[[], bytes]:
-    """A function that renders the metrics of this server, from a registry of its own."""
+    """Return a function that renders this server's metrics, from a registry of its own."""
     # Dashboards have no use for a second series of each histogram.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()

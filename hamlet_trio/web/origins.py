@@ -1,10 +1,10 @@
-"""Which pages may connect: the `Origin` that browsers send, against the list of the settings."""
+"""Check the `Origin` that browsers send against the list in the settings."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-# What a browser sends (RFC 6454, section 6.2), and nothing that two readers could take for two hosts.
+# What a browser sends (RFC 6454, section 6.2), and nothing that two parsers could read as different hosts.
 _ORIGIN: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII
 )
@@ -12,10 +12,10 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Origins:
-    """The origins (RFC 6454) whose pages may connect; "*" among them allows every one.
+    """Hold the origins (RFC 6454) whose pages may connect; "*" allows every origin.
 
-    A request without an `Origin` is a script's, not a page's, and allowed: the rule keeps foreign pages from
-    using the browser of someone who can reach the server, and a script needs no browser for that.
+    A request without an `Origin` comes from a script, not a page, and is allowed: the rule keeps foreign
+    pages from using the browser of a person who can reach the server, and a script uses no browser.
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -25,12 +25,12 @@ class Origins:
         self._allowed = {_normalised(name.strip().removesuffix("/")) for name in names}
 
     def allow(self, origins: Sequence[str]) -> bool:
-        """Whether a request with these values of `Origin` may pass; more than one must all be allowed."""
+        """Return whether a request with these values of `Origin` may pass; all of them must be allowed."""
         return self.any or all(_normalised(origin) in self._allowed for origin in origins)
 
 
 def _normalised(origin: str) -> str:
-    """Scheme and host in lower case, without the scheme's own port; what is no origin stays as it is."""
+    """Return scheme and host in lower case, without the default port; anything else is unchanged."""
     parts = _ORIGIN.fullmatch(origin)
     if parts is None:
         return origin

@@ -1,4 +1,4 @@
-"""The page: the built one where it is installed, else a small one that says how to connect."""
+"""Serve the built page if it is installed, else a small one that explains how to connect."""
 
 from pathlib import Path
 from string import Template
@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from hamlet_trio.web.answers import ServiceAnswer
 
 BUILT_PAGE: Final = Path(__file__).parent / "page"
-"""Where the build step puts the page: `index.html`, and what it refers to beside it."""
+"""Where the build step puts the page: `index.html` and the files it refers to."""
 
 _A_YEAR: Final = 31_536_000
 BUILT_POLICY: Final = (
@@ -25,22 +25,22 @@ _SMALL_POLICY: Final = (
 
 
 class BuiltPage:
-    """The page as static files. Those under `assets/` are named after their content: browsers keep them."""
+    """Serve the page's static files. Those under `assets/` are named by content hash and cached for good."""
 
     def __init__(self, folder: Path = BUILT_PAGE) -> None:
         self._folder = folder
 
     @property
-    def is_there(self) -> bool:
-        """Whether a page is installed."""
+    def is_installed(self) -> bool:
+        """Return whether a page is installed."""
         return (self._folder / "index.html").is_file()
 
     async def index(self) -> Response:
-        """The page itself."""
+        """Return the page itself."""
         return await self.file("index.html")
 
     async def file(self, name: str) -> Response:
-        """One of its files; raises `NotFound` for any other name."""
+        """Return one of the page's files; raise `NotFound` for any other name."""
         try:
             response = await send_from_directory(self._folder, name)
         except OSError as error:  # such as a name longer than the file system's
@@ -110,7 +110,7 @@ and their <a href="/api/failure_summary">summary</a></li>
 
 
 def small_page(answer: ServiceAnswer, models: list[str], *, is_ready: bool, origin: str) -> Response:
-    """A page without scripts that says what is running and how to connect.
+    """Return a page without scripts that says what is running and how to connect.
 
     `origin` is the address the browser used, such as "http://localhost:8765".
     """

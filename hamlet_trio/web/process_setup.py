@@ -1,4 +1,4 @@
-"""What a serving process arranges for itself: room for its connections, one form for its logs."""
+"""Set up a serving process: its limit of open files, its garbage collector, its libraries' logs."""
 
 import gc
 import logging
@@ -12,39 +12,39 @@ try:
 except ImportError:  # Windows, which has no such limit
     resource = None
 
-_YOUNG_OBJECTS = 20_000  # new objects after which the collector looks for cycles among them
+_YOUNG_OBJECTS = 20_000  # new objects that trigger a collection of the youngest generation
 _OTHER_FILES = 256  # models, the trainer's pipes, HTTP requests
 
 
 class StructuredHandler(logging.Handler):
-    """Hands what libraries log to the structured log."""
+    """Forward what libraries log to the structured log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record."""
         get_logger(library=record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
-def gather_library_logs() -> None:
-    """Have what Quart, Hypercorn and others warn of come out like our own; twice changes nothing."""
+def capture_library_logs() -> None:
+    """Send the warnings of Quart, Hypercorn and others to the structured log; idempotent."""
     root = logging.getLogger()
     if not any(isinstance(handler, StructuredHandler) for handler in root.handlers):
         root.addHandler(StructuredHandler())
     root.setLevel(logging.WARNING)
 
 
-def settle_memory() -> None:
-    """Spare the garbage collector what stays for good: the libraries, once all of them are imported.
+def tune_garbage_collector() -> None:
+    """Exempt the imported libraries from garbage collection, and collect less often.
 
-    Torch alone brings 165,000 objects, and a full collection that looks at them holds every session up for
-    0.16 s; at exit it would look at them again. What is left is looked at less often than by default:
-    sessions make no cycles as they play, and hundreds of them are many objects to look at in vain.
+    Torch alone has 165,000 objects; a full collection over them stops every session for 0.16 s, and happens
+    again at exit. Sessions create no cycles while they play, so that frequent collections over hundreds of
+    them find nothing.
     """
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
 
 
-def allow_many_files(connections: int) -> None:
-    """Raise the limit of open files for so many connections, as far as this process may."""
+def raise_file_limit(connections: int) -> None:
+    """Raise the limit of open files for this many connections, as far as the system permits."""
     if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -54,6 +54,4 @@ def allow_many_files(connections: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < connections:
-        get_logger().warning(
-            "too few open files allowed for all connections", allowed=hard, wanted=connections
-        )
+        get_logger().warning("file_limit_too_low", allowed=hard, wanted=connections)

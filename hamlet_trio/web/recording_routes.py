@@ -12,7 +12,7 @@ from quart.helpers import send_from_directory
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
-from hamlet_trio.web.access.login_routes import visitor
+from hamlet_trio.web.access.login_routes import current_principal
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
@@ -124,7 +124,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
 
     @routes.post("/api/recordings/<recording>/film")
     async def make(recording: str) -> Response:
-        film = await films.order(await key_of(recording), visitor().client)
+        film = await films.order(await key_of(recording), current_principal().client)
         response = as_json(film)
         response.status_code = HTTPStatus.OK if film.state == "ready" else HTTPStatus.ACCEPTED
         return response
@@ -138,7 +138,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
     async def drop(recording: str) -> Response:
         """A teacher removes the film; from anybody else, others who wait for it keep it."""
         key = await key_of(recording)
-        if visitor().role is Role.TEACHER:
+        if current_principal().role is Role.TEACHER:
             await films.drop(key)
         else:
             films.leave(key)

@@ -1,4 +1,4 @@
-"""The HTTP routes; what they answer stands in answers.py, errors in problems.py."""
+"""Serve the HTTP routes; their answers are in answers.py, errors in problems.py."""
 
 from functools import cache
 from http import HTTPStatus
@@ -28,7 +28,7 @@ _MAX_MODELS_SHOWN: Final = 20
 
 
 def make_routes(server: Metaserver, page: BuiltPage) -> Blueprint:
-    """Every route but the WebSockets."""
+    """Return the routes of the page, the API and operations."""
     routes = Blueprint("routes", __name__)
     _add_page(routes, server, page)
     _add_api(routes, server)
@@ -39,11 +39,11 @@ def make_routes(server: Metaserver, page: BuiltPage) -> Blueprint:
 def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
     @routes.get("/")
     async def root() -> Response:
-        """JSON for scripts, the page for browsers: whoever prefers HTML says so in `Accept`."""
+        """Return the page to clients that prefer HTML in `Accept`, and JSON to others."""
         accept = request.accept_mimetypes
         if accept.quality("text/html") <= accept.quality("application/json"):
             response = as_json(_service_answer(server))
-        elif await server.read_files(lambda: page.is_there):
+        elif await server.read_files(lambda: page.is_installed):
             response = await page.index()
         else:
             models = await server.read_files(server.models.names)
@@ -56,14 +56,14 @@ def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
 
     @routes.get("/<path:name>")
     async def page_file(name: str) -> Response:
-        """A file of the built page."""
-        if not await server.read_files(lambda: page.is_there):
+        """Return a file of the built page."""
+        if not await server.read_files(lambda: page.is_installed):
             raise NotFound
         return await page.file(name)
 
 
 def _add_api(routes: Blueprint, server: Metaserver) -> None:
-    schema = cache(build_schema)  # when first asked for: it would hold up the start of the server
+    schema = cache(build_schema)  # built at the first request, to keep the start quick
 
     @routes.get("/api/status")
     async def status() -> Response:
@@ -116,7 +116,7 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
 
 
 def _origin_in_use() -> str:
-    """The address in the browser's bar; a proxy that ends TLS tells its scheme. For showing only."""
+    """Return the origin shown in the browser; a proxy that ends TLS reports the scheme. For display only."""
     forwarded = request.headers.get("X-Forwarded-Proto")
     scheme = forwarded if forwarded in ("http", "https") else request.scheme
     return f"{scheme}://{request.host}"

@@ -1,6 +1,6 @@
-"""Serving: the app behind the guard, draining announced to every session the moment it begins.
+"""Serve the app behind the guard, and announce draining to every session as soon as it begins.
 
-`main` is `hamlet serve` and the demo; `serve_hypercorns_way` lets the plain `hypercorn` command do the same.
+`main` is `hamlet serve` and the demo; `install_hypercorn_worker` makes the plain `hypercorn` command equal.
 """
 
 import logging
@@ -25,9 +25,9 @@ from hamlet_trio.web.app import HamletApp, create_app
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.listening import CannotListenError, listen
-from hamlet_trio.web.process_setup import allow_many_files, gather_library_logs, settle_memory
+from hamlet_trio.web.process_setup import capture_library_logs, raise_file_limit, tune_garbage_collector
 
-_GRACEFUL_TIMEOUT: Final = 1.0  # seconds connections have to end by themselves once the server drains
+_GRACEFUL_TIMEOUT: Final = 1.0  # seconds for connections to end by themselves once the server drains
 _KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept
 _SHUTDOWN_MARGIN: Final = 10.0  # seconds the app has to end, beyond the trainer's grace
 
@@ -35,20 +35,20 @@ Trigger = Callable[[], Awaitable[None]]
 
 
 def main(settings: Settings, *, banner: bool = False) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the process's exit code.
+    """Serve until SIGTERM or Ctrl-C; return the process's exit code.
 
-    0 after an orderly end, 1 with one sentence on standard error where the port cannot be opened, or logins
-    are needed that nobody could make.
+    0 after an orderly end; 1, with one sentence on standard error, if the port cannot be opened or logins are
+    required but impossible.
     """
     configure_logging(settings)
-    gather_library_logs()
+    capture_library_logs()
     try:
         check_access(settings)
         sockets = listen(settings.host, settings.port)
     except (CannotListenError, SettingsError) as error:
         print(f"hamlet: {error}", file=sys.stderr)
         return 1
-    allow_many_files(settings.max_sessions + settings.max_viewers)
+    raise_file_limit(settings.max_sessions + settings.max_viewers)
     try:
         trio.run(partial(serve, settings, sockets=sockets, banner=banner))
     except KeyboardInterrupt:  # Ctrl-C before the server was up
@@ -65,12 +65,11 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, on listening `sockets` or else where the settings say.
 
-    Reports the addresses it serves on, such as "http://127.0.0.1:8765", once it does. Every session is closed
-    with 1012 at once when the server drains; a run is saved within `shutdown_grace`. A second signal ends
-    without waiting for clients.
+    Reports its addresses, such as "http://127.0.0.1:8765", once it serves. When the server drains, every
+    session is closed with 1012 at once and a run is saved within `shutdown_grace`. A second signal ends the
+    server without waiting for clients.
 
-    Raises `CannotListenError` where it has to open the port itself and cannot, `SettingsError` where nobody
-    could log in.
+    Raises `CannotListenError` if it cannot open the port, `SettingsError` if nobody could log in.
     """
     app = create_app(settings)
     opened = list(sockets or listen(settings.host, settings.port))
@@ -85,7 +84,7 @@ async def serve(
 
 
 def make_config(app: HamletApp) -> GuardedConfig:
-    """Hypercorn's configuration for this app's settings."""
+    """Return Hypercorn's configuration for this app's settings."""
     settings = app.server.settings
     config = GuardedConfig(ConnectionLimits.from_settings(settings), app.server.connections)
     config.errorlog = logging.getLogger("hypercorn.error")  # and so to the structured log
@@ -95,11 +94,11 @@ def make_config(app: HamletApp) -> GuardedConfig:
     return config
 
 
-def serve_hypercorns_way(app: HamletApp) -> None:
-    """Have the `hypercorn` command of this process serve the app as `serve` does.
+def install_hypercorn_worker(app: HamletApp) -> None:
+    """Make the `hypercorn` command of this process serve the app as `serve` does.
 
-    What is set on the command line or in its file stays in force, but for the guard. Where neither binds
-    anything, as deploy/hypercorn.toml does not, HAMLET_HOST and HAMLET_PORT say where to listen.
+    Options of the command line and its file stay in force, except where the guard needs its own. If neither
+    binds an address, as in deploy/hypercorn.toml, HAMLET_HOST and HAMLET_PORT decide.
     """
     install_guard()
     hypercorn.trio.run.worker_serve = partial(_serve_worker, app)  # looked up there when the worker starts
@@ -121,7 +120,7 @@ async def _serve_worker(
             sockets = Sockets([], listen(settings.host, settings.port), [])
         except CannotListenError as error:
             raise SystemExit(f"hamlet: {error}") from None
-    allow_many_files(settings.max_sessions + settings.max_viewers)
+    raise_file_limit(settings.max_sessions + settings.max_viewers)
 
     await _serve_until_drained(app, wrapped, guarded, sockets, shutdown_trigger=shutdown_trigger)
 
@@ -150,7 +149,7 @@ async def _serve_until_drained(
         await nursery.start(_drain_on_signals, draining, nursery.cancel_scope)
         if shutdown_trigger is not None:
             nursery.start_soon(_drain_when, shutdown_trigger, draining)
-        nursery.start_soon(_settle_when_ready, app.server.inference.ready)
+        nursery.start_soon(_tune_when_ready, app.server.inference.ready)
         binds = await nursery.start(run)
         get_logger().info("listening", port=port, addresses=binds)
         if announce is not None:
@@ -161,14 +160,14 @@ async def _serve_until_drained(
 async def _drain_on_signals(
     draining: trio.Event, server: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    """Drain at the first signal, end at the second one."""
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in a worker: its parent sees to Ctrl-C
+    """Drain at the first signal, end at the second."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in a worker, whose parent handles Ctrl-C
     signals = [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGINT]
     with trio.open_signal_receiver(*signals) as received:
         task_status.started()
         async for number in received:
             if draining.is_set():
-                get_logger().warning("ending at once", signal=signal.Signals(number).name)
+                get_logger().warning("forced_shutdown", signal=signal.Signals(number).name)
                 server.cancel()
             else:
                 get_logger().info("draining", signal=signal.Signals(number).name)
@@ -180,6 +179,6 @@ async def _drain_when(triggered: Trigger, draining: trio.Event) -> None:
     draining.set()
 
 
-async def _settle_when_ready(ready: trio.Event) -> None:
+async def _tune_when_ready(ready: trio.Event) -> None:
     await ready.wait()
-    settle_memory()
+    tune_garbage_collector()

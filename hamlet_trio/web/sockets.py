@@ -1,4 +1,4 @@
-"""The two WebSockets: who may connect, and how a connection begins and ends around its session."""
+"""Serve the two WebSockets: admit or refuse a handshake, and run a session over the connection."""
 
 import math
 import secrets
@@ -19,24 +19,24 @@ from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.training import serve_viewer
 from hamlet_trio.web.access.access_control import Principal
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
-from hamlet_trio.web.access.login_routes import visitor
+from hamlet_trio.web.access.login_routes import current_principal
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 
 _RETRY_AFTER: Final = "5"
-_FAREWELL: Final = 0.5  # seconds a close frame gets when the connection's tasks are being cancelled
+_FAREWELL: Final = 0.5  # seconds for the close frame when the connection's tasks are cancelled
 
 Session = Callable[..., Awaitable[CloseCode | None]]
 SendNowait = Callable[[str], bool]
 
 
 class WebSocketTransport:
-    """Quart's WebSocket as a session's transport; each frame, either way, puts the end of `patience` off.
+    """Adapt Quart's WebSocket to a session's transport, and postpone the end of `patience` with each frame.
 
-    It lies `seconds` after the last frame, or up to a hundredth of that later.
+    The deadline lies `seconds` after the last frame in either direction, or up to 1 % later.
 
-    `on_frame` is called with each, too.
+    `on_frame` is called with each frame, too.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class WebSocketTransport:
         self._wait_again()
 
     async def receive(self) -> str | bytes | None:
-        """The next frame."""
+        """Return the next frame."""
         frame = await self._socket.receive()
         self._wait_again()
         return frame
@@ -67,7 +67,7 @@ class WebSocketTransport:
         self._wait_again()
 
     def send_nowait(self, text: str) -> bool:
-        """Send one text frame if that needs no waiting; whether it was sent. Never so behind no guard."""
+        """Send one text frame if that needs no waiting; return whether it was sent. Needs the guard."""
         if self._send_nowait is None or not self._send_nowait(text):
             return False
         self._wait_again()
@@ -75,7 +75,7 @@ class WebSocketTransport:
 
     def _wait_again(self) -> None:
         now = trio.current_time()
-        if now >= self._next_change:  # a deadline costs too much to be changed with every frame
+        if now >= self._next_change:  # changing a deadline with every frame costs too much
             margin = self._seconds / 100
             self._patience.deadline = now + self._seconds + margin
             self._next_change = now + margin
@@ -83,7 +83,7 @@ class WebSocketTransport:
 
 
 class Endpoint(NamedTuple):
-    """One of the two: the path that names it, its places in all and for each client, and what it serves."""
+    """Represent one endpoint: its path, its places in total and per client, and its session."""
 
     path: str
     admit: Callable[[], AbstractContextManager[Any]]
@@ -91,8 +91,8 @@ class Endpoint(NamedTuple):
     session: Session
 
 
-def make_sockets(server: Metaserver) -> Blueprint:
-    """`/ws` and `/ws/training`."""
+def make_socket_routes(server: Metaserver) -> Blueprint:
+    """Return the routes `/ws` and `/ws/training`."""
     sockets = Blueprint("sockets", __name__)
     inference, training = server.inference, server.training
     for endpoint in (
@@ -107,14 +107,14 @@ def _add(sockets: Blueprint, server: Metaserver, endpoint: Endpoint) -> None:
     name = endpoint.path.strip("/").replace("/", "_")
 
     @sockets.websocket(endpoint.path, endpoint=name)
-    async def hold() -> Response | None:
-        return await hold_or_refuse(server, endpoint)
+    async def serve() -> Response | None:
+        return await serve_or_refuse(server, endpoint)
 
     @sockets.get(endpoint.path, endpoint=f"{name}_asked")
-    async def ask() -> Response:
-        """Why a handshake was refused: a browser does not tell its page, so the page asks like this."""
-        if not server.handshakes.has(visitor().client):
-            return _too_often(server)
+    async def explain() -> Response:
+        """Say why a handshake was refused: browsers hide that from the page, so the page asks here."""
+        if not server.handshakes.has(current_principal().client):
+            return _rate_limited(server)
         with ExitStack() as stack:
             if (refused := _enter(stack, server, endpoint)) is not None:
                 return refused
@@ -127,28 +127,30 @@ def _add(sockets: Blueprint, server: Metaserver, endpoint: Endpoint) -> None:
         )
 
 
-async def hold_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | None:
-    """Refuse a handshake, which has passed the gate, with an HTTP answer; or hold a session over it."""
-    # The real object: looking it up through Quart's proxy would cost each frame a little.
+async def serve_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | None:
+    """Refuse a handshake, whose access was checked, with an HTTP answer, or serve a session over it."""
+    # The real object: Quart's proxy would add a lookup to each frame.
     socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]  # a werkzeug LocalProxy
-    if not server.handshakes.take(visitor().client):
-        return _too_often(server)
+    if not server.handshakes.take(current_principal().client):
+        return _rate_limited(server)
     with ExitStack() as stack:
         if (refused := _enter(stack, server, endpoint)) is not None:
             return refused
         session_id = secrets.token_hex(4)
         with bound_contextvars(session_id=session_id, endpoint=endpoint.path):
-            permit = server.access.permit(endpoint.path, visitor())
-            await _hold(server, socket, partial(endpoint.session, permit=permit), session_id, visitor())
+            permit = server.access.permit(endpoint.path, current_principal())
+            await _serve(
+                server, socket, partial(endpoint.session, permit=permit), session_id, current_principal()
+            )
     return None
 
 
 def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response | None:
-    """Take a place, in all and of this client, for as long as the stack lasts; or say why not."""
+    """Take a place in total and for this client while the stack is open; or return the refusal."""
     if server.draining.is_set():
         return _unavailable(ErrorCode.DRAINING, ErrorCode.DRAINING.description)
     try:
-        stack.enter_context(endpoint.places.admit(visitor().client))
+        stack.enter_context(endpoint.places.admit(current_principal().client))
         stack.enter_context(endpoint.admit())
     except ClientFullError as error:
         return _unavailable(ErrorCode.CLIENT_FULL, str(error))
@@ -157,29 +159,28 @@ def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response
     return None
 
 
-async def _hold(
-    server: Metaserver, socket: Websocket, session: Session, session_id: str, asking: Principal
+async def _serve(
+    server: Metaserver, socket: Websocket, session: Session, session_id: str, principal: Principal
 ) -> None:
-    """Accept, serve the session, close with its code.
+    """Accept the connection, serve the session, and close with its code.
 
-    With 4408 once neither a command nor a message has gone over the connection for `idle_timeout`: a session
-    that plays is never idle, nor is a viewer of a run that goes on. With 4401 when the token that opened it
-    expires or is revoked.
+    The code is 4408 when neither a command nor a message crossed the connection for `idle_timeout` (a session
+    that plays is never idle, nor is a viewer of an active run), and 4401 when its token ends.
 
-    The close is shielded, so that it is delivered also where the session was cancelled: after a disconnect it
-    goes nowhere, and at the server's end it says 1012.
+    The close is shielded so that it is delivered even if the session was cancelled: after a disconnect it
+    goes nowhere, and at the server's shutdown it says 1012.
     """
     log = get_logger()
     begun = trio.current_time()
-    log.debug("connected", client=asking.client)
+    log.debug("connected", client=principal.client)
     code: CloseCode | None = CloseCode.SERVICE_RESTART
     was_cancelled = True
     try:
         await socket.accept()
-        with server.access.held(asking) as login, trio.CancelScope() as patience:
-            idle_timeout, look = server.settings.idle_timeout, server.access.look
+        with server.access.hold(principal) as login, trio.CancelScope() as patience:
+            idle_timeout, refresh = server.settings.idle_timeout, server.access.refresh
             code = await session(
-                WebSocketTransport(socket, patience, idle_timeout, look),
+                WebSocketTransport(socket, patience, idle_timeout, refresh),
                 session_id=session_id,
                 settings=server.settings,
                 draining=server.draining,
@@ -190,7 +191,7 @@ async def _hold(
             code = CloseCode.IDLE
         was_cancelled = False
     except* Exception as errors:
-        log.error("session failed", exc_info=errors)
+        log.error("session_failed", exc_info=errors)
         code = CloseCode.INTERNAL_ERROR
         was_cancelled = False
     finally:
@@ -202,11 +203,11 @@ async def _hold(
         log.debug("disconnected", seconds=seconds, code=None if was_cancelled else code)
 
 
-def _too_often(server: Metaserver) -> Response:
+def _rate_limited(server: Metaserver) -> Response:
     return problem(
         HTTPStatus.TOO_MANY_REQUESTS,
         ErrorCode.RATE_LIMITED,
-        "Too many connections were opened from your address (HAMLET_HANDSHAKE_RATE); wait a moment.",
+        "Your address opened too many connections (HAMLET_HANDSHAKE_RATE); wait a moment.",
         retry_after=server.handshakes.retry_after,
         connection="close",
     )

@@ -96,7 +96,7 @@ Check = Callable[..., tuple[int, Rows]]
 
 
 def problems(rows: Rows) -> list[str]:
-    """The sentences of what is to mend."""
+    """The sentences of the problems."""
     return [sentence for verdict, _, sentence in rows if verdict == "problem"]
 
 
@@ -119,7 +119,7 @@ def test_it_prints_lines_for_people(hamlet: Hamlet, deployment: Deployment) -> N
         line.startswith("problem") and "HAMLET_PROFILE=production" in line
         for line in done.stdout.splitlines()
     )
-    assert done.stdout.rstrip().endswith("to mend.")
+    assert done.stdout.rstrip().endswith("to fix.")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_sign_on_header_that_clients_could_write_is_a_problem(deployment: Depl
     settings, _ = check_settings(deployment.variables)
     assert rows() == []
     deployment.replace('proxy_set_header X-Remote-User     "";', "")
-    assert any("Clients could write x-remote-user" in sentence for sentence in rows())
+    assert any("Clients could send x-remote-user" in sentence for sentence in rows())
 
 
 def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
@@ -236,7 +236,7 @@ def test_nginx_itself_is_asked(deployment: Deployment, check: Check) -> None:
         if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
             pytest.fail("needs nginx: scripts/install_nginx.sh")
         pytest.skip("needs nginx: scripts/install_nginx.sh")
-    assert ("fine", "nginx", "nginx takes the file.") in check()[1]
+    assert ("fine", "nginx", "nginx accepts the file.") in check()[1]
     deployment.replace("gzip_vary       on;", "gzip_varies on;")
     code, rows = check()
     assert code == 1

@@ -145,7 +145,7 @@ async def test_the_log_knows_clients_and_no_secrets(school: Server, keys: Known)
     cookie = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
     page = {"origin": PAGE, "cookie": f"hamlet={cookie}", "x_forwarded_for": "192.0.2.1"}
     assert (await refusal(school, **page))[0] == 101
-    assert school.wait_for("logged in")["client"] == STUDENT
+    assert school.wait_for("logged_in")["client"] == STUDENT
     school.wait_for("connected", client="192.0.2.1")
     hashes = [token["hash"] for token in json.loads(keys.file.read_text())["tokens"]]
     for secret in (keys.teacher, keys.viewer, keys.code, cookie, "hamlet_", *hashes):

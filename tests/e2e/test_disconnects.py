@@ -169,5 +169,5 @@ async def test_a_thousand_connections_leave_nothing_behind(start_server: StartSe
 async def settled(server: Server) -> dict[str, float]:
     """The metrics once every connection so far is closed, but for the one that asks."""
     opened = (await metrics(server))["hamlet_connections_opened_total"]
-    await trio.to_thread.run_sync(server.wait_for, "connection closed", int(opened))
+    await trio.to_thread.run_sync(server.wait_for, "connection_closed", int(opened))
     return await metrics(server)

@@ -77,7 +77,7 @@ async def test_a_client_that_never_reads_is_dropped_and_its_place_is_free(
         await silent.send(frame(TEXT, b'{"command":"set_speed","speed":10}'))
         await silent.send(frame(TEXT, b'{"command":"play"}'))
         await player.send("play")
-        await trio.to_thread.run_sync(server.wait_for, "client stopped reading")
+        await trio.to_thread.run_sync(server.wait_for, "client_stalled")
         await trio.to_thread.run_sync(server.wait_for, "disconnected")
         await player.frames(3)
         async with watching(server.port):
@@ -92,7 +92,7 @@ async def test_a_viewer_that_never_reads_is_dropped_and_the_others_go_on(
     async with viewing(server.port) as teacher:
         silent = await open_without_reading(server.port, "/ws/training")
         await teacher.send("start_training", num_episodes=5000, show_every=1, seed=1, **QUICK)
-        await trio.to_thread.run_sync(server.wait_for, "client stopped reading")
+        await trio.to_thread.run_sync(server.wait_for, "client_stalled")
         await trio.to_thread.run_sync(server.wait_for, "disconnected")
         await teacher.send("stop")
         await teacher.expect("training_stopped")

@@ -12,12 +12,12 @@ import trio
 from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
-from hamlet_trio.web.guard.tcp import notice_silence
+from hamlet_trio.web.guard.tcp import detect_dead_peer
 from hamlet_trio.web.process_setup import (
     StructuredHandler,
-    allow_many_files,
-    gather_library_logs,
-    settle_memory,
+    capture_library_logs,
+    raise_file_limit,
+    tune_garbage_collector,
 )
 
 
@@ -25,8 +25,8 @@ def test_what_libraries_log_is_structured_with_its_traceback(
     root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(Settings(log_format="json"))
-    gather_library_logs()
-    gather_library_logs()
+    capture_library_logs()
+    capture_library_logs()
     assert len([h for h in root_logger.handlers if isinstance(h, StructuredHandler)]) == 1
     try:
         raise ValueError("its reason")
@@ -47,9 +47,9 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
-        allow_many_files(10)
+        raise_file_limit(10)
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
-        allow_many_files(100)
+        raise_file_limit(100)
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (356, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -57,7 +57,7 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed() -> None:
 
 def test_settled_memory_is_not_looked_at_again() -> None:
     try:
-        settle_memory()
+        tune_garbage_collector()
         assert gc.get_freeze_count() > 10_000
         assert len(gc.get_objects()) < 10_000
     finally:
@@ -66,7 +66,7 @@ def test_settled_memory_is_not_looked_at_again() -> None:
 
 async def test_the_kernel_watches_for_vanished_peers() -> None:
     with trio.socket.socket() as connection:
-        notice_silence(connection, 25)
+        detect_dead_peer(connection, 25)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             read = connection.getsockopt
@@ -81,7 +81,7 @@ async def test_the_kernel_watches_for_vanished_peers() -> None:
 async def test_a_connection_that_is_not_tcp_is_left_alone() -> None:
     one, two = trio.socket.socketpair()
     with one, two:
-        notice_silence(one, 25)
+        detect_dead_peer(one, 25)
         assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
 
 

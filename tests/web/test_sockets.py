@@ -21,12 +21,12 @@ from trio.testing import MockClock
 from hamlet_trio.connection import ServerFullError, Transport
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.web.access.login_routes import put_gate
+from hamlet_trio.web.access.login_routes import install_access_control
 from hamlet_trio.web.guard import install_guard
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen
 from hamlet_trio.web.serve import make_config
-from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, hold_or_refuse
+from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, serve_or_refuse
 from tests.web.conftest import make_app
 from tests.web.wire import TEXT, connect, frame, handshake
 
@@ -71,12 +71,12 @@ async def serving(folder: Path, session: Session, **settings: object) -> AsyncIt
     sockets = listen("127.0.0.1", 0)
     server = Serving(sockets[0].getsockname()[1], real.server.draining)
     app = QuartTrio("sockets")
-    put_gate(app, real.server.access, real.server.origins)
+    install_access_control(app, real.server.access, real.server.origins)
     endpoint = Endpoint("/ws", server.place.admit, real.server.sessions, session)
 
     @app.websocket("/")
     async def socket() -> Response | None:
-        return await hold_or_refuse(real.server, endpoint)
+        return await serve_or_refuse(real.server, endpoint)
 
     config = make_config(real)
     config.graceful_timeout = 0
@@ -147,7 +147,7 @@ async def test_an_error_in_a_session_closes_with_1011_and_is_logged_with_the_ses
         assert await client.read_close() == 1011
     (error,) = [event for event in logged if event["log_level"] == "error"]
     assert "a bug in a session" in "".join(traceback.format_exception(error["exc_info"]))
-    assert (error["event"], error["session_id"], error["endpoint"]) == ("session failed", ids[0], "/ws")
+    assert (error["event"], error["session_id"], error["endpoint"]) == ("session_failed", ids[0], "/ws")
 
 
 async def test_an_error_in_the_cleanup_of_a_session_whose_client_left_does_not_vanish(

@@ -1,4 +1,4 @@
-"""`hamlet deploy`: what an operator asks before a restart."""
+"""Implement `hamlet deploy`, which checks a deployment before a restart."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,21 +18,21 @@ def group() -> None:
 def check(
     *,
     nginx: Annotated[
-        Path | None, typer.Option(help="nginx's file for Hamlet; its certificate and nginx's opinion too.")
+        Path | None, typer.Option(help="nginx's file for Hamlet; checks its certificate and asks nginx, too.")
     ] = None,
     env: Annotated[
         Path | None, typer.Option(help="A file of variables; without it and --unit, this shell's variables.")
     ] = None,
     unit: Annotated[
         Path | None,
-        typer.Option(help="The systemd unit, such as hamlet@8765.service: the variables that it gives."),
+        typer.Option(help="The systemd unit, such as hamlet@8765.service, and the variables it sets."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
-    """Say whether a restart would work, and what to mend if not.
+    """Check whether a restart would work, and say what to fix if not.
 
-    Looks at settings and their folders, certificate and key, the nginx file and how they fit together.
-    Changes nothing. The exit code is 0 where there is no problem (there may be warnings), else 1.
+    Checks the settings and their folders, certificate and key, the nginx file and how they fit together.
+    Changes nothing. The exit code is 0 if there is no problem (there may be warnings), else 1.
     """
     import os
 
@@ -62,5 +62,5 @@ def check(
         width = max(len(finding.about) for finding in findings)
         for verdict, about, sentence in findings:
             print(f"{verdict:<9}  {about:<{width}}  {sentence}")
-        print(f"\n{problems} to mend." if problems else "\nA restart would work.")
+        print(f"\n{problems} to fix." if problems else "\nA restart would work.")
     raise typer.Exit(1 if problems else 0)

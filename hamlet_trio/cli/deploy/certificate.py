@@ -1,4 +1,4 @@
-"""Is this certificate good for this name, with this key, and for how long? OpenSSL itself is asked."""
+"""Check with OpenSSL whether a certificate is valid for its names, with its key, and for how long."""
 
 import ssl
 import time
@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
 
-_SOON: Final = 14 * 86_400.0  # seconds of life left below which renewing has evidently not worked
+_SOON: Final = 14 * 86_400.0  # seconds of validity below which the renewal has evidently failed
 
 
 def check_certificate(certificate: Path, key: Path, names: Iterable[str]) -> Iterator[Finding]:
-    """Whether both files can be read, belong together, are valid now, and are for each of the names."""
+    """Check that both files are readable, belong together, are valid now, and cover each name."""
     about = "certificate"
     for path in (certificate, key):
         try:
@@ -63,9 +63,9 @@ def _why_not(error: ssl.SSLError, certificate: Path, key: Path) -> str:
 
 
 def _shake_hands(server: ssl.SSLContext, certificate: Path, name: str) -> dict[str, Any]:
-    """A handshake in memory with a client that trusts this certificate and checks all else about it.
+    """Do a handshake in memory with a client that trusts this certificate but checks everything else.
 
-    Raises `ssl.SSLCertVerificationError` as a browser would, but for who signed it.
+    Raises `ssl.SSLCertVerificationError` as a browser would, whoever signed it.
     """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

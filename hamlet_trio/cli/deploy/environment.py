@@ -1,4 +1,4 @@
-"""The settings of a service: the variables its manager will give it, and the folders they name."""
+"""Check the settings of a service: its variables, and the folders and files they name."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ from hamlet_trio.settings import PREFIX, Settings, SettingsError, load_settings
 
 
 def read_environment_file(path: Path) -> dict[str, str]:
-    """The variables of a file as systemd's `EnvironmentFile=` reads it: one NAME=value a line.
+    """Return the variables of a file as systemd's `EnvironmentFile=` reads it: one NAME=value per line.
 
-    Lines that are empty or begin with # or ; are passed over; a value may stand in quotes. Raises
-    `UserError` where the file cannot be read or a line is none of these.
+    Skips empty lines and lines that begin with # or ;. A value may be quoted. Raises `UserError` if the file
+    cannot be read or a line has another form.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -38,10 +38,10 @@ def read_environment_file(path: Path) -> dict[str, str]:
 
 
 def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
-    """Load the settings as the server will; None where it would refuse to start."""
+    """Load the settings as the server will; return None for settings it would refuse."""
     known = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)} | {PREFIX + "CONFIG"}
     findings = [
-        warning("settings", f"{name} is no setting and changes nothing; docs/settings.md lists them all.")
+        warning("settings", f"{name} is not a setting and has no effect; docs/settings.md lists them all.")
         for name in sorted(environment)
         if name.startswith(PREFIX) and name not in known
     ]
@@ -49,7 +49,7 @@ def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, lis
         settings = load_settings(environment)
     except SettingsError as error:
         return None, [*findings, problem("settings", str(error))]
-    findings.append(fine("settings", "The server takes every one of them."))
+    findings.append(fine("settings", "The server accepts all of them."))
     findings += _check_profile(settings)
     findings += _check_folders(settings)
     findings += _check_secrets(settings)
@@ -60,7 +60,7 @@ def _check_profile(settings: Settings) -> Iterator[Finding]:
     if settings.profile != "production":
         yield problem(
             "profile",
-            "This is the development profile, which lets any page connect; set HAMLET_PROFILE=production.",
+            "The development profile allows any page to connect; set HAMLET_PROFILE=production.",
         )
     elif not settings.allowed_origins:
         yield problem(
@@ -99,7 +99,7 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_secrets(settings: Settings) -> Iterator[Finding]:
-    """The files of tokens and of the cookie's key: readable, by nobody else, and with a teacher in them."""
+    """Check the tokens file and cookie key: readable, private, and with a teacher's token."""
     from hamlet_trio.web.access.cookies import cookie_key_path
     from hamlet_trio.web.access.token_file import tokens_path
 

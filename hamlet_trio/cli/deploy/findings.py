@@ -1,11 +1,11 @@
-"""What a check found: each finding is one sentence, and says what to do where something is to be done."""
+"""Represent what a check found: one sentence each, which says what to do if something is wrong."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """How a finding counts: a problem keeps a restart from working, or from being safe."""
+    """The severity of a finding: a problem keeps a restart from working or from being safe."""
 
     FINE = "fine"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Severity(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """Represent one checked thing."""
 
     verdict: Severity
     about: str
@@ -22,20 +22,20 @@ class Finding(NamedTuple):
 
 
 def fine(about: str, sentence: str) -> Finding:
-    """It is as it should be."""
+    """Report something that is right."""
     return Finding(Severity.FINE, about, sentence)
 
 
 def warning(about: str, sentence: str) -> Finding:
-    """It works, but somebody should know."""
+    """Report something that works but deserves attention."""
     return Finding(Severity.WARNING, about, sentence)
 
 
 def problem(about: str, sentence: str) -> Finding:
-    """It will not work, or is not safe."""
+    """Report something that will not work or is not safe."""
     return Finding(Severity.PROBLEM, about, sentence)
 
 
 def unchecked(about: str, sentence: str) -> Finding:
-    """It could not be looked at here."""
+    """Report something that could not be checked here."""
     return Finding(Severity.UNCHECKED, about, sentence)

@@ -1,4 +1,4 @@
-"""Does the nginx file fit the settings, and does nginx itself take it?"""
+"""Check that the nginx file fits the settings and that nginx itself accepts it."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _MAIN_FILE: Final = Path("/etc/nginx/nginx.conf")
 
 
 def check_nginx(path: Path, settings: Settings | None) -> Iterator[Finding]:
-    """Everything about the file: names, certificate, instances, then nginx's own opinion."""
+    """Check the file's names, certificate and instances, then ask nginx."""
     root = read_nginx_file(path)
     servers = [server for server in root.all("server") if server.block]
     encrypted = [s for s in servers if any("ssl" in listen.arguments for listen in s.all("listen"))]
@@ -57,17 +57,17 @@ def _check_server(server: Directive, settings: Settings | None) -> Iterator[Find
 
 
 def _check_sign_on(server: Directive, settings: Settings | None) -> Iterator[Finding]:
-    """Whether the header of the single sign-on is nginx's own to write, in every request."""
+    """Check that nginx sets or clears the single sign-on header in every request."""
     header = "" if settings is None else settings.trusted_user_header
     if not header:
         return
     written = {d.arguments[0].lower() for d in server.block if d.name == "proxy_set_header" and d.arguments}
     if header.lower() in written:
-        yield fine("sign-on", f"nginx itself writes {header}.")
+        yield fine("sign-on", f"nginx itself sets {header}.")
     else:
         yield problem(
             "sign-on",
-            f"Clients could write {header} themselves and be whom they like; set or clear it for the whole "
+            f"Clients could send {header} themselves and impersonate anybody; set or clear it for the whole "
             f'server: proxy_set_header {header} "";',
         )
 
@@ -109,7 +109,7 @@ def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Fin
 
 
 def _check_room(root: Directive, settings: Settings | None) -> Iterator[Finding]:
-    """Whether nginx may hold as many connections as the server: two for each session."""
+    """Check that nginx may hold as many connections as the server needs: two for each session."""
     main = root if any(root.all("events")) else _main_file()
     if main is None or settings is None:
         return
@@ -140,7 +140,7 @@ def _ask_nginx(path: Path, root: Directive) -> Iterator[Finding]:
         if any(root.all("events")):
             main = path.absolute()
         else:
-            # A file of conf.d stands within `http` of another one; that one is not what is in question.
+            # A file of conf.d is included within `http` of the main file, which is not what is checked here.
             main = Path(folder) / "nginx.conf"
             temporary = "".join(
                 f"{kind}_temp_path {folder}/{kind};"
@@ -159,7 +159,7 @@ def _ask_nginx(path: Path, root: Directive) -> Iterator[Finding]:
             check=False,
         )
     if done.returncode == 0:
-        yield fine("nginx", "nginx takes the file.")
+        yield fine("nginx", "nginx accepts the file.")
         return
     for line in done.stderr.splitlines():
         if (found := re.search(r"\[emerg\] (?:\d+#\d+: )?(.*)", line)) is not None:
@@ -171,7 +171,7 @@ def _quoted(path: Path) -> str:
 
 
 def _advice(complaint: str) -> str:
-    """What nginx says, with what to do about it where that is known."""
+    """Return nginx's complaint with advice where a remedy is known."""
     if "Permission denied" in complaint and os.geteuid() != 0:
         return f"nginx says: {complaint}. Run this as root, as nginx starts."
     if "No such file or directory" in complaint:

@@ -1,4 +1,4 @@
-"""Reading an nginx file as nginx does: words, blocks, quotes and comments."""
+"""Parse an nginx file as nginx does: words, blocks, quotes and comments."""
 
 import re
 from collections.abc import Iterator
@@ -15,28 +15,28 @@ _WORD = re.compile(
 
 
 class Directive(NamedTuple):
-    """One directive: its name, its arguments, and what its block holds."""
+    """Represent one directive: its name, its arguments and the directives in its block."""
 
     name: str
     arguments: list[str]
     block: "list[Directive]"
 
     def all(self, name: str) -> "Iterator[Directive]":
-        """Every directive of this name within, at any depth."""
+        """Yield every directive of this name within, at any depth."""
         for directive in self.block:
             if directive.name == name:
                 yield directive
             yield from directive.all(name)
 
     def first(self, name: str) -> str | None:
-        """The first argument of the first directive of this name directly within."""
+        """Return the first argument of the first directive of this name directly within."""
         return next((d.arguments[0] for d in self.block if d.name == name and d.arguments), None)
 
 
 def read_nginx_file(path: Path) -> Directive:
-    """The file as one nameless directive; files that it includes are left to nginx.
+    """Return the file as one nameless directive, without the files it includes.
 
-    Raises `UserError` where it cannot be read, or is cut short; all else nginx says better.
+    Raises `UserError` if the file cannot be read or ends early; nginx reports everything else better.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The variables that systemd gives to a service: those in its unit, and those of the files that it names."""
+"""Read the variables that systemd gives to a service: its unit's own and those of the files it names."""
 
 import shlex
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ _SUFFIX: Final = ".service"
 
 
 def read_unit(path: Path) -> dict[str, str]:
-    """The variables of `Environment=` and `EnvironmentFile=` of a unit; a file's win, as under systemd.
+    """Return the variables of a unit's `Environment=` and `EnvironmentFile=`; the files win, as in systemd.
 
-    `hamlet@8765.service` is read from `hamlet@.service` beside it, with 8765 for %i. What `systemctl edit`
-    has added lies in folders beside them and is read too. Other specifiers than %i and %% stay as they are.
+    `hamlet@8765.service` is read from `hamlet@.service` beside it, with 8765 for %i. Drop-ins made by
+    `systemctl edit` are read too. Specifiers other than %i and %% are not expanded.
 
-    Raises `UserError` where the unit, or a file that it needs, cannot be read.
+    Raises `UserError` if the unit, or a file that it needs, cannot be read.
     """
     name, at, instance = path.name.removesuffix(_SUFFIX).partition("@")
     template = path.with_name(f"{name}{at}{_SUFFIX}")
@@ -41,7 +41,7 @@ def read_unit(path: Path) -> dict[str, str]:
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, str]]:
-    """What the section [Service] of a file says, in its order."""
+    """Yield the assignments in the section [Service] of a file, in order."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -57,7 +57,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _variables(file: Path, value: str) -> dict[str, str]:
-    """One line of `Environment=`: NAME=value, several of them apart by spaces, each perhaps in quotes."""
+    """Parse a line of `Environment=`: one or more NAME=value, separated by spaces and possibly quoted."""
     try:
         words = shlex.split(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The gate: who asks, and whether they may. Every request and every handshake goes through it."""
+"""Decide who sends a request and what they may do; every request and handshake passes through here."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.addresses import Proxies
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME, Cookies, cookie_key_path, read_key
-from hamlet_trio.web.access.limits import ClientRate, SparingLog
+from hamlet_trio.web.access.limits import ClientRate, RateLimitedLog
 from hamlet_trio.web.access.roles import Role, role_for_command
 from hamlet_trio.web.access.token_connections import TokenConnections
 from hamlet_trio.web.access.token_file import (
@@ -25,18 +25,18 @@ from hamlet_trio.web.access.token_file import (
     check_access,
     tokens_path,
 )
-from hamlet_trio.web.access.tokens import Token, hash_token, is_token, plain_code
+from hamlet_trio.web.access.tokens import Token, hash_token, is_token, normalize_code
 
 _GUESSES_AT_ONCE: Final = 2  # threads that check class codes, 16 MiB each
-_LOOK_EVERY: Final = 1.0  # seconds between two looks at the file for the sake of connections
-_WARNING_RATE: Final = 1.0  # refused logins a second of which the log tells in the long run
+_REFRESH_INTERVAL: Final = 1.0  # seconds between two looks at the tokens file on behalf of open connections
+_WARNING_RATE: Final = 1.0  # refused logins logged per second in the long run
 _WARNING_BURST: Final = 60
 _BEARER: Final = "bearer "
 _CHALLENGE: Final = 'Bearer realm="Hamlet"'
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who asks: from which address, by which token, and what they may do."""
+    """Represent the sender of a request: its address, its token if any, and its role."""
 
     client: str
     role: Role
@@ -45,7 +45,7 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 class RefusedError(Exception):
-    """The request may not be carried out; becomes a problem document with these headers."""
+    """Refuse a request; becomes a problem document with these headers."""
 
     def __init__(self, status: HTTPStatus, code: ErrorCode, detail: str, **headers: str) -> None:
         super().__init__(detail)
@@ -56,14 +56,14 @@ class RefusedError(Exception):
 
 
 class AccessControl:
-    """Who may do what on one server.
+    """Decide who may do what on one server.
 
-    Tokens are looked up with each use, so that a new one works and a revoked one ends at once, logins by it
-    too; `held` says when connections do. Class codes that were recognised are remembered, so that a script
-    which sends one with each request costs no scrypt each time; the memory holds as many as there are codes.
-    One that many offer at once is checked once, while the others wait.
+    Tokens are looked up at each use: a new one works at once, a revoked one ends at once together with the
+    logins made with it; `hold` says when connections end. Recognised class codes are remembered, so that a
+    script which sends one with each request does not pay for scrypt each time; at most one entry per code.
+    A code that many clients offer at the same time is checked once while the others wait.
 
-    Making it reads the cookie's key, and raises `SettingsError` where logins are needed but nobody could.
+    The constructor reads the cookie key and raises `SettingsError` if logins are required but impossible.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,8 +71,8 @@ class AccessControl:
         self._settings = settings
         self._proxies = Proxies(settings.trusted_proxies)
         self._connections = TokenConnections()
-        self._tokens = WatchedTokens(tokens_path(settings), self._connections.go_by)
-        self._look_at = math.inf if settings.login == "nobody" else 0.0
+        self._tokens = WatchedTokens(tokens_path(settings), self._connections.apply)
+        self._refresh_at = math.inf if settings.login == "nobody" else 0.0
         self._cookies: Cookies | None = None
         if settings.login != "nobody":
             try:
@@ -84,40 +84,42 @@ class AccessControl:
         self._guesses = trio.CapacityLimiter(_GUESSES_AT_ONCE)
         self._known_codes: dict[str, str] = {}
         self._checking: dict[str, trio.Event] = {}
-        self._log = SparingLog(get_logger(service="access"), _WARNING_RATE, _WARNING_BURST)
+        self._log = RateLimitedLog(get_logger(service="access"), _WARNING_RATE, _WARNING_BURST)
 
     @property
     def lifetime(self) -> int:
-        """Seconds that a login of the page lasts."""
+        """Return the seconds a browser login lasts."""
         return int(self._settings.login_hours * 3600)
 
-    def client(self, asking: BaseRequestWebsocket) -> str:
-        """The client's address."""
-        headers = asking.headers
+    def client(self, request: BaseRequestWebsocket) -> str:
+        """Return the client's address."""
+        headers = request.headers
         return self._proxies.client(
-            asking.remote_addr, headers.getlist("X-Forwarded-For"), headers.getlist("X-Real-IP")
+            request.remote_addr, headers.getlist("X-Forwarded-For"), headers.getlist("X-Real-IP")
         )
 
-    def is_secure(self, asking: BaseRequestWebsocket) -> bool:
-        """Whether the client speaks https, here or with a proxy that is trusted to say so."""
-        forwarded = asking.headers.get("X-Forwarded-Proto")
-        if forwarded is not None and self._proxies.trust(asking.remote_addr):
+    def is_secure(self, request: BaseRequestWebsocket) -> bool:
+        """Return whether the client uses https, to this server or to a trusted proxy that says so."""
+        forwarded = request.headers.get("X-Forwarded-Proto")
+        if forwarded is not None and self._proxies.trust(request.remote_addr):
             return forwarded == "https"
-        return asking.scheme in ("https", "wss")
+        return request.scheme in ("https", "wss")
 
-    async def visitor(self, asking: BaseRequestWebsocket) -> Principal:
-        """Who asks: by `Authorization: Bearer`, else by the page's cookie or a trusted proxy's header.
+    async def identify(self, request: BaseRequestWebsocket) -> Principal:
+        """Identify the sender by `Authorization: Bearer`, else by cookie or a trusted proxy's header.
 
-        Raises `RefusedError` for a bearer that is none; a cookie that ended counts as no login.
+        Raises `RefusedError` for an invalid bearer token; an expired cookie counts as no login.
         """
-        client = self.client(asking)
+        client = self.client(request)
         if self._settings.login == "nobody":
             return Principal(client=client, role=self.role_of_anyone)
-        authorization = asking.headers.get("Authorization", "")
+        authorization = request.headers.get("Authorization", "")
         if authorization.lower().startswith(_BEARER):
-            return _shown(client, await self.recognise(authorization[len(_BEARER) :].strip(), client))
+            return token_principal(
+                client, await self.recognise(authorization[len(_BEARER) :].strip(), client)
+            )
         best = Principal(client=client, role=self.role_of_anyone)
-        for known in (self._by_cookie(asking, client), self._by_header(asking, client)):
+        for known in (self._by_cookie(request, client), self._by_header(request, client)):
             if known is not None and (known.role, known.name is not None) > (
                 best.role,
                 best.name is not None,
@@ -126,9 +128,9 @@ class AccessControl:
         return best
 
     async def recognise(self, secret: str, client: str) -> Token:
-        """The token or code that this is the secret of.
+        """Return the token or class code with this secret.
 
-        Raises `RefusedError`: 401 for none, 429 for a client with too many failures lately.
+        Raises `RefusedError`: 401 if there is none, 429 for a client with too many recent failures.
         """
         if is_token(secret):
             token = self._tokens.now().recognise(secret)
@@ -137,7 +139,7 @@ class AccessControl:
         if token is not None:
             return token
         if not self._failures.take(client):
-            self._log.warning("login refused", client=client, reason="too many failures")
+            self._log.warning("login_refused", client=client, reason="too many failures")
             raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 ErrorCode.RATE_LIMITED,
@@ -147,7 +149,7 @@ class AccessControl:
         if not is_token(secret):
             token = await self._check_code(secret)
         if token is None:
-            self._log.warning("login failed", client=client)
+            self._log.warning("login_failed", client=client)
             raise RefusedError(
                 HTTPStatus.UNAUTHORIZED,
                 ErrorCode.BAD_CREDENTIALS,
@@ -158,21 +160,21 @@ class AccessControl:
         return token
 
     async def _code_known_by_now(self, secret: str) -> Token | None:
-        """The code, where it was recognised before or is just being recognised for somebody else.
+        """Return the code if it is known, or becomes known while another client's check is running.
 
-        So a class that types the same one in the same moment takes one check, and one of the failures that it
-        may have until the check is done. Where this returns None, nobody is checking this secret.
+        A class that types the same code at the same moment costs one check, and one failure of its allowance
+        until the check is done. When this returns None, nobody is checking this secret.
         """
         while (token := self._known_code(secret)) is None:
-            checked = self._checking.get(hash_token(plain_code(secret)))
+            checked = self._checking.get(hash_token(normalize_code(secret)))
             if checked is None:
                 return None
             await checked.wait()
         return token
 
     async def _check_code(self, secret: str) -> Token | None:
-        """Compare with the codes there are, in a thread, and remember one that is found."""
-        key = hash_token(plain_code(secret))
+        """Compare the secret with all codes, in a thread, and remember a match."""
+        key = hash_token(normalize_code(secret))
         checked = self._checking[key] = trio.Event()
         try:
             token = await trio.to_thread.run_sync(self._tokens.now().recognise, secret, limiter=self._guesses)
@@ -184,38 +186,38 @@ class AccessControl:
         return token
 
     def _known_code(self, secret: str) -> Token | None:
-        """The code, where it was recognised before and still is one."""
-        key = hash_token(plain_code(secret))
+        """Return the code if it was recognised before and is still valid."""
+        key = hash_token(normalize_code(secret))
         token_id = self._known_codes.get(key)
         token = None if token_id is None else self._tokens.now().by_id(token_id)
         if token is None:
             self._known_codes.pop(key, None)
         return token
 
-    def cookie_for(self, token: Token, asking: BaseRequestWebsocket) -> tuple[str, str]:
-        """Name and value of the cookie of a login by this token; none is made where nobody logs in."""
+    def cookie_for(self, token: Token, request: BaseRequestWebsocket) -> tuple[str, str]:
+        """Return name and value of the login cookie for this token; requires that logins are enabled."""
         assert self._cookies is not None, "nobody logs in here"
-        return (SECURE_NAME if self.is_secure(asking) else PLAIN_NAME), self._cookies.make(token.id)
+        return (SECURE_NAME if self.is_secure(request) else PLAIN_NAME), self._cookies.make(token.id)
 
-    def check(self, visitor: Principal, needed: Role) -> None:
-        """The one decision: raises `RefusedError` where this role does not suffice."""
-        if visitor.role >= needed:
+    def check(self, principal: Principal, needed: Role) -> None:
+        """Raise `RefusedError` if the principal's role does not suffice; the only such decision."""
+        if principal.role >= needed:
             return
-        if visitor.name is not None:
+        if principal.name is not None:
             forbidden = ErrorCode.FORBIDDEN
             raise RefusedError(HTTPStatus.FORBIDDEN, forbidden, forbidden.description)
         login = ErrorCode.LOGIN_NEEDED
         raise RefusedError(HTTPStatus.UNAUTHORIZED, login, login.description, www_authenticate=_CHALLENGE)
 
-    def permit(self, endpoint: str, visitor: Principal) -> Permit:
-        """Says of each command on a connection of this visitor why it may not be given, if it may not.
+    def permit(self, endpoint: str, principal: Principal) -> Permit:
+        """Return a function that says why a command on this principal's connection is refused, or None.
 
-        A token that was revoked or has expired since the handshake counts for nothing any more.
+        A token that was revoked or has expired since the handshake no longer counts.
         """
 
         def refuse(command: Any) -> BadMessageError | None:
             needed = role_for_command(endpoint, type(command))
-            if needed <= Role.VIEWER or self._role_now(visitor) >= needed:
+            if needed <= Role.VIEWER or self._role_now(principal) >= needed:
                 return None
             name = str(type(command).__struct_config__.tag)
             return BadMessageError(
@@ -229,51 +231,51 @@ class AccessControl:
         return refuse
 
     @contextmanager
-    def held(self, visitor: Principal) -> Iterator[trio.CancelScope]:
-        """Hold a connection of this visitor: the scope is cancelled when the token it was opened with ends.
+    def hold(self, principal: Principal) -> Iterator[trio.CancelScope]:
+        """Hold a connection of this principal; the scope is cancelled when its token ends.
 
-        That it was revoked is noticed with the next use of any token, and by `look`, which is called with
-        each frame of any connection. A file that cannot be read ends no connection that stands.
+        A revocation is noticed at the next use of any token, and by `refresh`, which is called with each
+        frame of any connection. An unreadable tokens file ends no open connection.
         """
-        if visitor.token_id is None:
+        if principal.token_id is None:
             with trio.CancelScope() as scope:
                 yield scope
             return
-        with self._connections.held(visitor.token_id, self._tokens.now()) as scope:
+        with self._connections.hold(principal.token_id, self._tokens.now()) as scope:
             yield scope
 
-    def look(self) -> None:
-        """Look at the file of tokens, if it was not in the last second."""
+    def refresh(self) -> None:
+        """Look at the tokens file, unless that happened within the last second."""
         now = trio.current_time()
-        if now >= self._look_at:
-            self._look_at = now + _LOOK_EVERY
+        if now >= self._refresh_at:
+            self._refresh_at = now + _REFRESH_INTERVAL
             self._tokens.now()
 
     @property
     def role_of_anyone(self) -> Role:
-        """What somebody may do who has not logged in."""
+        """Return the role of a client that has not logged in."""
         if self._settings.login == "nobody":
             return Role.TEACHER
         return Role.ANYONE if self._settings.login == "everyone" else Role.VIEWER
 
-    def _role_now(self, visitor: Principal) -> Role:
-        if visitor.token_id is None:
-            return visitor.role
-        token = self._tokens.now().by_id(visitor.token_id)
+    def _role_now(self, principal: Principal) -> Role:
+        if principal.token_id is None:
+            return principal.role
+        token = self._tokens.now().by_id(principal.token_id)
         return self.role_of_anyone if token is None else token.grants
 
-    def _by_cookie(self, asking: BaseRequestWebsocket, client: str) -> Principal | None:
+    def _by_cookie(self, request: BaseRequestWebsocket, client: str) -> Principal | None:
         assert self._cookies is not None, "nobody logs in here"
-        value = asking.cookies.get(SECURE_NAME if self.is_secure(asking) else PLAIN_NAME)
+        value = request.cookies.get(SECURE_NAME if self.is_secure(request) else PLAIN_NAME)
         token_id = None if value is None else self._cookies.read(value)
         token = None if token_id is None else self._tokens.now().by_id(token_id)
-        return None if token is None else _shown(client, token)
+        return None if token is None else token_principal(client, token)
 
-    def _by_header(self, asking: BaseRequestWebsocket, client: str) -> Principal | None:
+    def _by_header(self, request: BaseRequestWebsocket, client: str) -> Principal | None:
         header = self._settings.trusted_user_header
-        if not header or not self._proxies.trust(asking.remote_addr):
+        if not header or not self._proxies.trust(request.remote_addr):
             return None
-        names = asking.headers.getlist(header)
+        names = request.headers.getlist(header)
         if len(names) != 1 or not names[0].strip():
             return None
         name = names[0].strip()
@@ -281,5 +283,6 @@ class AccessControl:
         return Principal(client=client, role=Role.TEACHER if is_teacher else Role.VIEWER, name=name)
 
 
-def _shown(client: str, token: Token) -> Principal:
+def token_principal(client: str, token: Token) -> Principal:
+    """Return the principal at this address that showed this token."""
     return Principal(client=client, role=token.grants, name=token.name, token_id=token.id)

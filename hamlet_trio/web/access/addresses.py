@@ -1,4 +1,4 @@
-"""Which client is it? The peer's address, or what a proxy that is trusted says."""
+"""Find the client's address: the peer's own, or the one that a trusted proxy reports."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -9,21 +9,21 @@ _HOST_BITS: Final = 64  # of an IPv6 address, which are the client's own to choo
 
 
 class Proxies:
-    """The proxies whose word is taken; a proxy's header from anybody else counts for nothing."""
+    """Hold the trusted proxies; forwarding headers from any other peer are ignored."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._networks = [ip_network(name, strict=False) for name in trusted]
 
     def trust(self, peer: str | None) -> bool:
-        """Whether this peer is one of them."""
+        """Return whether this peer is a trusted proxy."""
         address = _parse(peer)
         return address is not None and self._has(address)
 
     def client(self, peer: str | None, forwarded: Sequence[str], real: Sequence[str]) -> str:
-        """The client's address, given the values of `X-Forwarded-For` and of `X-Real-IP`.
+        """Return the client's address, given the values of `X-Forwarded-For` and of `X-Real-IP`.
 
-        Each proxy adds the address that it saw at the right of X-Forwarded-For. So from the right, the first
-        that is no trusted proxy is the client; what stands further left, the client may have invented.
+        Each proxy appends the address it saw to X-Forwarded-For. Read from the right, the first address that
+        is not a trusted proxy is the client; the client may have invented everything to the left of it.
         """
         address = _parse(peer)
         if address is None:
@@ -41,7 +41,7 @@ class Proxies:
 
 
 def _parse(text: str | None) -> IPv4Address | IPv6Address | None:
-    """An address, an IPv4 one also where it is dressed as IPv6; None for anything else."""
+    """Parse an address, unwrapping an IPv4-mapped IPv6 one; return None for anything else."""
     try:
         address = ip_address((text or "").strip().removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -50,8 +50,8 @@ def _parse(text: str | None) -> IPv4Address | IPv6Address | None:
     return mapped or address
 
 
-def counted_as(client: str) -> str:
-    """What limits count a client as: its address, or the network of 2**64 addresses that an IPv6 one has."""
+def limit_key(client: str) -> str:
+    """Return the key that limits count a client by: its IPv4 address, or its /64 network for IPv6."""
     address = _parse(client)
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address) >> _HOST_BITS << _HOST_BITS, 128 - _HOST_BITS)))

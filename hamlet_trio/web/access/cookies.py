@@ -1,7 +1,7 @@
-"""Logins of the page: a signed cookie that names a token, and the key it is signed with.
+"""Sign and read the browser's login cookie, and keep the signing key.
 
-The cookie holds no secret and no role: it says which token was shown, and when. What that token allows is
-looked up with each request, so that a revoked one ends all its logins.
+The cookie holds no secret and no role, only which token was shown and when. What that token allows is looked
+up with each request, so that revoking it ends all its logins.
 """
 
 import contextlib
@@ -17,21 +17,21 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.token_file import PRIVATE, TokenFileError
 
 SECURE_NAME: Final = "__Host-hamlet"
-"""Its name under https: a browser takes it with Secure, for this host and from this host alone."""
+"""The cookie's name under https: browsers accept the prefix only with Secure and for this very host."""
 PLAIN_NAME: Final = "hamlet"
 _KEY_BYTES: Final = 32
 _PURPOSE: Final = "hamlet login 1"
 
 
 def cookie_key_path(settings: Settings) -> Path:
-    """Where the key is kept."""
+    """Return the path of the key."""
     if settings.cookie_key_file:
         return Path(settings.cookie_key_file)
     return Path(settings.data_dir) / "cookie.key"
 
 
 def read_key(path: Path) -> bytes:
-    """The key, made first where there is none; of two that make it at once, one wins.
+    """Return the key, creating it if there is none; of two processes that create it, one wins.
 
     Raises `TokenFileError`.
     """
@@ -62,7 +62,7 @@ def _make_key(path: Path) -> None:
 
 
 class Cookies:
-    """Makes and reads the cookie's value; `seconds` is how long one is good for."""
+    """Make and read the cookie's value, which is valid for `seconds`."""
 
     def __init__(self, key: bytes, seconds: float) -> None:
         self.seconds: Final = int(seconds)
@@ -71,11 +71,11 @@ class Cookies:
         )
 
     def make(self, token_id: str) -> str:
-        """The value for whoever showed this token, from now on."""
+        """Return a value, valid from now on, for a client that showed this token."""
         return str(self._serializer.dumps(token_id))
 
     def read(self, value: str) -> str | None:
-        """The token's id; None for a value that is forged, damaged or too old."""
+        """Return the token's id; None for a value that is forged, damaged or too old."""
         try:
             token_id = self._serializer.loads(value, max_age=self.seconds)
         except BadSignature:

@@ -1,4 +1,4 @@
-"""Limits for each client: how often, and how many at once, in memory that is bounded."""
+"""Limit each client's rates and simultaneous connections, in bounded memory."""
 
 import math
 from collections import Counter, OrderedDict
@@ -8,16 +8,16 @@ from typing import Final
 
 from hamlet_trio.connection import TokenBucket
 from hamlet_trio.logs import Logger
-from hamlet_trio.web.access.addresses import counted_as
+from hamlet_trio.web.access.addresses import limit_key
 
 MAX_CLIENTS: Final = 10_000
 
 
 class ClientRate:
-    """A token bucket for each client.
+    """Hold a token bucket for each client.
 
-    Memory: at most `MAX_CLIENTS` buckets. When one more is needed, that of the client which was seen least
-    recently is dropped, and it begins anew with a full one: an attacker would need as many addresses.
+    Memory: at most `MAX_CLIENTS` buckets. One more evicts the least recently used; that client starts over
+    with a full bucket, which an attacker can exploit only with as many addresses.
     """
 
     def __init__(self, rate: float, burst: int) -> None:
@@ -30,23 +30,23 @@ class ClientRate:
 
     @property
     def retry_after(self) -> str:
-        """Seconds until one is allowed again, as `Retry-After` wants them: whole ones."""
+        """Return the whole seconds until the next one is allowed, for `Retry-After`."""
         return str(max(1, math.ceil(1 / self._rate)))
 
     def take(self, client: str) -> bool:
-        """Take one, if this client has one left."""
+        """Take a token and return True if this client has one left."""
         return self._bucket(client).take()
 
     def has(self, client: str) -> bool:
-        """Whether this client has one left."""
+        """Return whether this client has a token left."""
         return self._bucket(client).has
 
     def give_back(self, client: str) -> None:
-        """Undo a take."""
+        """Return a token that was taken."""
         self._bucket(client).give_back()
 
     def _bucket(self, client: str) -> TokenBucket:
-        name = counted_as(client)
+        name = limit_key(client)
         if name not in self._buckets:
             if len(self._buckets) >= MAX_CLIENTS:
                 self._buckets.popitem(last=False)
@@ -55,21 +55,21 @@ class ClientRate:
         return self._buckets[name]
 
 
-class SparingLog:
-    """Warnings that anybody can cause: `burst` at once and `rate` a second in the long run are written.
+class RateLimitedLog:
+    """Log warnings that any client can cause: `burst` at once and `rate` per second in the long run.
 
-    The next one that is tells, as `left_out`, how many were not since the one before.
+    The next warning written carries, as `left_out`, how many were suppressed before it.
     """
 
     def __init__(self, log: Logger, rate: float, burst: int) -> None:
         self._log = log
         self._rate = rate
         self._burst = burst
-        self._bucket: TokenBucket | None = None  # made with the first use, for it asks Trio's clock
+        self._bucket: TokenBucket | None = None  # made at the first use, because it needs Trio's clock
         self._left_out = 0
 
     def warning(self, event: str, **fields: object) -> None:
-        """Write a warning, or count it."""
+        """Write a warning, or count it as left out."""
         if self._bucket is None:
             self._bucket = TokenBucket(self._rate, self._burst)
         if not self._bucket.take():
@@ -81,17 +81,17 @@ class SparingLog:
 
 
 class ClientFullError(Exception):
-    """One client has all the places it may have; the handshake is answered with 503 and `Retry-After`."""
+    """One client holds all its places; the handshake is answered with 503 and `Retry-After`."""
 
     def __init__(self, what: str, limit: int, setting: str) -> None:
         super().__init__(
-            f"Your address has all {limit} {what} that one address may have ({setting}); "
+            f"Your address already has the {limit} {what} allowed for one address ({setting}); "
             "close one, or try again in a few seconds."
         )
 
 
 class ClientPlaces:
-    """Places for connections of one kind, counted for each client. Memory: one number a connected client."""
+    """Count the places that each client holds. Memory: one number per connected client."""
 
     def __init__(self, what: str, limit: int, setting: str) -> None:
         self._what = what
@@ -104,8 +104,8 @@ class ClientPlaces:
 
     @contextmanager
     def admit(self, client: str) -> Iterator[None]:
-        """Hold a place for one connection; raises `ClientFullError` when the client has as many as it may."""
-        name = counted_as(client)
+        """Hold a place for one connection; raise `ClientFullError` if the client has none left."""
+        name = limit_key(client)
         if self._taken[name] >= self._limit:
             raise ClientFullError(self._what, self._limit, self._setting)
         self._taken[name] += 1

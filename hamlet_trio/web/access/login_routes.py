@@ -1,4 +1,4 @@
-"""The gate before every route, and logging in and out."""
+"""Check access before every route, and serve login, logout and the current session."""
 
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -11,7 +11,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Settings
-from hamlet_trio.web.access.access_control import AccessControl, Principal, RefusedError
+from hamlet_trio.web.access.access_control import AccessControl, Principal, RefusedError, token_principal
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME
 from hamlet_trio.web.access.roles import Role, role_for_route
 from hamlet_trio.web.access.tokens import MAX_SECRET
@@ -23,13 +23,13 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class LoginRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /api/login`."""
+    """Represent the body of `POST /api/login`."""
 
     secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET)]
 
 
 class SessionAnswer(Struct, frozen=True, kw_only=True):
-    """`GET /api/session` and `POST /api/login`: who asks, and what logging in is needed for."""
+    """Represent the answer of `GET /api/session` and `POST /api/login`: the role, and what needs a login."""
 
     role: str
     name: str | None
@@ -38,42 +38,42 @@ class SessionAnswer(Struct, frozen=True, kw_only=True):
     may_train: bool
 
 
-def session_answer(visitor: Principal, settings: Settings) -> SessionAnswer:
-    """What a visitor is told of itself."""
+def session_answer(principal: Principal, settings: Settings) -> SessionAnswer:
+    """Return what a client is told about its own session."""
     return SessionAnswer(
-        role=visitor.role.word,
-        name=visitor.name,
+        role=principal.role.word,
+        name=principal.name,
         login=settings.login,
-        may_watch=visitor.role >= Role.VIEWER,
-        may_train=visitor.role >= Role.TEACHER,
+        may_watch=principal.role >= Role.VIEWER,
+        may_train=principal.role >= Role.TEACHER,
     )
 
 
-def put_gate(app: Quart, access: AccessControl, origins: Origins) -> None:
-    """Have every request and every handshake of the app pass the gate; `visitor()` tells who it was.
+def install_access_control(app: Quart, access: AccessControl, origins: Origins) -> None:
+    """Check every request and handshake of the app; afterwards `current_principal()` names the sender.
 
-    What changes something is refused also where another site's page sends it (cross-site request forgery):
-    by its `Origin`, beside the cookie's SameSite.
+    Requests that change something are also refused by their `Origin`, as a second defence against
+    cross-site request forgery beside the cookie's SameSite.
     """
 
     @app.before_request
-    async def enter() -> None:
+    async def check_request() -> None:
         rule = request.url_rule
-        if rule is None or request.method == "OPTIONS":  # no such route, or a question about one
+        if rule is None or request.method == "OPTIONS":  # no such route, or a CORS preflight
             return
         if request.method not in _SAFE and not origins.allow(request.headers.getlist("Origin")):
             forbidden = ErrorCode.FORBIDDEN_ORIGIN
             raise RefusedError(HTTPStatus.FORBIDDEN, forbidden, forbidden.description)
-        await _enter(access, request, role_for_route(rule.rule, request.method))
+        await _check(access, request, role_for_route(rule.rule, request.method))
 
     @app.before_websocket
-    async def shake_hands() -> None:
+    async def check_handshake() -> None:
         rule = websocket.url_rule
         if not origins.allow(websocket.headers.getlist("Origin")):
             forbidden = ErrorCode.FORBIDDEN_ORIGIN
             raise RefusedError(HTTPStatus.FORBIDDEN, forbidden, forbidden.description)
         if rule is not None:
-            await _enter(access, websocket, role_for_route(rule.rule, "GET"))
+            await _check(access, websocket, role_for_route(rule.rule, "GET"))
 
     @app.errorhandler(RefusedError)
     async def refused(error: RefusedError) -> Response:
@@ -84,43 +84,43 @@ def put_gate(app: Quart, access: AccessControl, origins: Origins) -> None:
         return response
 
 
-async def _enter(access: AccessControl, asking: BaseRequestWebsocket, needed: Role) -> None:
-    g.visitor = await access.visitor(asking)
-    access.check(g.visitor, needed)
+async def _check(access: AccessControl, incoming: BaseRequestWebsocket, needed: Role) -> None:
+    g.principal = await access.identify(incoming)
+    access.check(g.principal, needed)
 
 
-def visitor() -> Principal:
-    """Who asks, within a request or a handshake that has passed the gate."""
-    assert isinstance(g.visitor, Principal)
-    return g.visitor
+def current_principal() -> Principal:
+    """Return the sender of the request or handshake being handled, whose access was checked."""
+    assert isinstance(g.principal, Principal)
+    return g.principal
 
 
-def make_login(access: AccessControl, settings: Settings) -> Blueprint:
-    """`/api/login`, `/api/logout` and `/api/session`."""
+def make_login_routes(access: AccessControl, settings: Settings) -> Blueprint:
+    """Return the routes `/api/login`, `/api/logout` and `/api/session`."""
     routes = Blueprint("login", __name__)
 
     @routes.get("/api/session")
     async def session() -> Response:
-        return _told(visitor(), settings)
+        return _session_response(current_principal(), settings)
 
     @routes.post("/api/login")
     async def login() -> Response:
         if settings.login == "nobody":
-            return _told(visitor(), settings)
-        token = await access.recognise(_read_secret(await request.get_data()), visitor().client)
-        shown = Principal(client=visitor().client, role=token.grants, name=token.name, token_id=token.id)
+            return _session_response(current_principal(), settings)
+        token = await access.recognise(_read_secret(await request.get_data()), current_principal().client)
+        principal = token_principal(current_principal().client, token)
         get_logger(service="access").info(
-            "logged in", client=shown.client, token=token.id, name=token.name, role=token.role
+            "logged_in", client=principal.client, token=token.id, name=token.name, role=token.role
         )
-        response = _told(shown, settings)
+        response = _session_response(principal, settings)
         name, value = access.cookie_for(token, request)
         _set_cookie(response, name, value, access.lifetime)
         return response
 
     @routes.post("/api/logout")
     async def logout() -> Response:
-        anybody = Principal(client=visitor().client, role=access.role_of_anyone)
-        response = _told(anybody, settings)
+        anonymous = Principal(client=current_principal().client, role=access.role_of_anyone)
+        response = _session_response(anonymous, settings)
         for name in (SECURE_NAME, PLAIN_NAME):
             _set_cookie(response, name, "", 0)
         return response
@@ -139,17 +139,17 @@ def _read_secret(body: str | bytes) -> str:
         ) from None
 
 
-def _told(asking: Principal, settings: Settings) -> Response:
-    response = as_json(session_answer(asking, settings))
+def _session_response(principal: Principal, settings: Settings) -> Response:
+    response = as_json(session_answer(principal, settings))
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(["Cookie", "Authorization"])
     return response
 
 
 def _set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
-    """For this host alone, out of reach of scripts, and not sent when another site's page leads here.
+    """Set a cookie for this host only: HttpOnly and SameSite=Strict.
 
-    Strict costs nobody anything: the page itself needs no cookie, and what it asks for then is its own.
+    Strict costs nothing: the page itself needs no cookie, and its own requests are same-site.
     """
     response.set_cookie(
         name,

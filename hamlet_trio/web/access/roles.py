@@ -1,7 +1,7 @@
-"""What each route and each command needs, in one table, and the one decision about it.
+"""List the role that each route and each command requires.
 
-What the tables do not name needs a teacher: a new route is closed until somebody has said who may use it.
-A test walks all routes and commands and fails for one that is not named.
+Routes and commands missing from the tables require a teacher, so that a new one is closed by default. A test
+walks all routes and commands and fails for a missing one.
 """
 
 from enum import IntEnum
@@ -32,7 +32,7 @@ from hamlet_trio.protocol.commands import (
 
 
 class Role(IntEnum):
-    """What somebody is allowed to do; each role may do what those before it may."""
+    """The roles, in ascending order: each may do what the ones before it may."""
 
     ANYONE = 0
     VIEWER = 1
@@ -40,24 +40,23 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """The role's name on the wire and on the command line."""
+        """Return the role's name on the wire and on the command line."""
         return self.name.lower()
 
 
 ROUTES: Final[dict[str, dict[str, Role]]] = {
-    # The page itself tells nothing, and must be there to log in with.
+    # The page itself reveals nothing, and must load before anybody can log in.
     "/": {"GET": Role.ANYONE},
     "/<path:name>": {"GET": Role.ANYONE},
     "/api/login": {"POST": Role.ANYONE},
     "/api/logout": {"POST": Role.ANYONE},
     "/api/session": {"GET": Role.ANYONE},
     "/api/schema": {"GET": Role.ANYONE},
-    # For load balancers and Prometheus, which come in beside nginx and not through it.
+    # For load balancers and Prometheus, which bypass nginx.
     "/api/status": {"GET": Role.ANYONE},
     "/healthz": {"GET": Role.ANYONE},
     "/readyz": {"GET": Role.ANYONE},
     "/metrics": {"GET": Role.ANYONE},
-    # Watching.
     "/ws": {"GET": Role.VIEWER},
     "/ws/training": {"GET": Role.VIEWER},
     "/api/models": {"GET": Role.VIEWER},
@@ -70,11 +69,11 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/recordings": {"GET": Role.VIEWER},
     "/api/recordings/<recording>": {"GET": Role.VIEWER},
     "/api/recordings/<recording>/file": {"GET": Role.VIEWER},
-    # Who is no teacher deletes nothing that somebody else wants: see the route.
+    # A viewer deletes nothing that others still want: see the route.
     "/api/recordings/<recording>/film": dict.fromkeys(("GET", "POST", "DELETE"), Role.VIEWER),
     "/api/recordings/<recording>/film/file": {"GET": Role.VIEWER},
 }
-"""For each route as the app knows it, and each method but OPTIONS (HEAD is GET), who may use it."""
+"""The role required by each route and method; HEAD counts as GET, and OPTIONS is open."""
 
 TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
     StartTraining: Role.TEACHER,
@@ -83,7 +82,7 @@ TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
     Stop: Role.TEACHER,
     Status: Role.VIEWER,
 }
-"""Who may send what on `/ws/training`: what changes the run is a teacher's."""
+"""The role required by each command on `/ws/training`: only a teacher changes the run."""
 
 INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
     (
@@ -92,16 +91,16 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
     ),
     Role.VIEWER,
 )
-"""Who may send what on `/ws`: a session is its viewer's own."""
+"""The role required by each command on `/ws`: a session belongs to its viewer."""
 
 COMMANDS: Final = {"/ws": INFERENCE_COMMANDS, "/ws/training": TRAINING_COMMANDS}
 
 
 def role_for_route(rule: str, method: str) -> Role:
-    """Who may use a route; a teacher, where nobody has said."""
+    """Return the role required by a route; a teacher if it is not listed."""
     return ROUTES.get(rule, {}).get("GET" if method == "HEAD" else method, Role.TEACHER)
 
 
 def role_for_command(endpoint: str, command: type[Struct]) -> Role:
-    """Who may send a command to an endpoint; a teacher, where nobody has said."""
+    """Return the role required by a command on an endpoint; a teacher if it is not listed."""
     return COMMANDS.get(endpoint, {}).get(command, Role.TEACHER)

@@ -1,4 +1,4 @@
-"""Connections that were opened with a token, and end with it."""
+"""Track the connections that were opened with a token, and end them with it."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from hamlet_trio.web.access.tokens import Tokens
 
 
 class TokenConnections:
-    """The connections that stand by a token. Memory: one entry for each of them."""
+    """Hold the open connections of each token. Memory: one entry for each connection."""
 
     def __init__(self) -> None:
         self._held: dict[trio.CancelScope, str] = {}
@@ -20,8 +20,8 @@ class TokenConnections:
         return len(self._held)
 
     @contextmanager
-    def held(self, token_id: str, tokens: Tokens) -> Iterator[trio.CancelScope]:
-        """Hold one: the scope, around the block, is cancelled when its token expires or is revoked."""
+    def hold(self, token_id: str, tokens: Tokens) -> Iterator[trio.CancelScope]:
+        """Yield a scope around one connection that is cancelled when its token expires or is revoked."""
         with trio.CancelScope() as scope:
             self._held[scope] = token_id
             _limit(scope, token_id, tokens)
@@ -30,8 +30,8 @@ class TokenConnections:
             finally:
                 del self._held[scope]
 
-    def go_by(self, tokens: Tokens) -> None:
-        """End those whose token is not among these any more, and the others when theirs expires now."""
+    def apply(self, tokens: Tokens) -> None:
+        """End connections whose token is gone; the others end when their token expires."""
         for scope, token_id in self._held.items():
             _limit(scope, token_id, tokens)
 

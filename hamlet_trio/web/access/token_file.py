@@ -1,4 +1,4 @@
-"""The file of tokens: written whole and for its owner alone, read again when it has changed."""
+"""Read, write and watch the tokens file, which only its owner may read."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,16 +22,16 @@ Value = TypeVar("Value")
 
 
 class TokenFileError(Exception):
-    """The file cannot be read or written; the message is one sentence that says what to do."""
+    """The tokens file or cookie key cannot be read or written; the message says what to do."""
 
 
 def tokens_path(settings: Settings) -> Path:
-    """Where the tokens are kept."""
+    """Return the path of the tokens file."""
     return Path(settings.tokens_file) if settings.tokens_file else Path(settings.data_dir) / "tokens.json"
 
 
 def read_tokens(path: Path) -> Tokens:
-    """What the file holds; none where there is no file. Raises `TokenFileError`."""
+    """Return the tokens in the file, none if there is no file. Raises `TokenFileError`."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Tokens)
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def read_tokens(path: Path) -> Tokens:
 
 
 def check_access(settings: Settings) -> None:
-    """Raise `SettingsError` where logins are needed to train, and nobody could be a teacher."""
+    """Raise `SettingsError` if training requires a login and nobody could log in as a teacher."""
     if settings.login == "nobody" or settings.trusted_teachers:
         return
     path = tokens_path(settings)
@@ -63,10 +63,10 @@ def check_access(settings: Settings) -> None:
 
 
 def change_tokens(path: Path, change: Callable[[Tokens], tuple[Tokens, Value]]) -> Value:
-    """Read the file, change it and write it, with nobody in between; returns what `change` returns beside.
+    """Read, change and rewrite the file under a lock; return the second value that `change` returns.
 
-    Made by an administrator, the file belongs to the owner of its folder, as whom the server runs. Raises
-    `TokenFileError`, and what `change` raises; then the file is as before.
+    When root runs this, the file gets the owner of its folder, as whom the server runs. Raises
+    `TokenFileError`, and whatever `change` raises; the file is then unchanged.
     """
     try:
         with _as_owner_of(path.parent), FileLock(path.with_name(f"{path.name}.lock")):
@@ -83,7 +83,7 @@ def change_tokens(path: Path, change: Callable[[Tokens], tuple[Tokens, Value]]) 
 
 @contextmanager
 def _as_owner_of(folder: Path) -> Iterator[None]:
-    """Act as the folder's owner, where this process is root: what it makes is the service's to read."""
+    """Act as the folder's owner if this process is root, so that the service can read new files."""
     folder.mkdir(parents=True, exist_ok=True)
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         yield
@@ -100,13 +100,13 @@ def _as_owner_of(folder: Path) -> Iterator[None]:
 
 
 class WatchedTokens:
-    """The tokens as the file has them now: its time, number and size are looked at with each use.
+    """Provide the current tokens, rereading the file when its modification time, inode or size changes.
 
-    A file that cannot be read counts as one without tokens, and is logged once for each of its states: who
-    was let in by a token is then let in no more. It is tried again with each use, because what keeps it from
-    being read may end without a trace in the file: its owner, or a lack of descriptors.
+    An unreadable file counts as one without tokens, so that nobody is admitted by a token, and is logged once
+    for each of its states. Reading is retried at each use, because its cause may disappear without a trace
+    in the file: wrong ownership, or a lack of file descriptors.
 
-    `on_change` is told the tokens each time that the file was read.
+    `on_change` is called with the tokens each time the file was read.
     """
 
     def __init__(self, path: Path, on_change: Callable[[Tokens], object] = lambda _: None) -> None:
@@ -118,7 +118,7 @@ class WatchedTokens:
         self._tokens = new_tokens()
 
     def now(self) -> Tokens:
-        """The tokens at this moment."""
+        """Return the current tokens."""
         state = _state_of(self.path)
         if self._has_failed or state != self._state:
             self._state = state
@@ -130,7 +130,7 @@ class WatchedTokens:
                 self._tokens, self._has_failed = new_tokens(), True
                 if state != self._complained:
                     self._complained = state
-                    get_logger().error("tokens cannot be read", reason=str(error))
+                    get_logger().error("tokens_unreadable", reason=str(error))
         return self._tokens
 
 

@@ -1,9 +1,9 @@
-"""A guard around Hypercorn's connections, so that no client can harm another one, or the process.
+"""Guard Hypercorn's connections, so that no client can harm another one or the process.
 
-Hypercorn 0.18 lets an error on one connection end the whole process, sends without a deadline, takes up
-HTTP/2 unasked, counts messages in characters and goes on collecting past the limit. The guard puts its own
-subclasses in the place of four of Hypercorn's classes; each names what it mends. It builds on Hypercorn's
-insides, so that Hypercorn is pinned exactly, and tests/web/test_guard_installation.py fails when they move.
+Hypercorn 0.18 lets an error on one connection end the whole process, sends without a deadline, switches to
+HTTP/2 unasked, counts messages in characters and goes on collecting past the limit. The guard replaces four
+of Hypercorn's classes with subclasses; each names what it fixes. It depends on Hypercorn's internals, so
+Hypercorn is pinned exactly, and tests/web/test_guard_installation.py fails when they change.
 """
 
 from types import ModuleType
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Replacement(NamedTuple):
-    """A name in one of Hypercorn's modules, what it holds there, and the guard's subclass of it."""
+    """Represent a name in one of Hypercorn's modules, its original class and the guard's subclass."""
 
     module: ModuleType
     name: str
@@ -52,9 +52,9 @@ REPLACEMENTS: Final = (
 
 
 def install_guard() -> None:
-    """Put the guard in place, for every server of this process; installing it twice changes nothing.
+    """Install the guard for every server of this process; installing it twice changes nothing.
 
-    Raises `RuntimeError` if something else has taken one of the places.
+    Raises `RuntimeError` if something else has replaced one of the classes.
     """
     for module, name, original, guarded in REPLACEMENTS:
         current = getattr(module, name)

@@ -1,4 +1,4 @@
-"""What the guard needs to know, carried by Hypercorn's own configuration object to every connection."""
+"""Carry the guard's limits and counts to every connection in Hypercorn's configuration object."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hamlet_trio.settings import Settings
 
 
 class ConnectionLimits(Struct, frozen=True):
-    """What one connection may do: bytes a message, seconds without reading or without a sign of life."""
+    """The limits of one connection: bytes per message, seconds without reading or a sign of life."""
 
     max_message_bytes: int
     send_timeout: float
@@ -20,17 +20,16 @@ class ConnectionLimits(Struct, frozen=True):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ConnectionLimits":
-        """Those an operator has set."""
+        """Return the limits of these settings."""
         return cls(**{name: getattr(settings, name) for name in cls.__struct_fields__})
 
 
 @dataclass
 class ConnectionCounts:
-    """What has become of the connections so far; read by `/metrics`.
+    """Count the outcomes of connections, for `/metrics`.
 
-    `failed` counts those that an error inside the server ended, `stalled` those dropped because their
-    client stopped reading, `oversized` those closed for a message over the limit, `malformed` those refused
-    before they reached the app.
+    `failed` connections were ended by an error in the server, `stalled` ones because the client stopped
+    reading, `oversized` ones for a message over the limit; `malformed` ones were refused before the app.
     """
 
     opened: int = 0
@@ -42,7 +41,7 @@ class ConnectionCounts:
 
 
 class GuardedConfig(Config):
-    """Hypercorn's configuration with the guard's limits and counts; every guarded connection needs it."""
+    """Hold Hypercorn's configuration together with the guard's limits and counts."""
 
     def __init__(self, limits: ConnectionLimits, counts: ConnectionCounts) -> None:
         super().__init__()
@@ -53,25 +52,25 @@ class GuardedConfig(Config):
         self.include_server_header = False
 
     def adopt(self, other: Config) -> None:
-        """Take over what was set on another configuration, such as the `hypercorn` command's own."""
+        """Copy the options of another configuration, such as the `hypercorn` command's own."""
         for name, value in vars(other).items():
             setattr(self, name, value)
         self.alpn_protocols = ["http/1.1"]
 
 
 def guarded(config: Config) -> GuardedConfig:
-    """The same configuration, as the one the guard needs."""
+    """Return the configuration as the guard's type; raise `TypeError` if it is not."""
     if not isinstance(config, GuardedConfig):
         raise TypeError("The connection guard is installed, so Hypercorn must be given a GuardedConfig.")
     return config
 
 
 @dataclass
-class WriterWanted(Event):
-    """How a WebSocket asks its connection for the shortest way to the kernel, from beneath its protocol."""
+class WriterRequest(Event):
+    """Ask a connection, from within its protocol, for its fastest path to the kernel."""
 
     write_nowait: Callable[[bytes], bool] | None = None
 
 
-class ConnectionEnded(Exception):  # noqa: N818  # an ending, mostly an orderly one
-    """The last answer of a connection is sent; nothing that still arrives on it is read."""
+class ConnectionEnded(Exception):  # noqa: N818  # mostly an orderly end, not an error
+    """The last answer of a connection was sent; further input is not read."""

@@ -1,4 +1,4 @@
-"""permessage-deflate (RFC 7692) that never inflates a message past the limit."""
+"""Bound permessage-deflate (RFC 7692): no message is inflated past the limit."""
 
 import zlib
 
@@ -7,9 +7,9 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol
 
 
 class BoundedDeflate(PerMessageDeflate):
-    """Compression with a bound: a message that would inflate to more than `limit` bytes ends with 1009.
+    """Close a connection with 1009 when a message would inflate to more than `limit` bytes.
 
-    A message of 58 KB can hold 60 MB of zeros, so counting what arrives bounds nothing.
+    A message of 58 KB can hold 60 MB of zeros, so counting received bytes bounds nothing.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,7 +20,7 @@ class BoundedDeflate(PerMessageDeflate):
     def frame_inbound_payload_data(
         self, proto: FrameDecoder | FrameProtocol, data: bytes
     ) -> bytes | CloseReason:
-        """Inflate a piece of a frame, or say why not."""
+        """Inflate a piece of a frame, or return why that is refused."""
         if not (self._inbound_compressed and self._inbound_is_compressible and self._decompressor):
             return data
         room = self._limit - self._inflated + 1
@@ -36,7 +36,7 @@ class BoundedDeflate(PerMessageDeflate):
     def frame_inbound_complete(
         self, proto: FrameDecoder | FrameProtocol, fin: bool
     ) -> bytes | CloseReason | None:
-        """End a frame; with `fin`, the message, and with it the count."""
+        """End a frame; with `fin`, also the message and its count."""
         if fin and self._inbound_is_compressible:
             self._inflated = 0
         return super().frame_inbound_complete(proto, fin)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 and nothing else; what cannot be read gets a problem document and ends the connection."""
+"""Speak HTTP/1.1 only; a malformed request gets a problem document and ends the connection."""
 
 from http import HTTPStatus
 from typing import Final
@@ -10,7 +10,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 _VERSIONS: Final = (b"1.0", b"1.1")
@@ -19,24 +19,24 @@ _TOO_LARGE: Final = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEA
 
 
 class GuardedHTTP(H11Protocol):
-    """One HTTP/1.1 connection.
+    """Serve one HTTP/1.1 connection.
 
-    Hypercorn would turn it into an HTTP/2 one wherever the client says so, and fail on header bytes that are
-    not ASCII. Here HTTP/2 without TLS is refused with 505, an upgrade to h2c is not taken up (the answer
-    comes over HTTP/1.1, as RFC 9110 section 7.8 allows), and such bytes are answered with 400.
+    Hypercorn switches to HTTP/2 at the client's word, and fails on header bytes that are not ASCII. Here
+    HTTP/2 without TLS is refused with 505, an upgrade to h2c is ignored (the answer comes over HTTP/1.1, as
+    RFC 9110 section 7.8 allows), and such bytes are answered with 400.
     """
 
-    async def stream_send(self, event: StreamEvent | WriterWanted) -> None:
-        """Send what a stream says; a WebSocket's frames, which are most of it, by the shortest way."""
+    async def stream_send(self, event: StreamEvent | WriterRequest) -> None:
+        """Send a stream's event; WebSocket frames, which are most of them, take the fastest path."""
         if type(event) is Data:
             await self.send(RawData(event.data))
-        elif isinstance(event, WriterWanted):
+        elif isinstance(event, WriterRequest):
             await self.send(event)
         else:
             await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Refuse what the app must not see; raises `ConnectionEnded` after the answer."""
+        """Refuse requests that the app must not see; raise `ConnectionEnded` after the answer."""
         if event.http_version not in _VERSIONS:
             await self._refuse(event, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         if not event.target.startswith(_TARGETS) and (event.method, event.target) != (b"OPTIONS", b"*"):
@@ -51,7 +51,7 @@ class GuardedHTTP(H11Protocol):
         raise ConnectionEnded
 
     async def _send_error_response(self, status_code: int, with_body: bool = True) -> None:
-        """Answer what could not be read; Hypercorn's own answer has no body."""
+        """Answer a malformed request; Hypercorn's own answer has no body."""
         guarded(self.config).counts.malformed += 1
         code = ErrorCode.REQUEST_TOO_LARGE if status_code in _TOO_LARGE else ErrorCode.INVALID_REQUEST
         body = problem_document(status_code, code, code.description)

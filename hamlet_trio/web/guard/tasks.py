@@ -1,4 +1,4 @@
-"""Handing events to the app, without ever waiting for an app that has ended."""
+"""Hand events to the app without ever waiting for an app that has ended."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,10 +12,10 @@ Send = Callable[[ASGISendEvent | None], Awaitable[None]]
 
 
 class AppQueue:
-    """One app call's bounded queue of events.
+    """Hold the bounded queue of events of one app call.
 
-    When it is full, the reader waits, and TCP slows the client. Once the app has ended, events are dropped:
-    Hypercorn's own queue would keep the reader waiting for ever, and the connection with it.
+    When it is full, the reader waits and TCP slows the client. Once the app has ended, events are dropped;
+    Hypercorn's own queue would block the reader for ever, and the connection with it.
     """
 
     def __init__(self) -> None:
@@ -35,17 +35,17 @@ class AppQueue:
                 self._waiting.discard(scope)
 
     def end(self) -> None:
-        """Nobody takes events any more; whoever waits for room goes on."""
+        """Drop events from now on, and release the waiting reader."""
         self._ended = True
         for scope in self._waiting:
             scope.cancel()
 
 
 class GuardedTaskGroup(TaskGroup):
-    """A connection's tasks; its apps get an `AppQueue`."""
+    """Run a connection's tasks; each app gets an `AppQueue`."""
 
     async def spawn_app(self, app: AppWrapper, config: Config, scope: Scope, send: Send) -> Put:
-        """Start the app on this request; returns how events reach it."""
+        """Start the app on this request; return the function that hands it events."""
         queue = AppQueue()
 
         async def send_or_end(message: ASGISendEvent | None) -> None:

@@ -1,4 +1,4 @@
-"""The guard itself: one connection's errors, stalls and silences never reach another one."""
+"""Contain the errors, stalls and silences of one TCP connection."""
 
 import os
 import socket
@@ -12,25 +12,25 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
 
-LINGER: Final = 1.0  # seconds for which a connection that was ended still discards what arrives
+LINGER: Final = 1.0  # seconds for which an ended connection still discards input
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
 
 
 class GuardedTCPServer(TCPServer):
-    """One accepted connection, whatever happens on it.
+    """Serve one accepted connection, and let nothing that happens on it escape.
 
-    Error handling: an exception in Hypercorn's code or beneath it is logged and ends this connection alone;
-    without this it would end the process. Only cancellation passes.
+    Error handling: an exception in Hypercorn's code or beneath it is logged and ends this connection only;
+    otherwise it would end the process. Only cancellation passes.
 
-    Sends cannot be cancelled (a frame must not be cut in half), so they have a deadline under the shield: a
-    client that takes nothing for `send_timeout` seconds is dropped. A peer that vanished is noticed by the
-    kernel after `half_open_timeout` seconds, whether anything is being sent or not.
+    Sends are shielded from cancellation (a frame must not be cut in half) and have a deadline instead: a
+    client that takes nothing for `send_timeout` seconds is dropped. The kernel notices a vanished peer after
+    `half_open_timeout` seconds, whether or not anything is being sent.
 
-    Ending: after the last answer the server closes its half, and for `LINGER` seconds discards what the
-    client still sends. Closing at once would reset a connection with unread data on it, and the reset
-    destroys the answer, such as a close frame that says why, before the client has read it.
+    Ending: after the last answer the server closes its half and discards input for `LINGER` seconds. Closing
+    at once would reset a connection with unread input, and the reset destroys the answer, such as a close
+    frame with its reason, before the client has read it.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class GuardedTCPServer(TCPServer):
         self._reading = trio.CancelScope()
         self._ending = False
         self._plain_socket = _plain_socket(stream)
-        self._rest = b""  # of what `write_nowait` took, what the kernel had no room for
+        self._rest = b""  # accepted by `write_nowait` but not yet by the kernel
 
     async def run(self) -> None:
-        """Serve the connection until it ends; raises nothing but cancellation."""
+        """Serve the connection until it ends; raise nothing but cancellation."""
         self._counts.opened += 1
         try:
-            notice_silence(_socket(self.stream), self._limits.half_open_timeout)
+            detect_dead_peer(_socket(self.stream), self._limits.half_open_timeout)
             await super().run()
-        except* OSError as errors:  # such as a peer that was gone before its connection was set up
-            get_logger().debug("connection broke", exc_info=errors)
+        except* OSError as errors:  # such as a peer that left before the connection was set up
+            get_logger().debug("connection_broken", exc_info=errors)
         except* Exception as errors:
             self._counts.failed += 1
-            get_logger().error("connection failed", exc_info=errors)
+            get_logger().error("connection_failed", exc_info=errors)
         finally:
             self._counts.closed += 1
-            get_logger().debug("connection closed")
+            get_logger().debug("connection_closed")
 
     async def protocol_send(self, event: Event) -> None:
         """Send bytes, or end the connection."""
@@ -71,21 +71,21 @@ class GuardedTCPServer(TCPServer):
                 await self.protocol.handle(Closed())
         elif isinstance(event, Closed):
             await self._end()
-        elif isinstance(event, WriterWanted):
+        elif isinstance(event, WriterRequest):
             event.write_nowait = self.write_nowait
         else:
             await super().protocol_send(event)
 
     def write_nowait(self, data: bytes) -> bool:
-        """Send bytes if the kernel has room and nothing is being sent; whether they are on their way.
+        """Send bytes if the kernel has room and nothing else is being sent; return whether they were taken.
 
-        Where it has room for a part of them the rest follows, before all that is sent later.
+        If the kernel takes only a part, the rest follows before anything sent later.
         """
         if self._plain_socket is None or self._is_sending:
             return False
         try:
             sent = os.write(self._plain_socket.fileno(), data)
-        except OSError:  # no room, or a broken connection: whoever sends patiently finds out
+        except OSError:  # no room, or a broken connection, which the waiting send will notice
             return False
         if sent < len(data):
             self._rest = data[sent:]
@@ -97,11 +97,11 @@ class GuardedTCPServer(TCPServer):
         return bool(self._rest) or self.send_lock.locked()
 
     async def _send(self, data: bytes) -> bool:
-        """Whether the kernel took all of it in time; a checkpoint."""
+        """Send bytes and return whether the kernel took all of them in time; a checkpoint."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._plain_socket is not None and not self._is_sending:
-            # Mostly the kernel has room, and then a lock, a deadline and Trio's own layers cost more than
-            # the write. Nothing is awaited before the lock is taken, so nobody's bytes come between.
+            # The kernel mostly has room; then a lock, a deadline and Trio's layers cost more than the write.
+            # Nothing is awaited before the lock is taken, so no other bytes can come in between.
             try:
                 sent = os.write(self._plain_socket.fileno(), data)
             except BlockingIOError:
@@ -117,11 +117,11 @@ class GuardedTCPServer(TCPServer):
             await self.send_lock.acquire()
         try:
             rest, self._rest = self._rest, b""
-            return await self._send_patiently(rest + data)
+            return await self._send_with_deadline(rest + data)
         finally:
             self.send_lock.release()
 
-    async def _send_patiently(self, data: bytes) -> bool:
+    async def _send_with_deadline(self, data: bytes) -> bool:
         for start in range(0, len(data), _SEND_SIZE):
             with trio.move_on_after(self._limits.send_timeout, shield=True) as patience:
                 try:
@@ -130,7 +130,7 @@ class GuardedTCPServer(TCPServer):
                     return False
             if patience.cancelled_caught:
                 self._counts.stalled += 1
-                get_logger().info("client stopped reading", seconds=self._limits.send_timeout)
+                get_logger().info("client_stalled", seconds=self._limits.send_timeout)
                 await trio.aclose_forcefully(self.stream)
                 return False
         return True
@@ -159,9 +159,9 @@ class GuardedTCPServer(TCPServer):
             return b""
 
     async def _end(self) -> None:
-        """Tell the app, and close the server's half; the reader finishes the rest.
+        """Tell the app and close the server's half; the reader does the rest.
 
-        In this order: once reading is cancelled, nothing could be told from here any more.
+        In this order, because nothing can be sent from here once reading is cancelled.
         """
         if self._ending:
             return
@@ -172,11 +172,11 @@ class GuardedTCPServer(TCPServer):
             self._reading.cancel()
 
     async def _send_eof(self, stream: trio.abc.Stream) -> bool:
-        """Whether the server's half is closed now and the client's is not; TLS has no halves."""
+        """Close the server's half; return whether the client's is still open. TLS has no halves."""
         if not isinstance(stream, trio.SocketStream):
             return False
-        # Shielded: telling the app may have cancelled the task that this runs in, and a client that reads
-        # to the end would wait out the whole `LINGER`.
+        # Shielded, because telling the app may have cancelled this task, and a client that reads to the end
+        # would otherwise wait for the whole of `LINGER`.
         with trio.move_on_after(LINGER, shield=True):
             async with self.send_lock:
                 try:
@@ -187,7 +187,7 @@ class GuardedTCPServer(TCPServer):
 
 
 def _socket(stream: trio.abc.Stream) -> trio.socket.SocketType:
-    """The socket beneath a plain or a TLS stream."""
+    """Return the socket of a plain or a TLS stream."""
     if isinstance(stream, trio.SSLStream):
         stream = stream.transport_stream
     assert isinstance(stream, trio.SocketStream)
@@ -195,16 +195,15 @@ def _socket(stream: trio.abc.Stream) -> trio.socket.SocketType:
 
 
 def _plain_socket(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
-    """The socket of a stream without TLS, where the system can write to it as to a file."""
+    """Return the socket of a stream without TLS, if the system can write to it like a file."""
     return stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
 
 
-def notice_silence(connection: trio.socket.SocketType, timeout: float) -> None:
+def detect_dead_peer(connection: trio.socket.SocketType, timeout: float) -> None:
     """Have the kernel end a TCP connection whose peer gives no sign of life for `timeout` seconds.
 
-    Idle ones are probed from half the time on, every tenth of it; where data is under way, its
-    acknowledgement is waited for that long (TCP_USER_TIMEOUT, RFC 5482). WebSocket pings would not do:
-    Hypercorn sends them but never looks for the pongs. Options that a system lacks are left out.
+    Idle connections are probed after half that time, every tenth of it; data under way must be acknowledged
+    within it (TCP_USER_TIMEOUT, RFC 5482). Options that a system lacks are skipped.
     """
     if connection.family not in (socket.AF_INET, socket.AF_INET6):
         return

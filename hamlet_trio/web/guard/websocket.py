@@ -1,4 +1,4 @@
-"""WebSockets (RFC 6455): messages counted in bytes, connections that end when they say so."""
+"""Serve WebSockets (RFC 6455): count messages in bytes, and end a connection after its close."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from wsproto.handshake import WEBSOCKET_VERSION, server_extensions_handshake
 from wsproto.utilities import generate_accept_token
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterWanted, guarded
+from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
 from hamlet_trio.web.guard.deflate import BoundedDeflate
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
@@ -24,24 +24,24 @@ SEND_NOWAIT: Final = "hamlet_trio.send_nowait"
 
 
 class GuardedWebSocket(WSStream):
-    """One WebSocket, from its handshake to its end.
+    """Serve one WebSocket from its handshake to its end.
 
-    Memory: holds at most one message of `max_message_bytes`. A longer one, whole, in fragments or inflated,
-    closes with 1009; a protocol error closes with the code wsproto gives it (1002, 1007). After either the
-    connection ends: nothing more is collected, and the app is told of a disconnect.
+    Memory: at most one message of `max_message_bytes`. A longer one, whole, fragmented or inflated, closes
+    with 1009; a protocol error closes with wsproto's code for it (1002, 1007). Either ends the connection:
+    nothing more is collected, and the app receives a disconnect.
     """
 
     _message: bytearray | None = None
-    _answered = False  # the app has answered the handshake, though perhaps not all is sent yet
+    _answered = False  # the app has answered the handshake, perhaps not sent in full yet
     _refused = False  # the guard has
-    _writes_frames = False  # the handshake is done, and texts go as they are
+    _writes_frames = False  # the handshake is done, and texts are sent uncompressed
     _write_nowait: Callable[[bytes], bool] | None = None
 
     async def handle(self, event: Event) -> None:
-        """Take what the connection received.
+        """Handle an event of the connection.
 
-        Data before the handshake was answered is an error of the client's; Hypercorn answers it and then
-        forgets to tell the app, or fails where the app has answered already.
+        Data before the answer to the handshake is the client's error; Hypercorn answers it but does not tell
+        the app, or fails if the app has already answered.
         """
         if isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
             self._refused = True
@@ -56,7 +56,7 @@ class GuardedWebSocket(WSStream):
             raise ConnectionEnded
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
-        """Send what the app says; a checkpoint also after the end, or an app that only sends would spin."""
+        """Send the app's message; a checkpoint even after the end, or an app that only sends would spin."""
         if self.closed or (self._refused and message is not None):
             await trio.lowlevel.checkpoint()
             return
@@ -72,9 +72,9 @@ class GuardedWebSocket(WSStream):
             await super().app_send(message)
 
     def send_nowait(self, text: str) -> bool:
-        """Send a text, past Hypercorn and without waiting, if that can be; whether it is on its way.
+        """Send a text past Hypercorn and without waiting, if possible; return whether it was taken.
 
-        The app finds this in the `state` of its scope, under `SEND_NOWAIT`.
+        The app finds this method in the `state` of its scope, under `SEND_NOWAIT`.
         """
         return (
             self._write_nowait is not None
@@ -88,9 +88,9 @@ class GuardedWebSocket(WSStream):
         return self._writes_frames and self.connection.state is ConnectionState.OPEN
 
     async def _send_error_response(self, status_code: int) -> None:
-        """Answer a handshake that the app never sees; Hypercorn's own answer has no body.
+        """Refuse a handshake that the app never sees; Hypercorn's own answer has no body.
 
-        Another version than 13 is answered with the one that is spoken (RFC 6455 section 4.2.2).
+        A version other than 13 is answered with the supported one (RFC 6455 section 4.2.2).
         """
         guarded(self.config).counts.malformed += 1
         detail, headers = ErrorCode.INVALID_REQUEST.description, []
@@ -111,7 +111,7 @@ class GuardedWebSocket(WSStream):
         await self.send(EndBody(stream_id=self.stream_id))
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
-        """Answer the handshake. No subprotocols are spoken; compression only where the settings have it."""
+        """Accept the handshake without subprotocols, and with compression only if the settings allow it."""
         assert self.handshake.key is not None, (
             "GuardedHTTP admits HTTP/1.1 alone, whose handshakes have a key"
         )
@@ -130,14 +130,14 @@ class GuardedWebSocket(WSStream):
         self._writes_frames = not extensions
         self.handshake.accepted = True
         await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
-        wanted = WriterWanted()
+        wanted = WriterRequest()
         await self.send(wanted)  # type: ignore[arg-type]  # GuardedHTTP hands it on
         self._write_nowait = wanted.write_nowait
 
     def _agree(self, extensions: list[Extension]) -> bytes | None:
         try:
             return server_extensions_handshake(self.handshake.extensions or [], extensions)
-        except ValueError:  # an offer with parameters that are no numbers counts as none
+        except ValueError:  # an offer with malformed parameters counts as none
             return None
 
     async def _handle_events(self) -> None:
@@ -148,11 +148,11 @@ class GuardedWebSocket(WSStream):
                 await self._send_wsproto_event(event.response())
             elif isinstance(event, CloseConnection):
                 await self._answer_close(event)
-            # One read can hold ten thousand empty frames; other connections get their turn between them.
+            # One read can hold ten thousand empty frames; let other connections run between them.
             await trio.lowlevel.checkpoint()
 
     async def _collect(self, event: "Message[Any]") -> None:
-        """Put a message together from its pieces and hand it to the app."""
+        """Assemble a message from its fragments and hand it to the app."""
         is_text = isinstance(event, TextMessage)
         piece = event.data.encode() if is_text else event.data
         message = bytearray() if self._message is None else self._message
@@ -186,7 +186,7 @@ class GuardedWebSocket(WSStream):
 
 
 def text_frame(text: str) -> bytes:
-    """A whole text message as one frame, unmasked as a server's are; RFC 6455, section 5.2."""
+    """Return a text message as one unmasked frame; RFC 6455, section 5.2."""
     payload = text.encode()
     length = len(payload)
     if length < 126:

@@ -250,8 +250,8 @@ async def test_logs_have_who_and_where_and_no_secret(
     response = await browser.login(known.teacher)
     await browser.login("hamlet_guess\nadmin logged in")
     (entered, failed) = logged
-    assert (entered["event"], entered["name"], entered["client"]) == ("logged in", "Ms Jones", "192.0.2.7")
-    assert (failed["event"], failed["client"]) == ("login failed", "192.0.2.7")
+    assert (entered["event"], entered["name"], entered["client"]) == ("logged_in", "Ms Jones", "192.0.2.7")
+    assert (failed["event"], failed["client"]) == ("login_failed", "192.0.2.7")
     metrics = await (await browser.ask("GET /metrics")).get_data()
     cookie = SimpleCookie(response.headers["Set-Cookie"])["hamlet"].value
     for secret in (known.teacher, "hamlet_guess", cookie, json.loads(known.file.read_text())["salt"]):
@@ -265,11 +265,11 @@ async def test_guesses_do_not_fill_the_log_and_are_counted(
     app = guarded(login_burst=3, login_rate=0.1)
     for _ in range(100):
         assert (await Browser(app).login("hamlet_guess")).status_code in (401, 429)
-    assert [line["event"] for line in logged] == ["login failed"] * 3 + ["login refused"] * 57
+    assert [line["event"] for line in logged] == ["login_failed"] * 3 + ["login_refused"] * 57
     mock_clock.jump(1)
     await Browser(app, "192.0.2.8").login("hamlet_guess")
     assert (logged[-1]["event"], logged[-1]["client"], logged[-1]["left_out"]) == (
-        "login failed",
+        "login_failed",
         "192.0.2.8",
         40,
     )

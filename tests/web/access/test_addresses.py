@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamlet_trio.web.access.addresses import UNKNOWN, Proxies, counted_as
+from hamlet_trio.web.access.addresses import UNKNOWN, Proxies, limit_key
 
 PROXIES = Proxies(["127.0.0.1", "::1", "10.0.0.0/8"])
 
@@ -51,6 +51,6 @@ def test_trust_is_bounded_to_the_addresses_of_the_setting() -> None:
 
 
 def test_an_ipv6_client_is_its_network_since_it_may_choose_the_rest() -> None:
-    assert counted_as("2001:db8:1:2:3:4:5:6") == counted_as("2001:db8:1:2::1") == "2001:db8:1:2::/64"
-    assert counted_as("192.0.2.9") == "192.0.2.9"
-    assert counted_as(UNKNOWN) == UNKNOWN
+    assert limit_key("2001:db8:1:2:3:4:5:6") == limit_key("2001:db8:1:2::1") == "2001:db8:1:2::/64"
+    assert limit_key("192.0.2.9") == "192.0.2.9"
+    assert limit_key(UNKNOWN) == UNKNOWN

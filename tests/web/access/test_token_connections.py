@@ -23,8 +23,8 @@ class Connections:
         self.ended: list[str | None] = []
 
     async def hold(self, token_id: str | None) -> None:
-        visitor = Principal(client=CLIENT, role=Role.VIEWER, token_id=token_id)
-        with self.access.held(visitor) as scope:
+        principal = Principal(client=CLIENT, role=Role.VIEWER, token_id=token_id)
+        with self.access.hold(principal) as scope:
             await trio.Event().wait()
         assert scope.cancelled_caught
         self.ended.append(token_id)
@@ -45,20 +45,20 @@ async def test_connections_end_with_their_token_and_no_others(
         for token_id in (teacher, viewer, viewer, None):
             nursery.start_soon(connections.hold, token_id)
         await wait_all_tasks_blocked()
-        access.look()
+        access.refresh()
         revoke(known.file, viewer)
         mock_clock.jump(0.9)
-        access.look()
+        access.refresh()
         await wait_all_tasks_blocked()
         assert connections.ended == []  # looked at a moment ago
         mock_clock.jump(0.2)
-        access.look()
+        access.refresh()
         await wait_all_tasks_blocked()
         assert connections.ended == [viewer, viewer]
         await connections.hold(viewer)  # let in just before it was revoked
         known.file.write_text("no tokens")
         mock_clock.jump(2)
-        access.look()
+        access.refresh()
         await wait_all_tasks_blocked()
         assert connections.ended == [viewer] * 3
         nursery.cancel_scope.cancel()
@@ -83,7 +83,7 @@ async def test_a_connection_ends_in_the_second_in_which_its_token_expires(
         nursery.start_soon(connections.hold, None)
         await wait_all_tasks_blocked()
         change_tokens(known.file, limit)
-        connections.access.look()
+        connections.access.refresh()
         await trio.sleep(3500)
         assert connections.ended == []
         await trio.sleep(100)

@@ -72,7 +72,7 @@ def test_a_damaged_file_lets_nobody_in_and_is_told_once(
     watched = WatchedTokens(known.file)
     known.file.write_bytes(content)
     assert watched.now().tokens == watched.now().tokens == ()
-    assert [event["event"] for event in logged] == ["tokens cannot be read"]
+    assert [event["event"] for event in logged] == ["tokens_unreadable"]
     with pytest.raises(TokenFileError, match=r"tokens\.json"):
         add_token(known.file, "x", "teacher")
     assert known.file.read_bytes() == content
@@ -102,7 +102,7 @@ def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
         forbidden.setattr(Path, "read_bytes", _refuse)  # root, as whom tests may run, is refused nothing
         assert watched.now().tokens == watched.now().tokens == ()
     assert watched.now().recognise(known.teacher) is not None
-    assert [event["event"] for event in logged] == ["tokens cannot be read"]
+    assert [event["event"] for event in logged] == ["tokens_unreadable"]
 
 
 def test_whoever_asked_is_told_of_each_change_also_of_a_damaged_file_that_goes(
