@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hamlet_trio.protocol.episode import CHARTS, FIGURES
-from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.schema import build_schema
 
 TARGET: Final = Path(__file__).resolve().parent.parent / "src" / "protocol" / "messages.ts"
 
@@ -28,17 +28,22 @@ _SCALARS: Final = {
 
 
 def render(schema: dict[str, Any]) -> str:
-    """The TypeScript source for a schema of `build_schema`."""
+    """Return the TypeScript source for a schema of `build_schema`."""
     definitions: dict[str, Any] = schema["$defs"]
-    commands = {
-        name
-        for endpoint in schema["endpoints"].values()
-        for name in map(_target, endpoint["commands"].values())
-    }
+    sent = [
+        *(each for endpoint in schema["endpoints"].values() for each in endpoint["commands"].values()),
+        *(
+            exchange[part]
+            for exchange in schema["http"].values()
+            for part in ("query", "body")
+            if part in exchange
+        ),
+    ]
+    of_clients = set(map(_target, sent))
     parts = [_HEADER, f"export const PROTOCOL_VERSION = {schema['protocol_version']}\n"]
     for name, definition in definitions.items():
         # What a client sends may leave out what has a default; what the server sends has it always.
-        parts.append(_interface(name, definition, defaults_are_optional=name in commands))
+        parts.append(_interface(name, definition, defaults_are_optional=name in of_clients))
     for endpoint, directions in schema["endpoints"].items():
         for direction, members in directions.items():
             title = f"{endpoint.capitalize()}{direction.removesuffix('s').capitalize()}"
@@ -93,7 +98,8 @@ def _type(schema: dict[str, Any]) -> str:
     if kind == "array":
         return f"{_grouped(_type(schema['items']))}[]"
     if kind == "object":
-        return f"Record<string, {_type(schema['additionalProperties'])}>"
+        values = schema.get("additionalProperties")
+        return f"Record<string, {_type(values) if values else 'unknown'}>"
     return _SCALARS[kind]
 
 

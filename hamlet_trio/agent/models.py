@@ -8,9 +8,9 @@ import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hamlet_trio.common.text import printable
 
@@ -28,22 +28,23 @@ class ModelNameError(ValueError):
 
 
 class ModelDetails(Struct, frozen=True, kw_only=True):
-    """One model. With an `error`, which says why it cannot be read, only the file's facts are known."""
+    """One model. Of a file that cannot be read, only its name, size and time are known."""
 
-    name: str
-    size_bytes: int
-    modified: str
-    """When the file was written; ISO 8601, UTC."""
-    sha256: str | None = None
-    network_type: str | None = None
-    episode: int | None = None
-    seed: int | None = None
-    evaluation: dict[str, Any] | None = None
-    title: str | None = None
-    story: str | None = None
-    watch_for: str | None = None
-    command: str | None = None
-    error: str | None = None
+    name: Annotated[str, Meta(description="file name of the model")]
+    size_bytes: Annotated[int, Meta(description="size of the file")]
+    modified: Annotated[str, Meta(description="when the file was written; ISO 8601, UTC")]
+    sha256: Annotated[str | None, Meta(description="SHA-256 of the file, in hexadecimal")] = None
+    network_type: Annotated[str | None, Meta(description="type of the Q-network")] = None
+    episode: Annotated[int | None, Meta(description="number of episodes it was trained for")] = None
+    seed: Annotated[int | None, Meta(description="seed of the run that trained it")] = None
+    evaluation: Annotated[
+        dict[str, Any] | None, Meta(description="figures of its greedy evaluation, by name")
+    ] = None
+    title: Annotated[str | None, Meta(description="title for people")] = None
+    story: Annotated[str | None, Meta(description="how it came about, for people")] = None
+    watch_for: Annotated[str | None, Meta(description="behaviour worth watching for")] = None
+    command: Annotated[str | None, Meta(description="command that trained it")] = None
+    error: Annotated[str | None, Meta(description="why the file cannot be read, in one sentence")] = None
 
 
 class ModelFolder:

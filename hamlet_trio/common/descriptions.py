@@ -1,11 +1,11 @@
-"""What a field may hold, and what went wrong, in a person's words: one wording for all that says so."""
+"""What a field may hold, and what went wrong, in words for people."""
 
 import msgspec
 from msgspec import Struct
 
 
 def reason_of(errors: BaseExceptionGroup) -> str:
-    """What the first of the errors in a group says; of one of the system's, what the system says."""
+    """Return the message of the first error in a group; of an `OSError`, the system's own words."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -13,7 +13,7 @@ def reason_of(errors: BaseExceptionGroup) -> str:
 
 
 def allowed(struct: type[Struct], field: str) -> str:
-    """What this field of the struct, by its name on the wire, may hold: from its type and limits."""
+    """Describe what a field of the struct, named as on the wire, may hold: its type and limits."""
     info = msgspec.inspect.type_info(struct)
     assert isinstance(info, msgspec.inspect.StructType)
     return next(_describe(known.type) for known in info.fields if known.encode_name == field)
@@ -32,7 +32,7 @@ def _describe(info: msgspec.inspect.Type) -> str:
             kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
             words = kind if info.ge is None else f"{kind} from {info.ge} to {info.le}"
         case inspect.StrType():
-            words = "text" if info.max_length is None else f"text of 1 to {info.max_length} characters"
+            words = "text" + _length(info)
         case inspect.VarTupleType():
             words = "a list of text"
         case inspect.BoolType():
@@ -42,3 +42,9 @@ def _describe(info: msgspec.inspect.Type) -> str:
         case _:
             raise TypeError(f"no words for {info!r}")
     return words
+
+
+def _length(info: msgspec.inspect.StrType) -> str:
+    if info.max_length is None:
+        return ""
+    return f" of {f'{info.min_length} to' if info.min_length else 'at most'} {info.max_length} characters"

@@ -1,48 +1,53 @@
-"""What a history answers, as typed structs. The order of fields is that of the JSON."""
+"""The answers of the history, as typed structs. The order of fields is that of the JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Failure(Struct, frozen=True):
-    """One episode that ended because a meter failed. `timestamp` is ISO 8601, UTC."""
+    """One episode that ended with a failure."""
 
-    id: int
-    timestamp: str
-    episode: int
-    agent_id: str
-    reason: str
-    run_id: str
+    id: Annotated[int, Meta(description="number of the episode's row in the history")]
+    timestamp: Annotated[str, Meta(description="when the episode ended; ISO 8601, UTC")]
+    episode: Annotated[int, Meta(description="number of the episode in its run")]
+    agent_id: Annotated[str, Meta(description="id of the agent")]
+    reason: Annotated[str, Meta(description="failure that ended the episode")]
+    run_id: Annotated[str, Meta(description="id of the run")]
 
 
 class FailureGroup(Struct, frozen=True):
-    """All failures of one agent for one reason; over several runs the last episode need not be the latest."""
+    """All failures of one agent for one reason."""
 
-    agent_id: str
-    reason: str
-    count: int
-    last_episode: int
-    last_timestamp: str
+    agent_id: Annotated[str, Meta(description="id of the agent")]
+    reason: Annotated[str, Meta(description="failure that ended the episodes")]
+    count: Annotated[int, Meta(description="number of failures")]
+    last_episode: Annotated[
+        int,
+        Meta(description="highest number of such an episode; over several runs it need not be the latest"),
+    ]
+    last_timestamp: Annotated[str, Meta(description="when the latest such episode ended; ISO 8601, UTC")]
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
-    """One run. `episodes` is the number of the last one that is kept; `ended` is null while it is on."""
+    """One training run."""
 
-    run_id: str
-    source: str
-    state: str
-    reason: str | None
-    began: str
-    ended: str | None
-    network_type: str | None
-    seed: int | None
-    device: str | None
-    episodes: int
-    model: str | None
-    package_version: str | None
-    torch_version: str | None
-    parameters: dict[str, Any] | None
+    run_id: Annotated[str, Meta(description="id of the run")]
+    source: Annotated[
+        str, Meta(description="where it was started: `server`, `command_line`, or in an `older` history")
+    ]
+    state: Annotated[str, Meta(description="state of the run")]
+    reason: Annotated[str | None, Meta(description="why it ended, in one sentence, where known")]
+    began: Annotated[str, Meta(description="when it began; ISO 8601, UTC")]
+    ended: Annotated[str | None, Meta(description="when it ended, or null; ISO 8601, UTC")]
+    network_type: Annotated[str | None, Meta(description="type of the Q-network")]
+    seed: Annotated[int | None, Meta(description="seed of everything random")]
+    device: Annotated[str | None, Meta(description="device the learner computed on")]
+    episodes: Annotated[int, Meta(description="number of the last episode in the history")]
+    model: Annotated[str | None, Meta(description="file name of its model")]
+    package_version: Annotated[str | None, Meta(description="version of Hamlet")]
+    torch_version: Annotated[str | None, Meta(description="version of torch")]
+    parameters: Annotated[dict[str, Any] | None, Meta(description="parameters in force")]
 
 
 class RunningRun(Struct, frozen=True):
@@ -54,27 +59,19 @@ class RunningRun(Struct, frozen=True):
 
 
 class KeptCheckpoint(Struct, frozen=True):
-    """The model was saved under this name after `episode`."""
+    """A checkpoint that a run saved."""
 
-    model: str
-    episode: int
-    saved: str
+    model: Annotated[str, Meta(description="file name of the model")]
+    episode: Annotated[int, Meta(description="number of episodes it was trained for")]
+    saved: Annotated[str, Meta(description="when it was saved; ISO 8601, UTC")]
 
 
 class RunDetails(RunSummary, frozen=True, kw_only=True):
-    """One run with what its episodes come to.
+    """One training run with totals over the episodes in the history."""
 
-    Attributes:
-        steps: of all episodes that are kept.
-        best_return, best_episode: the highest return, and the first episode that had it.
-        longest: steps of the longest episode.
-        failures: how many episodes ended for each reason.
-        checkpoints: the models it saved, the latest last.
-    """
-
-    steps: int
-    best_return: float | None
-    best_episode: int | None
-    longest: int | None
-    failures: dict[str, int]
-    checkpoints: list[KeptCheckpoint]
+    steps: Annotated[int, Meta(description="number of steps in all")]
+    best_return: Annotated[float | None, Meta(description="highest return of an episode")]
+    best_episode: Annotated[int | None, Meta(description="first episode with that return")]
+    longest: Annotated[int | None, Meta(description="number of steps of the longest episode")]
+    failures: Annotated[dict[str, int], Meta(description="number of episodes by the failure that ended them")]
+    checkpoints: Annotated[list[KeptCheckpoint], Meta(description="checkpoints it saved, the latest last")]

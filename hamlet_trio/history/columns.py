@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-from msgspec import Struct, defstruct
+from msgspec import Meta, Struct, defstruct
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete, plain_type
 
@@ -17,8 +17,8 @@ COLUMN_TYPES: Final = {"ended": "TEXT"} | {figure.name: _SQL_TYPES[figure.kind] 
 class _KeptEpisode(Struct, frozen=True, kw_only=True):
     """One episode: its figures, and when it ended. Figures that the history lacks are null."""
 
-    episode: int
-    ended: str
+    episode: Annotated[int, Meta(description="number of the episode, from 1")]
+    ended: Annotated[str, Meta(description="when the episode ended; ISO 8601, UTC")]
 
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ else:
     }
     KeptEpisode = defstruct(
         "KeptEpisode",
-        [(name, Annotated[kind, meta] | None) for name, (kind, meta) in _TYPES.items() if name != "episode"],
+        [(name, Annotated[kind | None, meta]) for name, (kind, meta) in _TYPES.items() if name != "episode"],
         bases=(_KeptEpisode,),
         namespace={"__doc__": _KeptEpisode.__doc__},
         module=__name__,

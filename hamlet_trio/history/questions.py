@@ -1,4 +1,4 @@
-"""What can be asked of a history, with the limits of each question."""
+"""The questions that the history answers, with the limits of their parameters."""
 
 from typing import Annotated
 
@@ -11,47 +11,49 @@ Name = Annotated[str, Meta(max_length=255)]
 EpisodeNumber = Annotated[int, Meta(ge=0, le=2**53)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
+FromEpisode = Annotated[EpisodeNumber | None, Meta(description="first episode to include")]
+ToEpisode = Annotated[EpisodeNumber | None, Meta(description="last episode to include")]
+
 
 class FailureFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which failures are asked for; an absent filter lets all pass. `run` is a run's id."""
+    """Filters for failures; an absent one lets all pass."""
 
-    agent: Name | None = None
-    reason: Name | None = None
-    min_episode: EpisodeNumber | None = None
-    max_episode: EpisodeNumber | None = None
-    run: Name | None = None
+    agent: Annotated[Name | None, Meta(description="id of the agent")] = None
+    reason: Annotated[Name | None, Meta(description="failure that ended the episode")] = None
+    min_episode: FromEpisode = None
+    max_episode: ToEpisode = None
+    run: Annotated[Name | None, Meta(description="id of the run")] = None
 
 
 class FailureQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which failures, and how many of the newest episodes."""
+    """Which failures, and how many of the newest."""
 
-    limit: Count = 20
+    limit: Annotated[Count, Meta(description="number of failures")] = 20
 
 
 class SummaryQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Failures by agent and reason; with `limit`, only so many of the newest episodes' are counted."""
+    """Which failures to group by agent and reason, and how many groups."""
 
-    limit: Count | None = None
-    top: Count = 10
+    limit: Annotated[Count | None, Meta(description="count only this many of the newest failures")] = None
+    top: Annotated[Count, Meta(description="number of groups")] = 10
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which runs, newest first; `before` is the id of the last run of the page before."""
+    """Which runs, newest first."""
 
-    state: RunState | None = None
-    network_type: NetworkType | None = None
-    before: Name | None = None
-    limit: Count = 50
+    state: Annotated[RunState | None, Meta(description="state of the run")] = None
+    network_type: Annotated[NetworkType | None, Meta(description="type of the Q-network")] = None
+    before: Annotated[Name | None, Meta(description="id of the last run on the previous page")] = None
+    limit: Annotated[Count, Meta(description="number of runs on a page")] = 50
 
 
 class EpisodesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which episodes of a run, in their order; `after` is the last episode of the page before.
+    """Which episodes of a run, in their order."""
 
-    `reason` is why they ended; `none` for those that no meter ended.
-    """
-
-    reason: Name | None = None
-    min_episode: EpisodeNumber | None = None
-    max_episode: EpisodeNumber | None = None
-    after: EpisodeNumber | None = None
-    limit: Count = 100
+    reason: Annotated[
+        Name | None, Meta(description="failure that ended the episode, or `none` for those without one")
+    ] = None
+    min_episode: FromEpisode = None
+    max_episode: ToEpisode = None
+    after: Annotated[EpisodeNumber | None, Meta(description="last episode on the previous page")] = None
+    limit: Annotated[Count, Meta(description="number of episodes on a page")] = 100

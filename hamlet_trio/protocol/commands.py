@@ -1,4 +1,4 @@
-"""What clients send, and the decoding that turns every flaw into one precise sentence."""
+"""The commands that clients send, and a decoder that describes every flaw in one precise sentence."""
 
 import re
 from typing import Annotated, Any, Final, Generic, TypeVar, get_args
@@ -15,7 +15,7 @@ SPEED_RANGE: Final = (0.1, 10.0)
 
 
 class Play(Struct, frozen=True, tag_field="command", tag="play"):
-    """Step at the session's speed until paused."""
+    """Play at the session's speed until paused."""
 
 
 class Pause(Struct, frozen=True, tag_field="command", tag="pause"):
@@ -47,11 +47,11 @@ class Status(Struct, frozen=True, tag_field="command", tag="status"):
 
 
 class TakeControl(Struct, frozen=True, tag_field="command", tag="take_control"):
-    """A person plays instead of the policy: each `act` is one step."""
+    """Let a person play instead of the policy: each `act` is one step."""
 
 
 class Act(Struct, frozen=True, tag_field="command", tag="act"):
-    """One step with the person's action: 0 up, 1 down, 2 left, 3 right, 4 interact."""
+    """Make one step with the person's action."""
 
     action: Annotated[int, Meta(ge=0, le=4, description="0 up, 1 down, 2 left, 3 right, 4 interact")]
 
@@ -61,30 +61,30 @@ class ReleaseControl(Struct, frozen=True, tag_field="command", tag="release_cont
 
 
 class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
-    """Choose what extra fields frames carry; a field left out keeps its value."""
+    """Choose the extra fields that frames carry; a field left out keeps its value."""
 
-    q_values: bool | UnsetType = UNSET
-    attention: bool | UnsetType = UNSET
+    q_values: Annotated[bool | UnsetType, Meta(description="whether frames carry Q-values")] = UNSET
+    attention: Annotated[bool | UnsetType, Meta(description="whether frames carry attention weights")] = UNSET
 
 
 class RecordEpisode(Struct, frozen=True, tag_field="command", tag="record"):
-    """Keep the episode as it is so far as a recording; the session plays on meanwhile."""
+    """Save the episode so far as a recording; the session plays on meanwhile."""
 
 
 class LoadRecording(Struct, frozen=True, tag_field="command", tag="load_recording"):
-    """Replay a recording; the session's own episode waits. Paused at step 0, once it has been read."""
+    """Replay a recording, paused at step 0, while the session's own episode waits."""
 
-    recording: Annotated[str, Meta(min_length=1, max_length=64, description="id of a recording")]
+    recording: Annotated[str, Meta(min_length=1, max_length=64, description="id of the recording")]
 
 
 class Seek(Struct, frozen=True, tag_field="command", tag="seek"):
-    """Show another step of the replay, or of the session's own episode, backwards too."""
+    """Show another step, earlier or later, of the replay or of the session's own episode."""
 
-    step: Annotated[int, Meta(ge=0, le=1_000_000, description="past the last step: the last step")]
+    step: Annotated[int, Meta(ge=0, le=1_000_000, description="step to show, at most the last one")]
 
 
 class LeaveReplay(Struct, frozen=True, tag_field="command", tag="leave_replay"):
-    """End the replay; the session's own episode is where it was left, paused."""
+    """End the replay and show the session's own episode where it was left, paused."""
 
 
 InferenceCommand = (
@@ -109,17 +109,17 @@ InferenceCommand = (
 class StartTraining(TrainingParameters, frozen=True, tag_field="command", tag="start_training"):
     """Start the one training run with these parameters."""
 
-    type: str | UnsetType = UNSET
+    type: Annotated[str | UnsetType, Meta(description="ignored; older clients send it")] = UNSET
 
     def parameters(self) -> TrainingParameters:
-        """The parameters alone, without the envelope."""
+        """Return the parameters alone, without the envelope."""
         return TrainingParameters(
             **{name: getattr(self, name) for name in TrainingParameters.__struct_fields__}
         )
 
 
 class Resume(Struct, frozen=True, tag_field="command", tag="resume"):
-    """Go on with a paused run, at the very next step."""
+    """Resume a paused run at the very next step."""
 
 
 class Stop(Struct, frozen=True, tag_field="command", tag="stop"):

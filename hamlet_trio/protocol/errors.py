@@ -1,9 +1,12 @@
-"""Every error code of the wire and every close code, with what each means and what to do.
+"""Every error code and close code of the wire, with what each means and what to do, and the `error` message.
 
 Codes are stable: clients compare them. The table in docs/protocol.md is generated from here.
 """
 
 from enum import IntEnum, StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 
 class ErrorCode(StrEnum):
@@ -134,3 +137,12 @@ class BadMessageError(ValueError):
         self.message = message
         self.command = command
         self.field = field
+
+
+class Error(Struct, frozen=True, tag_field="type", tag="error"):
+    """A command could not be carried out; the connection stays open and nothing else changed."""
+
+    message: Annotated[str, Meta(description="one sentence for a person")]
+    code: Annotated[str, Meta(description="stable code for programs: see the table of error codes")]
+    command: Annotated[str | None, Meta(description="the refused command, where known")] = None
+    field: Annotated[str | None, Meta(description="the refused field, where known")] = None

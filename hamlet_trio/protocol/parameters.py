@@ -6,9 +6,10 @@ from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
 
-__all__ = ["NetworkType", "RewardName", "TrainingParameters"]
+__all__ = ["NetworkType", "NetworkTypeOfModel", "RewardName", "TrainingParameters"]
 
 RewardName = Literal["shaped", "survival"]
+NetworkTypeOfModel = Annotated[NetworkType, Meta(description="type of the Q-network")]
 
 
 class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

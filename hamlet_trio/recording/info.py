@@ -1,4 +1,4 @@
-"""What is known of a recording without playing it."""
+"""The facts of a recording that are known without playing it."""
 
 import re
 import secrets
@@ -17,46 +17,58 @@ _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-ep\d{1,6})?")
 
 
 class Marker(Struct, frozen=True, forbid_unknown_fields=True):
-    """One mark on an episode's timeline.
+    """One mark on an episode's timeline."""
 
-    `what` is an affordance's name, a meter's name, or why the episode ended (a failure reason or
-    `max_steps`). Uses of one place in consecutive steps are one mark, with their number as `count`.
-    """
+    step: Annotated[int, Meta(description="step it marks")]
+    kind: Annotated[
+        Literal["interaction", "critical", "end"],
+        Meta(description="an interaction, a meter that becomes critical, or the end"),
+    ]
+    what: Annotated[
+        str,
+        Meta(description="the affordance, the meter, or the failure that ended the episode, or `max_steps`"),
+    ]
+    count: Annotated[
+        int, Meta(description="number of consecutive interactions with one affordance, which are one mark")
+    ] = 1
 
-    step: int
-    kind: Literal["interaction", "critical", "end"]
-    what: str
-    count: int = 1
+
+Markers = Annotated[tuple[Marker, ...], Meta(description="steps worth jumping to")]
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The facts of one recording. Its id, which is also its file's name, stands under `recording`."""
+    """The facts of one recording."""
 
-    recording: str
-    created: str
-    reasons: tuple[Reason, ...]
-    source: Source
-    run_id: str | None = None
-    model: str | None = None
-    episode: Annotated[int, Meta(ge=1)]
-    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
-    episode_return: float
-    ended: Literal["meter_depleted", "max_steps"] | None
-    failure_reason: str | None
-    q_values: bool
-    attention: bool
-    markers: tuple[Marker, ...]
-    package_version: str
-    rules_version: int
+    recording: Annotated[str, Meta(description="id of the recording, which is also the name of its file")]
+    created: Annotated[str, Meta(description="when it was made; ISO 8601, UTC")]
+    reasons: Annotated[tuple[Reason, ...], Meta(description="why it was kept")]
+    source: Annotated[Source, Meta(description="where the episode was played: in training or in a session")]
+    run_id: Annotated[str | None, Meta(description="id of its training run; null for a session's")] = None
+    model: Annotated[
+        str | None, Meta(description="file name of the model that played; null in training or untrained")
+    ] = None
+    episode: Annotated[int, Meta(ge=1, description="number of the episode in its run or session")]
+    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS, description="number of steps")]
+    episode_return: Annotated[float, Meta(description="sum of the rewards")]
+    ended: Annotated[
+        Literal["meter_depleted", "max_steps"] | None,
+        Meta(description="how the episode ended; null if it was recorded before its end"),
+    ]
+    failure_reason: Annotated[str | None, Meta(description="failure that ended the episode, or null")]
+    q_values: Annotated[bool, Meta(description="whether it has Q-values")]
+    attention: Annotated[bool, Meta(description="whether it has attention weights")]
+    markers: Markers
+    package_version: Annotated[str, Meta(description="version of Hamlet that recorded it")]
+    rules_version: Annotated[int, Meta(description="version of the world's rules")]
 
 
 class ListedRecording(Struct, frozen=True):
-    """One file of the folder: its facts, or the sentence that says why it cannot be used."""
+    """One file of the recordings folder."""
 
-    recording: str
-    size_bytes: int
-    info: RecordingInfo | None
-    error: str | None = None
+    recording: Annotated[str, Meta(description="id of the recording")]
+    size_bytes: Annotated[int, Meta(description="size of the file")]
+    info: Annotated[RecordingInfo | None, Meta(description="facts of the recording; null if it is unusable")]
+    error: Annotated[str | None, Meta(description="why it is unusable, in one sentence")] = None
 
 
 def new_id(run_id: str | None = None, episode: int = 0) -> str:

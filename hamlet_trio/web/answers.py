@@ -1,9 +1,9 @@
-"""What the HTTP routes answer, as typed structs. The order of fields is that of the JSON."""
+"""The answers of the HTTP routes, as typed structs. The order of fields is that of the JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from quart import Response
 
 from hamlet_trio.agent.models import ModelDetails
@@ -12,86 +12,86 @@ from hamlet_trio.protocol.messages import TrainingState
 
 
 class Endpoints(Struct, frozen=True):
-    """Where the WebSockets are."""
+    """The paths of the WebSockets."""
 
-    inference: str = "/ws"
-    training: str = "/ws/training"
+    inference: Annotated[str, Meta(description="path for watching")] = "/ws"
+    training: Annotated[str, Meta(description="path for training")] = "/ws/training"
 
 
 class ActiveSessions(Struct, frozen=True):
-    """How many are connected to each."""
+    """Connections by endpoint."""
 
-    inference: int
-    training: int
+    inference: Annotated[int, Meta(description="number on `/ws`")]
+    training: Annotated[int, Meta(description="number on `/ws/training`")]
 
 
 class ServiceAnswer(Struct, frozen=True):
-    """`GET /`, in the form that scripts have always read."""
+    """`GET /`: what this server is."""
 
-    status: str
-    service: str
-    version: str
-    endpoints: Endpoints
-    active_sessions: ActiveSessions
-    training_active: bool
+    status: Annotated[str, Meta(description="always `running`")]
+    service: Annotated[str, Meta(description="always `Hamlet Metaserver`")]
+    version: Annotated[str, Meta(description="version of Hamlet")]
+    endpoints: Annotated[Endpoints, Meta(description="paths of the WebSockets")]
+    active_sessions: Annotated[ActiveSessions, Meta(description="number of connections")]
+    training_active: Annotated[bool, Meta(description="whether there is a run, running or paused")]
 
 
 class StatusAnswer(Struct, frozen=True, kw_only=True):
-    """`GET /api/status`: the first three fields are kept."""
+    """`GET /api/status`: how the server is doing."""
 
-    status: str
-    connected_clients: int
-    simulation_running: bool
-    version: str
-    ready: bool
-    draining: bool
-    uptime_seconds: float
-    active_sessions: ActiveSessions
-    capacity: ActiveSessions
-    training_state: TrainingState
+    status: Annotated[str, Meta(description="always `running`")]
+    connected_clients: Annotated[int, Meta(description="number of connections in all")]
+    simulation_running: Annotated[bool, Meta(description="whether somebody watches, or a run is on")]
+    version: Annotated[str, Meta(description="version of Hamlet")]
+    ready: Annotated[bool, Meta(description="whether sessions can play")]
+    draining: Annotated[bool, Meta(description="whether the server is shutting down")]
+    uptime_seconds: Annotated[float, Meta(description="seconds since the start")]
+    active_sessions: Annotated[ActiveSessions, Meta(description="number of connections")]
+    capacity: Annotated[ActiveSessions, Meta(description="largest number of connections")]
+    training_state: Annotated[TrainingState, Meta(description="state of the training run")]
 
 
 class ModelsAnswer(Struct, frozen=True):
-    """`GET /api/models`."""
+    """`GET /api/models`: the models in the models folder."""
 
-    models: list[str]
-    count: int
-    details: list[ModelDetails]
+    models: Annotated[list[str], Meta(description="their file names")]
+    count: Annotated[int, Meta(description="number of models")]
+    details: Annotated[list[ModelDetails], Meta(description="what is known of each")]
 
 
 class FailuresAnswer(Struct, frozen=True):
-    """`GET /api/failures`."""
+    """`GET /api/failures`: failed episodes."""
 
-    failures: list[Failure]
+    failures: Annotated[list[Failure], Meta(description="failed episodes, newest first")]
 
 
 class SummaryAnswer(Struct, frozen=True):
-    """`GET /api/failure_summary`."""
+    """`GET /api/failure_summary`: failures by agent and reason."""
 
-    summary: list[FailureGroup]
+    summary: Annotated[list[FailureGroup], Meta(description="groups of failures, largest first")]
 
 
 class RunsAnswer(Struct, frozen=True):
-    """`GET /api/runs`; `next` is the address of the next page, null on the last one."""
+    """`GET /api/runs`: training runs."""
 
-    runs: list[RunSummary]
-    next: str | None
+    runs: Annotated[list[RunSummary], Meta(description="runs, newest first")]
+    next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 
 class EpisodesAnswer(Struct, frozen=True):
-    """`GET /api/runs/<run_id>/episodes`; `next` is the address of the next page, null on the last one."""
+    """`GET /api/runs/RUN/episodes`: episodes of one run."""
 
-    run_id: str
-    episodes: list[KeptEpisode]
-    next: str | None
+    run_id: Annotated[str, Meta(description="id of the run")]
+    episodes: Annotated[list[KeptEpisode], Meta(description="episodes in their order")]
+    next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 
 class HealthAnswer(Struct, frozen=True):
-    """`GET /healthz` and `GET /readyz`."""
+    """`GET /healthz` and `GET /readyz`: that the server lives, or can play."""
 
-    status: str
+    status: Annotated[str, Meta(description="`alive` or `ready`")]
 
 
 def as_json(answer: Struct | dict[str, Any]) -> Response:
-    """The answer as JSON."""
+    """Return the answer as JSON."""
     return Response(msgspec.json.encode(answer), content_type="application/json")

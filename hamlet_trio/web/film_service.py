@@ -9,11 +9,11 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 import trio
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.film.formats import FilmFormat
@@ -52,16 +52,16 @@ class FilmKey(NamedTuple):
 
 
 class Film(Struct, frozen=True, kw_only=True):
-    """How a film stands: `made` frames of `of`, 0 while that is not known."""
+    """The state of one film of a recording."""
 
-    recording: str
-    format: FilmFormat
-    speed: float
-    state: State
-    made: int = 0
-    of: int = 0
-    size_bytes: int | None = None
-    error: str | None = None
+    recording: Annotated[str, Meta(description="id of the recording")]
+    format: Annotated[FilmFormat, Meta(description="file format")]
+    speed: Annotated[float, Meta(description="multiple of 10 steps/s")]
+    state: Annotated[State, Meta(description="state of the film")]
+    made: Annotated[int, Meta(description="number of frames made so far")] = 0
+    of: Annotated[int, Meta(description="number of frames in all; 0 while unknown")] = 0
+    size_bytes: Annotated[int | None, Meta(description="size of the finished file")] = None
+    error: Annotated[str | None, Meta(description="why it failed, in one sentence")] = None
 
 
 class FilmsBusyError(Exception):

@@ -1,37 +1,34 @@
 """Errors over HTTP: problem documents (RFC 9457) with a stable `code`."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from quart import Response
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
 class Problem(Struct, frozen=True):
-    """One error: `title` names the status, `code` is stable, `detail` says what to do in one sentence.
+    """An error over HTTP (RFC 9457)."""
 
-    `field` is the query parameter it is about, where it is about one.
-    """
-
-    status: int
-    title: str
-    code: str
-    detail: str
-    type: str = "about:blank"
-    field: str | UnsetType = UNSET
+    status: Annotated[int, Meta(description="status code of the response")]
+    title: Annotated[str, Meta(description="phrase of the status")]
+    code: Annotated[str, Meta(description="stable code for programs: see the table of error codes")]
+    detail: Annotated[str, Meta(description="one sentence that says what to do")]
+    type: Annotated[str, Meta(description="always `about:blank`")] = "about:blank"
+    field: Annotated[str | UnsetType, Meta(description="query parameter at fault, where it is one")] = UNSET
 
 
 def problem_document(status: int, code: str, detail: str, field: str | None = None) -> bytes:
-    """The document's JSON."""
+    """Return the JSON of a problem document."""
     phrase = HTTPStatus(status).phrase
     return msgspec.json.encode(Problem(status, phrase, str(code), detail, field=field or UNSET))
 
 
 class ProblemResponse(Response):
-    """An answer that carries a problem document; `code` is the document's, for whoever counts them."""
+    """A response that carries a problem document; `code` repeats the document's, to be counted."""
 
     code: str
 
@@ -39,7 +36,7 @@ class ProblemResponse(Response):
 def problem(
     status: int, code: str, detail: str, *, field: str | None = None, **headers: str
 ) -> ProblemResponse:
-    """The answer that carries it; a header `retry_after` becomes `Retry-After`."""
+    """Return a response with a problem document; a header `retry_after` becomes `Retry-After`."""
     document = problem_document(status, code, detail, field)
     response = ProblemResponse(document, status, content_type=PROBLEM_TYPE)
     response.code = code

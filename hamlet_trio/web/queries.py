@@ -1,46 +1,21 @@
-"""Reading the query of a request into a typed question."""
+"""Read the query of a request into a typed struct."""
 
 from collections.abc import Mapping
-from typing import Final, TypeVar, get_args
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.agent.names import NetworkType
-from hamlet_trio.film.formats import FORMATS, SPEEDS
-from hamlet_trio.history.records import RunState
+from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.recording.info import Source
-
-_EPISODE: Final = "a whole number from 0 on"
-_COUNT: Final = "a whole number from 1 to 1000"
-_TEXT: Final = "text of at most 255 characters"
-_ALLOWED: Final = {
-    "agent": _TEXT,
-    "reason": _TEXT,
-    "run": _TEXT,
-    "state": f"one of {', '.join(get_args(RunState))}",
-    "before": _TEXT,
-    "network_type": f"one of {', '.join(get_args(NetworkType))}",
-    "min_episode": _EPISODE,
-    "max_episode": _EPISODE,
-    "after": _EPISODE,
-    "source": f"one of {', '.join(get_args(Source))}",
-    "model": _TEXT,
-    "offset": _EPISODE,
-    "format": f"one of {', '.join(FORMATS)}",
-    "speed": f"a number from {SPEEDS[0]:g} to {SPEEDS[1]:g}",
-    "limit": _COUNT,
-    "top": _COUNT,
-}
 
 Query = TypeVar("Query", bound=Struct)
 
 
 def read_query(parameters: Mapping[str, list[str]], kind: type[Query]) -> Query:
-    """The query that a request's parameters make; a known one left empty counts as absent.
+    """Return the query that a request's parameters make up; an empty one counts as absent.
 
-    Raises `BadMessageError` (`invalid_query`) for an unknown, repeated or impossible parameter.
+    Raises `BadMessageError` (`invalid_query`) for a parameter that is unknown, repeated or not allowed.
     """
     known = kind.__struct_fields__
     given = {name: values for name, values in parameters.items() if values != [""] or name not in known}
@@ -54,7 +29,8 @@ def read_query(parameters: Mapping[str, list[str]], kind: type[Query]) -> Query:
         return msgspec.convert(single, kind, strict=False)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("`$.")[2].strip("`")
-        raise _invalid(name, f"`{name}` must be {_ALLOWED[name]}; {single[name][:60]!r} was given.") from None
+        may_be = allowed(kind, name).removesuffix(" or null")  # a query cannot hold null: it leaves out
+        raise _invalid(name, f"`{name}` must be {may_be}; {single[name][:60]!r} was given.") from None
 
 
 def _invalid(field: str, sentence: str) -> BadMessageError:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from quart import Blueprint, Response, request
 from quart.helpers import send_from_directory
 
-from hamlet_trio.film.formats import FilmFormat
+from hamlet_trio.film.formats import SPEEDS, FilmFormat
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
 from hamlet_trio.web.access.login_routes import current_principal
@@ -28,14 +28,14 @@ _Text = Annotated[str, Meta(max_length=255)]
 
 
 class RecordingsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of `/api/recordings`; an absent filter lets all pass."""
+    """Which recordings, newest first; an absent filter lets all pass."""
 
-    source: Source | None = None
-    run: _Text | None = None
-    model: _Text | None = None
-    reason: _Text | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
-    offset: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    source: Annotated[Source | None, Meta(description="where the episode was played")] = None
+    run: Annotated[_Text | None, Meta(description="id of the training run")] = None
+    model: Annotated[_Text | None, Meta(description="file name of the model that played")] = None
+    reason: Annotated[_Text | None, Meta(description="a reason why it was kept")] = None
+    limit: Annotated[int, Meta(ge=1, le=1000, description="number of recordings on a page")] = 50
+    offset: Annotated[int, Meta(ge=0, le=2**31, description="number of recordings before the page")] = 0
 
     def passes(self, entry: ListedRecording) -> bool:
         """Whether this one is asked for; a damaged one only where nothing is."""
@@ -51,17 +51,17 @@ class RecordingsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class FilmQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of a film."""
+    """Which film of a recording."""
 
-    format: FilmFormat = "mp4"
-    speed: Annotated[float, Meta(ge=0.1, le=6)] = 1.0
+    format: Annotated[FilmFormat, Meta(description="file format")] = "mp4"
+    speed: Annotated[float, Meta(ge=SPEEDS[0], le=SPEEDS[1], description="multiple of 10 steps/s")] = 1.0
 
 
 class RecordingsAnswer(Struct, frozen=True):
-    """`GET /api/recordings`: those asked for, newest first, and how many pass in all."""
+    """`GET /api/recordings`: recordings."""
 
-    recordings: list[ListedRecording]
-    total: int
+    recordings: Annotated[list[ListedRecording], Meta(description="recordings, newest first")]
+    total: Annotated[int, Meta(description="number of recordings that pass the filters")]
 
 
 class RecordingIndex:

@@ -9,7 +9,6 @@ from werkzeug.exceptions import NotFound
 
 from hamlet_trio import __version__
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.protocol.schema import build_schema
 from hamlet_trio.web.answers import (
     ActiveSessions,
     Endpoints,
@@ -23,6 +22,7 @@ from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.metrics import CONTENT_TYPE, make_metrics
 from hamlet_trio.web.page import BuiltPage, small_page
 from hamlet_trio.web.problems import problem
+from hamlet_trio.web.schema import build_schema
 
 _MAX_MODELS_SHOWN: Final = 20
 

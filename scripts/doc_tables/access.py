@@ -1,11 +1,10 @@
 """The tables of who may do what, from the rules themselves."""
 
-import re
 from collections.abc import Callable
 from typing import Final
 
 from hamlet_trio.web.access.roles import COMMANDS, ROUTES, Role
-from scripts.doc_tables.markdown import code, table
+from scripts.doc_tables.markdown import code, route, table
 
 _WHO: Final = {Role.ANYONE: "anyone", Role.VIEWER: "viewers", Role.TEACHER: "teachers"}
 
@@ -13,7 +12,7 @@ _WHO: Final = {Role.ANYONE: "anyone", Role.VIEWER: "viewers", Role.TEACHER: "tea
 def routes() -> str:
     """Every route by who may use it."""
     rows = [
-        (_WHO[role], ", ".join(code(f"{method} {_shown(rule)}") for rule, method in _having(role)))
+        (_WHO[role], ", ".join(code(f"{method} {route(rule)}") for rule, method in _having(role)))
         for role in Role
         if _having(role)
     ]
@@ -27,11 +26,6 @@ def _having(role: Role) -> list[tuple[str, str]]:
         for method, needed in methods.items()
         if needed is role
     ]
-
-
-def _shown(rule: str) -> str:
-    """A route as a person reads it: what differs from call to call in capitals."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: found[1].upper(), rule)
 
 
 def commands() -> str:

@@ -79,5 +79,11 @@ MESSAGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 """Kept messages of each endpoint, with their kept fields."""
 
-ROUTES: Final = ("/", "/api/status", "/api/models", "/api/failures", "/api/failure_summary")
+ROUTES: Final = (
+    "GET /",
+    "GET /api/status",
+    "GET /api/models",
+    "GET /api/failures",
+    "GET /api/failure_summary",
+)
 """Kept HTTP routes."""

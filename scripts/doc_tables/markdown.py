@@ -1,5 +1,6 @@
 """Markdown, made from values."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -11,6 +12,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(" ".join(cell.replace("|", "&#124;").split()) for cell in cells) + " |"
+
+
+def route(rule: str) -> str:
+    """Return a route as a person reads it: what differs from call to call in capitals."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: found[1].upper(), rule)
 
 
 def code(value: object) -> str:

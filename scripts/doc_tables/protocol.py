@@ -1,79 +1,142 @@
-"""The tables of commands, training parameters, error codes and close codes."""
+"""The tables of messages, commands, training parameters, HTTP routes, error codes and close codes."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
 from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
-from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.schema import build_schema
 from scripts.doc_tables import kept
-from scripts.doc_tables.markdown import code, sentence, table
-from scripts.doc_tables.schema_words import name_of, type_words
+from scripts.doc_tables.markdown import code, route, sentence, table
+from scripts.doc_tables.schema_words import field_table, link, name_of, type_words
 
 SCHEMA: Final = build_schema()
-_ENVELOPE: Final = ("command", "type")
+DEFINITIONS: Final[dict[str, Any]] = SCHEMA["$defs"]
 
 
 def commands(endpoint: str) -> str:
-    """Every command of an endpoint with its fields; `start_training` has a table of its own."""
+    """List every command of an endpoint with its fields; `start_training` has a table of its own."""
     rows = []
     for tag, reference in SCHEMA["endpoints"][endpoint]["commands"].items():
-        definition = SCHEMA["$defs"][name_of(reference["$ref"])]
+        definition = DEFINITIONS[name_of(reference)]
+        fields = "<br>".join(
+            f"{code(name)}: {type_words(schema)} ({schema['description']})"
+            + ("" if name in definition["required"] else ", may be left out")
+            for name, schema in definition["properties"].items()
+            if name != "command"
+        )
         if tag == "start_training":
             fields = "[a table of its own](#training-parameters)"
-        else:
-            fields = "<br>".join(
-                f"{code(name)}: {_field_words(name, schema, definition)}"
-                for name, schema in definition["properties"].items()
-                if name not in _ENVELOPE
-            )
         form = "kept" if tag in kept.COMMANDS[endpoint] else "new"
-        rows.append((code(tag), form, fields, sentence(definition["description"])))
+        rows.append((code(tag), form, fields, _purpose(definition)))
     return table(("Command", "", "Fields", "What it does"), rows)
 
 
-def _field_words(name: str, schema: dict[str, Any], definition: dict[str, Any]) -> str:
-    words = type_words(schema)
-    if description := schema.get("description"):
-        words += f" ({description})"
-    return words + ("" if name in definition.get("required", ()) else ", may be left out")
+def messages(endpoint: str) -> str:
+    """Show one headed table for each message of an endpoint."""
+    sections = []
+    for tag, reference in SCHEMA["endpoints"][endpoint]["messages"].items():
+        definition = DEFINITIONS[name_of(reference)]
+        fields = kept.MESSAGES[endpoint].get(tag)
+        heading = f"#### `{tag}` ({'new' if fields is None else 'kept'}) {{ #{endpoint}-{tag} }}"
+        sections.append(f"{heading}\n\n{_purpose(definition)}\n\n{field_table(definition, fields or ())}")
+    return "\n\n".join(sections)
+
+
+def message_parts() -> str:
+    """Show one headed table for each object that messages hold."""
+    sent = [each for unions in SCHEMA["endpoints"].values() for each in unions["messages"].values()]
+    return _headed(_reached(map(name_of, sent)))
+
+
+def http_routes() -> str:
+    """List the routes that answer in JSON, with their query or body and their answer."""
+    rows = []
+    for named, exchange in SCHEMA["http"].items():
+        asked = [link(name_of(exchange[part])) for part in ("query", "body") if part in exchange]
+        form = "kept" if named in kept.ROUTES else "new"
+        rows.append((code(route(named)), form, "".join(asked), link(name_of(exchange["answer"]))))
+    return table(("Route", "", "Query or body", "Answer"), rows)
+
+
+def http_parts() -> str:
+    """Show one headed table for each query, body and answer, and for each object in them."""
+    named = [name_of(part) for exchange in SCHEMA["http"].values() for part in exchange.values()]
+    sent = [each for unions in SCHEMA["endpoints"].values() for each in unions["messages"].values()]
+    shown = {*_reached(map(name_of, sent)), *map(name_of, sent)}
+    named = list(dict.fromkeys([*named, name_of(SCHEMA["problem"])]))
+    return _headed(name for name in [*named, *_reached(named)] if name not in shown)
+
+
+def _headed(names: Iterable[str]) -> str:
+    return "\n\n".join(
+        f"#### {name}\n\n{_purpose(DEFINITIONS[name])}\n\n{field_table(DEFINITIONS[name])}" for name in names
+    )
+
+
+def _reached(names: Iterable[str]) -> list[str]:
+    """List the objects inside others, in the order in which they are first met."""
+    given = list(names)
+    found: dict[str, None] = {}
+    waiting = list(given)
+    while waiting:
+        for name in _references(DEFINITIONS[waiting.pop(0)]["properties"]):
+            if name not in found:
+                found[name] = None
+                waiting.append(name)
+    return [name for name in found if name not in given and name != "TrainingParameters"]
+
+
+def _references(schema: Any) -> Iterable[str]:
+    match schema:
+        case {"$ref": _}:
+            yield name_of(schema)
+        case dict():
+            for part in schema.values():
+                yield from _references(part)
+        case list():
+            for part in schema:
+                yield from _references(part)
+
+
+def _purpose(definition: dict[str, Any]) -> str:
+    return sentence(" ".join(definition["description"].split()))
 
 
 def training_parameters() -> str:
-    """Every parameter of a training run."""
-    definition = SCHEMA["$defs"]["TrainingParameters"]
-    known = kept.COMMANDS["training"]["start_training"]
+    """List every parameter of a training run."""
+    fields = kept.COMMANDS["training"]["start_training"]
     rows = []
-    for name, schema in definition["properties"].items():
+    for name, schema in DEFINITIONS["TrainingParameters"]["properties"].items():
         default = "null" if schema["default"] is None else schema["default"]
-        form = "kept" if name in known else "new"
+        form = "kept" if name in fields else "new"
         rows.append((code(name), form, code(default), type_words(schema), sentence(schema["description"])))
     return table(("Parameter", "", "Default", "Allowed", "What it sets"), rows)
 
 
 def network_types() -> str:
-    """The Q-networks."""
+    """List the Q-networks."""
     return table(
         ("Type", "What it is"), [(code(name), sentence(what)) for name, what in NETWORK_TYPES.items()]
     )
 
 
-def error_codes() -> str:
-    """Error codes."""
-    return table(("Code", "What it means"), [(code(item.value), item.description) for item in ErrorCode])
+def codes(kind: type[ErrorCode] | type[CloseCode]) -> str:
+    """List error codes or close codes with their meanings."""
+    return table(("Code", "What it means"), [(code(each.value), each.description) for each in kind])
 
 
-def close_codes() -> str:
-    """Close codes."""
-    return table(("Code", "What it means"), [(code(int(item)), item.description) for item in CloseCode])
-
-
-TABLES: Final[dict[str, Callable[[], str]]] = {
+TABLES: Final = {
     "inference-commands": partial(commands, "inference"),
     "training-commands": partial(commands, "training"),
+    "inference-messages": partial(messages, "inference"),
+    "training-messages": partial(messages, "training"),
+    "message-parts": message_parts,
     "training-parameters": training_parameters,
     "network-types": network_types,
-    "error-codes": error_codes,
-    "close-codes": close_codes,
+    "http-routes": http_routes,
+    "http-parts": http_parts,
+    "error-codes": partial(codes, ErrorCode),
+    "close-codes": partial(codes, CloseCode),
 }

@@ -1,8 +1,9 @@
-"""A JSON Schema's types, in words."""
+"""A JSON Schema in words: the types of fields, and tables of them."""
 
+from collections.abc import Container
 from typing import Any
 
-from scripts.doc_tables.markdown import code, number
+from scripts.doc_tables.markdown import code, number, sentence, table
 
 _PLAIN = {
     "integer": "whole number",
@@ -12,47 +13,62 @@ _PLAIN = {
     "null": "null",
     "object": "object",
 }
+_PLURAL = {"whole number": "whole numbers", "number": "numbers", "list": "lists"}
 
 # Objects whose fields stand under a heading that is not their name.
 _ANCHORS = {"TrainingParameters": "training-parameters", "EpisodeComplete": "training-episode_complete"}
 
 
-def name_of(reference: str) -> str:
-    """The name at the end of a `$ref`."""
-    return reference.rpartition("/")[2]
+def name_of(reference: dict[str, Any]) -> str:
+    """Return the name at the end of a `$ref`."""
+    return str(reference["$ref"]).rpartition("/")[2]
+
+
+def link(name: str) -> str:
+    """Return a link to the heading under which an object's fields stand."""
+    return f"[{name}](#{_ANCHORS.get(name, name.lower())})"
+
+
+def field_table(definition: dict[str, Any], kept: Container[str] | None = None) -> str:
+    """Return a table of an object's fields; with `kept`, each is marked kept or new."""
+    rows = []
+    for name, schema in definition["properties"].items():
+        if name in ("type", "command") and len(schema.get("enum", ())) == 1:
+            continue  # the tag, which is the heading
+        is_optional = name not in definition.get("required", ()) and "default" not in schema
+        words = type_words(schema) + (", may be absent" if is_optional else "")
+        marks = () if kept is None else ("kept" if name in kept else "new",)
+        rows.append((code(name), *marks, words, sentence(schema["description"])))
+    headings = ("Field", *(() if kept is None else ("",)), "Type", "Meaning")
+    return table(headings, rows) if rows else "It has no fields."
 
 
 def type_words(schema: dict[str, Any]) -> str:
-    """What a field may hold, with its limits; another object becomes a link to its heading."""
+    """Describe what a field may hold, with its limits; another object becomes a link to its heading."""
     if "$ref" in schema:
-        name = name_of(schema["$ref"])
-        return f"[{name}](#{_ANCHORS.get(name, name.lower())})"
+        return link(name_of(schema))
     if "anyOf" in schema:
-        return " or ".join(type_words(part) for part in schema["anyOf"])
+        return " or ".join(map(type_words, schema["anyOf"]))
     if "enum" in schema:
         words = [code(value) for value in schema["enum"] if value is not None]
         return ", ".join(words) + (" or null" if None in schema["enum"] else "")
     match schema["type"]:
         case "array":
             return f"list of {_plural(type_words(schema['items']))}"
-        case "object" if "additionalProperties" in schema:
+        case "object" if schema.get("additionalProperties"):
             return f"object of {_plural(type_words(schema['additionalProperties']))}"
         case kind:
-            return _PLAIN[kind] + limit_words(schema)
+            return _PLAIN[kind] + _limits(schema)
 
 
-def limit_words(schema: dict[str, Any]) -> str:
-    """The limits of a number or a text, or nothing."""
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and high is not None:
-        return f", {number(low)} to {number(high)}"
+def _limits(schema: dict[str, Any]) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f", {number(schema['minimum'])} to {number(schema['maximum'])}"
     if "maxLength" in schema:
         return f", {schema.get('minLength', 0)} to {schema['maxLength']} characters"
     return ""
 
 
 def _plural(words: str) -> str:
-    for single, several in (("whole number", "whole numbers"), ("number", "numbers"), ("list", "lists")):
-        if words.startswith(single):
-            return several + words[len(single) :]
-    return words
+    single = next((single for single in _PLURAL if words.startswith(single)), "")
+    return _PLURAL.get(single, "") + words[len(single) :]

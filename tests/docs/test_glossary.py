@@ -7,7 +7,7 @@ import tokenize
 import msgspec
 import pytest
 
-from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.schema import build_schema
 from scripts.doc_tables.pages import REPOSITORY
 from tests.docs.reading import TEXTS
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.schema import build_schema
 from scripts.doc_tables import TABLES, kept
 from scripts.doc_tables.pages import PAGES, fill, tables_in
 

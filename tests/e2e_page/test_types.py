@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from hamlet_trio.protocol.schema import build_schema
+from hamlet_trio.web.schema import build_schema
 from tests.e2e.conftest import ROOT
 
 

@@ -151,9 +151,9 @@ async def test_an_impossible_question_is_named(path: str, named: str, app: Hamle
     assert (status, problem["code"], problem["field"]) == (400, "invalid_query", named)
 
 
-async def test_a_state_that_there_is_not_is_refused_with_those_there_are(app: HamletApp) -> None:
+async def test_the_refusal_of_an_unknown_state_lists_the_known_ones(app: HamletApp) -> None:
     _, problem = await get(app, "/api/runs?state=finished")
-    states = "one of running, complete, stopped, interrupted, failed"
+    states = "one of complete, failed, interrupted, running, stopped"
     assert problem["detail"] == f"`state` must be {states}; 'finished' was given."
 
 

@@ -11,8 +11,8 @@ from quart.testing import WebsocketResponseError
 
 from hamlet_trio.history import EpisodeEnded, HistoryLog
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.protocol.schema import build_schema
 from hamlet_trio.web.app import HamletApp
+from hamlet_trio.web.schema import build_schema
 from tests.history.support import episode_complete
 from tests.web.conftest import make_app
 

@@ -35,7 +35,7 @@ export interface TrainingParameters {
   resume_from: string | null
 }
 
-/** Step at the session's speed until paused. */
+/** Play at the session's speed until paused. */
 export interface Play {
   command: 'play'
 }
@@ -74,12 +74,12 @@ export interface Status {
   command: 'status'
 }
 
-/** A person plays instead of the policy: each `act` is one step. */
+/** Let a person play instead of the policy: each `act` is one step. */
 export interface TakeControl {
   command: 'take_control'
 }
 
-/** One step with the person's action: 0 up, 1 down, 2 left, 3 right, 4 interact. */
+/** Make one step with the person's action. */
 export interface Act {
   command: 'act'
   /** 0 up, 1 down, 2 left, 3 right, 4 interact */
@@ -91,262 +91,363 @@ export interface ReleaseControl {
   command: 'release_control'
 }
 
-/** Choose what extra fields frames carry; a field left out keeps its value. */
+/** Choose the extra fields that frames carry; a field left out keeps its value. */
 export interface SetView {
   command: 'set_view'
+  /** whether frames carry Q-values */
   q_values?: boolean
+  /** whether frames carry attention weights */
   attention?: boolean
 }
 
-/** Keep the episode as it is so far as a recording; the session plays on meanwhile. */
+/** Save the episode so far as a recording; the session plays on meanwhile. */
 export interface RecordEpisode {
   command: 'record'
 }
 
-/** Replay a recording; the session's own episode waits. Paused at step 0, once it has been read. */
+/** Replay a recording, paused at step 0, while the session's own episode waits. */
 export interface LoadRecording {
   command: 'load_recording'
-  /** id of a recording */
+  /** id of the recording */
   recording: string
 }
 
-/** Show another step of the replay, or of the session's own episode, backwards too. */
+/** Show another step, earlier or later, of the replay or of the session's own episode. */
 export interface Seek {
   command: 'seek'
-  /** past the last step: the last step */
+  /** step to show, at most the last one */
   step: number
 }
 
-/** End the replay; the session's own episode is where it was left, paused. */
+/** End the replay and show the session's own episode where it was left, paused. */
 export interface LeaveReplay {
   command: 'leave_replay'
 }
 
-/** The first message on `/ws`. `model_name` is null while an untrained agent plays. */
+/** The first message on `/ws`. */
 export interface Connected {
   type: 'connected'
+  /** file names that `load_model` accepts */
   available_models: string[]
+  /** id of this session in the server's log */
   session_id: string
+  /** file name of the model that plays; null: untrained agent */
   model_name: string | null
+  /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  /** grows with each addition to the protocol */
   protocol_version: number
 }
 
 /** An episode begins; the frame of step 0 follows. */
 export interface EpisodeStart {
   type: 'episode_start'
+  /** number of the episode, from 1 */
   episode: number
+  /** file name of the model that plays; null: untrained agent */
   model_name: string | null
 }
 
 /**
- * The world after a step. At step 0 nothing was done yet: `action` is 0, `last_action` "up", reward 0.
- * `q_values` and `attention` are those the action was chosen from (at step 0: of the first observation).
+ * The world after a step. Step 0 is the start: `action` is 0, `last_action` "up", reward 0. `q_values` and
+ * `attention` are those from which the action was chosen (at step 0: of the first observation).
  */
 export interface StateUpdate {
   type: 'state_update'
+  /** number of the step in its episode, from 1; 0 before the first */
   step: number
+  /** action taken: 0 up, 1 down, 2 left, 3 right, 4 interact */
   action: number
+  /** reward of this step */
   reward: number
+  /** return of the episode so far */
   cumulative_reward: number
+  /** whether this step ended the episode */
   done: boolean
+  /** the grid, with the agents and affordances on it */
   grid: InferenceGrid
+  /** meters, last action and reward of each agent, by its id */
   agents: Record<string, AgentState>
+  /** number of the step, and the failure that ended the episode */
   info: StepInfo
+  /** number of the episode, from 1 */
   episode: number
-  /** visits of each cell "x,y" over the most visited one */
+  /** visits of each cell "x,y", relative to the most visited cell */
   heat_map: Record<string, number>
+  /** whether the episode ended at `max_steps`, without a failure */
   truncated?: boolean
+  /** the terms of `reward` */
   reward_breakdown?: RewardBreakdown
+  /** Q-values of the five actions, where `set_view` asked for them */
   q_values?: number[]
+  /**
+   * attention among the six meters, 6 rows of 6, where `set_view` asked for it; null for a network without
+   * attention
+   */
   attention?: number[][] | null
 }
 
-/** The grid of a frame on `/ws`, with all that stands on it. */
+/** The grid of a frame on `/ws` with the agents and affordances on it. */
 export interface InferenceGrid {
+  /** cells from left to right */
   width: number
+  /** cells from top to bottom */
   height: number
+  /** each agent: its cell, colour and last action */
   agents: AgentMarker[]
+  /** each affordance and its cell */
   affordances: AffordanceMarker[]
 }
 
-/** One agent as drawn on the grid: cell, colour and what it did last. */
+/** One agent as drawn on the grid. */
 export interface AgentMarker {
+  /** `agent_0`, and so on */
   id: string
+  /** column, 0 at the left */
   x: number
+  /** row, 0 at the top */
   y: number
+  /** colour to draw the agent in, as `#rrggbb` */
   color: string
+  /** action the agent took at this step */
   last_action: 'down' | 'interact' | 'left' | 'right' | 'up'
+  /** reward of this step */
   reward?: number
 }
 
-/** One affordance as drawn on the grid. `qualifier` is kept for older pages and always empty. */
+/** One affordance as drawn on the grid. */
 export interface AffordanceMarker {
+  /** name of the affordance, such as `Bed` */
   type: string
+  /** column, 0 at the left */
   x: number
+  /** row, 0 at the top */
   y: number
+  /** always empty; kept for older pages */
   qualifier: string
 }
 
 /** One agent's meters, last action and the reward of that step. */
 export interface AgentState {
+  /** the agent's meters */
   meters: Meters
+  /** action the agent took at this step */
   last_action: 'down' | 'interact' | 'left' | 'right' | 'up'
+  /** reward of this step */
   reward: number
 }
 
-/** energy, hygiene, satiation and social normalised to 0..1; money and mood absolute. */
+/** The six meters: energy, hygiene, satiation and social normalised to 0..1; money and mood absolute. */
 export interface Meters {
+  /** 0 empty, 1 full */
   energy: number
+  /** 0 empty, 1 full */
   hygiene: number
+  /** 0 empty, 1 full */
   satiation: number
+  /** in its own unit, -100 to 100 */
   money: number
+  /** in its own unit, 0 to 100 */
   mood: number
+  /** 0 empty, 1 full */
   social: number
 }
 
-/** The step's number and, on the last step of an episode, which meter failed. */
+/** The step's number and, on the last step of an episode, the failure that ended it. */
 export interface StepInfo {
+  /** number of the step in its episode, from 1; 0 before the first */
   step: number
+  /** failure that ended the episode, or null */
   failure_reason: string | null
 }
 
-/** The parts that add up to a step's reward. */
+/** The terms that add up to a step's reward. */
 export interface RewardBreakdown {
+  /** for how full the meters are */
   meters: number
+  /** for an interaction that met a need */
   interaction: number
+  /** for being near the place of the most critical meter */
   proximity: number
+  /** for being far from a meal while hungry */
   hunger: number
+  /** for a failure that ended the episode */
   ending: number
 }
 
-/** An episode is over. `failure_reason` tells which meter failed, where one did. */
+/** An episode is over. */
 export interface EpisodeEnd {
   type: 'episode_end'
+  /** number of the episode, from 1 */
   episode: number
+  /** length of the episode */
   steps: number
+  /** return of the episode */
   total_reward: number
+  /** an empty meter, the step limit, `reset`, or a newly loaded model */
   reason: 'max_steps' | 'meter_depleted' | 'model_changed' | 'reset'
+  /** failure that ended the episode, or null */
   failure_reason: string | null
 }
 
 /** The session plays this model from the next episode on, which follows at once. */
 export interface ModelLoaded {
   type: 'model_loaded'
+  /** file name of the model */
   model: string
+  /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
 }
 
 /**
- * The session's transport: the acknowledgement of play, pause, set_speed, seek, status and control. In a
- * replay `controller` is "recording"; one that reaches its end sends this by itself, with `playing` false.
+ * Whether and how fast the session plays: acknowledges play, pause, set_speed, seek, status and control. In a
+ * replay `controller` is "recording"; a replay that reaches its end sends this unasked, with `playing` false.
  */
 export interface Playback {
   type: 'playback'
+  /** whether the session steps by itself */
   playing: boolean
+  /** multiple of 10 steps/s in use, after clamping */
   speed: number
+  /** what chooses the actions */
   controller: 'human' | 'policy' | 'recording'
 }
 
 /**
- * The acknowledgement of set_view: what frames carry from now on. The values of the observation on screen
- * come with it, so that a paused page need not wait for a step. `attention` is null for networks without
- * attention.
+ * Acknowledges set_view: the extra fields that frames carry from now on. It includes the values of the
+ * observation on screen, so that a paused page need not wait for a step.
  */
 export interface View {
   type: 'view'
+  /** whether frames carry Q-values */
   q_values: boolean
+  /** whether frames carry attention weights */
   attention: boolean
+  /** Q-values of the observation on screen */
   current_q_values: number[] | null
+  /** attention weights of the observation on screen; null for a network without attention */
   current_attention: number[][] | null
 }
 
-/** The acknowledgement of record: the episode is kept, and on the disk. */
+/** Acknowledges record: the episode is on the disk. */
 export interface RecordingSaved {
   type: 'recording_saved'
+  /** facts of the new recording */
   recording: RecordingInfo
 }
 
-/** The facts of one recording. Its id, which is also its file's name, stands under `recording`. */
+/** The facts of one recording. */
 export interface RecordingInfo {
+  /** id of the recording, which is also the name of its file */
   recording: string
+  /** when it was made; ISO 8601, UTC */
   created: string
+  /** why it was kept */
   reasons: ('asked_for' | 'best_so_far' | 'every_nth' | 'first_death' | 'worst_so_far')[]
+  /** where the episode was played: in training or in a session */
   source: 'session' | 'training'
+  /** id of its training run; null for a session's */
   run_id: string | null
+  /** file name of the model that played; null in training or untrained */
   model: string | null
+  /** number of the episode in its run or session */
   episode: number
+  /** number of steps */
   steps: number
+  /** sum of the rewards */
   episode_return: number
+  /** how the episode ended; null if it was recorded before its end */
   ended: 'max_steps' | 'meter_depleted' | null
+  /** failure that ended the episode, or null */
   failure_reason: string | null
+  /** whether it has Q-values */
   q_values: boolean
+  /** whether it has attention weights */
   attention: boolean
+  /** steps worth jumping to */
   markers: Marker[]
+  /** version of Hamlet that recorded it */
   package_version: string
+  /** version of the world's rules */
   rules_version: number
 }
 
-/**
- * One mark on an episode's timeline. `what` is an affordance's name, a meter's name, or why the episode ended
- * (a failure reason or `max_steps`). Uses of one place in consecutive steps are one mark, with their number
- * as `count`.
- */
+/** One mark on an episode's timeline. */
 export interface Marker {
+  /** step it marks */
   step: number
+  /** an interaction, a meter that becomes critical, or the end */
   kind: 'critical' | 'end' | 'interaction'
+  /** the affordance, the meter, or the failure that ended the episode, or `max_steps` */
   what: string
+  /** number of consecutive interactions with one affordance, which are one mark */
   count: number
 }
 
 /**
- * What follows is a replay: of a recording, or after `seek` of the session's own episode, which waits.
- * `playback` and a frame come next. Frames are those of the episode, with the heat map of that episode alone
- * where it is a recording's, and with `q_values` and `attention` where the recording has them.
+ * A replay begins: of a recording or, after `seek`, of the session's own episode, which waits. `playback` and
+ * a frame come next. Frames are those of the replayed episode. A recording's heat map counts that episode
+ * alone, and `q_values` and `attention` are there where the recording has them.
  */
 export interface ReplayStarted {
   type: 'replay_started'
+  /** recording's id, or null for the session's own episode */
   recording: string | null
+  /** file name of the model that plays; null: untrained agent */
   model_name: string | null
+  /** number of the replayed episode, in its run or session */
   episode: number
+  /** last step to which `seek` can go */
   steps: number
+  /** steps worth jumping to */
   markers: Marker[]
+  /** whether the session can go on from a step of the replay */
   can_branch: boolean
 }
 
 /**
- * What follows is the session's own episode again. After `leave_replay`: `playback` and the frame at which it
- * waits. Else what ended the replay: `branched`, or the next episode.
+ * The session's own episode is shown again. After `leave_replay`, `playback` and the frame at which it waits
+ * follow; otherwise what ended the replay: `branched`, or the next episode.
  */
 export interface ReplayEnded {
   type: 'replay_ended'
+  /** recording's id, or null for the session's own episode */
   recording: string | null
 }
 
 /**
- * An episode begins in the middle of another one: the steps up to `step` are the other's. It comes in place
- * of `episode_start`; the frame of step `step` + 1 is its first.
+ * An episode begins in the middle of another one: its steps up to `step` are those of the other. It takes the
+ * place of `episode_start`; the frame of step `step` + 1 is its first.
  */
 export interface Branched {
   type: 'branched'
+  /** number of the episode, from 1 */
   episode: number
+  /** file name of the model that plays; null: untrained agent */
   model_name: string | null
+  /** step from which the new episode goes on */
   step: number
+  /** recording's id, or null for the session's own episode */
   recording: string | null
 }
 
-/** Something could not be done; the connection stays open and nothing else changed. */
+/** A command could not be carried out; the connection stays open and nothing else changed. */
 export interface Error {
   type: 'error'
+  /** one sentence for a person */
   message: string
+  /** stable code for programs: see the table of error codes */
   code: string
+  /** the refused command, where known */
   command: string | null
+  /** the refused field, where known */
   field: string | null
 }
 
 /** Start the one training run with these parameters. */
 export interface StartTraining {
   command: 'start_training'
+  /** ignored; older clients send it */
   type?: string
   /** episodes to train for */
   num_episodes?: number
@@ -376,7 +477,7 @@ export interface StartTraining {
   resume_from?: string | null
 }
 
-/** Go on with a paused run, at the very next step. */
+/** Resume a paused run at the very next step. */
 export interface Resume {
   command: 'resume'
 }
@@ -386,27 +487,35 @@ export interface Stop {
   command: 'stop'
 }
 
-/**
- * The run's state; first on connect, on `status`, and to everyone at each change of state. `resumable` lists
- * interrupted runs that `resume_from` may name.
- */
+/** The run's state: sent first on connect, on `status`, and to everyone at each change of state. */
 export interface TrainingStatus {
   type: 'training_status'
+  /** whether there is a run, running or paused */
   is_training: boolean
+  /** number of the current episode */
   current_episode: number
+  /** number of episodes the run will have */
   total_episodes: number
+  /** state of the run */
   state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping'
+  /** parameters in force, with the chosen seed; between runs, those of the last run */
   parameters: TrainingParameters | null
+  /** number of connections to `/ws/training` */
   viewers: number
+  /** id of the run, which `resume_from` accepts */
   run_id: string | null
+  /** why the last run failed, if it did */
   reason: string | null
+  /** ids of interrupted runs, which `resume_from` accepts */
   resumable: string[]
 }
 
-/** The episodes of the run so far, oldest first; thinned evenly past 2,000. */
+/** The episodes of the run so far, thinned evenly past 2,000. */
 export interface TrainingHistory {
   type: 'training_history'
+  /** finished episodes, oldest first */
   episodes: EpisodeComplete[]
+  /** number of episodes before thinning */
   total: number
 }
 
@@ -449,91 +558,565 @@ export interface EvaluationSummary {
   episodes: number
 }
 
-/** A run began; `parameters` are those in force, with the seed that was chosen. */
+/** A run began. */
 export interface TrainingStarted {
   type: 'training_started'
+  /** number of episodes the run will have */
   num_episodes: number
+  /** id of the run, which `resume_from` accepts */
   run_id: string
+  /** parameters in force, with the chosen seed */
   parameters: TrainingParameters
+  /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  /** device the learner computes on */
   device: string
 }
 
-/** A shown episode begins; hidden ones send their episode_complete alone. */
+/** A shown episode begins; of a hidden episode only episode_complete is sent. */
 export interface TrainingEpisodeStart {
   type: 'episode_start'
+  /** number of the episode, from 1 */
   episode: number
+  /** share of random actions (exploration) */
   epsilon: number
 }
 
-/** A frame of a shown episode, from step 1 on. The heat map is over the whole run. */
+/** A frame of a shown episode, from step 1 on. The heat map covers the whole run. */
 export interface TrainingStateUpdate {
   type: 'state_update'
+  /** number of the step in its episode, from 1; 0 before the first */
   step: number
+  /** action taken: 0 up, 1 down, 2 left, 3 right, 4 interact */
   action: number
+  /** reward of this step */
   reward: number
+  /** return of the episode so far */
   cumulative_reward: number
+  /** whether this step ended the episode */
   done: boolean
+  /** size of the grid */
   grid: TrainingGrid
+  /** each agent: its cell, colour and last action */
   agents: AgentMarker[]
+  /** meters, last action and reward of each agent, by its id */
   agent_meters: Record<string, AgentState>
+  /** each affordance and its cell */
   affordances: AffordanceMarker[]
+  /** number of the step, and the failure that ended the episode */
   info: StepInfo
+  /** number of the episode, from 1 */
   episode: number
-  /** visits of each cell "x,y" over the most visited one */
+  /** visits of each cell "x,y", relative to the most visited cell */
   heat_map: Record<string, number>
+  /** share of random actions (exploration) */
   epsilon: number
 }
 
 /** The grid of a frame on `/ws/training`: its size alone; agents and affordances stand beside it. */
 export interface TrainingGrid {
+  /** cells from left to right */
   width: number
+  /** cells from top to bottom */
   height: number
 }
 
-/** The learner stands still, between two environment steps. */
+/** Training is paused, between two environment steps. */
 export interface Paused {
   type: 'paused'
+  /** number of the current episode */
   episode: number
+  /** number of the last step made in that episode */
   step: number
 }
 
-/** The learner goes on, at the very next step. */
+/** Training goes on, at the very next step. */
 export interface Resumed {
   type: 'resumed'
+  /** number of the current episode */
   episode: number
+  /** number of the last step made in that episode */
   step: number
 }
 
-/** A checkpoint was saved under this name in the models folder. */
+/** A checkpoint was saved. */
 export interface CheckpointSaved {
   type: 'checkpoint_saved'
+  /** its file name in the models folder */
   model: string
+  /** number of episodes it was trained for */
   episode: number
 }
 
-/** The run made all its episodes; its last checkpoint is saved. Means are over the last 5 episodes. */
+/** The run made all its episodes, and its last checkpoint is saved. */
 export interface TrainingComplete {
   type: 'training_complete'
+  /** where the last checkpoint was saved */
   model_saved: string
+  /** mean return of the last 5 episodes */
   final_avg_reward: number
+  /** mean length of the last 5 episodes */
   final_avg_length: number
 }
 
 /** The run was ended on request, after saving. */
 export interface TrainingStopped {
   type: 'training_stopped'
+  /** the cause, in one sentence */
   reason: string
+  /** where the last checkpoint was saved, or null */
   model_saved: string | null
+  /** always false */
   restart: boolean
 }
 
-/** The trainer failed. With `restart` the run goes on from its last autosave; without, it is over. */
+/** The trainer failed. */
 export interface TrainingFailed {
   type: 'training_failed'
+  /** the cause, in one sentence */
   reason: string
+  /** where the last checkpoint was saved, or null */
   model_saved: string | null
+  /** whether the run goes on from its last autosave; without, it is over */
   restart: boolean
+}
+
+/** `GET /`: what this server is. */
+export interface ServiceAnswer {
+  /** always `running` */
+  status: string
+  /** always `Hamlet Metaserver` */
+  service: string
+  /** version of Hamlet */
+  version: string
+  /** paths of the WebSockets */
+  endpoints: Endpoints
+  /** number of connections */
+  active_sessions: ActiveSessions
+  /** whether there is a run, running or paused */
+  training_active: boolean
+}
+
+/** The paths of the WebSockets. */
+export interface Endpoints {
+  /** path for watching */
+  inference: string
+  /** path for training */
+  training: string
+}
+
+/** Connections by endpoint. */
+export interface ActiveSessions {
+  /** number on `/ws` */
+  inference: number
+  /** number on `/ws/training` */
+  training: number
+}
+
+/** `GET /api/status`: how the server is doing. */
+export interface StatusAnswer {
+  /** always `running` */
+  status: string
+  /** number of connections in all */
+  connected_clients: number
+  /** whether somebody watches, or a run is on */
+  simulation_running: boolean
+  /** version of Hamlet */
+  version: string
+  /** whether sessions can play */
+  ready: boolean
+  /** whether the server is shutting down */
+  draining: boolean
+  /** seconds since the start */
+  uptime_seconds: number
+  /** number of connections */
+  active_sessions: ActiveSessions
+  /** largest number of connections */
+  capacity: ActiveSessions
+  /** state of the training run */
+  training_state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping'
+}
+
+/** `GET /api/models`: the models in the models folder. */
+export interface ModelsAnswer {
+  /** their file names */
+  models: string[]
+  /** number of models */
+  count: number
+  /** what is known of each */
+  details: ModelDetails[]
+}
+
+/** One model. Of a file that cannot be read, only its name, size and time are known. */
+export interface ModelDetails {
+  /** file name of the model */
+  name: string
+  /** size of the file */
+  size_bytes: number
+  /** when the file was written; ISO 8601, UTC */
+  modified: string
+  /** SHA-256 of the file, in hexadecimal */
+  sha256: string | null
+  /** type of the Q-network */
+  network_type: string | null
+  /** number of episodes it was trained for */
+  episode: number | null
+  /** seed of the run that trained it */
+  seed: number | null
+  /** figures of its greedy evaluation, by name */
+  evaluation: Record<string, unknown> | null
+  /** title for people */
+  title: string | null
+  /** how it came about, for people */
+  story: string | null
+  /** behaviour worth watching for */
+  watch_for: string | null
+  /** command that trained it */
+  command: string | null
+  /** why the file cannot be read, in one sentence */
+  error: string | null
+}
+
+/** `GET /api/failures`: failed episodes. */
+export interface FailuresAnswer {
+  /** failed episodes, newest first */
+  failures: Failure[]
+}
+
+/** One episode that ended with a failure. */
+export interface Failure {
+  /** number of the episode's row in the history */
+  id: number
+  /** when the episode ended; ISO 8601, UTC */
+  timestamp: string
+  /** number of the episode in its run */
+  episode: number
+  /** id of the agent */
+  agent_id: string
+  /** failure that ended the episode */
+  reason: string
+  /** id of the run */
+  run_id: string
+}
+
+/** Which failures, and how many of the newest. */
+export interface FailureQuery {
+  /** id of the agent */
+  agent?: string | null
+  /** failure that ended the episode */
+  reason?: string | null
+  /** first episode to include */
+  min_episode?: number | null
+  /** last episode to include */
+  max_episode?: number | null
+  /** id of the run */
+  run?: string | null
+  /** number of failures */
+  limit?: number
+}
+
+/** `GET /api/failure_summary`: failures by agent and reason. */
+export interface SummaryAnswer {
+  /** groups of failures, largest first */
+  summary: FailureGroup[]
+}
+
+/** All failures of one agent for one reason. */
+export interface FailureGroup {
+  /** id of the agent */
+  agent_id: string
+  /** failure that ended the episodes */
+  reason: string
+  /** number of failures */
+  count: number
+  /** highest number of such an episode; over several runs it need not be the latest */
+  last_episode: number
+  /** when the latest such episode ended; ISO 8601, UTC */
+  last_timestamp: string
+}
+
+/** Which failures to group by agent and reason, and how many groups. */
+export interface SummaryQuery {
+  /** id of the agent */
+  agent?: string | null
+  /** failure that ended the episode */
+  reason?: string | null
+  /** first episode to include */
+  min_episode?: number | null
+  /** last episode to include */
+  max_episode?: number | null
+  /** id of the run */
+  run?: string | null
+  /** count only this many of the newest failures */
+  limit?: number | null
+  /** number of groups */
+  top?: number
+}
+
+/** `GET /api/runs`: training runs. */
+export interface RunsAnswer {
+  /** runs, newest first */
+  runs: RunSummary[]
+  /** address of the next page; null on the last one */
+  next: string | null
+}
+
+/** One training run. */
+export interface RunSummary {
+  /** id of the run */
+  run_id: string
+  /** where it was started: `server`, `command_line`, or in an `older` history */
+  source: string
+  /** state of the run */
+  state: string
+  /** why it ended, in one sentence, where known */
+  reason: string | null
+  /** when it began; ISO 8601, UTC */
+  began: string
+  /** when it ended, or null; ISO 8601, UTC */
+  ended: string | null
+  /** type of the Q-network */
+  network_type: string | null
+  /** seed of everything random */
+  seed: number | null
+  /** device the learner computed on */
+  device: string | null
+  /** number of the last episode in the history */
+  episodes: number
+  /** file name of its model */
+  model: string | null
+  /** version of Hamlet */
+  package_version: string | null
+  /** version of torch */
+  torch_version: string | null
+  /** parameters in force */
+  parameters: Record<string, unknown> | null
+}
+
+/** Which runs, newest first. */
+export interface RunsQuery {
+  /** state of the run */
+  state?: 'complete' | 'failed' | 'interrupted' | 'running' | 'stopped' | null
+  /** type of the Q-network */
+  network_type?: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling' | null
+  /** id of the last run on the previous page */
+  before?: string | null
+  /** number of runs on a page */
+  limit?: number
+}
+
+/** One training run with totals over the episodes in the history. */
+export interface RunDetails {
+  /** id of the run */
+  run_id: string
+  /** where it was started: `server`, `command_line`, or in an `older` history */
+  source: string
+  /** state of the run */
+  state: string
+  /** why it ended, in one sentence, where known */
+  reason: string | null
+  /** when it began; ISO 8601, UTC */
+  began: string
+  /** when it ended, or null; ISO 8601, UTC */
+  ended: string | null
+  /** type of the Q-network */
+  network_type: string | null
+  /** seed of everything random */
+  seed: number | null
+  /** device the learner computed on */
+  device: string | null
+  /** number of the last episode in the history */
+  episodes: number
+  /** file name of its model */
+  model: string | null
+  /** version of Hamlet */
+  package_version: string | null
+  /** version of torch */
+  torch_version: string | null
+  /** parameters in force */
+  parameters: Record<string, unknown> | null
+  /** number of steps in all */
+  steps: number
+  /** highest return of an episode */
+  best_return: number | null
+  /** first episode with that return */
+  best_episode: number | null
+  /** number of steps of the longest episode */
+  longest: number | null
+  /** number of episodes by the failure that ended them */
+  failures: Record<string, number>
+  /** checkpoints it saved, the latest last */
+  checkpoints: KeptCheckpoint[]
+}
+
+/** A checkpoint that a run saved. */
+export interface KeptCheckpoint {
+  /** file name of the model */
+  model: string
+  /** number of episodes it was trained for */
+  episode: number
+  /** when it was saved; ISO 8601, UTC */
+  saved: string
+}
+
+/** `GET /api/runs/RUN/episodes`: episodes of one run. */
+export interface EpisodesAnswer {
+  /** id of the run */
+  run_id: string
+  /** episodes in their order */
+  episodes: KeptEpisode[]
+  /** address of the next page; null on the last one */
+  next: string | null
+}
+
+/** One episode: its figures, and when it ended. Figures that the history lacks are null. */
+export interface KeptEpisode {
+  /** number of the episode, from 1 */
+  episode: number
+  /** when the episode ended; ISO 8601, UTC */
+  ended: string
+  /** Return of the episode. */
+  reward: number | null
+  /** Steps it lasted. */
+  length: number | null
+  /** Mean loss over its gradient steps, 0 before the first one. */
+  loss: number | null
+  /** Share of random actions at this time. */
+  epsilon: number | null
+  /** Mean return of the last 5 episodes. */
+  avg_reward_5: number | null
+  /** Mean length of the last 5 episodes. */
+  avg_length_5: number | null
+  /** Mean loss of the last 5 episodes. */
+  avg_loss_5: number | null
+  /** Transitions in the replay buffer. */
+  buffer_size: number | null
+  /** Which meter ended the episode, or null. */
+  failure_reason: string | null
+  /** Environment steps a second in this episode. */
+  steps_per_second: number | null
+  /** A greedy evaluation, in the episodes after which one was made. */
+  evaluation: EvaluationSummary | null
+}
+
+/** Which episodes of a run, in their order. */
+export interface EpisodesQuery {
+  /** failure that ended the episode, or `none` for those without one */
+  reason?: string | null
+  /** first episode to include */
+  min_episode?: number | null
+  /** last episode to include */
+  max_episode?: number | null
+  /** last episode on the previous page */
+  after?: number | null
+  /** number of episodes on a page */
+  limit?: number
+}
+
+/** `GET /api/recordings`: recordings. */
+export interface RecordingsAnswer {
+  /** recordings, newest first */
+  recordings: ListedRecording[]
+  /** number of recordings that pass the filters */
+  total: number
+}
+
+/** One file of the recordings folder. */
+export interface ListedRecording {
+  /** id of the recording */
+  recording: string
+  /** size of the file */
+  size_bytes: number
+  /** facts of the recording; null if it is unusable */
+  info: RecordingInfo | null
+  /** why it is unusable, in one sentence */
+  error: string | null
+}
+
+/** Which recordings, newest first; an absent filter lets all pass. */
+export interface RecordingsQuery {
+  /** where the episode was played */
+  source?: 'session' | 'training' | null
+  /** id of the training run */
+  run?: string | null
+  /** file name of the model that played */
+  model?: string | null
+  /** a reason why it was kept */
+  reason?: string | null
+  /** number of recordings on a page */
+  limit?: number
+  /** number of recordings before the page */
+  offset?: number
+}
+
+/** The state of one film of a recording. */
+export interface Film {
+  /** id of the recording */
+  recording: string
+  /** file format */
+  format: 'gif' | 'mp4' | 'webm'
+  /** multiple of 10 steps/s */
+  speed: number
+  /** state of the film */
+  state: 'failed' | 'making' | 'ready' | 'waiting'
+  /** number of frames made so far */
+  made: number
+  /** number of frames in all; 0 while unknown */
+  of: number
+  /** size of the finished file */
+  size_bytes: number | null
+  /** why it failed, in one sentence */
+  error: string | null
+}
+
+/** Which film of a recording. */
+export interface FilmQuery {
+  /** file format */
+  format?: 'gif' | 'mp4' | 'webm'
+  /** multiple of 10 steps/s */
+  speed?: number
+}
+
+/** `GET /api/session`, and after logging in or out: who the client is, and what it may do. */
+export interface SessionAnswer {
+  /** role of the client: `anyone`, `viewer` or `teacher` */
+  role: string
+  /** name of the token; null without a login */
+  name: string | null
+  /** who must log in */
+  login: 'everyone' | 'nobody' | 'teachers'
+  /** whether the client may watch */
+  may_watch: boolean
+  /** whether the client may train */
+  may_train: boolean
+}
+
+/** `POST /api/login`: the secret to log in with. */
+export interface LoginRequest {
+  /** token or class code */
+  secret: string
+}
+
+/** `GET /healthz` and `GET /readyz`: that the server lives, or can play. */
+export interface HealthAnswer {
+  /** `alive` or `ready` */
+  status: string
+}
+
+/** An error over HTTP (RFC 9457). */
+export interface Problem {
+  /** status code of the response */
+  status: number
+  /** phrase of the status */
+  title: string
+  /** stable code for programs: see the table of error codes */
+  code: string
+  /** one sentence that says what to do */
+  detail: string
+  /** always `about:blank` */
+  type: string
+  /** query parameter at fault, where it is one */
+  field?: string
 }
 
 export type InferenceCommand =

@@ -10,7 +10,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.settings import Settings
+from hamlet_trio.settings import Login, Settings
 from hamlet_trio.web.access.access_control import AccessControl, Principal, RefusedError, token_principal
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME
 from hamlet_trio.web.access.roles import Role, role_for_route
@@ -23,19 +23,19 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class LoginRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Represent the body of `POST /api/login`."""
+    """`POST /api/login`: the secret to log in with."""
 
-    secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET)]
+    secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET, description="token or class code")]
 
 
 class SessionAnswer(Struct, frozen=True, kw_only=True):
-    """Represent the answer of `GET /api/session` and `POST /api/login`: the role, and what needs a login."""
+    """`GET /api/session`, and after logging in or out: who the client is, and what it may do."""
 
-    role: str
-    name: str | None
-    login: str
-    may_watch: bool
-    may_train: bool
+    role: Annotated[str, Meta(description="role of the client: `anyone`, `viewer` or `teacher`")]
+    name: Annotated[str | None, Meta(description="name of the token; null without a login")]
+    login: Annotated[Login, Meta(description="who must log in")]
+    may_watch: Annotated[bool, Meta(description="whether the client may watch")]
+    may_train: Annotated[bool, Meta(description="whether the client may train")]
 
 
 def session_answer(principal: Principal, settings: Settings) -> SessionAnswer:

@@ -1,0 +1,201 @@
+"""What the server sends on `/ws`."""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hamlet_trio.protocol.errors import Error
+from hamlet_trio.protocol.frame_parts import (
+    Action,
+    AgentStates,
+    CumulativeReward,
+    Done,
+    EpisodeNumber,
+    FailureReason,
+    HeatMap,
+    InferenceGrid,
+    Info,
+    RewardBreakdown,
+    StepNumber,
+    StepReward,
+)
+from hamlet_trio.protocol.parameters import NetworkTypeOfModel
+from hamlet_trio.recording.info import Markers, RecordingInfo
+
+PROTOCOL_VERSION: Final = 3
+
+Controller = Literal["policy", "human", "recording"]
+
+ModelName = Annotated[
+    str | None, Meta(description="file name of the model that plays; null: untrained agent")
+]
+RecordingId = Annotated[str | None, Meta(description="recording's id, or null for the session's own episode")]
+Attention = list[list[float]]
+
+
+class Connected(Struct, frozen=True, tag_field="type", tag="connected"):
+    """The first message on `/ws`."""
+
+    available_models: Annotated[list[str], Meta(description="file names that `load_model` accepts")]
+    session_id: Annotated[str, Meta(description="id of this session in the server's log")]
+    model_name: ModelName
+    network_type: NetworkTypeOfModel
+    protocol_version: Annotated[int, Meta(description="grows with each addition to the protocol")] = (
+        PROTOCOL_VERSION
+    )
+
+
+class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
+    """An episode begins; the frame of step 0 follows."""
+
+    episode: EpisodeNumber
+    model_name: ModelName
+
+
+class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
+    """The world after a step. Step 0 is the start: `action` is 0, `last_action` "up", reward 0.
+
+    `q_values` and `attention` are those from which the action was chosen (at step 0: of the first
+    observation).
+    """
+
+    step: StepNumber
+    action: Action
+    reward: StepReward
+    cumulative_reward: CumulativeReward
+    done: Done
+    grid: Annotated[InferenceGrid, Meta(description="the grid, with the agents and affordances on it")]
+    agents: AgentStates
+    info: Info
+    episode: EpisodeNumber
+    heat_map: HeatMap
+    truncated: (
+        Annotated[bool, Meta(description="whether the episode ended at `max_steps`, without a failure")]
+        | UnsetType
+    ) = UNSET
+    reward_breakdown: Annotated[RewardBreakdown, Meta(description="the terms of `reward`")] | UnsetType = (
+        UNSET
+    )
+    q_values: (
+        Annotated[
+            list[float], Meta(description="Q-values of the five actions, where `set_view` asked for them")
+        ]
+        | UnsetType
+    ) = UNSET
+    attention: Annotated[
+        Attention | UnsetType | None,
+        Meta(
+            description="attention among the six meters, 6 rows of 6, where `set_view` asked for it; null "
+            "for a network without attention"
+        ),
+    ] = UNSET
+
+
+class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
+    """An episode is over."""
+
+    episode: EpisodeNumber
+    steps: Annotated[int, Meta(description="length of the episode")]
+    total_reward: Annotated[float, Meta(description="return of the episode")]
+    reason: Annotated[
+        Literal["meter_depleted", "max_steps", "reset", "model_changed"],
+        Meta(description="an empty meter, the step limit, `reset`, or a newly loaded model"),
+    ]
+    failure_reason: FailureReason
+
+
+class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
+    """The session plays this model from the next episode on, which follows at once."""
+
+    model: Annotated[str, Meta(description="file name of the model")]
+    network_type: NetworkTypeOfModel
+
+
+class Playback(Struct, frozen=True, tag_field="type", tag="playback"):
+    """Whether and how fast the session plays: acknowledges play, pause, set_speed, seek, status and control.
+
+    In a replay `controller` is "recording"; a replay that reaches its end sends this unasked, with `playing`
+    false.
+    """
+
+    playing: Annotated[bool, Meta(description="whether the session steps by itself")]
+    speed: Annotated[float, Meta(description="multiple of 10 steps/s in use, after clamping")]
+    controller: Annotated[Controller, Meta(description="what chooses the actions")]
+
+
+class View(Struct, frozen=True, tag_field="type", tag="view"):
+    """Acknowledges set_view: the extra fields that frames carry from now on.
+
+    It includes the values of the observation on screen, so that a paused page need not wait for a step.
+    """
+
+    q_values: Annotated[bool, Meta(description="whether frames carry Q-values")]
+    attention: Annotated[bool, Meta(description="whether frames carry attention weights")]
+    current_q_values: Annotated[
+        list[float] | None, Meta(description="Q-values of the observation on screen")
+    ] = None
+    current_attention: Annotated[
+        Attention | None,
+        Meta(
+            description="attention weights of the observation on screen; null for a network without attention"
+        ),
+    ] = None
+
+
+class RecordingSaved(Struct, frozen=True, tag_field="type", tag="recording_saved"):
+    """Acknowledges record: the episode is on the disk."""
+
+    recording: Annotated[RecordingInfo, Meta(description="facts of the new recording")]
+
+
+class ReplayStarted(Struct, frozen=True, tag_field="type", tag="replay_started"):
+    """A replay begins: of a recording or, after `seek`, of the session's own episode, which waits.
+
+    `playback` and a frame come next. Frames are those of the replayed episode. A recording's heat map counts
+    that episode alone, and `q_values` and `attention` are there where the recording has them.
+    """
+
+    recording: RecordingId
+    model_name: ModelName
+    episode: Annotated[int, Meta(description="number of the replayed episode, in its run or session")]
+    steps: Annotated[int, Meta(description="last step to which `seek` can go")]
+    markers: Markers
+    can_branch: Annotated[bool, Meta(description="whether the session can go on from a step of the replay")]
+
+
+class ReplayEnded(Struct, frozen=True, tag_field="type", tag="replay_ended"):
+    """The session's own episode is shown again.
+
+    After `leave_replay`, `playback` and the frame at which it waits follow; otherwise what ended the replay:
+    `branched`, or the next episode.
+    """
+
+    recording: RecordingId
+
+
+class Branched(Struct, frozen=True, tag_field="type", tag="branched"):
+    """An episode begins in the middle of another one: its steps up to `step` are those of the other.
+
+    It takes the place of `episode_start`; the frame of step `step` + 1 is its first.
+    """
+
+    episode: EpisodeNumber
+    model_name: ModelName
+    step: Annotated[int, Meta(description="step from which the new episode goes on")]
+    recording: RecordingId
+
+
+InferenceMessage = (
+    Connected
+    | EpisodeStart
+    | StateUpdate
+    | EpisodeEnd
+    | ModelLoaded
+    | Playback
+    | View
+    | RecordingSaved
+    | ReplayStarted
+    | ReplayEnded
+    | Branched
+    | Error
+)
