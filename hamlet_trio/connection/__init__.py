@@ -1,4 +1,4 @@
-"""What every WebSocket connection has: a transport, rate-limited commands, a bounded queue."""
+"""The parts of every WebSocket connection: a transport, rate-limited commands, a bounded queue."""
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
 from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics

@@ -1,4 +1,4 @@
-"""Reading one connection's commands: decoding, and a token bucket that bounds their rate."""
+"""Read one connection's commands: decode them, and bound their rate with a token bucket."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -14,11 +14,11 @@ Command = TypeVar("Command")
 
 
 Permit = Callable[[Any], BadMessageError | None]
-"""Why a decoded command may not be given by whoever sent it; None where it may."""
+"""Return why the sender may not give a decoded command, or None if it may."""
 
 
 def permit_all(command: Any) -> None:
-    """Whoever is connected may give any command."""
+    """Permit every command to every client."""
 
 
 class AbuseError(Exception):
@@ -26,7 +26,7 @@ class AbuseError(Exception):
 
 
 class TokenBucket:
-    """Allows `rate` takes a second in the long run and `burst` at once, on the clock of Trio."""
+    """Allow `rate` takes a second in the long run and `burst` at once, on Trio's clock."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
@@ -35,7 +35,7 @@ class TokenBucket:
         self._updated = trio.current_time()
 
     def take(self) -> bool:
-        """Take one token if there is one."""
+        """Take one token if there is one; return whether there was."""
         self._refill()
         if self._tokens < 1:
             return False
@@ -54,7 +54,7 @@ class TokenBucket:
 
     @property
     def full(self) -> bool:
-        """Whether as much time has passed without takes as fills the whole bucket."""
+        """Whether the bucket is full again."""
         self._refill()
         return self._tokens >= self._burst
 
@@ -67,9 +67,8 @@ class TokenBucket:
 class CommandStream(Generic[Command]):
     """The commands of one connection, in order, each decoded or refused.
 
-    Memory: holds no queue; what waits, waits in the transport. A frame that is refused, for its content, for
-    the rate or for who sent it, comes back as a `BadMessageError` value, so that answers keep the order of
-    commands.
+    Memory: it holds no queue; commands wait in the transport. A frame that is refused, for its content, its
+    rate or its sender, comes back as a `BadMessageError` value, so that answers keep the order of commands.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class CommandStream(Generic[Command]):
         self._refused = 0
 
     async def receive(self) -> Command | BadMessageError:
-        """The next command, or why the next frame is none.
+        """Return the next command, or why the next frame is none.
 
         Raises `AbuseError` once more than `command_abuse` frames exceeded the rate limit while the bucket
         never filled up again: a client that meant no harm would have paused.

@@ -1,4 +1,4 @@
-"""What a WebSocket is to a session, so that sessions know nothing of Quart and tests need no socket."""
+"""A WebSocket as sessions see it, so that they know nothing of Quart and tests need no socket."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ class Transport(Protocol):
     """
 
     async def receive(self) -> str | bytes | None:
-        """The next frame: text as `str`, binary as `bytes`, or `None` for an empty binary one."""
+        """Return the next frame: text as `str`, binary as `bytes`, or `None` for an empty binary one."""
         ...
 
     async def send(self, text: str) -> None:
@@ -19,7 +19,7 @@ class Transport(Protocol):
         ...
 
     def send_nowait(self, text: str) -> bool:
-        """Send one text frame if that needs no waiting, while no `send` is under way; whether it was sent."""
+        """Send one text frame if that needs no waiting and no `send` is under way; return whether it did."""
         ...
 
 

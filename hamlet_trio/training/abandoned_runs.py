@@ -8,10 +8,10 @@ from hamlet_trio.training.store import RunStore
 
 
 def abandoned_runs(history: Path, store: RunStore) -> list[RunEnded]:
-    """How those runs ended that the history has as running, though no process trains them.
+    """Return the ends of runs that the history has as running, though no process trains them.
 
-    They were interrupted when they were last heard of. The system gives a run's lock back with the process
-    that held it, however that died. A run of a server counts as on also while the server holds its own lock:
+    They were interrupted when they were last heard of. The system releases a run's lock when the process that
+    holds it dies. A run of a server counts as running also while the server holds its own lock, because
     between two trainers nobody holds the run's. Does file I/O; raises `HistoryError`.
     """
     left = [run for run in HistoryReader(history).running() if not store.is_training(run.run_id)]
@@ -21,7 +21,7 @@ def abandoned_runs(history: Path, store: RunStore) -> list[RunEnded]:
 
 
 def end_abandoned_runs(history: Path) -> None:
-    """Have the history in a data folder say so of them; it is written to only where there are any.
+    """Write those ends to the history in a data folder, which is opened to write only if there are any.
 
     Raises `HistoryError`.
     """

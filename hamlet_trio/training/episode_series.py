@@ -9,10 +9,10 @@ LIMIT: Final = 2000
 
 
 class EpisodeSeries:
-    """Keeps every n-th episode record, n doubling whenever more than `limit` would be kept.
+    """Keep every n-th episode record, n doubling whenever more than `limit` would be kept.
 
-    So the records that are kept lie evenly over the whole run. The latest episode is always told too, so
-    that charts reach the present. Memory: at most `limit` records.
+    So the records lie evenly over the whole run. The latest episode is always included, so that charts reach
+    the present. Memory: at most `limit` records.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -38,7 +38,7 @@ class EpisodeSeries:
         return (record.episode - 1) % self._stride == 0
 
     def replace(self, message: TrainingHistory) -> None:
-        """Take over what another history told; later episodes are thinned as it did."""
+        """Take over the records of another series, and thin later episodes as it did."""
         self.clear()
         if len(message.episodes) > 1:
             self._stride = message.episodes[1].episode - message.episodes[0].episode
@@ -46,7 +46,7 @@ class EpisodeSeries:
             self.append(record)
 
     def message(self) -> TrainingHistory:
-        """What charts need: the records kept and the latest one, oldest first."""
+        """Return the records kept and the latest one, oldest first."""
         episodes = list(self._kept)
         if self._latest is None:
             return TrainingHistory(episodes=[], total=0)

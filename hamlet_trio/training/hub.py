@@ -37,13 +37,13 @@ class Viewer:
             self.too_slow.set()
 
     def put_frame(self, text: str) -> None:
-        """Queue a frame, in place of the oldest waiting one where too many wait."""
+        """Queue a frame, in place of the oldest one if too many wait."""
         if not self.too_slow.is_set():
             self.queue.put_droppable(text)
 
 
 class HubStatistics(Struct, frozen=True):
-    """Since the start of the server: frames queued for viewers, dropped, and viewers found too slow."""
+    """Counts since the start: frames queued for viewers and dropped, viewers found too slow."""
 
     viewers: int
     frames: int

@@ -19,11 +19,11 @@ _CHUNK: Final = 65_536
 
 
 class LinkError(Exception):
-    """The bytes on the pipe are no message: garbage, an absurd length, or an end in the middle of one."""
+    """The bytes on the pipe are not a message: garbage, an absurd length, or an end in the middle of one."""
 
 
 class MessageKind(IntEnum):
-    """What a payload is."""
+    """The kind of a payload."""
 
     CONTROL = 1  # an order to the trainer or a report from it (orders.py), for the two of them alone
     EVENT = 2  # a lifecycle message of the wire as JSON: never dropped, read by the supervisor too
@@ -38,29 +38,29 @@ class Message(NamedTuple):
 
 
 def pack(kind: MessageKind, payload: bytes) -> bytes:
-    """The bytes of one message; raises `LinkError` for a payload over `MAX_LENGTH`."""
+    """Return the bytes of one message; raises `LinkError` for a payload over `MAX_LENGTH`."""
     if len(payload) > MAX_LENGTH:
         raise LinkError(f"a message of {len(payload)} bytes is longer than the {MAX_LENGTH} allowed")
     return _HEADER.pack(len(payload), kind) + payload
 
 
 class MessageDecoder:
-    """Cuts bytes into messages. Memory: one message, thus `MAX_LENGTH`, and what was fed beyond it."""
+    """Cut bytes into messages. Memory: one message, thus `MAX_LENGTH`, and the bytes fed beyond it."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes | bytearray) -> None:
-        """Add what was read."""
+        """Add bytes that were read."""
         self._buffer += data
 
     def next(self) -> Message | None:
-        """The next whole message, or `None` until more is fed. Raises `LinkError` on a bad header."""
+        """Return the next whole message, or `None` until more is fed. Raises `LinkError` on a bad header."""
         if len(self._buffer) < _HEADER.size:
             return None
         length, kind = _HEADER.unpack_from(self._buffer)
         if length > MAX_LENGTH or kind not in set(MessageKind):
-            raise LinkError(f"the pipe carries something else than messages: {bytes(self._buffer[:16])!r}")
+            raise LinkError(f"the pipe carries something other than messages: {bytes(self._buffer[:16])!r}")
         end = _HEADER.size + length
         if len(self._buffer) < end:
             return None
@@ -69,54 +69,54 @@ class MessageDecoder:
         return message
 
     def finish(self) -> None:
-        """The stream is over; raises `LinkError` if that is in the middle of a message."""
+        """End the stream; raises `LinkError` in the middle of a message."""
         if self._buffer:
             raise LinkError(f"the pipe ended in the middle of a message, after {len(self._buffer)} bytes")
 
 
 class PipeReader:
-    """Reads messages from a file descriptor, blocking; for one thread."""
+    """Read messages from a file descriptor, blocking; for one thread."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._unpacker = MessageDecoder()
+        self._decoder = MessageDecoder()
 
     def receive(self) -> Message | None:
-        """The next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
-        while (message := self._unpacker.next()) is None:
+        """Return the next message, or `None` once the other side has closed the pipe. Raises `LinkError`."""
+        while (message := self._decoder.next()) is None:
             data = os.read(self._descriptor, _CHUNK)
             if not data:
-                self._unpacker.finish()
+                self._decoder.finish()
                 return None
-            self._unpacker.feed(data)
+            self._decoder.feed(data)
         return message
 
 
 class MessageStream:
-    """Reads messages under Trio; `receive` is always a checkpoint and, cancelled, loses nothing."""
+    """Read messages under Trio; `receive` is always a checkpoint and, cancelled, loses nothing."""
 
     def __init__(self, stream: ReceiveStream) -> None:
         self._stream = stream
-        self._unpacker = MessageDecoder()
+        self._decoder = MessageDecoder()
 
     async def receive(self) -> list[Message]:
-        """All messages that have come meanwhile, one at least, or none once the other side has closed.
+        """Return the messages that have come, one at least, or none once the other side has closed.
 
         Raises `LinkError`, after the messages before the error were received.
         """
         await trio.lowlevel.checkpoint()
-        while not (messages := self._unpack()):
+        while not (messages := self._decode()):
             data = await self._stream.receive_some(_CHUNK)
             if not data:
-                self._unpacker.finish()
+                self._decoder.finish()
                 return []
-            self._unpacker.feed(data)
+            self._decoder.feed(data)
         return messages
 
-    def _unpack(self) -> list[Message]:
+    def _decode(self) -> list[Message]:
         messages: list[Message] = []
         try:
-            while (message := self._unpacker.next()) is not None:
+            while (message := self._decoder.next()) is not None:
                 messages.append(message)
         except LinkError:
             if not messages:

@@ -36,7 +36,7 @@ class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
 
 
 class PauseOrder(Struct, frozen=True, tag="pause"):
-    """Stand still before the next step."""
+    """Pause before the next step."""
 
 
 class ResumeOrder(Struct, frozen=True, tag="resume"):
@@ -48,7 +48,7 @@ class StopOrder(Struct, frozen=True, tag="stop"):
 
 
 class WatchOrder(Struct, frozen=True, tag="watch"):
-    """Whether anybody watches; frames are built only while somebody does."""
+    """Tell whether anybody watches; frames are built only while somebody does."""
 
     watched: bool
 
@@ -65,7 +65,7 @@ class StartedReport(Struct, frozen=True, kw_only=True, tag="started"):
 
 
 class PausedReport(Struct, frozen=True, tag="paused"):
-    """The learner stands still after `step` steps of `episode`."""
+    """The learner is paused after `step` steps of `episode`."""
 
     episode: int
     step: int

@@ -1,4 +1,4 @@
-"""Checking a start command and making a run's plan of it, before anything starts."""
+"""Check a start command and plan its run, before anything starts."""
 
 import secrets
 from typing import Final
@@ -17,7 +17,7 @@ _DEFAULTS: Final = TrainingParameters()
 
 
 class RunPlan(Struct, frozen=True):
-    """A run about to start: `resume` tells whether it goes on from its saved state."""
+    """A run about to start; with `resume` it goes on from its saved state."""
 
     run_id: str
     parameters: TrainingParameters
@@ -25,7 +25,7 @@ class RunPlan(Struct, frozen=True):
 
 
 def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> RunPlan:
-    """The plan for parameters; a seed is chosen where none was given. Does file I/O.
+    """Return the plan for parameters, with a seed chosen where none was given. Does file I/O.
 
     An interrupted run keeps its own parameters, so that it goes on exactly; only its number of episodes may
     be raised, and what is left at its default does not count as given.
@@ -45,7 +45,7 @@ def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFold
 
 
 def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> None:
-    # Here and not in the trainer, so that whoever sent the name hears of it, before a run is announced.
+    # Here and not in the trainer, so that the sender of the name is answered before a run is announced.
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415
 
     try:

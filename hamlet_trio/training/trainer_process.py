@@ -23,10 +23,10 @@ _LONGEST_LINE: Final = 2000  # characters of one line of the trainer's standard 
 
 
 class Exit(Struct, frozen=True):
-    """How a trainer process ended; `last_words` is the last line it wrote to standard error."""
+    """The end of a trainer process; `last_line` is the last one it wrote to standard error."""
 
     return_code: int
-    last_words: str
+    last_line: str
 
     def __str__(self) -> str:
         if self.return_code < 0:
@@ -34,8 +34,8 @@ class Exit(Struct, frozen=True):
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             return f"The trainer process was ended by {name}{hint}."
-        words = f": {self.last_words}" if self.last_words else ""
-        return f"The trainer process ended with exit code {self.return_code}{words}."
+        line = f": {self.last_line}" if self.last_line else ""
+        return f"The trainer process ended with exit code {self.return_code}{line}."
 
 
 async def run_trainer(
@@ -47,11 +47,11 @@ async def run_trainer(
     command: Sequence[str] = COMMAND,
     inherited: tuple[int, ...] = (),
 ) -> Exit:
-    """Run a trainer until its process is gone; `on_messages` gets its messages as they come, in order.
+    """Run a trainer until its process is gone, and call `on_messages` with its messages in order.
 
-    While it handles some, more wait in the pipe, and then with the trainer, whose learner goes on.
+    Meanwhile further messages wait in the pipe and then in the trainer, whose learner goes on.
 
-    Resource handling: whichever way this ends, the process was reaped and its pipes are closed.
+    Resource handling: however this ends, the process was reaped and its pipes are closed.
     `inherited` are file descriptors that the process shares; none under Windows.
 
     Cancellation: the pipe of orders is closed, which asks the trainer to save and end; its messages are
@@ -75,7 +75,7 @@ async def run_trainer(
     assert process.stderr is not None
     log = log.bind(trainer_pid=process.pid)
     lifetime = trio.CancelScope(shield=True)
-    last_words = [""]
+    last_line = [""]
     try:
         async with trio.open_nursery() as outer:
             outer.start_soon(_end_on_cancellation, process.stdin, lifetime, grace)
@@ -83,7 +83,7 @@ async def run_trainer(
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_write_orders, process.stdin, orders)
                     async with trio.open_nursery() as readers:
-                        readers.start_soon(_log_lines, process.stderr, log, last_words)
+                        readers.start_soon(_log_lines, process.stderr, log, last_line)
                         sound = await _read_messages(process.stdout, on_messages, log)
                         patience = _EXIT_PATIENCE if sound else 0
                         readers.cancel_scope.deadline = trio.current_time() + patience
@@ -93,12 +93,12 @@ async def run_trainer(
     finally:
         with trio.CancelScope(shield=True):
             if process.returncode is None:
-                log.warning("killing the trainer, which did not end by itself")
+                log.warning("trainer_killed")
                 process.kill()
             return_code = await process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 await trio.aclose_forcefully(pipe)
-    return Exit(return_code, last_words[0])
+    return Exit(return_code, last_line[0])
 
 
 async def _end_on_cancellation(stdin: SendStream, lifetime: trio.CancelScope, grace: float) -> None:
@@ -122,23 +122,23 @@ async def _write_orders(stdin: SendStream, orders: MessageQueue[Order]) -> None:
 async def _read_messages(
     stdout: ReceiveStream, on_messages: Callable[[Sequence[Message]], Awaitable[None]], log: Logger
 ) -> bool:
-    """Handle messages to their end; False if that is not where it should be."""
+    """Handle messages to the end of the pipe; return False if it carries anything else."""
     stream = MessageStream(stdout)
     try:
         while messages := await stream.receive():
             await on_messages(messages)
     except LinkError as error:
-        log.warning("the trainer's messages broke off", reason=str(error))
+        log.warning("trainer_messages_broke_off", reason=str(error))
         return False
     return True
 
 
-async def _log_lines(stderr: ReceiveStream, log: Logger, last_words: list[str]) -> None:
+async def _log_lines(stderr: ReceiveStream, log: Logger, last_line: list[str]) -> None:
     waiting = b""
     async for data in stderr:
         *lines, waiting = (waiting + data).split(b"\n")
         waiting = waiting[:_LONGEST_LINE]
         for line in lines:
             if text := line[:_LONGEST_LINE].decode(errors="replace").rstrip():
-                last_words[0] = text
-                log.warning("trainer", line=text)
+                last_line[0] = text
+                log.warning("trainer_said", line=text)

@@ -20,7 +20,7 @@ async def serve_viewer(
     draining: trio.Event,
     permit: Permit = permit_all,
 ) -> CloseCode | None:
-    """Serve a viewer until it leaves (`Cancelled`) or must; the code tells how its connection is to close.
+    """Serve a viewer until it leaves (`Cancelled`), or return the code to close its connection with.
 
     1012 when the server drains, 1008 after persistent abuse of the rate limit, 1013 when it is too slow for
     the run's lifecycle events, 1011 after an error, which is logged with the session's id.

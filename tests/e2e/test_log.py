@@ -57,5 +57,5 @@ async def test_lines_of_a_session_and_of_a_run_carry_their_ids(start_server: Sta
     connected = [line for line in lines_of(server) if line["event"] in ("connected", "disconnected")]
     assert len({line["session_id"] for line in connected}) == 2
     assert len(connected) == 4
-    states = [line for line in lines_of(server) if line["event"] == "training state"]
+    states = [line for line in lines_of(server) if line["event"] == "training_state"]
     assert {line["run_id"] for line in states} == {run_id}

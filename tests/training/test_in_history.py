@@ -1,12 +1,9 @@
 """What the history keeps of a run in the server, against the real trainer process."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
 
-import msgspec
 import pytest
 import trio
 
@@ -15,13 +12,7 @@ from hamlet_trio.history.questions import EpisodesQuery
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.store import RunStore
-
-Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
-
-
-def fields(parameters: TrainingParameters, **changes: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(parameters)
-    return plain | changes
+from tests.training.support import Client, Serving, plain
 
 
 @pytest.fixture
@@ -34,7 +25,7 @@ async def test_a_viewer_hears_of_an_episode_when_it_is_kept(
 ) -> None:
     async with serving(settings) as server:
         client = await server.connect()
-        await client.send("start_training", **fields(parameters))
+        await client.send("start_training", **plain(parameters))
         run_id = (await client.until("training_started"))["run_id"]
         while (message := await client.read())["type"] != "training_complete":
             if message["type"] == "episode_complete":
@@ -44,7 +35,7 @@ async def test_a_viewer_hears_of_an_episode_when_it_is_kept(
         run = past.run(run_id)
     assert (run.state, run.reason, run.episodes, run.model) == ("complete", None, 6, "trained_agent.pt")
     assert (run.source, run.device, run.seed) == ("server", "cpu", 7)
-    assert run.parameters == fields(parameters)
+    assert run.parameters == plain(parameters)
     assert [kept.episode for kept in run.checkpoints] == [4]
 
 
@@ -53,7 +44,7 @@ async def test_how_a_run_ended_is_kept_and_a_resumed_one_is_the_same_run(
 ) -> None:
     async with serving(settings) as server:
         client = await server.connect()
-        await client.send("start_training", **fields(parameters, num_episodes=100_000))
+        await client.send("start_training", **plain(parameters, num_episodes=100_000))
         run_id = (await client.until("training_started"))["run_id"]
         await client.until("episode_complete", episode=3)
     assert past.run(run_id).state == "interrupted"
@@ -88,17 +79,15 @@ async def test_a_run_of_a_killed_server_is_called_interrupted_at_the_next_start(
 
 
 async def test_a_killed_run_of_the_command_line_is_called_interrupted_at_the_next_run(
-    serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
+    client: Client, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        dead = "20260101-000000-aaaaaa"
-        with closing(HistoryLog(history_path(settings))) as log:
-            log.write([RunBegan(run_id=dead, parameters=parameters, device="cpu", source="command_line")])
-        await client.send("start_training", **fields(parameters))
-        await client.until("training_started")
-        assert past.run(dead).state == "interrupted"
-        await client.until("training_complete")
+    dead = "20260101-000000-aaaaaa"
+    with closing(HistoryLog(history_path(settings))) as log:
+        log.write([RunBegan(run_id=dead, parameters=parameters, device="cpu", source="command_line")])
+    await client.send("start_training", **plain(parameters))
+    await client.until("training_started")
+    assert past.run(dead).state == "interrupted"
+    await client.until("training_complete")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a folder in the way is another error there")
@@ -108,7 +97,7 @@ async def test_a_history_in_trouble_is_told_once_and_the_run_goes_on(
     await trio.Path(history_path(settings)).mkdir(parents=True)
     async with serving(settings) as server:
         client = await server.connect()
-        await client.send("start_training", **fields(parameters))
+        await client.send("start_training", **plain(parameters))
         await client.until("training_complete")
         errors = [message for message in client.seen if message["type"] == "error"]
         assert [error["code"] for error in errors] == ["history_failed"]

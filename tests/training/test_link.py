@@ -24,14 +24,14 @@ messages = st.lists(st.builds(Message, st.sampled_from(MessageKind), st.binary(m
 @given(messages, st.lists(st.integers(1, 50), min_size=1))
 def test_messages_survive_any_cutting(sent: list[Message], cuts: list[int]) -> None:
     stream = b"".join(pack(*message) for message in sent)
-    unpacker, received = MessageDecoder(), []
+    decoder, received = MessageDecoder(), []
     while stream:
         cut = cuts[len(stream) % len(cuts)]
-        unpacker.feed(stream[:cut])
+        decoder.feed(stream[:cut])
         stream = stream[cut:]
-        while (message := unpacker.next()) is not None:
+        while (message := decoder.next()) is not None:
             received.append(message)
-    unpacker.finish()
+    decoder.finish()
     assert received == sent
 
 
@@ -46,20 +46,20 @@ def test_a_message_that_is_too_long_is_not_packed() -> None:
     ids=["text", "absurd length", "unknown kind"],
 )
 def test_garbage_is_told_from_messages_before_it_is_waited_for(garbage: bytes) -> None:
-    unpacker = MessageDecoder()
-    unpacker.feed(garbage)
-    with pytest.raises(LinkError, match="something else than messages"):
-        unpacker.next()
+    decoder = MessageDecoder()
+    decoder.feed(garbage)
+    with pytest.raises(LinkError, match="something other than messages"):
+        decoder.next()
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_give_messages_or_a_link_error(data: bytes) -> None:
-    unpacker = MessageDecoder()
-    unpacker.feed(data)
+    decoder = MessageDecoder()
+    decoder.feed(data)
     try:
-        while unpacker.next() is not None:
+        while decoder.next() is not None:
             pass
-        unpacker.finish()
+        decoder.finish()
     except LinkError:
         pass
 
@@ -100,5 +100,5 @@ async def test_what_came_before_garbage_is_received_first() -> None:
     await writing.send_all(pack(MessageKind.EVENT, b"one") + b"garbage!")
     stream = MessageStream(reading)
     assert await stream.receive() == [(MessageKind.EVENT, b"one")]
-    with pytest.raises(LinkError, match="something else than messages"):
+    with pytest.raises(LinkError, match="something other than messages"):
         await stream.receive()

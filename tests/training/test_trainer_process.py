@@ -173,4 +173,4 @@ async def test_every_line_of_its_standard_error_is_logged(capsys: pytest.Capture
     assert logged.count("trainer_pid") == 3
     assert "first" in logged
     assert child.exit is not None
-    assert child.exit.last_words == "last"
+    assert child.exit.last_line == "last"

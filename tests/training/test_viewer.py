@@ -1,10 +1,8 @@
 """A viewer's connection without any run: what it is told, what is refused, and why it is closed."""
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,54 +18,47 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
 from hamlet_trio.training.store import RunRecord, RunStore, new_run_id
+from tests.training.support import Client, Server, Serving
 
-Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
 
-
-async def test_the_status_comes_first_and_again_when_asked(serving: Serving, settings: Settings) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        first = await client.read()
-        assert first == {
-            "type": "training_status",
-            "is_training": False,
-            "current_episode": 0,
-            "total_episodes": 0,
-            "state": "idle",
-            "parameters": None,
-            "viewers": 1,
-            "run_id": None,
-            "reason": None,
-            "resumable": [],
-        }
-        await client.send("status")
-        assert await client.read() == first
+async def test_the_status_comes_first_and_again_when_asked(client: Client) -> None:
+    first = await client.read()
+    assert first == {
+        "type": "training_status",
+        "is_training": False,
+        "current_episode": 0,
+        "total_episodes": 0,
+        "state": "idle",
+        "parameters": None,
+        "viewers": 1,
+        "run_id": None,
+        "reason": None,
+        "resumable": [],
+    }
+    await client.send("status")
+    assert await client.read() == first
 
 
 async def test_a_run_interrupted_since_is_offered_when_the_status_is_asked_for(
-    serving: Serving, settings: Settings
+    server: Server, client: Client, settings: Settings
 ) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        assert (await client.read())["resumable"] == []
-        store = RunStore(Path(settings.data_dir))
-        record = RunRecord(run_id=new_run_id(), parameters=TrainingParameters(seed=1))
-        store.write(record)
-        store.write_state(record.run_id, b"state")
-        with store.training(record.run_id):  # still being saved by a trainer whose server was killed
-            await client.send("status")
-            assert (await client.read())["resumable"] == []
+    assert (await client.read())["resumable"] == []
+    store = RunStore(Path(settings.data_dir))
+    record = RunRecord(run_id=new_run_id(), parameters=TrainingParameters(seed=1))
+    store.write(record)
+    store.write_state(record.run_id, b"state")
+    with store.training(record.run_id):  # still being saved by a trainer whose server was killed
         await client.send("status")
-        assert (await client.read())["resumable"] == [record.run_id]
+        assert (await client.read())["resumable"] == []
+    await client.send("status")
+    assert (await client.read())["resumable"] == [record.run_id]
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "stop"])
-async def test_without_a_run_a_command_is_refused(serving: Serving, settings: Settings, command: str) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        await client.send(command)
-        error = await client.until("error")
-        assert (error["code"], error["command"]) == ("not_training", command)
+async def test_without_a_run_a_command_is_refused(client: Client, command: str) -> None:
+    await client.send(command)
+    error = await client.until("error")
+    assert (error["code"], error["command"]) == ("not_training", command)
 
 
 @pytest.mark.parametrize(
@@ -83,55 +74,48 @@ async def test_without_a_run_a_command_is_refused(serving: Serving, settings: Se
     ],
 )
 async def test_start_parameters_are_checked_first_and_nothing_starts(
-    serving: Serving, settings: Settings, fields: dict[str, Any], code: str, field: str
+    server: Server, client: Client, fields: dict[str, Any], code: str, field: str
 ) -> None:
-    async with serving(settings) as server:
-        client, other = await server.connect(), await server.connect()
-        await other.read()
-        await client.send("start_training", **fields)
-        error = await client.until("error")
-        assert (error["code"], error["field"]) == (code, field)
-        await client.send("status")
-        assert (await client.read())["state"] == "idle"
-        await wait_all_tasks_blocked()
-        assert other.seen == [other.seen[0]]
-        assert server.trainers() == []
+    other = await server.connect()
+    await other.read()
+    await client.send("start_training", **fields)
+    error = await client.until("error")
+    assert (error["code"], error["field"]) == (code, field)
+    await client.send("status")
+    assert (await client.read())["state"] == "idle"
+    await wait_all_tasks_blocked()
+    assert other.seen == [other.seen[0]]
+    assert server.trainers() == []
 
 
-async def test_answers_keep_the_order_of_commands_also_of_flawed_ones(
-    serving: Serving, settings: Settings
-) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        await client.read()
-        await client.send("start_training", resume_from="missing.pt")
-        await client.send_raw("not JSON")
-        await client.send("status")
-        await client.send_raw(b"binary")
-        await client.send("pause")
-        answers = [await client.read() for _ in range(5)]
-        assert [answer.get("code", answer["type"]) for answer in answers] == [
-            "unknown_checkpoint",
-            "invalid_json",
-            "training_status",
-            "binary_frame",
-            "not_training",
-        ]
+async def test_answers_keep_the_order_of_commands_also_of_flawed_ones(client: Client) -> None:
+    await client.read()
+    await client.send("start_training", resume_from="missing.pt")
+    await client.send_raw("not JSON")
+    await client.send("status")
+    await client.send_raw(b"binary")
+    await client.send("pause")
+    answers = [await client.read() for _ in range(5)]
+    assert [answer.get("code", answer["type"]) for answer in answers] == [
+        "unknown_checkpoint",
+        "invalid_json",
+        "training_status",
+        "binary_frame",
+        "not_training",
+    ]
 
 
 async def test_start_is_refused_while_another_server_trains_over_the_folder(
-    serving: Serving, settings: Settings
+    client: Client, settings: Settings
 ) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        await client.read()
-        with FileLock(Path(settings.data_dir) / "training.lock"):
-            await client.send("start_training")
-            error = await client.read()
-            assert error["code"] == "training_locked"
-            assert settings.data_dir in error["message"]
-        await client.send("status")
-        assert (await client.read())["state"] == "idle"
+    await client.read()
+    with FileLock(Path(settings.data_dir) / "training.lock"):
+        await client.send("start_training")
+        error = await client.read()
+        assert error["code"] == "training_locked"
+        assert settings.data_dir in error["message"]
+    await client.send("status")
+    assert (await client.read())["state"] == "idle"
 
 
 async def test_start_says_why_the_data_folder_cannot_be_used(serving: Serving, settings: Settings) -> None:
@@ -176,14 +160,12 @@ async def test_a_trainer_that_always_dies_is_given_up_after_three_restarts(
         assert states == ["idle", *["starting"] * 4, "failed"]
 
 
-async def test_draining_closes_with_1012(serving: Serving, settings: Settings) -> None:
-    async with serving(settings) as server:
-        client = await server.connect()
-        await client.read()
-        server.draining.set()
-        await client.gone.wait()
-        assert client.code is CloseCode.SERVICE_RESTART
-        assert server.service.viewers == 0
+async def test_draining_closes_with_1012(server: Server, client: Client) -> None:
+    await client.read()
+    server.draining.set()
+    await client.gone.wait()
+    assert client.code is CloseCode.SERVICE_RESTART
+    assert server.service.viewers == 0
 
 
 async def test_abuse_closes_with_1008(serving: Serving, settings: Settings) -> None:
@@ -217,18 +199,17 @@ async def test_an_error_of_ours_closes_with_1011_and_is_logged(
     assert "of ours" in capsys.readouterr().out
 
 
-async def test_a_disconnect_leaves_nothing_behind(serving: Serving, settings: Settings) -> None:
-    async with serving(settings) as server:
-        before = trio.lowlevel.current_statistics().tasks_living
-        clients = [await server.connect() for _ in range(5)]
-        await wait_all_tasks_blocked()
-        assert server.service.viewers == 5
-        for client in clients:
-            client.leave.cancel()
-            await client.gone.wait()
-        await wait_all_tasks_blocked()
-        assert server.service.viewers == 0
-        assert trio.lowlevel.current_statistics().tasks_living == before
+async def test_a_disconnect_leaves_nothing_behind(server: Server) -> None:
+    before = trio.lowlevel.current_statistics().tasks_living
+    clients = [await server.connect() for _ in range(5)]
+    await wait_all_tasks_blocked()
+    assert server.service.viewers == 5
+    for client in clients:
+        client.leave.cancel()
+        await client.gone.wait()
+    await wait_all_tasks_blocked()
+    assert server.service.viewers == 0
+    assert trio.lowlevel.current_statistics().tasks_living == before
 
 
 async def test_slots_are_counted_and_come_back(settings: Settings) -> None:
