@@ -11,9 +11,9 @@ from typing import Final
 import trio
 
 from bench.history.row import Row
-from hamlet_trio.history import EpisodeEnded, HistoryLog, RunBegan, RunEnded
+from hamlet_trio.history import EpisodeEnded, HistoryDatabase, RunEnded, RunStarted
 from hamlet_trio.history.export import csv_rows
-from hamlet_trio.history.questions import EpisodesQuery
+from hamlet_trio.history.queries import EpisodesQuery
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
@@ -49,11 +49,11 @@ def _run_id(number: int) -> str:
 
 def _fill(path: Path, episodes: int) -> None:
     rng = random.Random(7)
-    with closing(HistoryLog(path)) as log:
+    with closing(HistoryDatabase(path)) as log:
         for number in range(_RUNS):
             run_id = _run_id(number)
             parameters = TrainingParameters(seed=number, num_episodes=episodes)
-            log.write([RunBegan(run_id=run_id, parameters=parameters, device="cpu", source="server")])
+            log.write([RunStarted(run_id=run_id, parameters=parameters, device="cpu", source="server")])
             for first in range(1, episodes + 1, _BATCH):
                 batch = range(first, min(first + _BATCH, episodes + 1))
                 log.write([_episode(run_id, episode, rng) for episode in batch])

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 
 from bench.history.row import Row
-from hamlet_trio.history import HistoryLog, Record
+from hamlet_trio.history import HistoryDatabase, Record
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, PLAIN_RECIPE, Recipe
@@ -23,7 +23,7 @@ _EPISODES: Final = 10
 _SHORT_EPISODES: Final = 300
 
 
-class TimedLog(HistoryLog):
+class TimedLog(HistoryDatabase):
     """A log that sums up the processor time it takes."""
 
     seconds = 0.0

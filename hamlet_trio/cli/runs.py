@@ -1,4 +1,4 @@
-"""`hamlet failures`, `hamlet runs`, `hamlet export`: what the history has."""
+"""`hamlet failures`, `hamlet runs` and `hamlet export`: queries to the history."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,22 +16,22 @@ from hamlet_trio.settings import load_settings
 if TYPE_CHECKING:
     from hamlet_trio.history import HistoryReader, RunSummary
 
-_MOST: Final = 2**31  # a number that SQLite takes, and more than there are
+_MOST: Final = 2**31  # more rows than a history has, and within SQLite's integers
 
 DbOption = Annotated[
     Path | None,
     typer.Option(
-        "--db", help="The database: a history.db or an older metrics.db; without, the data folder's."
+        "--db", help="The database: a history.db or a legacy metrics.db; default: the data folder's."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-AgentOption = Annotated[str | None, typer.Option("--agent", help="Of this agent only, such as agent_0.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="For this reason only.")]
+AgentOption = Annotated[str | None, typer.Option("--agent", help="Only of this agent, such as agent_0.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only for this reason.")]
 MinOption = Annotated[
     int | None, typer.Option("--min-episode", min=0, max=_MOST, help="From this episode on.")
 ]
 MaxOption = Annotated[int | None, typer.Option("--max-episode", min=0, max=_MOST, help="Up to this episode.")]
-RunOption = Annotated[str | None, typer.Option("--run", help="Of this run only.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Only of this run.")]
 
 
 def failures(
@@ -42,16 +42,16 @@ def failures(
     min_episode: MinOption = None,
     max_episode: MaxOption = None,
     run: RunOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Rows at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Maximum number of rows.")] = 20,
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, max=_MOST, help="With --summary: rows at most, else --limit."),
+        typer.Option("--top", min=1, max=_MOST, help="Maximum rows with --summary; default: --limit."),
     ] = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List how episodes of training ended, newest episode first, or count the reasons."""
-    from hamlet_trio.history.questions import FailureFilter
+    """List failures of training episodes, newest episode first, or count their reasons."""
+    from hamlet_trio.history.queries import FailureFilter
 
     wanted = FailureFilter(
         agent=agent, reason=reason, min_episode=min_episode, max_episode=max_episode, run=run
@@ -70,14 +70,14 @@ def runs(
     *,
     state: Annotated[
         Literal["running", "complete", "stopped", "interrupted", "failed"] | None,
-        typer.Option("--state", help="In this state: running, complete, stopped, interrupted or failed."),
+        typer.Option("--state", help="Only running, complete, stopped, interrupted or failed runs."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Rows at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number of rows.")] = 20,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the training runs that were kept, newest first."""
-    from hamlet_trio.history.questions import RunsQuery
+    """List the training runs of the history, newest first."""
+    from hamlet_trio.history.queries import RunsQuery
 
     with _reader(db) as reader:
         if db is None:
@@ -89,20 +89,20 @@ def runs(
 
 def export(
     run: Annotated[
-        str | None, typer.Argument(help="A run's id; without, the newest run.", show_default=False)
+        str | None, typer.Argument(help="A run's id; default: the newest run.", show_default=False)
     ] = None,
     *,
     form: Annotated[
-        Literal["csv", "json"], typer.Option("--format", help="csv: the episodes. json: the run too.")
+        Literal["csv", "json"], typer.Option("--format", help="csv: the episodes; json: the run too.")
     ] = "csv",
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; without, it is printed.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: print.")] = None,
     db: DbOption = None,
 ) -> None:
     """Write a run's episodes as CSV or JSON, for a spreadsheet or a notebook."""
     with _reader(db) as reader:
         run_id = run or _newest(reader).run_id
         pieces = _pieces(reader, run_id, form)
-        # Whether there is such a run, before a file that may be there already is written over.
+        # Fails for an unknown run before an existing file is overwritten.
         pieces = chain([next(pieces)], pieces)
         if out is None:
             sys.stdout.writelines(pieces)
@@ -115,7 +115,7 @@ def export(
 
 
 def _end_abandoned_runs(reader: "HistoryReader") -> None:
-    """End runs whose process was killed; where that cannot be written they are shown as kept."""
+    """Record the end of runs whose process was killed, if the history can be written."""
     from hamlet_trio.history import HistoryError
 
     if reader.running():
@@ -127,7 +127,7 @@ def _end_abandoned_runs(reader: "HistoryReader") -> None:
 
 def _pieces(reader: "HistoryReader", run_id: str, form: str) -> Iterator[str]:
     from hamlet_trio.history.export import csv_header, csv_rows, json_pieces
-    from hamlet_trio.history.questions import EpisodesQuery
+    from hamlet_trio.history.queries import EpisodesQuery
 
     pages = reader.all_episodes(run_id, EpisodesQuery())
     if form == "json":
@@ -140,7 +140,7 @@ def _pieces(reader: "HistoryReader", run_id: str, form: str) -> Iterator[str]:
 
 
 def _newest(reader: "HistoryReader") -> "RunSummary":
-    from hamlet_trio.history.questions import RunsQuery
+    from hamlet_trio.history.queries import RunsQuery
 
     for run in reader.runs(RunsQuery(limit=1)):
         return run
@@ -149,7 +149,7 @@ def _newest(reader: "HistoryReader") -> "RunSummary":
 
 @contextmanager
 def _reader(db: Path | None) -> Iterator["HistoryReader"]:
-    """What answers from the database; within the block its refusals are sentences for the person."""
+    """Open a reader of the database; errors in the block become a `UserError`."""
     from hamlet_trio.history import HistoryError, HistoryReader, UnknownRunError, history_path
 
     if db is not None and not db.is_file():
@@ -161,7 +161,7 @@ def _reader(db: Path | None) -> Iterator["HistoryReader"]:
 
 
 def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bool) -> None:
-    """Print structs as JSON under this name, or as a table these fields of them, but those that none has."""
+    """Print structs as JSON under this name, or these fields as a table without empty columns."""
     import msgspec
 
     rows = list(rows)
@@ -179,7 +179,7 @@ def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bo
     table = Table()
     for column in columns:
         numeric = column in ("count", "episode", "episodes", "last_episode", "seed")
-        # An id is there to be copied: however narrow the window is, it stays in one piece.
+        # Ids are not folded, so that they can be copied.
         table.add_column(
             column.replace("_", " "),
             justify="right" if numeric else "left",
@@ -188,6 +188,6 @@ def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bo
         )
     for row in rows:
         values = [getattr(row, column) for column in columns]
-        # An older database may hold any text: it is shown as it is.
+        # A legacy database may hold any text, also markup and escapes.
         table.add_row(*("" if value is None else printable(str(value)) for value in values))
     console().print(table)

@@ -71,7 +71,7 @@ def train(
     import torch
 
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport
-    from hamlet_trio.history import HistoryLog, history_path
+    from hamlet_trio.history import HistoryDatabase, history_path
     from hamlet_trio.recording.folder import RecordingFolder
     from hamlet_trio.training.local_run import DivergedError, SaveError, StartError, train_to_file
 
@@ -87,7 +87,7 @@ def train(
                 device=settings.device,
                 snapshots=_episodes(snapshots),
                 tensorboard=settings.tensorboard,
-                history=HistoryLog(history_path(settings)),
+                history=HistoryDatabase(history_path(settings)),
                 recordings=RecordingFolder.of(settings),
                 record_every=settings.record_every,
                 on_start=report.on_start,

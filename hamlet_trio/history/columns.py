@@ -14,8 +14,8 @@ COLUMN_TYPES: Final = {"ended": "TEXT"} | {figure.name: _SQL_TYPES[figure.kind] 
 """The type of each in SQLite."""
 
 
-class _KeptEpisode(Struct, frozen=True, kw_only=True):
-    """One episode: its figures, and when it ended. Figures that the history lacks are null."""
+class _StoredEpisode(Struct, frozen=True, kw_only=True):
+    """One episode: its figures and the time it ended; figures that the history lacks are null."""
 
     episode: Annotated[int, Meta(description="number of the episode, from 1")]
     ended: Annotated[str, Meta(description="when the episode ended; ISO 8601, UTC")]
@@ -23,7 +23,7 @@ class _KeptEpisode(Struct, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
 
-    class KeptEpisode(_KeptEpisode, frozen=True):
+    class StoredEpisode(_StoredEpisode, frozen=True):
         """Its figures are fields made of those of `EpisodeComplete`."""
 
         def __getattr__(self, figure: str) -> Any: ...
@@ -32,11 +32,11 @@ else:
     _TYPES = {
         name: plain_type(hint) for name, hint in get_type_hints(EpisodeComplete, include_extras=True).items()
     }
-    KeptEpisode = defstruct(
-        "KeptEpisode",
+    StoredEpisode = defstruct(
+        "StoredEpisode",
         [(name, Annotated[kind | None, meta]) for name, (kind, meta) in _TYPES.items() if name != "episode"],
-        bases=(_KeptEpisode,),
-        namespace={"__doc__": _KeptEpisode.__doc__},
+        bases=(_StoredEpisode,),
+        namespace={"__doc__": _StoredEpisode.__doc__},
         module=__name__,
         frozen=True,
         kw_only=True,
@@ -49,13 +49,13 @@ def row_of(episode: Struct, ended: str) -> tuple[Any, ...]:
     return (number, ended, *others)
 
 
-def episode_of(row: tuple[Any, ...]) -> KeptEpisode:
+def episode_of(row: tuple[Any, ...]) -> StoredEpisode:
     """Make an episode of the values of `COLUMNS`."""
     fields = dict(zip(COLUMNS, row, strict=True))
     for name, (struct, columns) in _NESTED.items():
         values = [fields.pop(column) for column in columns]
         fields[name] = None if None in values else struct(*values)
-    return KeptEpisode(**fields)
+    return StoredEpisode(**fields)
 
 
 def _nested() -> dict[str, tuple[type[Struct], list[str]]]:

@@ -1,137 +1,192 @@
-"""Opening a history: to write to it, or to read it beside whoever writes."""
+"""Writing to a history, one transaction at a time."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from hamlet_trio.history.older import is_older, show_as_history
-from hamlet_trio.history.schema import MIGRATIONS, is_history, table_names, upgrade, version_of
-from hamlet_trio.settings import Settings
+import msgspec
 
-_WRITE_PATIENCE: Final = 5.0  # seconds that another process may hold the database
-_READ_PATIENCE: Final = 1.0
-_WAL_LIMIT: Final = 16 * 2**20  # bytes to which the write-ahead log is cut back
+from hamlet_trio.history.columns import COLUMNS, row_of
+from hamlet_trio.history.opening import database_errors, open_to_write
+from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
+
+_PRUNED_AT_ONCE: Final = 2000  # episodes; more would hold up other writes
+
+_BEGIN: Final = """
+    INSERT INTO runs (run_id, source, state, began, network_type, seed, device, parameters,
+                      package_version, torch_version)
+    VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (run_id) DO UPDATE SET
+        source = ?2, state = 'running', reason = NULL, ended = NULL, network_type = ?4, seed = ?5,
+        device = ?6, parameters = ?7, package_version = ?8, torch_version = ?9
+"""
+_EPISODE: Final = (
+    f"INSERT OR REPLACE INTO episodes (run, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
+)
 
 
-class HistoryError(Exception):
-    """The history cannot be written or read; the message is a sentence for a person."""
+class HistoryDatabase:
+    """Write to one history file; for one task or thread at a time. Every method does file I/O.
 
-
-def history_path(settings: Settings) -> Path:
-    """Where the history of a server, and of this machine's command line, lies."""
-    return Path(settings.data_dir) / "history.db"
-
-
-def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open a history, making it or bringing it up to date; an older version is copied beside it before.
-
-    The connection may pass from thread to thread, but is for one at a time; it begins and ends transactions
-    only where it is told to. A transaction that was committed survives the death of the process at any
-    moment; a power cut may take the last ones, and leaves the rest whole (WAL, synchronous=NORMAL).
-
-    Raises `HistoryError` if the file cannot be used, and changes nothing of a file that is something else.
+    The first write opens the file; after an error the next one opens it again. `write` is idempotent: records
+    may be written more than once.
     """
-    with refusing(path, "written"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            path, timeout=_WRITE_PATIENCE, isolation_level=None, check_same_thread=False
-        )
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._connection: sqlite3.Connection | None = None
+        self._numbers: dict[str, int] = {}
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write all records in one transaction; without any, only open the file.
+
+        Raises `HistoryError`, for example for a full disk; none of the records was written then.
+        """
         try:
-            _prepare(connection, path)
+            with database_errors(self.path, "written"):
+                connection = self._open()
+                if not records:
+                    return
+                connection.execute("BEGIN IMMEDIATE")
+                for record in records:
+                    self._add(connection, record)
+                connection.execute("COMMIT")
         except BaseException:
-            connection.close()
+            self.close()  # rolls the transaction back
             raise
-    return connection
 
+    def prune_some(self, *, runs: int, episodes: int) -> bool:
+        """Delete a part of the oldest run if there are more runs, or more episodes in all, than these bounds.
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    _check(connection, path)
-    if version_of(connection) < len(MIGRATIONS):
-        _keep_copy(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
+        Runs in progress are not deleted. Returns whether something was deleted, so that the caller goes on.
+        Raises `HistoryError`.
+        """
         try:
-            upgrade(connection)  # from what another process may have made of it meanwhile
+            with database_errors(self.path, "written"):
+                connection = self._open()
+                number = _oldest_to_prune(connection, runs=runs, episodes=episodes)
+                if number is None:
+                    return False
+                connection.execute("BEGIN IMMEDIATE")
+                self._prune_run(connection, number)
+                connection.execute("COMMIT")
+                return True
         except BaseException:
-            connection.execute("ROLLBACK")
+            self.close()
             raise
-        connection.execute("COMMIT")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
 
+    def close(self) -> None:
+        """Close the file if it is open."""
+        self._numbers.clear()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with database_errors(self.path, "written"):
+                connection.close()
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    if is_older(connection):
-        raise HistoryError(
-            f"{path} was written by an older Hamlet and is left as it is; "
-            f"`hamlet history migrate {path}` takes over what it holds."
-        )
-    if not is_history(connection) and table_names(connection):
-        raise HistoryError(f"{path} is a database of something else; move it away.")
-    if version_of(connection) > len(MIGRATIONS):
-        raise HistoryError(
-            f"{path} was written by a newer Hamlet (form {version_of(connection)}, this one knows "
-            f"{len(MIGRATIONS)}); use that one, or move the file away."
-        )
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_to_write(self.path)
+        return self._connection
 
+    def _add(self, connection: sqlite3.Connection, record: Record) -> None:
+        match record:
+            case RunStarted():
+                _begin(connection, record)
+            case EpisodeEnded():
+                _add_episode(connection, self._number(connection, record.run_id, record.at), record)
+            case CheckpointStored():
+                number = self._number(connection, record.run_id, record.at)
+                values = (number, record.episode, record.model, record.at)
+                connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", values)
+                connection.execute("UPDATE runs SET model = ? WHERE number = ?", (record.model, number))
+            case RunEnded():
+                connection.execute(
+                    # `interrupted` may be inferred from a missing process; an end that the run itself has
+                    # recorded takes precedence.
+                    "UPDATE runs SET state = ?1, reason = ?2, ended = ?3, model = coalesce(?4, model)"
+                    " WHERE run_id = ?5 AND (?1 != 'interrupted' OR state IN ('running', 'interrupted'))",
+                    (record.state, record.reason, record.at, record.model, record.run_id),
+                )
 
-def _keep_copy(connection: sqlite3.Connection, path: Path) -> None:
-    version = version_of(connection)
-    if version > 0:
-        copy = path.with_name(f"{path.stem}.form{version}{path.suffix}")
-        copy.unlink(missing_ok=True)
-        connection.execute("VACUUM INTO ?", (str(copy),))
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot change anything, for one thread and a short time.
-
-    Whoever writes goes on meanwhile. A file that does not exist reads as an empty history, and an older
-    `metrics.db` as one with a single run. Raises `HistoryError` if it cannot be read.
-    """
-    with refusing(path, "read"), closing(_open_to_read(path)) as connection:
-        yield connection
-
-
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        return _nothing()
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_READ_PATIENCE)
-    try:
-        if is_older(connection):
-            show_as_history(connection)
-            return connection
-        if version_of(connection) == 0 and not table_names(connection):
-            connection.close()
-            return _nothing()
-        if not is_history(connection):
-            raise HistoryError(f"{path} is no history of Hamlet.")
-        if version_of(connection) != len(MIGRATIONS):
-            raise HistoryError(
-                f"{path} has form {version_of(connection)} and this Hamlet reads form {len(MIGRATIONS)}; "
-                "an older one is brought up to date when a server or `hamlet train` writes to it."
+    def _number(self, connection: sqlite3.Connection, run_id: str, at: str) -> int:
+        """Return the run's number; a run whose start was lost is inserted with what is known of it."""
+        if run_id not in self._numbers:
+            connection.execute(
+                "INSERT INTO runs (run_id, source, state, began) VALUES (?, 'server', 'running', ?)"
+                " ON CONFLICT DO NOTHING",
+                (run_id, at),
             )
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+            (number,) = connection.execute("SELECT number FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            self._numbers[run_id] = number
+        return self._numbers[run_id]
+
+    def _prune_run(self, connection: sqlite3.Connection, number: int) -> None:
+        gone = connection.execute(
+            "DELETE FROM episodes WHERE run = ?1 AND episode IN"
+            " (SELECT episode FROM episodes WHERE run = ?1 ORDER BY episode LIMIT ?2)",
+            (number, _PRUNED_AT_ONCE),
+        ).rowcount
+        gone += connection.execute(
+            "DELETE FROM failures WHERE id IN (SELECT id FROM failures WHERE run = ? LIMIT ?)",
+            (number, _PRUNED_AT_ONCE),
+        ).rowcount
+        if gone == 0:
+            connection.execute("DELETE FROM checkpoints WHERE run = ?", (number,))
+            connection.execute("DELETE FROM runs WHERE number = ?", (number,))
+            self._numbers.clear()
 
 
-def _nothing() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    upgrade(connection)
-    return connection
+def _begin(connection: sqlite3.Connection, record: RunStarted) -> None:
+    parameters = record.parameters
+    connection.execute(
+        _BEGIN,
+        (
+            record.run_id,
+            record.source,
+            record.at,
+            parameters.network_type,
+            parameters.seed,
+            record.device,
+            msgspec.json.encode(parameters).decode(),
+            record.package_version,
+            record.torch_version,
+        ),
+    )
 
 
-@contextmanager
-def refusing(path: Path, what: str) -> Iterator[None]:
-    """Within the block errors of SQLite and of the file system are `HistoryError`s."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise HistoryError(f"The history {path} cannot be {what}: {error}.") from error
-    except OSError as error:
-        raise HistoryError(f"The history {path} cannot be {what}: {error.strerror}.") from error
+def _add_episode(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
+    complete = record.complete
+    connection.execute(_EPISODE, (number, *row_of(complete, record.at)))
+    connection.execute(
+        "UPDATE runs SET episodes = max(episodes, ?) WHERE number = ?", (complete.episode, number)
+    )
+    _add_failure(connection, number, record)
+
+
+def _add_failure(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
+    """Store why the episode failed; an episode that is played again replaces its row and keeps its id."""
+    episode, reason = record.complete.episode, record.complete.failure_reason
+    place = (number, episode, record.agent_id)
+    where = "WHERE run = ? AND episode = ? AND agent_id = ?"
+    if reason is None:
+        connection.execute(f"DELETE FROM failures {where}", place)
+        return
+    changed = connection.execute(
+        f"UPDATE failures SET timestamp = ?, reason = ? {where}", (record.at, reason, *place)
+    )
+    if changed.rowcount == 0:
+        connection.execute(
+            "INSERT INTO failures (run, episode, agent_id, timestamp, reason) VALUES (?, ?, ?, ?, ?)",
+            (*place, record.at, reason),
+        )
+
+
+def _oldest_to_prune(connection: sqlite3.Connection, *, runs: int, episodes: int) -> int | None:
+    count, total = connection.execute("SELECT count(*), coalesce(sum(episodes), 0) FROM runs").fetchone()
+    if count <= runs and total <= episodes:
+        return None
+    oldest = connection.execute(
+        "SELECT number FROM runs WHERE state != 'running' ORDER BY began, number LIMIT 1"
+    ).fetchone()
+    return None if oldest is None else int(oldest[0])

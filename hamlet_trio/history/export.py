@@ -1,4 +1,4 @@
-"""A run's episodes as a table of values that other programs read."""
+"""Export of a run's episodes as CSV and JSON."""
 
 import csv
 import io
@@ -7,22 +7,22 @@ from typing import Any
 
 import msgspec
 
-from hamlet_trio.history.answers import RunDetails
-from hamlet_trio.history.columns import COLUMNS, KeptEpisode, row_of
+from hamlet_trio.history.columns import COLUMNS, StoredEpisode, row_of
+from hamlet_trio.history.results import RunDetails
 
 
 def csv_header() -> str:
-    """The first line of the CSV."""
+    """Return the first line of the CSV."""
     return _lines([COLUMNS])
 
 
-def csv_rows(episodes: Iterable[KeptEpisode]) -> str:
-    """Lines of CSV (RFC 4180), one for each episode; a value that is not there is empty."""
-    return _lines(map(_harmless, row_of(episode, episode.ended)) for episode in episodes)
+def csv_rows(episodes: Iterable[StoredEpisode]) -> str:
+    """Return lines of CSV (RFC 4180), one for each episode; missing values are empty."""
+    return _lines(map(_without_formula, row_of(episode, episode.ended)) for episode in episodes)
 
 
-def json_pieces(run: RunDetails, pages: Iterable[list[KeptEpisode]]) -> Iterator[bytes]:
-    """One JSON object, `{"run", "episodes"}`, piece by piece."""
+def json_pieces(run: RunDetails, pages: Iterable[list[StoredEpisode]]) -> Iterator[bytes]:
+    """Yield the pieces of one JSON object, `{"run", "episodes"}`."""
     yield b'{"run":' + msgspec.json.encode(run) + b',"episodes":['
     first = True
     for page in pages:
@@ -32,8 +32,8 @@ def json_pieces(run: RunDetails, pages: Iterable[list[KeptEpisode]]) -> Iterator
     yield b"]}\n"
 
 
-def _harmless(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula, made text by a leading apostrophe."""
+def _without_formula(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"
     return value

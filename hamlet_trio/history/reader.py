@@ -1,4 +1,4 @@
-"""Asking a history. Each question opens the file for itself, so that none holds up another or the writer."""
+"""Queries to a history. Each opens the file on its own, so that it holds up neither others nor the writer."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from typing import Any, Final
 import msgspec
 
 from hamlet_trio.common.text import printable
-from hamlet_trio.history.answers import (
+from hamlet_trio.history.columns import COLUMNS, StoredEpisode, episode_of
+from hamlet_trio.history.opening import reading
+from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
+from hamlet_trio.history.results import (
     Failure,
     FailureGroup,
-    KeptCheckpoint,
     RunDetails,
     RunningRun,
     RunSummary,
+    StoredCheckpoint,
 )
-from hamlet_trio.history.columns import COLUMNS, KeptEpisode, episode_of
-from hamlet_trio.history.database import reading
-from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
 
 PAGE: Final = 1000
-"""Episodes that are in memory at once where all are asked for."""
+"""Episodes in memory at once while all of a run are read."""
 
 _RUN: Final = (
     "run_id, source, state, reason, began, ended, network_type, seed, device, episodes, model,"
@@ -31,23 +31,22 @@ _EPISODE: Final = ", ".join(COLUMNS)
 
 
 class UnknownRunError(Exception):
-    """There is no run of that id; the message says so."""
+    """Report that no run has that id."""
 
 
 class HistoryReader:
-    """Answers from the history in one file, today's or an older `metrics.db`; safe to use from any thread.
+    """Answer queries from one file, a history or a legacy `metrics.db`; safe to use from any thread.
 
-    Every method does file I/O and raises `HistoryError` where the file cannot be read. A file that does not
-    exist holds nothing.
+    Every method does file I/O and raises `HistoryError` if the file cannot be read. A missing file is empty.
     """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
 
     def failures(self, query: FailureFilter, *, limit: int | None = None) -> list[Failure]:
-        """The failures asked for, newest episode first; at most `limit` of them."""
+        """Return the matching failures, newest episode first, at most `limit`."""
         where, values = _where(_filters(query))
-        # Sorted by the index before the runs are looked up, so that only those shown are.
+        # The index sorts before the join, so that only the runs of the result are looked up.
         chosen = f"SELECT * FROM failures {where} ORDER BY episode DESC, id DESC LIMIT ?"
         with reading(self.path) as connection:
             rows = connection.execute(
@@ -60,9 +59,9 @@ class HistoryReader:
     def failure_summary(
         self, query: FailureFilter, *, limit: int | None = None, top: int | None = None
     ) -> list[FailureGroup]:
-        """The failures asked for by agent and reason, the `top` largest counts first.
+        """Count the matching failures by agent and reason and return the `top` largest counts.
 
-        With `limit`, only so many of the newest episodes' failures are counted.
+        With `limit`, only that many failures of the newest episodes are counted.
         """
         where, values = _where(_filters(query))
         source = f"failures {where}"
@@ -82,7 +81,7 @@ class HistoryReader:
             return [FailureGroup(*row) for row in rows]
 
     def runs(self, query: RunsQuery) -> list[RunSummary]:
-        """The runs asked for, newest first."""
+        """Return the matching runs, newest first."""
         where, values = _where(
             {"state = ?": query.state, "network_type = ?": query.network_type, "run_id < ?": query.before}
         )
@@ -93,7 +92,7 @@ class HistoryReader:
             return [RunSummary(**_run_fields(row)) for row in rows]
 
     def running(self) -> list[RunningRun]:
-        """The runs of which no end is kept: they are on, or their process was killed before it could tell."""
+        """Return the runs without a stored end: they are in progress, or their process was killed."""
         with reading(self.path) as connection:
             rows = connection.execute(
                 "SELECT run_id, source, coalesce((SELECT ended FROM episodes WHERE run = number"
@@ -102,7 +101,7 @@ class HistoryReader:
             return [RunningRun(*row) for row in rows]
 
     def run(self, run_id: str) -> RunDetails:
-        """One run; raises `UnknownRunError`."""
+        """Return one run; raises `UnknownRunError`."""
         with reading(self.path) as connection:
             number, row = _find(connection, run_id)
             steps, best, longest = connection.execute(
@@ -127,11 +126,11 @@ class HistoryReader:
                 best_episode=best_episode,
                 longest=longest,
                 failures=dict(reasons.fetchall()),
-                checkpoints=[KeptCheckpoint(*checkpoint) for checkpoint in checkpoints],
+                checkpoints=[StoredCheckpoint(*checkpoint) for checkpoint in checkpoints],
             )
 
-    def episodes(self, run_id: str, query: EpisodesQuery) -> list[KeptEpisode]:
-        """The episodes asked for, in their order; raises `UnknownRunError`."""
+    def episodes(self, run_id: str, query: EpisodesQuery) -> list[StoredEpisode]:
+        """Return the matching episodes in order; raises `UnknownRunError`."""
         with reading(self.path) as connection:
             number, _ = _find(connection, run_id)
             filters: dict[str, object] = {
@@ -150,10 +149,10 @@ class HistoryReader:
             )
             return [episode_of(row) for row in rows]
 
-    def all_episodes(self, run_id: str, query: EpisodesQuery) -> Iterator[list[KeptEpisode]]:
-        """All episodes that pass the filters of the query, `PAGE` at a time; raises `UnknownRunError`.
+    def all_episodes(self, run_id: str, query: EpisodesQuery) -> Iterator[list[StoredEpisode]]:
+        """Yield all matching episodes, `PAGE` at a time; raises `UnknownRunError`.
 
-        Between two pages the file is not open: a slow reader holds up nobody.
+        The file is closed between two pages, so that a slow consumer holds up nobody.
         """
         query = msgspec.structs.replace(query, limit=PAGE)
         while True:
@@ -175,7 +174,7 @@ def _filters(query: FailureFilter) -> dict[str, object]:
 
 
 def _where(filters: dict[str, object]) -> tuple[str, list[object]]:
-    """The clause of those filters that are given, and their values."""
+    """Return the clause for the filters with a value, and their values."""
     given = {condition: value for condition, value in filters.items() if value is not None}
     clause = "WHERE " + " AND ".join(given) if given else ""
     return clause, list(given.values())

@@ -1,4 +1,4 @@
-"""What happens in training runs and is kept, as it is told to the history."""
+"""Records of training runs, as they are written to the history."""
 
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,12 +16,12 @@ RunState = Literal["running", Ending]
 
 
 def now() -> str:
-    """This moment as the history writes it: ISO 8601, UTC, to the millisecond."""
+    """Return the present time in the form of the history: ISO 8601, UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class RunBegan(Struct, frozen=True, kw_only=True):
-    """A run took its first step, or goes on after an interruption; `parameters` are those in force."""
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """A run takes its first step, or is resumed; `parameters` are those in force."""
 
     run_id: str
     parameters: TrainingParameters
@@ -33,7 +33,7 @@ class RunBegan(Struct, frozen=True, kw_only=True):
 
 
 class EpisodeEnded(Struct, frozen=True, kw_only=True):
-    """An episode is over. One that a resumed run plays again takes the place of the earlier one."""
+    """An episode has ended. One that a resumed run plays again replaces the earlier one."""
 
     run_id: str
     complete: EpisodeComplete
@@ -41,8 +41,8 @@ class EpisodeEnded(Struct, frozen=True, kw_only=True):
     at: str = field(default_factory=now)
 
 
-class CheckpointKept(Struct, frozen=True, kw_only=True):
-    """The run's model was saved as `model` after `episode`."""
+class CheckpointStored(Struct, frozen=True, kw_only=True):
+    """A run's model was saved as `model` after `episode`."""
 
     run_id: str
     model: str
@@ -51,7 +51,7 @@ class CheckpointKept(Struct, frozen=True, kw_only=True):
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
-    """A run is over, or was interrupted; a run that the history never heard of is no run to end."""
+    """A run has ended or was interrupted; for a run that the history does not know, nothing is written."""
 
     run_id: str
     state: Ending
@@ -60,4 +60,4 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     at: str = field(default_factory=now)
 
 
-Record: TypeAlias = RunBegan | EpisodeEnded | CheckpointKept | RunEnded
+Record: TypeAlias = RunStarted | EpisodeEnded | CheckpointStored | RunEnded

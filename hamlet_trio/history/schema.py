@@ -1,4 +1,4 @@
-"""The tables of the history, and how an older form of them becomes today's."""
+"""The tables of the history, and the migrations from older forms."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _TAKE: Final = f"""
             (SELECT max(episode), max(timestamp) FROM failures WHERE {_ITS_COUNT})
     WHERE {_ITS_COUNT} AND (last_episode = old.episode OR last_timestamp = old.timestamp);
 """
-"""What goes with a failure in the counts; only that of a last one has to be looked for anew."""
+"""Updates of the counts for an added and a deleted failure; only the last one's figures are searched anew."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
@@ -83,11 +83,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (run, episode, model)
     ) WITHOUT ROWID;
     """,
-    # The summary of all failures reads this index alone.
+    # An index that covers the summary of all failures.
     """
     CREATE INDEX failures_by_kind ON failures (agent_id, reason, episode, timestamp);
     """,
-    # And then, however many there are, counts that go along with each of them.
+    # Counts that triggers maintain, so that the summary does not depend on the number of failures.
     f"""
     CREATE TABLE failure_counts (
         run INTEGER NOT NULL,
@@ -106,31 +106,31 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
     """,
 )
-"""What makes version n + 1 of version n; the version stands in the file as its `user_version`."""
+"""Scripts that turn form n into form n + 1; the form is the file's `user_version`."""
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The version of a history; 0 for a file that holds nothing yet, or something else."""
+    """Return the form of a history; 0 for an empty file or another program's database."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
 def is_history(connection: sqlite3.Connection) -> bool:
-    """Whether the file is a history of this kind, in whatever version."""
+    """Return whether the file is a history, in any form."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     return bool(application == APPLICATION_ID)
 
 
 def table_names(connection: sqlite3.Connection) -> set[str]:
-    """The tables of the file."""
+    """Return the names of the file's tables."""
     rows = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
     return {name for (name,) in rows}
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring an empty file or an older version up to date, within the transaction that is open."""
+    """Bring an empty file or an older form up to date, within the open transaction."""
     for number, script in enumerate(MIGRATIONS[version_of(connection) :], start=version_of(connection) + 1):
-        # Not executescript, which would commit first.
+        # executescript would commit first.
         for statement in _statements(script):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
@@ -138,7 +138,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Its statements one by one; a trigger's own are part of it."""
+    """Yield the statements of a script; those inside a trigger belong to it."""
     statement = ""
     for part in script.split(";")[:-1]:
         statement += f"{part};"

@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from hamlet_trio.history import HistoryLog, HistoryReader, RunEnded
+from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded
 from hamlet_trio.training.store import RunStore
 
 
@@ -26,5 +26,5 @@ def end_abandoned_runs(history: Path) -> None:
     Raises `HistoryError`.
     """
     if ended := abandoned_runs(history, RunStore(history.parent)):
-        with closing(HistoryLog(history)) as log:
+        with closing(HistoryDatabase(history)) as log:
             log.write(ended)

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from hamlet_trio.history import (
-    CheckpointKept,
+    CheckpointStored,
     EpisodeEnded,
+    HistoryDatabase,
     HistoryError,
-    HistoryLog,
     Record,
-    RunBegan,
     RunEnded,
+    RunStarted,
 )
 from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
@@ -37,7 +37,7 @@ class KeptRun:
     """
 
     def __init__(
-        self, log: HistoryLog | None, run_id: str, on_trouble: Callable[[HistoryError], object]
+        self, log: HistoryDatabase | None, run_id: str, on_trouble: Callable[[HistoryError], object]
     ) -> None:
         self._log = log
         self._run_id = run_id
@@ -66,7 +66,9 @@ class KeptRun:
             with suppress(HistoryError):  # which the next line runs into as well, and tells
                 self._waiting.extend(abandoned_runs(self._log.path, store))
         self._keep(
-            RunBegan(run_id=self._run_id, parameters=run.parameters, device=run.device, source="command_line")
+            RunStarted(
+                run_id=self._run_id, parameters=run.parameters, device=run.device, source="command_line"
+            )
         )
 
     def episode(self, complete: EpisodeComplete) -> None:
@@ -76,7 +78,7 @@ class KeptRun:
 
     def saved(self, saved: CheckpointSaved) -> None:
         """The model was saved."""
-        self._keep(CheckpointKept(run_id=self._run_id, model=saved.model, episode=saved.episode))
+        self._keep(CheckpointStored(run_id=self._run_id, model=saved.model, episode=saved.episode))
 
     def ended(self, state: Ending, *, reason: str | None = None, model: str | None = None) -> None:
         """The run is over; one that ends without this was interrupted, or diverged."""

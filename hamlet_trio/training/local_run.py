@@ -12,7 +12,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.lock import LockedError
-from hamlet_trio.history import HistoryError, HistoryLog
+from hamlet_trio.history import HistoryDatabase, HistoryError
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import CheckpointSaved
@@ -61,7 +61,7 @@ def train_to_file(
     world_config: WorldConfig | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Container[int] = (),
-    history: HistoryLog | None = None,
+    history: HistoryDatabase | None = None,
     recordings: RecordingFolder | None = None,
     record_every: int = 0,
     tensorboard: bool = False,

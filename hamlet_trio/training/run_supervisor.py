@@ -8,7 +8,7 @@ import trio
 
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.connection import MessageQueue, QueueFullError
-from hamlet_trio.history import CheckpointKept, EpisodeEnded, HistoryWriter, Record, RunBegan, RunEnded
+from hamlet_trio.history import CheckpointStored, EpisodeEnded, HistoryWriter, Record, RunEnded, RunStarted
 from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.commands import Pause, Resume, Stop, TrainingCommand
@@ -366,18 +366,18 @@ class RunSupervisor:
         match content:
             case StartedReport(parameters=parameters, device=device) if not self._in_history:
                 self._in_history = True
-                return RunBegan(run_id=self.run_id, parameters=parameters, device=device, source="server")
+                return RunStarted(run_id=self.run_id, parameters=parameters, device=device, source="server")
             case EpisodeComplete():
                 return EpisodeEnded(run_id=self.run_id, complete=content, agent_id=AGENT_ID)
             case CheckpointSaved(model=model, episode=episode):
-                return CheckpointKept(run_id=self.run_id, model=model, episode=episode)
+                return CheckpointStored(run_id=self.run_id, model=model, episode=episode)
             case _:
                 return None
 
     async def _keep(self, *records: Record) -> None:
         """Keep records; viewers are told once if that fails, and the run goes on."""
-        await self._history.keep(*records)
-        trouble = self._history.trouble
+        await self._history.write(*records)
+        trouble = self._history.problem
         if trouble is not None and not self._told_trouble:
             sentence = f"{trouble} The run goes on, and what happens in it may not be kept."
             self._status.count_error(ErrorCode.HISTORY_FAILED)

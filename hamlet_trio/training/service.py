@@ -144,7 +144,7 @@ class TrainingService:
 
         Not while the history is in trouble: the true ends of runs may wait to be written.
         """
-        if self._history.trouble is not None:
+        if self._history.problem is not None:
             return
         try:
             path = history_path(self._settings)
@@ -153,7 +153,7 @@ class TrainingService:
             self._log.warning("history_unreadable", reason=str(error))
             return
         if ended:
-            await self._history.keep(*ended)
+            await self._history.write(*ended)
 
     async def _supervise(self, supervisor: RunSupervisor) -> None:
         try:

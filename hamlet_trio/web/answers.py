@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from quart import Response
 
 from hamlet_trio.agent.models import ModelDetails
-from hamlet_trio.history import Failure, FailureGroup, KeptEpisode, RunSummary
+from hamlet_trio.history import Failure, FailureGroup, RunSummary, StoredEpisode
 from hamlet_trio.protocol.messages import TrainingState
 
 
@@ -82,7 +82,7 @@ class EpisodesAnswer(Struct, frozen=True):
     """`GET /api/runs/RUN/episodes`: episodes of one run."""
 
     run_id: Annotated[str, Meta(description="id of the run")]
-    episodes: Annotated[list[KeptEpisode], Meta(description="episodes in their order")]
+    episodes: Annotated[list[StoredEpisode], Meta(description="episodes in their order")]
     next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 

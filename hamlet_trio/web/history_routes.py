@@ -1,4 +1,4 @@
-"""The routes that answer from the history: failures, runs and their episodes, as JSON or as CSV."""
+"""The routes of the history: failures, runs and their episodes, as JSON or CSV."""
 
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 
-from hamlet_trio.history import HistoryError, KeptEpisode, UnknownRunError
+from hamlet_trio.history import HistoryError, StoredEpisode, UnknownRunError
 from hamlet_trio.history.export import csv_header, csv_rows
-from hamlet_trio.history.questions import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
+from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.web.answers import (
     EpisodesAnswer,
@@ -20,48 +20,50 @@ from hamlet_trio.web.answers import (
 )
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.queries import read_query
+from hamlet_trio.web.query_parameters import read_query
 
 _CSV: Final = "text/csv; charset=utf-8; header=present"
 
 
 def make_history_routes(server: Metaserver) -> Blueprint:
     """Failures, runs and episodes."""
-    routes = Blueprint("past", __name__)
-    past = server.history_reader
+    routes = Blueprint("history", __name__)
+    reader = server.history_reader
 
     @routes.get("/api/failures")
     async def failures() -> Response:
         query = read_query(_arguments(), FailureQuery)
-        found = await server.read_files(lambda: past.failures(query, limit=query.limit))
+        found = await server.read_files(lambda: reader.failures(query, limit=query.limit))
         return as_json(FailuresAnswer(found))
 
     @routes.get("/api/failure_summary")
     async def failure_summary() -> Response:
         query = read_query(_arguments(), SummaryQuery)
-        found = await server.read_files(lambda: past.failure_summary(query, limit=query.limit, top=query.top))
+        found = await server.read_files(
+            lambda: reader.failure_summary(query, limit=query.limit, top=query.top)
+        )
         return as_json(SummaryAnswer(found))
 
     @routes.get("/api/runs")
     async def runs() -> Response:
         query = read_query(_arguments(), RunsQuery)
-        found = await server.read_files(past.runs, query)
+        found = await server.read_files(reader.runs, query)
         after = None if len(found) < query.limit else found[-1].run_id
         return as_json(RunsAnswer(found, _next_page(before=after)))
 
     @routes.get("/api/runs/<run_id>")
     async def run(run_id: str) -> Response:
-        return as_json(await server.read_files(past.run, run_id))
+        return as_json(await server.read_files(reader.run, run_id))
 
     @routes.get("/api/runs/<run_id>/episodes")
     async def episodes(run_id: str) -> Response:
-        """JSON, a page at a time; all of them as CSV for whoever prefers it in `Accept`."""
+        """Return a page of episodes as JSON, or all of them as CSV if `Accept` prefers it."""
         accept = request.accept_mimetypes
         if accept.quality("text/csv") > accept.quality("application/json"):
             response = await as_csv(run_id)
         else:
             query = read_query(_arguments(), EpisodesQuery)
-            found = await server.read_files(past.episodes, run_id, query)
+            found = await server.read_files(reader.episodes, run_id, query)
             last = None if len(found) < query.limit else found[-1].episode
             response = as_json(EpisodesAnswer(run_id, found, _next_page(after=last)))
         response.vary.add("Accept")
@@ -69,16 +71,16 @@ def make_history_routes(server: Metaserver) -> Blueprint:
 
     @routes.get("/api/runs/<run_id>/episodes.csv")
     async def as_csv(run_id: str) -> Response:
-        """Every episode that passes the filters, or `limit` of them; sent as it is read, never held whole."""
+        """Stream all matching episodes, or the first `limit`."""
         arguments = _arguments()
         query = read_query(arguments, EpisodesQuery)
         if "limit" in arguments:
-            pages = iter([await server.read_files(past.episodes, run_id, query)])
+            pages = iter([await server.read_files(reader.episodes, run_id, query)])
         else:
-            pages = past.all_episodes(run_id, query)
+            pages = reader.all_episodes(run_id, query)
         first = await server.read_files(next, pages)
         response = Response(_csv_lines(server, first, pages), content_type=_CSV)
-        response.timeout = None  # as long as the client reads: one that stops is dropped by the guard
+        response.timeout = None  # the guard drops clients that stop reading
         response.headers["Content-Disposition"] = f'attachment; filename="{run_id}.csv"'
         return response
 
@@ -99,7 +101,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
 
 
 async def _csv_lines(
-    server: Metaserver, page: list[KeptEpisode], pages: Iterator[list[KeptEpisode]]
+    server: Metaserver, page: list[StoredEpisode], pages: Iterator[list[StoredEpisode]]
 ) -> AsyncIterator[str]:
     yield csv_header()
     while page:
@@ -112,7 +114,7 @@ def _arguments() -> dict[str, list[str]]:
 
 
 def _next_page(**last: str | int | None) -> str | None:
-    """This request's address with the page's last item in place of what it named, None without one."""
+    """Return the address of the page after the last item, or None if there is none."""
     ((name, value),) = last.items()
     if value is None:
         return None

@@ -18,7 +18,7 @@ from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.queries import read_query
+from hamlet_trio.web.query_parameters import read_query
 
 if TYPE_CHECKING:
     from hamlet_trio.recording.folder import RecordingFolder

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.history import RunDetails
-from hamlet_trio.history.questions import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
+from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import PROTOCOL_VERSION, InferenceMessage, TrainingMessage

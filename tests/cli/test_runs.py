@@ -1,4 +1,4 @@
-"""`hamlet failures`, `runs`, `export` and `history`: over a real run, and over an older database."""
+"""`hamlet failures`, `runs`, `export` and `history`: with a real run and with a legacy database."""
 
 import csv
 import json
@@ -12,15 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from hamlet_trio.cli import app
-from hamlet_trio.history import HistoryLog, RunEnded
+from hamlet_trio.history import HistoryDatabase, RunEnded
 from tests.cli.conftest import Hamlet
-from tests.history.older_database import make_older
-from tests.history.support import began
+from tests.history.legacy_database import make_legacy
+from tests.history.support import started
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Path) -> None:
+def test_a_run_of_the_command_line_is_listed_and_exported(hamlet: Hamlet, tmp_path: Path) -> None:
     assert hamlet("runs").stdout == "Nothing was found.\n"
     nothing = hamlet("export")
     assert (nothing.returncode, "There is no run" in nothing.stderr) == (1, True)
@@ -55,7 +55,7 @@ def test_a_run_of_the_command_line_can_be_asked_for(hamlet: Hamlet, tmp_path: Pa
     assert out.read_bytes() == before
 
 
-def test_a_killed_run_is_over_for_whoever_asks_and_can_be_forgotten(
+def test_a_killed_run_is_listed_as_interrupted_and_can_be_pruned(
     hamlet: Hamlet, environment: dict[str, str], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "hamlet_trio.cli", "train", "--episodes", "100000", "--json"]
@@ -85,8 +85,8 @@ def test_a_killed_run_is_over_for_whoever_asks_and_can_be_forgotten(
     assert [run["run_id"] for run in json.loads(hamlet("runs", "--json").stdout)["runs"]] == ["b"]
 
 
-def test_an_older_database_is_asked_and_taken_over(hamlet: Hamlet, tmp_path: Path) -> None:
-    make_older(tmp_path / "metrics.db")
+def test_a_legacy_database_is_queried_and_imported(hamlet: Hamlet, tmp_path: Path) -> None:
+    make_legacy(tmp_path / "metrics.db")
     before = (tmp_path / "metrics.db").read_bytes()
     found = json.loads(hamlet("failures", "--db", "metrics.db", "--json").stdout)["failures"]
     assert [failure["episode"] for failure in found] == [3, 1]
@@ -101,16 +101,16 @@ def test_an_older_database_is_asked_and_taken_over(hamlet: Hamlet, tmp_path: Pat
     assert "3 episodes and 2 failures" in taken.stdout
     assert [run["source"] for run in json.loads(hamlet("runs", "--json").stdout)["runs"]] == ["older"]
     again = hamlet("history", "migrate", "metrics.db")
-    assert (again.returncode, "taken over already" in again.stderr) == (1, True)
+    assert (again.returncode, "imported already" in again.stderr) == (1, True)
     assert (tmp_path / "metrics.db").read_bytes() == before
     missing = hamlet("failures", "--db", "nothing.db")
     assert (missing.returncode, missing.stderr) == (1, "hamlet: There is no database nothing.db.\n")
 
 
-def test_the_older_call_still_works_and_says_that_it_is_deprecated(
+def test_analyze_failures_works_and_says_that_it_is_deprecated(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    make_older(tmp_path / "metrics.db")
+    make_legacy(tmp_path / "metrics.db")
 
     def analyze(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -130,7 +130,7 @@ def test_the_older_call_still_works_and_says_that_it_is_deprecated(
     assert (summed.returncode, summed.stdout.count("agent_")) == (0, 1)
 
 
-def test_a_history_in_trouble_is_told_once_and_the_run_is_saved(hamlet: Hamlet, tmp_path: Path) -> None:
+def test_an_unwritable_history_is_reported_once_and_the_run_is_saved(hamlet: Hamlet, tmp_path: Path) -> None:
     (tmp_path / "data" / "history.db").mkdir(parents=True)
     options = ["--network-type", "qnetwork", "--max-steps", "5", "--checkpoint-every", "2"]
     trained = hamlet("train", "--episodes", "6", "--json", *options)
@@ -139,20 +139,20 @@ def test_a_history_in_trouble_is_told_once_and_the_run_is_saved(hamlet: Hamlet, 
     assert (tmp_path / "models" / "trained_agent.pt").is_file()
 
 
-def test_numbers_that_no_database_holds_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_numbers_beyond_sqlite_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
     for option in ("--min-episode", "--max-episode", "--limit", "--top"):
         assert CliRunner().invoke(app, ["failures", option, str(10**20)]).exit_code == 2
 
 
-def test_a_table_in_a_pipe_is_folded_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_tables_in_a_pipe_are_not_folded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
     reason = "The loss is not finite any more, after thirty-one thousand steps of it"
-    with closing(HistoryLog(tmp_path / "history.db")) as log:
-        log.write(
+    with closing(HistoryDatabase(tmp_path / "history.db")) as database:
+        database.write(
             [
-                began("20260101-000000-aaaaaa"),
+                started("20260101-000000-aaaaaa"),
                 RunEnded(run_id="20260101-000000-aaaaaa", state="failed", reason=reason),
             ]
         )
@@ -162,9 +162,9 @@ def test_a_table_in_a_pipe_is_folded_nowhere(monkeypatch: pytest.MonkeyPatch, tm
     assert CliRunner().invoke(app, ["runs", "--state", "finished"]).exit_code == 2
 
 
-def test_an_older_text_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_legacy_text_is_printed_without_markup_or_escapes(tmp_path: Path) -> None:
     database = tmp_path / "metrics.db"
-    make_older(database)
+    make_legacy(database)
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE failure_events SET reason = '[/odd]' || char(27)")
     result = CliRunner().invoke(app, ["failures", "--db", str(database)], catch_exceptions=False)

@@ -10,7 +10,7 @@ import pytest
 import trio_websocket
 
 from hamlet_trio.history import HistoryReader
-from hamlet_trio.history.questions import EpisodesQuery
+from hamlet_trio.history.queries import EpisodesQuery
 from tests.e2e.client import viewing
 from tests.e2e.conftest import StartServer
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import trio
 
 from hamlet_trio.history import HistoryReader, HistoryWriter
-from hamlet_trio.history.questions import EpisodesQuery
+from hamlet_trio.history.queries import EpisodesQuery
 from hamlet_trio.settings import Settings
-from tests.history.support import began, ended
+from tests.history.support import ended, started
 
 LONGEST = 0.02  # seconds a writer lives after its first episode was acknowledged
 
@@ -28,11 +28,11 @@ async def write(settings: Settings, run_id: str, acknowledge: int) -> None:
     writer = HistoryWriter(settings)
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)
-        await writer.keep(began(run_id))
+        await writer.write(started(run_id))
         for first in range(1, 2_000_000, 3):
             batch = range(first, first + 3)
-            await writer.keep(*(ended(run_id, episode) for episode in batch))
-            assert writer.trouble is None
+            await writer.write(*(ended(run_id, episode) for episode in batch))
+            assert writer.problem is None
             os.write(acknowledge, b"".join(episode.to_bytes(4, "big") for episode in batch))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hamlet_trio.history import EpisodeEnded, RunBegan
+from hamlet_trio.history import EpisodeEnded, RunStarted
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 
@@ -25,7 +25,7 @@ def episode_complete(episode: int, **changes: Any) -> EpisodeComplete:
     return EpisodeComplete(**fields | changes)
 
 
-def began(run_id: str, **changes: Any) -> RunBegan:
+def started(run_id: str, **changes: Any) -> RunStarted:
     """The beginning of a run."""
     fields: dict[str, Any] = {
         "run_id": run_id,
@@ -33,7 +33,7 @@ def began(run_id: str, **changes: Any) -> RunBegan:
         "device": "cpu",
         "source": "server",
     }
-    return RunBegan(**fields | changes)
+    return RunStarted(**fields | changes)
 
 
 def ended(run_id: str, episode: int, **changes: Any) -> EpisodeEnded:

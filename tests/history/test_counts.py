@@ -1,4 +1,4 @@
-"""The counts of failures agree with the failures, whatever happens to them, and a summary reads only them."""
+"""The counts of failures equal a recount after any change, and a summary reads only the counts."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamlet_trio.history import HistoryLog, HistoryReader, RunEnded, schema
-from hamlet_trio.history.questions import FailureFilter
-from tests.history.support import began, ended
+from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded, schema
+from hamlet_trio.history.queries import FailureFilter
+from tests.history.support import ended, started
 
 REASONS = ("energy_depleted", "mood_depleted", None)
 GROUPED = (
@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connection(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(HistoryLog(path)) as log:
-        log.write([])
+    with closing(HistoryDatabase(path)) as database:
+        database.write([])
     with closing(sqlite3.connect(path)) as connection:
         yield connection
 
@@ -52,7 +52,7 @@ CHANGES = st.lists(
 
 
 @given(changes=CHANGES)
-def test_counts_are_what_counting_gives_after_any_changes(
+def test_counts_equal_a_recount_after_any_changes(
     changes: list[tuple[str, int, int, str, int]],
 ) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -62,31 +62,31 @@ def test_counts_are_what_counting_gives_after_any_changes(
             assert connection.execute(KEPT).fetchall() == connection.execute(GROUPED).fetchall()
 
 
-def test_counts_go_along_with_runs_that_are_written_resumed_and_forgotten(
+def test_counts_follow_runs_that_are_written_resumed_and_pruned(
     path: Path, connection: sqlite3.Connection
 ) -> None:
-    with closing(HistoryLog(path)) as log:
+    with closing(HistoryDatabase(path)) as database:
         for run_id in ("a", "b"):
-            log.write([began(run_id)])
-            log.write(
+            database.write([started(run_id)])
+            database.write(
                 [ended(run_id, episode, failure_reason=REASONS[episode % 3]) for episode in range(1, 100)]
             )
-        log.write([ended("a", 99, failure_reason="mood_depleted"), ended("b", 50, failure_reason=None)])
+        database.write([ended("a", 99, failure_reason="mood_depleted"), ended("b", 50, failure_reason=None)])
         assert connection.execute(KEPT).fetchall() == connection.execute(GROUPED).fetchall() != []
         summary = HistoryReader(path).failure_summary(FailureFilter())
         assert [(group.reason, group.count, group.last_episode) for group in summary] == [
             ("mood_depleted", 67, 99),
             ("energy_depleted", 65, 99),
         ]
-        log.write([RunEnded(run_id="a", state="complete")])
-        while log.make_room(runs=1, episodes=10_000):
+        database.write([RunEnded(run_id="a", state="complete")])
+        while database.prune_some(runs=1, episodes=10_000):
             assert connection.execute(KEPT).fetchall() == connection.execute(GROUPED).fetchall()
     assert {run for run, *_ in connection.execute(KEPT)} == {2}
 
 
-def test_a_summary_of_all_failures_reads_the_counts_alone(path: Path, connection: sqlite3.Connection) -> None:
-    with closing(HistoryLog(path)) as log:
-        log.write([began("a"), began("b"), ended("a", 1), ended("b", 3)])
+def test_a_summary_of_all_failures_reads_only_the_counts(path: Path, connection: sqlite3.Connection) -> None:
+    with closing(HistoryDatabase(path)) as database:
+        database.write([started("a"), started("b"), ended("a", 1), ended("b", 3)])
     reader = HistoryReader(path)
     whole = reader.failure_summary(FailureFilter())
     of_one = reader.failure_summary(FailureFilter(run="b"))
@@ -100,16 +100,14 @@ def test_a_summary_of_all_failures_reads_the_counts_alone(path: Path, connection
     assert reader.failure_summary(FailureFilter(min_episode=1)) == []
 
 
-def test_a_history_from_before_there_were_counts_is_counted_once(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_history_without_counts_is_counted_on_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as before:
-        for module in ("schema", "database"):
+        for module in ("schema", "opening"):
             before.setattr(f"hamlet_trio.history.{module}.MIGRATIONS", schema.MIGRATIONS[:2])
-        with closing(HistoryLog(path)) as log:
-            log.write([began("a"), *(ended("a", episode) for episode in range(1, 8))])
-    with closing(HistoryLog(path)) as log:
-        log.write([ended("a", 9)])
+        with closing(HistoryDatabase(path)) as database:
+            database.write([started("a"), *(ended("a", episode) for episode in range(1, 8))])
+    with closing(HistoryDatabase(path)) as database:
+        database.write([ended("a", 9)])
     (group,) = HistoryReader(path).failure_summary(FailureFilter())
     assert (group.count, group.last_episode) == (5, 9)
     assert path.with_name("history.form2.db").is_file()

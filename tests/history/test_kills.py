@@ -1,4 +1,4 @@
-"""Whatever was acknowledged survives SIGKILL at any moment."""
+"""Acknowledged episodes survive SIGKILL at any moment."""
 
 import os
 import re
@@ -13,7 +13,7 @@ KILLS = 200
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no fork and no SIGKILL")
-def test_200_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_200_kills_lose_no_acknowledged_episode(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.history.killed_writers", str(tmp_path), str(KILLS), "7"],
         cwd=ROOT,

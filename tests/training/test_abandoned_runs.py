@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hamlet_trio.history import HistoryLog, HistoryReader, RunBegan, RunEnded
+from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded, RunStarted
 from hamlet_trio.history.records import Source
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.abandoned_runs import abandoned_runs, end_abandoned_runs
@@ -18,8 +18,8 @@ DEAD, ALIVE, DONE = "20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "2026010
 BEGAN = "2026-01-01T00:00:00.000+00:00"
 
 
-def begun(run_id: str, source: Source = "command_line") -> RunBegan:
-    return RunBegan(
+def begun(run_id: str, source: Source = "command_line") -> RunStarted:
+    return RunStarted(
         run_id=run_id, parameters=TrainingParameters(seed=1), device="cpu", source=source, at=BEGAN
     )
 
@@ -27,7 +27,7 @@ def begun(run_id: str, source: Source = "command_line") -> RunBegan:
 @pytest.fixture
 def past(tmp_path: Path) -> HistoryReader:
     path = tmp_path / "history.db"
-    with closing(HistoryLog(path)) as log:
+    with closing(HistoryDatabase(path)) as log:
         log.write([begun(DEAD), begun(ALIVE), begun(DONE), RunEnded(run_id=DONE, state="complete")])
     return HistoryReader(path)
 
@@ -43,7 +43,7 @@ def test_what_nobody_trains_was_interrupted_when_it_was_last_heard_of(
         end_abandoned_runs(past.path)
         assert states(past) == ["interrupted", "running", "complete"]
     assert past.run(DEAD).ended == BEGAN
-    with closing(HistoryLog(past.path)) as log:
+    with closing(HistoryDatabase(past.path)) as log:
         moment = "2026-01-02T03:04:05.678+00:00"
         log.write([msgspec.structs.replace(ended(ALIVE, episode), at=moment) for episode in (1, 2)])
     end_abandoned_runs(past.path)
@@ -51,7 +51,7 @@ def test_what_nobody_trains_was_interrupted_when_it_was_last_heard_of(
 
 
 def test_a_run_of_a_server_is_on_between_two_trainers(past: HistoryReader, tmp_path: Path) -> None:
-    with closing(HistoryLog(past.path)) as log:
+    with closing(HistoryDatabase(past.path)) as log:
         log.write([begun(ALIVE, source="server")])
     store = RunStore(tmp_path)
     with store.server_lock():
@@ -74,7 +74,7 @@ def test_the_next_run_of_the_command_line_says_so(
             data_dir=tmp_path,
             models_dir=tmp_path / "models",
             device="cpu",
-            history=HistoryLog(past.path),
+            history=HistoryDatabase(past.path),
         )
     assert states(past) == ["interrupted", "running", "complete"]
     assert past.run(result.run_id).state == "complete"

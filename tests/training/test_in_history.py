@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from hamlet_trio.history import HistoryLog, HistoryReader, RunBegan, history_path
-from hamlet_trio.history.questions import EpisodesQuery
+from hamlet_trio.history import HistoryDatabase, HistoryReader, RunStarted, history_path
+from hamlet_trio.history.queries import EpisodesQuery
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.store import RunStore
@@ -65,10 +65,10 @@ async def test_a_run_of_a_killed_server_is_called_interrupted_at_the_next_start(
     serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:
     dead, alive = "20260101-000000-aaaaaa", "20260101-000000-bbbbbb"
-    with closing(HistoryLog(history_path(settings))) as log:
+    with closing(HistoryDatabase(history_path(settings))) as log:
         log.write(
             [
-                RunBegan(run_id=name, parameters=parameters, device="cpu", source="command_line")
+                RunStarted(run_id=name, parameters=parameters, device="cpu", source="command_line")
                 for name in (dead, alive)
             ]
         )
@@ -82,8 +82,8 @@ async def test_a_killed_run_of_the_command_line_is_called_interrupted_at_the_nex
     client: Client, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:
     dead = "20260101-000000-aaaaaa"
-    with closing(HistoryLog(history_path(settings))) as log:
-        log.write([RunBegan(run_id=dead, parameters=parameters, device="cpu", source="command_line")])
+    with closing(HistoryDatabase(history_path(settings))) as log:
+        log.write([RunStarted(run_id=dead, parameters=parameters, device="cpu", source="command_line")])
     await client.send("start_training", **plain(parameters))
     await client.until("training_started")
     assert past.run(dead).state == "interrupted"

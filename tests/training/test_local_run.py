@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from hamlet_trio.agent.checkpoint import load_checkpoint
-from hamlet_trio.history import HistoryLog, HistoryReader
-from hamlet_trio.history.questions import RunsQuery
+from hamlet_trio.history import HistoryDatabase, HistoryReader
+from hamlet_trio.history.queries import RunsQuery
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -59,7 +59,7 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
     train: Any, parameters: TrainingParameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     past = HistoryReader(tmp_path / "history.db")
-    log = HistoryLog(past.path)
+    log = HistoryDatabase(past.path)
     calls = iter(range(100))
     result = train(parameters, history=log, should_stop=lambda: next(calls) == 70)
     kept = past.run(result.run_id)

@@ -1,4 +1,4 @@
-"""The routes that answer from the history: pages, filters, CSV, and what is refused."""
+"""The routes of the history: pages, filters, CSV and refusals."""
 
 import csv
 import io
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hamlet_trio.history import HistoryLog, RunEnded
+from hamlet_trio.history import HistoryDatabase, RunEnded
 from hamlet_trio.history.columns import COLUMNS
 from hamlet_trio.protocol.episode import EvaluationSummary
 from hamlet_trio.web.app import HamletApp
-from tests.history.support import began, ended
+from tests.history.support import ended, started
 
 RUNS = ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc")
 LONG = RUNS[1]
@@ -21,13 +21,13 @@ LONG = RUNS[1]
 @pytest.fixture
 def app(app: HamletApp) -> HamletApp:
     """An app whose history has three runs, one of 2,500 episodes."""
-    with closing(HistoryLog(app.server.history_reader.path)) as log:
+    with closing(HistoryDatabase(app.server.history_reader.path)) as database:
         for run_id in RUNS:
-            log.write([began(run_id)])
+            database.write([started(run_id)])
         evaluation = EvaluationSummary(400.0, 99.5, 1)
-        log.write([ended(LONG, 1), ended(LONG, 2, evaluation=evaluation)])
-        log.write([ended(LONG, episode) for episode in range(3, 2501)])
-        log.write([RunEnded(run_id=LONG, state="complete", model="trained_agent.pt")])
+        database.write([ended(LONG, 1), ended(LONG, 2, evaluation=evaluation)])
+        database.write([ended(LONG, episode) for episode in range(3, 2501)])
+        database.write([RunEnded(run_id=LONG, state="complete", model="trained_agent.pt")])
     return app
 
 
@@ -69,7 +69,7 @@ async def test_runs_are_filtered(query: str, found: list[str], app: HamletApp) -
     assert [run["run_id"] for run in answer["runs"]] == found
 
 
-async def test_a_run_tells_its_parameters_and_what_its_episodes_came_to(app: HamletApp) -> None:
+async def test_a_run_has_its_parameters_and_a_summary_of_its_episodes(app: HamletApp) -> None:
     _, run = await get(app, f"/api/runs/{LONG}")
     assert (run["state"], run["model"], run["episodes"]) == ("complete", "trained_agent.pt", 2500)
     assert (run["parameters"]["seed"], run["seed"]) == (7, 7)
@@ -78,7 +78,7 @@ async def test_a_run_tells_its_parameters_and_what_its_episodes_came_to(app: Ham
     assert run["ended"] is not None
 
 
-async def test_episodes_come_a_page_at_a_time_with_all_that_was_told(app: HamletApp) -> None:
+async def test_episodes_are_paged_and_have_all_figures(app: HamletApp) -> None:
     _, answer = await get(app, f"/api/runs/{LONG}/episodes?limit=2")
     assert answer["run_id"] == LONG
     assert [episode["episode"] for episode in answer["episodes"]] == [1, 2]
@@ -120,7 +120,7 @@ async def test_all_episodes_as_csv_by_suffix_or_accept(app: HamletApp) -> None:
     assert head.headers["Content-Disposition"] == f'attachment; filename="{LONG}.csv"'
 
 
-async def test_json_is_for_whoever_does_not_ask_for_csv(app: HamletApp) -> None:
+async def test_episodes_are_json_unless_csv_is_preferred(app: HamletApp) -> None:
     for accept in ("*/*", "application/json", "text/csv;q=0.5, application/json"):
         response = await app.test_client().get(f"/api/runs/{LONG}/episodes", headers={"accept": accept})
         assert response.mimetype == "application/json"
@@ -128,7 +128,7 @@ async def test_json_is_for_whoever_does_not_ask_for_csv(app: HamletApp) -> None:
 
 
 @pytest.mark.parametrize("route", ["", "/episodes", "/episodes.csv"])
-async def test_a_run_that_is_not_there_is_a_404_with_a_code(route: str, app: HamletApp) -> None:
+async def test_an_unknown_run_is_a_404_with_a_code(route: str, app: HamletApp) -> None:
     status, problem = await get(app, f"/api/runs/nobody{route}")
     assert (status, problem["code"]) == (404, "unknown_run")
     assert "'nobody'" in problem["detail"]
@@ -146,7 +146,7 @@ async def test_a_run_that_is_not_there_is_a_404_with_a_code(route: str, app: Ham
         (f"/api/runs/{LONG}/episodes.csv?min_episode=1.5", "min_episode"),
     ],
 )
-async def test_an_impossible_question_is_named(path: str, named: str, app: HamletApp) -> None:
+async def test_an_invalid_parameter_is_named(path: str, named: str, app: HamletApp) -> None:
     status, problem = await get(app, path)
     assert (status, problem["code"], problem["field"]) == (400, "invalid_query", named)
 
@@ -158,7 +158,7 @@ async def test_the_refusal_of_an_unknown_state_lists_the_known_ones(app: HamletA
 
 
 @pytest.mark.parametrize("path", ["/api/runs", "/api/failures", "/api/failure_summary", f"/api/runs/{LONG}"])
-async def test_a_history_that_cannot_be_read_is_a_503_that_says_why(path: str, app: HamletApp) -> None:
+async def test_an_unreadable_history_is_a_503_with_the_reason(path: str, app: HamletApp) -> None:
     app.server.history_reader.path.write_bytes(b"garbage" * 1000)
     status, problem = await get(app, path)
     assert (status, problem["code"]) == (503, "history_unavailable")

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from quart.testing import WebsocketResponseError
 
-from hamlet_trio.history import EpisodeEnded, HistoryLog
+from hamlet_trio.history import EpisodeEnded, HistoryDatabase
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.app import HamletApp
 from hamlet_trio.web.schema import build_schema
@@ -99,8 +99,8 @@ def failed(app: HamletApp) -> HamletApp:
 
 def keep_failures(app: HamletApp, failures: list[tuple[int, str]], *, run: str = "a", hour: int = 0) -> None:
     """Put failures into the history of an app, a second apart."""
-    with closing(HistoryLog(app.server.history_reader.path)) as log:
-        log.write(
+    with closing(HistoryDatabase(app.server.history_reader.path)) as database:
+        database.write(
             [
                 EpisodeEnded(
                     run_id=run,

@@ -946,11 +946,11 @@ export interface RunDetails {
   /** number of episodes by the failure that ended them */
   failures: Record<string, number>
   /** checkpoints it saved, the latest last */
-  checkpoints: KeptCheckpoint[]
+  checkpoints: StoredCheckpoint[]
 }
 
 /** A checkpoint that a run saved. */
-export interface KeptCheckpoint {
+export interface StoredCheckpoint {
   /** file name of the model */
   model: string
   /** number of episodes it was trained for */
@@ -964,13 +964,13 @@ export interface EpisodesAnswer {
   /** id of the run */
   run_id: string
   /** episodes in their order */
-  episodes: KeptEpisode[]
+  episodes: StoredEpisode[]
   /** address of the next page; null on the last one */
   next: string | null
 }
 
-/** One episode: its figures, and when it ended. Figures that the history lacks are null. */
-export interface KeptEpisode {
+/** One episode: its figures and the time it ended; figures that the history lacks are null. */
+export interface StoredEpisode {
   /** number of the episode, from 1 */
   episode: number
   /** when the episode ended; ISO 8601, UTC */

@@ -5,7 +5,7 @@ import pytest
 from msgspec import Struct
 
 from hamlet_trio.protocol.errors import BadMessageError
-from hamlet_trio.web.queries import read_query
+from hamlet_trio.web.query_parameters import read_query
 from hamlet_trio.web.schema import HTTP
 
 QUERIES = sorted(

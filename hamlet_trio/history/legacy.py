@@ -1,8 +1,8 @@
-"""The `metrics.db` of an older Hamlet, seen as a history with one run.
+"""The legacy database, `metrics.db`, read as a history with one run.
 
 Its tables are `metrics` (one row for each figure of an episode) and `failure_events`. Temporary views, which
-live in the connection and not in the file, give them the shape of today's tables: whatever asks a history
-can ask it too.
+belong to the connection and not to the file, give them the form of the present tables, so that the queries
+of a history work on it.
 """
 
 import hashlib
@@ -20,31 +20,31 @@ _FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "epsilon": ("epsilon",),
     "buffer_size": ("buffer_size",),
 }
-"""Names under which older metrics told what is a column of an episode now."""
+"""The metrics' names for columns of an episode."""
 
-_NOTHING: Final = {
+_EMPTY_TABLES: Final = {
     "metrics": "SELECT 0 AS id, '' AS timestamp, 0 AS episode, '' AS metric_name, 0.0 AS value WHERE 0",
     "failure_events": ("SELECT 0 AS id, '' AS timestamp, 0 AS episode, '' AS agent_id, '' AS reason WHERE 0"),
 }
-"""What stands for a table that the file lacks."""
+"""Views in place of tables that the file lacks."""
 
 _TIME: Final = (
     "CASE typeof(timestamp) WHEN 'text' THEN timestamp"
     " ELSE strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, 'unixepoch') END"
 )
-"""A timestamp as text, also where it was kept as seconds since 1970."""
+"""A timestamp as text, converted if it is stored as seconds since 1970."""
 
 
-def is_older(connection: sqlite3.Connection) -> bool:
-    """Whether this is an older Hamlet's database."""
+def is_legacy(connection: sqlite3.Connection) -> bool:
+    """Return whether the file is a legacy database."""
     return not is_history(connection) and bool(table_names(connection) & {"metrics", "failure_events"})
 
 
-def show_as_history(connection: sqlite3.Connection) -> None:
-    """Give the connection views that look like today's tables. An episode told twice counts as told last."""
+def create_history_views(connection: sqlite3.Connection) -> None:
+    """Create views in the form of the present tables; the last of several rows for a figure counts."""
     tables = table_names(connection)
-    for name in _NOTHING.keys() - tables:
-        connection.execute(f"CREATE TEMP VIEW {name} AS {_NOTHING[name]}")
+    for name in _EMPTY_TABLES.keys() - tables:
+        connection.execute(f"CREATE TEMP VIEW {name} AS {_EMPTY_TABLES[name]}")
     columns = ", ".join(f"{_pivot(names)} AS {column}" for column, names in _FIGURES.items())
     views = {
         "latest": (
@@ -77,7 +77,7 @@ def _pivot(names: tuple[str, ...]) -> str:
 
 
 def _column(name: str) -> str:
-    """What makes a column of today; null where older metrics did not tell it."""
+    """Return the expression for a column; null where the metrics lack it."""
     if name in ("episode", "ended"):
         return name
     source = name if name in _FIGURES else {"failure_reason": "reason"}.get(name, "NULL")
@@ -101,7 +101,7 @@ def _show_run(connection: sqlite3.Connection) -> None:
 
 
 def _run_id(began: str | None, facts: tuple[object, ...]) -> str:
-    """An id for what the file holds: the same at every look, so that it is taken over once only."""
+    """Return an id that depends on the contents alone, so that a file is imported only once."""
     try:
         moment = datetime.fromisoformat(began or "")
     except ValueError:

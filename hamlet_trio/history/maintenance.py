@@ -1,4 +1,4 @@
-"""Keeping house: taking over an older database, and giving disk space back."""
+"""Maintenance of a history: importing a legacy database, and compacting the file."""
 
 import sqlite3
 from contextlib import closing
@@ -7,47 +7,47 @@ from pathlib import Path
 from msgspec import Struct
 
 from hamlet_trio.history.columns import COLUMNS
-from hamlet_trio.history.database import HistoryError, open_to_write, reading, refusing
-from hamlet_trio.history.log import HistoryLog
-from hamlet_trio.history.older import is_older
+from hamlet_trio.history.database import HistoryDatabase
+from hamlet_trio.history.legacy import is_legacy
+from hamlet_trio.history.opening import HistoryError, database_errors, open_to_write, reading
 
 _RUN_COLUMNS = "run_id, source, state, reason, began, ended, episodes"
 _EPISODE_COLUMNS = ", ".join(COLUMNS)
 _FAILURE_COLUMNS = "timestamp, episode, agent_id, reason"
 
 
-class TakenOver(Struct, frozen=True):
-    """What was taken over from an older database."""
+class LegacyImport(Struct, frozen=True):
+    """What was imported from a legacy database."""
 
     run_id: str
     episodes: int
     failures: int
 
 
-def take_over(older: Path, history: Path) -> TakenOver:
-    """Copy what an older `metrics.db` holds into a history, as one run; the older file is left as it is.
+def import_legacy(legacy: Path, history: Path) -> LegacyImport:
+    """Copy the contents of a legacy `metrics.db` into a history, as one run; the legacy file is not changed.
 
-    Raises `HistoryError` if the older file is none or holds nothing, if it was taken over before, or if
-    either file cannot be used; the history has not changed then.
+    Raises `HistoryError` if that file is no legacy database or is empty, if it was imported before, or if
+    either file cannot be used; the history is unchanged then.
     """
-    if not older.is_file():
-        raise HistoryError(f"There is no file {older}.")
-    with reading(older) as source:
-        if not is_older(source):
-            raise HistoryError(f"{older} was not written by an older Hamlet.")
+    if not legacy.is_file():
+        raise HistoryError(f"There is no file {legacy}.")
+    with reading(legacy) as source:
+        if not is_legacy(source):
+            raise HistoryError(f"{legacy} was not written by an older Hamlet.")
         run = source.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchone()
         if run is None:
-            raise HistoryError(f"{older} holds nothing to take over.")
-        with closing(open_to_write(history)) as target, refusing(history, "written"):
+            raise HistoryError(f"{legacy} holds nothing to import.")
+        with closing(open_to_write(history)) as target, database_errors(history, "written"):
             target.execute("BEGIN IMMEDIATE")
             counts = _copy(source, target, run)
             target.execute("COMMIT")
-    return TakenOver(run[0], *counts)
+    return LegacyImport(run[0], *counts)
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, run: tuple[object, ...]) -> tuple[int, int]:
     if target.execute("SELECT 1 FROM runs WHERE run_id = ?", run[:1]).fetchone():
-        raise HistoryError(f"It was taken over already, as run {run[0]}.")
+        raise HistoryError(f"It was imported already, as run {run[0]}.")
     number = target.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", run).lastrowid
     episodes = target.executemany(
         f"INSERT INTO episodes (run, {_EPISODE_COLUMNS}) VALUES ({number}{', ?' * len(COLUMNS)})",
@@ -61,17 +61,17 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, run: tuple[obj
 
 
 def vacuum(path: Path, *, runs: int, episodes: int) -> tuple[int, int]:
-    """Forget what is over the bounds and give the space back; returns the bytes before and after.
+    """Delete the runs beyond the bounds, compact the file, and return its bytes before and after.
 
-    A server that writes meanwhile waits for it. Raises `HistoryError`.
+    A server that writes meanwhile waits. Raises `HistoryError`.
     """
     if not path.is_file():
         raise HistoryError(f"There is no history {path} yet.")
     before = _size(path)
-    with closing(HistoryLog(path)) as log:
-        while log.make_room(runs=runs, episodes=episodes):
+    with closing(HistoryDatabase(path)) as database:
+        while database.prune_some(runs=runs, episodes=episodes):
             pass
-    with closing(open_to_write(path)) as connection, refusing(path, "written"):
+    with closing(open_to_write(path)) as connection, database_errors(path, "written"):
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return before, _size(path)

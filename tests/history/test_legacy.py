@@ -1,4 +1,4 @@
-"""An older Hamlet's `metrics.db`: read as it is, never altered, taken over on request."""
+"""A legacy `metrics.db` is read, never changed, and imported on request."""
 
 import csv
 import sqlite3
@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.history import HistoryError, HistoryLog, HistoryReader
+from hamlet_trio.history import HistoryDatabase, HistoryError, HistoryReader
 from hamlet_trio.history.export import csv_header, csv_rows
-from hamlet_trio.history.keeping import take_over, vacuum
-from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
-from tests.history.older_database import make_older
-from tests.history.support import began, ended
+from hamlet_trio.history.maintenance import import_legacy, vacuum
+from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
+from tests.history.legacy_database import make_legacy
+from tests.history.support import ended, started
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "wal"])
-def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "metrics.db"
-    make_older(path, wal=request.param)
+    make_legacy(path, wal=request.param)
     return path
 
 
-def test_it_answers_every_question_and_is_not_altered(older: Path) -> None:
-    before = older.read_bytes()
-    reader = HistoryReader(older)
+def test_every_query_works_on_a_legacy_database_and_does_not_change_it(legacy: Path) -> None:
+    before = legacy.read_bytes()
+    reader = HistoryReader(legacy)
     (run,) = reader.runs(RunsQuery())
     assert (run.source, run.state, run.episodes, run.began) == (
         "older",
@@ -50,11 +50,11 @@ def test_it_answers_every_question_and_is_not_altered(older: Path) -> None:
     ]
     assert [one.count for one in reader.failure_summary(FailureFilter(agent="agent_0"))] == [1]
     with pytest.raises(HistoryError, match="hamlet history migrate"):
-        HistoryLog(older).write([began("a")])
-    assert older.read_bytes() == before
+        HistoryDatabase(legacy).write([started("a")])
+    assert legacy.read_bytes() == before
 
 
-def test_with_one_of_its_tables_or_times_as_numbers(tmp_path: Path) -> None:
+def test_a_missing_table_or_numeric_times_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "metrics.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
@@ -69,29 +69,29 @@ def test_with_one_of_its_tables_or_times_as_numbers(tmp_path: Path) -> None:
     assert reader.episodes(run.run_id, EpisodesQuery()) == []
 
 
-def test_taken_over_it_is_a_run_of_the_history_and_stays_as_it_was(older: Path, tmp_path: Path) -> None:
-    before = older.read_bytes()
+def test_an_imported_database_becomes_a_run_and_is_unchanged(legacy: Path, tmp_path: Path) -> None:
+    before = legacy.read_bytes()
     history = tmp_path / "history.db"
-    with closing(HistoryLog(history)) as log:
-        log.write([began("20260101-000000-aaaaaa"), ended("20260101-000000-aaaaaa", 1)])
-    taken = take_over(older, history)
+    with closing(HistoryDatabase(history)) as database:
+        database.write([started("20260101-000000-aaaaaa"), ended("20260101-000000-aaaaaa", 1)])
+    taken = import_legacy(legacy, history)
     assert (taken.episodes, taken.failures) == (3, 2)
     reader = HistoryReader(history)
     assert [run.source for run in reader.runs(RunsQuery())] == ["server", "older"]
-    assert reader.episodes(taken.run_id, EpisodesQuery()) == HistoryReader(older).episodes(
+    assert reader.episodes(taken.run_id, EpisodesQuery()) == HistoryReader(legacy).episodes(
         taken.run_id, EpisodesQuery()
     )
     assert len(reader.failures(FailureFilter(run=taken.run_id))) == 2
-    with pytest.raises(HistoryError, match="taken over already"):
-        take_over(older, history)
+    with pytest.raises(HistoryError, match="imported already"):
+        import_legacy(legacy, history)
     assert len(reader.failures(FailureFilter())) == 3
-    assert older.read_bytes() == before
+    assert legacy.read_bytes() == before
 
 
-def test_what_is_no_older_database_is_not_taken_over(tmp_path: Path) -> None:
+def test_other_files_are_not_imported(tmp_path: Path) -> None:
     history, other, empty = (tmp_path / name for name in ("history.db", "other.db", "empty.db"))
-    with closing(HistoryLog(other)) as log:
-        log.write([began("a")])
+    with closing(HistoryDatabase(other)) as database:
+        database.write([started("a")])
     with closing(sqlite3.connect(empty)) as connection:
         connection.execute("CREATE TABLE metrics (id, timestamp, episode, agent_id, metric_name, value)")
     for path, sentence in (
@@ -100,23 +100,23 @@ def test_what_is_no_older_database_is_not_taken_over(tmp_path: Path) -> None:
         (empty, "holds nothing"),
     ):
         with pytest.raises(HistoryError, match=sentence):
-            take_over(path, history)
+            import_legacy(path, history)
     assert not history.exists()
 
 
-def test_text_that_a_spreadsheet_would_run_is_made_harmless(older: Path) -> None:
-    (run,) = HistoryReader(older).runs(RunsQuery())
-    episodes = HistoryReader(older).episodes(run.run_id, EpisodesQuery())
+def test_spreadsheet_formulas_are_escaped_in_csv(legacy: Path) -> None:
+    (run,) = HistoryReader(legacy).runs(RunsQuery())
+    episodes = HistoryReader(legacy).episodes(run.run_id, EpisodesQuery())
     rows = list(csv.DictReader((csv_header() + csv_rows(episodes)).splitlines()))
     assert rows[2]["failure_reason"] == "'=cmd|' /C calc'!A0"
     assert rows[0]["reward"] == "-5.5"  # a number below zero is no formula
 
 
-def test_a_vacuum_forgets_old_runs_and_gives_space_back(tmp_path: Path) -> None:
+def test_vacuum_prunes_old_runs_and_shrinks_the_file(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    with closing(HistoryLog(path)) as log:
+    with closing(HistoryDatabase(path)) as database:
         for run in range(3):
-            log.write([began(f"run{run}"), *(ended(f"run{run}", episode) for episode in range(1, 1001))])
+            database.write([started(f"run{run}"), *(ended(f"run{run}", number) for number in range(1, 1001))])
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE runs SET state = 'complete'")
         connection.commit()

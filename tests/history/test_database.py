@@ -1,4 +1,4 @@
-"""What is written stays, whole or not at all, and old runs make room for new ones."""
+"""Records are written whole or not at all, and old runs are pruned."""
 
 import sqlite3
 import stat
@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.history import CheckpointKept, HistoryError, HistoryLog, HistoryReader, RunEnded, schema
-from hamlet_trio.history.questions import EpisodesQuery, FailureFilter, RunsQuery
+from hamlet_trio.history import (
+    CheckpointStored,
+    HistoryDatabase,
+    HistoryError,
+    HistoryReader,
+    RunEnded,
+    schema,
+)
+from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
-from tests.history.support import began, ended
+from tests.history.support import ended, started
 
 
 @pytest.fixture
@@ -20,16 +27,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(path: Path) -> Iterator[HistoryLog]:
-    with closing(HistoryLog(path)) as log:
-        yield log
+def database(path: Path) -> Iterator[HistoryDatabase]:
+    with closing(HistoryDatabase(path)) as database:
+        yield database
 
 
-def test_a_run_and_all_that_its_episodes_told_are_read_back(log: HistoryLog, path: Path) -> None:
+def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: Path) -> None:
     evaluation = EvaluationSummary(480.0, 120.5, 3)
-    log.write([began("a"), ended("a", 1), ended("a", 2, evaluation=evaluation)])
-    log.write([CheckpointKept(run_id="a", model="mine.pt", episode=2), ended("a", 3)])
-    log.write([RunEnded(run_id="a", state="stopped", reason="enough")])
+    database.write([started("a"), ended("a", 1), ended("a", 2, evaluation=evaluation)])
+    database.write([CheckpointStored(run_id="a", model="mine.pt", episode=2), ended("a", 3)])
+    database.write([RunEnded(run_id="a", state="stopped", reason="enough")])
     run = HistoryReader(path).run("a")
     assert (run.state, run.reason, run.model, run.episodes) == ("stopped", "enough", "mine.pt", 3)
     assert (run.seed, run.device, run.network_type) == (7, "cpu", "egocentric")
@@ -46,104 +53,104 @@ def test_a_run_and_all_that_its_episodes_told_are_read_back(log: HistoryLog, pat
         assert getattr(kept, name) == getattr(told, name), name
 
 
-def test_an_episode_played_again_takes_the_place_of_the_earlier_one(log: HistoryLog, path: Path) -> None:
-    log.write([began("a"), ended("a", 1), ended("a", 3), ended("a", 5)])
+def test_an_episode_played_again_replaces_the_earlier_one(database: HistoryDatabase, path: Path) -> None:
+    database.write([started("a"), ended("a", 1), ended("a", 3), ended("a", 5)])
     (_, before, _) = HistoryReader(path).failures(FailureFilter())
-    log.write([RunEnded(run_id="a", state="interrupted"), began("a")])
-    log.write([ended("a", 1, failure_reason=None), ended("a", 3, failure_reason="mood_depleted")])
+    database.write([RunEnded(run_id="a", state="interrupted"), started("a")])
+    database.write([ended("a", 1, failure_reason=None), ended("a", 3, failure_reason="mood_depleted")])
     after = HistoryReader(path).failures(FailureFilter(max_episode=3))
     assert [(one.id, one.episode, one.reason) for one in after] == [(before.id, 3, "mood_depleted")]
     run = HistoryReader(path).run("a")
     assert (run.state, run.ended, run.episodes) == ("running", None, 5)
 
 
-def test_what_was_taken_for_interrupted_does_not_replace_an_end_that_was_told(
-    log: HistoryLog, path: Path
+def test_an_inferred_interruption_does_not_replace_a_recorded_end(
+    database: HistoryDatabase, path: Path
 ) -> None:
     guess = RunEnded(run_id="a", state="interrupted", at="2026-01-01T00:00:00.000+00:00")
-    log.write([began("a"), guess, RunEnded(run_id="a", state="complete", model="mine.pt")])
+    database.write([started("a"), guess, RunEnded(run_id="a", state="complete", model="mine.pt")])
     true = HistoryReader(path).run("a")
     assert (true.state, true.model) == ("complete", "mine.pt"), "the truth replaces a guess"
-    log.write([guess])
+    database.write([guess])
     assert HistoryReader(path).run("a") == true
-    log.write([began("a"), guess])
+    database.write([started("a"), guess])
     assert HistoryReader(path).run("a").state == "interrupted", "it had gone on"
 
 
-def test_a_run_whose_beginning_was_lost_keeps_its_episodes(log: HistoryLog, path: Path) -> None:
-    log.write([ended("a", 7), RunEnded(run_id="unheard", state="failed")])
+def test_a_run_whose_start_was_lost_keeps_its_episodes(database: HistoryDatabase, path: Path) -> None:
+    database.write([ended("a", 7), RunEnded(run_id="unheard", state="failed")])
     (run,) = HistoryReader(path).runs(RunsQuery())
     assert (run.run_id, run.state, run.parameters) == ("a", "running", None)
 
 
-def test_a_batch_that_fails_leaves_nothing_and_may_be_written_again(log: HistoryLog, path: Path) -> None:
+def test_a_failed_batch_is_rolled_back_and_can_be_repeated(database: HistoryDatabase, path: Path) -> None:
     impossible = ended("a", 2, length=2**70)
     with pytest.raises(OverflowError):
-        log.write([began("a"), ended("a", 1), impossible])
+        database.write([started("a"), ended("a", 1), impossible])
     assert HistoryReader(path).runs(RunsQuery()) == []
-    log.write([began("a"), ended("a", 1)])
-    log.write([began("a"), ended("a", 1)])
+    database.write([started("a"), ended("a", 1)])
+    database.write([started("a"), ended("a", 1)])
     assert HistoryReader(path).run("a").steps == 11
 
 
-def test_the_oldest_runs_make_room_a_little_at_a_time(
-    log: HistoryLog, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_oldest_runs_are_pruned_in_small_steps(
+    database: HistoryDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.history.log._PRUNED_AT_ONCE", 3)
+    monkeypatch.setattr("hamlet_trio.history.opening._PRUNED_AT_ONCE", 3)
     for run_id, hour in (("a", 1), ("b", 2), ("c", 3)):
-        log.write([began(run_id, at=f"2026-01-01T{hour:02}")])
-        log.write([ended(run_id, episode) for episode in range(1, 9)])
+        database.write([started(run_id, at=f"2026-01-01T{hour:02}")])
+        database.write([ended(run_id, episode) for episode in range(1, 9)])
         if run_id != "a":
-            log.write([RunEnded(run_id=run_id, state="complete")])
+            database.write([RunEnded(run_id=run_id, state="complete")])
     bounds = {"runs": 2, "episodes": 1000}
-    assert [log.make_room(**bounds) for _ in range(5)] == [True, True, True, True, False]
+    assert [database.prune_some(**bounds) for _ in range(5)] == [True, True, True, True, False]
     # "a" is the oldest, but still on.
     assert [run.run_id for run in HistoryReader(path).runs(RunsQuery())] == ["c", "a"]
     assert {one.run_id for one in HistoryReader(path).failures(FailureFilter())} == {"a", "c"}
-    while log.make_room(runs=100, episodes=8):
+    while database.prune_some(runs=100, episodes=8):
         pass
     assert [run.run_id for run in HistoryReader(path).runs(RunsQuery())] == ["a"]
     assert len(HistoryReader(path).episodes("a", EpisodesQuery())) == 8
 
 
-def test_a_database_of_something_else_is_refused_and_unchanged(path: Path) -> None:
+def test_another_programs_database_is_refused_and_unchanged(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (name)")
     content = path.read_bytes()
     with pytest.raises(HistoryError, match="something else"):
-        HistoryLog(path).write([])
-    with pytest.raises(HistoryError, match="no history"):
+        HistoryDatabase(path).write([])
+    with pytest.raises(HistoryError, match="not a history"):
         HistoryReader(path).runs(RunsQuery())
     path.write_bytes(b"not a database, but long enough to be looked at as one" * 100)
-    for use in (lambda: HistoryLog(path).write([]), lambda: HistoryReader(path).runs(RunsQuery())):
+    for use in (lambda: HistoryDatabase(path).write([]), lambda: HistoryReader(path).runs(RunsQuery())):
         with pytest.raises(HistoryError, match="not a database"):
             use()
     path.write_bytes(content)
 
 
-def test_a_newer_form_is_refused(log: HistoryLog, path: Path) -> None:
-    log.write([])
-    log.close()
+def test_a_newer_form_is_refused(database: HistoryDatabase, path: Path) -> None:
+    database.write([])
+    database.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(HistoryError, match="newer Hamlet"):
-        log.write([])
+        database.write([])
     with pytest.raises(HistoryError, match="form 99"):
         HistoryReader(path).runs(RunsQuery())
 
 
-def test_an_earlier_form_is_brought_up_to_date_and_a_copy_kept(
-    log: HistoryLog, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_older_form_is_upgraded_and_copied_before(
+    database: HistoryDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.write([began("a"), ended("a", 1)])
-    log.close()
+    database.write([started("a"), ended("a", 1)])
+    database.close()
     longer = (*schema.MIGRATIONS, "ALTER TABLE runs ADD COLUMN title TEXT;")
-    for module in ("schema", "database"):
+    for module in ("schema", "opening"):
         monkeypatch.setattr(f"hamlet_trio.history.{module}.MIGRATIONS", longer)
     with pytest.raises(HistoryError, match="brought up to date"):
         HistoryReader(path).runs(RunsQuery())
-    log.write([ended("a", 2)])
+    database.write([ended("a", 2)])
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT title FROM runs").fetchall() == [(None,)]
     assert HistoryReader(path).run("a").episodes == 2
@@ -151,23 +158,23 @@ def test_an_earlier_form_is_brought_up_to_date_and_a_copy_kept(
     assert HistoryReader(path.with_name(f"history.form{len(schema.MIGRATIONS)}.db")).run("a").episodes == 1
 
 
-@pytest.mark.parametrize("module", [HistoryLog, HistoryReader])
-def test_what_cannot_be_opened_is_a_sentence(module: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", [HistoryDatabase, HistoryReader])
+def test_a_file_that_cannot_be_opened_raises_a_sentence(module: type, tmp_path: Path) -> None:
     folder = tmp_path / "history.db"
     folder.mkdir()
     with pytest.raises(HistoryError, match=r"history\.db cannot be"):
-        module(folder).write([]) if module is HistoryLog else module(folder).runs(RunsQuery())
+        module(folder).write([]) if module is HistoryDatabase else module(folder).runs(RunsQuery())
 
 
-def test_a_file_that_does_not_exist_holds_nothing_and_reading_does_not_make_it(path: Path) -> None:
+def test_a_missing_file_reads_as_empty_and_is_not_created(path: Path) -> None:
     assert HistoryReader(path).runs(RunsQuery()) == []
     assert not path.parent.exists()
 
 
-def test_a_reader_sees_what_was_there_while_a_writer_is_at_work(log: HistoryLog, path: Path) -> None:
-    log.write([began("a"), *(ended("a", episode) for episode in range(1, 2501))])
+def test_a_reader_sees_the_last_commit_during_a_transaction(database: HistoryDatabase, path: Path) -> None:
+    database.write([started("a"), *(ended("a", episode) for episode in range(1, 2501))])
     pages = HistoryReader(path).all_episodes("a", EpisodesQuery(min_episode=2))
     seen = len(next(pages))
-    log.write([ended("a", 2501)])
+    database.write([ended("a", 2501)])
     assert seen + sum(map(len, pages)) == 2500
     assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600

@@ -51,14 +51,14 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 class RunningRun(Struct, frozen=True):
-    """A run of which no end is kept; `last_heard` is when its last episode ended, or else it began."""
+    """A run without a stored end; `last_heard` is when its last episode ended, or when it began."""
 
     run_id: str
     source: str
     last_heard: str
 
 
-class KeptCheckpoint(Struct, frozen=True):
+class StoredCheckpoint(Struct, frozen=True):
     """A checkpoint that a run saved."""
 
     model: Annotated[str, Meta(description="file name of the model")]
@@ -74,4 +74,4 @@ class RunDetails(RunSummary, frozen=True, kw_only=True):
     best_episode: Annotated[int | None, Meta(description="first episode with that return")]
     longest: Annotated[int | None, Meta(description="number of steps of the longest episode")]
     failures: Annotated[dict[str, int], Meta(description="number of episodes by the failure that ended them")]
-    checkpoints: Annotated[list[KeptCheckpoint], Meta(description="checkpoints it saved, the latest last")]
+    checkpoints: Annotated[list[StoredCheckpoint], Meta(description="checkpoints it saved, the latest last")]

@@ -1,11 +1,11 @@
-"""A `metrics.db` as an older Hamlet left it."""
+"""A legacy `metrics.db`."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 
-def make_older(path: Path, *, wal: bool = False) -> None:
+def make_legacy(path: Path, *, wal: bool = False) -> None:
     """Three episodes with their figures, the second one told twice, and two failures."""
     with closing(sqlite3.connect(path)) as connection:
         if wal:
