@@ -1,4 +1,4 @@
-"""Every setting, typed, with its environment variable, default and limits.
+"""Every setting, with its type, default and limits.
 
 A setting `port` is read from the environment variable `HAMLET_PORT`, else from the TOML file that
 `HAMLET_CONFIG` names, else from the profile's defaults, else from the default below. The table in
@@ -34,65 +34,65 @@ class SettingsError(ValueError):
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything an operator can set."""
 
-    profile: Annotated[Profile, Meta(description="development, or production with its stricter defaults")] = (
+    profile: Annotated[Profile, Meta(description="development, or production with stricter defaults")] = (
         "development"
     )
     host: Annotated[str, Meta(min_length=1, description="address to listen on")] = "0.0.0.0"  # noqa: S104
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 lets the system choose")] = (
         8765
     )
-    models_dir: Annotated[str, Meta(min_length=1, description="folder of the models to watch")] = "models"
+    models_dir: Annotated[str, Meta(min_length=1, description="folder of the models")] = "models"
     data_dir: Annotated[
         str,
-        Meta(
-            min_length=1, description="folder of the history, of what runs need to resume, and of recordings"
-        ),
+        Meta(min_length=1, description="folder of the history, of interrupted runs, and of recordings"),
     ] = "data"
     allowed_origins: Annotated[
         tuple[str, ...],
-        Meta(description='origins whose pages may connect, comma-separated; "*" for any. Scripts send none'),
+        Meta(description="origins whose pages may connect, comma-separated; `*` for any; scripts send none"),
     ] = ("*",)
     login: Annotated[
-        Login, Meta(description="who must log in: nobody, teachers (to train), everyone (also to watch)")
+        Login, Meta(description="who must log in: nobody, teachers (to train) or everyone (to watch, too)")
     ] = "nobody"
     tokens_file: Annotated[
-        str, Meta(description="file of the tokens and class codes; none: `tokens.json` in the data folder")
+        str,
+        Meta(description="file of the tokens and class codes; by default `tokens.json` in the data folder"),
     ] = ""
     cookie_key_file: Annotated[
         str,
         Meta(
-            description="file of the key that signs logins, made when missing; none: `cookie.key` in the "
-            "data folder. Instances behind one address share it, and the tokens"
+            description="file of the key that signs logins, created if missing; by default `cookie.key` in "
+            "the data folder. Instances behind one address share it, and the tokens"
         ),
     ] = ""
     login_hours: Annotated[
-        float, Meta(ge=0.1, le=720, description="hours until a login of the page ends")
+        float, Meta(ge=0.1, le=720, description="hours until a login of the page expires")
     ] = 12
     login_rate: Annotated[
         float,
         Meta(
-            ge=0.1, le=1000, description="failed logins a minute a client may make in the long run; then 429"
+            ge=0.1, le=1000, description="failed logins per minute and client in the long run; more get 429"
         ),
     ] = 10
     login_burst: Annotated[
-        int, Meta(ge=1, le=10_000, description="failed logins a client may make at once")
+        int, Meta(ge=1, le=10_000, description="failed logins per client in one burst")
     ] = 30
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(
-            description="addresses or networks, comma-separated, whose word on a client's address and on "
-            "https is taken"
-        ),
+        Meta(description="addresses or networks of proxies that tell a client's address, comma-separated"),
     ] = ()
     trusted_user_header: Annotated[
         str,
-        Meta(description="header in which a trusted proxy names whom its single sign-on let in; none: off"),
+        Meta(
+            description="header in which a trusted proxy sends the user name of its single sign-on; or none"
+        ),
     ] = ""
     trusted_teachers: Annotated[
         tuple[str, ...],
-        Meta(description="names in that header that are teachers, comma-separated; all others may watch"),
+        Meta(
+            description="user names in that header that are teachers, comma-separated; all others may watch"
+        ),
     ] = ()
-    log_level: Annotated[LogLevel, Meta(description="least serious level that is logged")] = "info"
+    log_level: Annotated[LogLevel, Meta(description="lowest level that is logged")] = "info"
     log_format: Annotated[LogFormat, Meta(description="auto: console on a terminal, JSON elsewhere")] = "auto"
     max_sessions: Annotated[
         int, Meta(ge=1, le=100_000, description="inference sessions at once; more get 503")
@@ -102,28 +102,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1000
     max_sessions_per_client: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="inference sessions at once of one client address; more get 503"),
+        Meta(ge=1, le=100_000, description="inference sessions at once per client address; more get 503"),
     ] = 1000
     max_viewers_per_client: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="training viewers at once of one client address; more get 503"),
+        Meta(ge=1, le=100_000, description="training viewers at once per client address; more get 503"),
     ] = 1000
     handshake_rate: Annotated[
         float,
         Meta(
-            ge=0.1, le=100_000, description="connections a second a client may open in the long run; then 429"
+            ge=0.1, le=100_000, description="connections per second and client in the long run; more get 429"
         ),
     ] = 200
     handshake_burst: Annotated[
-        int, Meta(ge=1, le=100_000, description="connections a client may open at once")
+        int, Meta(ge=1, le=100_000, description="connections per client in one burst")
     ] = 1000
     idle_timeout: Annotated[
         float,
         Meta(
             ge=1,
             le=604_800,
-            description="seconds without a command and without a message after which a connection closes "
-            "with 4408",
+            description="seconds without a command or a message after which a connection closes with 4408",
         ),
     ] = 7200
     max_message_bytes: Annotated[
@@ -135,21 +134,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 65_536
     command_rate: Annotated[
-        float, Meta(ge=1, le=100_000, description="commands a second a connection may send in the long run")
+        float, Meta(ge=1, le=100_000, description="commands per second and connection in the long run")
     ] = 200
     command_burst: Annotated[
-        int, Meta(ge=1, le=100_000, description="commands a connection may send at once")
+        int, Meta(ge=1, le=100_000, description="commands per connection in one burst")
     ] = 1000
     command_abuse: Annotated[
         int,
         Meta(
             ge=1,
             le=1_000_000,
-            description="refused commands, without a calm between them, that close with 1008",
+            description="commands refused in a row, without a pause, that close a connection with 1008",
         ),
     ] = 2000
     send_timeout: Annotated[
-        float, Meta(ge=0.1, le=3600, description="seconds a client may stop reading before it is dropped")
+        float,
+        Meta(ge=0.1, le=3600, description="seconds that a client may stop reading before it is dropped"),
     ] = 20
     half_open_timeout: Annotated[
         float,
@@ -162,7 +162,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=16,
             le=100_000,
-            description="commands that may wait for a session; more are refused with rate_limited",
+            description="commands that may wait in a session; more are refused with rate_limited",
         ),
     ] = 1024
     viewer_frame_queue: Annotated[
@@ -170,27 +170,33 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(ge=1, le=10_000, description="frames that may wait for a slow viewer; older ones are dropped"),
     ] = 8
     viewer_event_queue: Annotated[
-        int, Meta(ge=16, le=100_000, description="lifecycle events that may wait for a viewer; past it: 1013")
+        int,
+        Meta(
+            ge=16,
+            le=100_000,
+            description="lifecycle events that may wait for a viewer; more close it with 1013",
+        ),
     ] = 1024
-    compression: Annotated[bool, Meta(description="permessage-deflate; costs twice the CPU a message")] = (
-        False
-    )
+    compression: Annotated[
+        bool, Meta(description="permessage-deflate compression; doubles the CPU time of a message")
+    ] = False
     shutdown_grace: Annotated[
-        float, Meta(ge=0.1, le=600, description="seconds the trainer gets to save when the server ends")
+        float, Meta(ge=0.1, le=600, description="seconds the trainer has to save when the server shuts down")
     ] = 10
-    device: Annotated[DeviceName, Meta(description="where the trainer computes")] = "auto"
+    device: Annotated[DeviceName, Meta(description="device the trainer computes on")] = "auto"
     tensorboard: Annotated[
-        bool, Meta(description="event files for TensorBoard in the data folder; needs the extra tensorboard")
+        bool,
+        Meta(description="write event files for TensorBoard to the data folder; needs the extra tensorboard"),
     ] = False
     history_runs: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="runs the history keeps; the oldest go first")
+        int, Meta(ge=1, le=1_000_000, description="runs kept in the history; the oldest are removed first")
     ] = 1000
     history_episodes: Annotated[
         int,
         Meta(
             ge=1000,
             le=1_000_000_000,
-            description="episodes the history keeps, of 330 bytes; the oldest runs go first",
+            description="episodes kept in the history, of 330 bytes each; the oldest runs are removed first",
         ),
     ] = 2_000_000
     record_every: Annotated[
@@ -198,17 +204,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=100_000,
-            description="of a run one episode in so many is recorded, beside the remarkable ones; 0 for none",
+            description="record one in this many episodes of a run, besides the remarkable ones; 0 for none",
         ),
     ] = 50
     recordings_kept: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="recordings kept of training, and as many of sessions; oldest go"),
+        Meta(
+            ge=1,
+            le=100_000,
+            description="recordings kept of training, and as many of sessions; the oldest are removed first",
+        ),
     ] = 200
     films_at_once: Annotated[
-        int, Meta(ge=1, le=64, description="films of recordings made at once, each on about one core")
+        int, Meta(ge=1, le=64, description="films made at once, each on about one core")
     ] = 1
-    films_kept: Annotated[int, Meta(ge=1, le=100_000, description="films kept; the oldest go first")] = 20
+    films_kept: Annotated[
+        int, Meta(ge=1, le=100_000, description="films kept; the oldest are removed first")
+    ] = 20
 
 
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {
@@ -273,7 +285,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 def _explain(reason: str, values: Mapping[str, Any]) -> str:
     if "unknown field" in reason:
         name = reason.rpartition("unknown field ")[2].strip("`")
-        return f"There is no setting {name}; docs/settings.md lists them."
+        return f"There is no setting {name}; docs/settings.md lists the settings."
     name = reason.rpartition("`$.")[2].strip("`").partition("[")[0]
     return f"{PREFIX}{name.upper()}={values.get(name)!s}: it must be {allowed(Settings, name)}."
 
@@ -293,12 +305,12 @@ def _check_safety(settings: Settings) -> None:
     if settings.profile == "production" and settings.login == "nobody":
         raise SettingsError(
             "HAMLET_LOGIN=nobody lets anyone start and stop training, which production refuses; "
-            "it is teachers or everyone there."
+            "set it to teachers or everyone."
         )
 
 
 def _check_trust(settings: Settings) -> None:
-    """Refuse a proxy that is no address, and a header that nobody could be believed about."""
+    """Refuse a proxy that is not an address, and a sign-on header without a proxy to trust."""
     for proxy in settings.trusted_proxies:
         try:
             ipaddress.ip_network(proxy, strict=False)
@@ -309,13 +321,15 @@ def _check_trust(settings: Settings) -> None:
             ) from None
     header = settings.trusted_user_header
     if header and not _HEADER.fullmatch(header):
-        raise SettingsError(f"HAMLET_TRUSTED_USER_HEADER={header}: expected a header's name, X-Remote-User.")
+        raise SettingsError(
+            f"HAMLET_TRUSTED_USER_HEADER={header}: expected the name of a header, such as X-Remote-User."
+        )
     if header and not settings.trusted_proxies:
         raise SettingsError(
             f"HAMLET_TRUSTED_USER_HEADER={header} needs HAMLET_TRUSTED_PROXIES, the address of the proxy "
-            "that sets it: anybody else could send it too."
+            "that sets it; otherwise any client could send it."
         )
     if settings.trusted_teachers and not header:
         raise SettingsError(
-            "HAMLET_TRUSTED_TEACHERS names users of HAMLET_TRUSTED_USER_HEADER; set that too."
+            "HAMLET_TRUSTED_TEACHERS needs HAMLET_TRUSTED_USER_HEADER, the header with their user names."
         )

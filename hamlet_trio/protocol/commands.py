@@ -142,7 +142,7 @@ Command = TypeVar("Command")
 
 
 class CommandDecoder(Generic[Command]):
-    """Decodes one endpoint's commands.
+    """Decode the commands of one endpoint.
 
     `decode` returns a typed command, or raises `BadMessageError` with a stable code and a sentence that
     names the field, the value given and what is allowed. It raises nothing else, whatever the bytes.
@@ -158,7 +158,7 @@ class CommandDecoder(Generic[Command]):
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The names of the endpoint's commands."""
+        """Return the names of the endpoint's commands."""
         return tuple(self._types)
 
     def decode(self, frame: str | bytes | None) -> Command:
@@ -189,7 +189,7 @@ class CommandDecoder(Generic[Command]):
         if "command" not in fields:
             raise BadMessageError(
                 ErrorCode.MISSING_COMMAND,
-                f"The message has no `command`; it is one of {known}.",
+                f"The message has no `command`, which must be one of {known}.",
                 field="command",
             )
         shown = _shown(fields["command"])
@@ -204,14 +204,14 @@ class CommandDecoder(Generic[Command]):
         if name not in self._types:
             raise BadMessageError(
                 ErrorCode.UNKNOWN_COMMAND,
-                f"There is no command {shown} here; there are {known}.",
+                f"This endpoint has no command {shown}; it has {known}.",
                 command=name[:_SHOWN],
                 field="command",
             )
         return name
 
     def _explain(self, name: str, fields: dict[str, msgspec.Raw], reason: str) -> BadMessageError:
-        """Turn msgspec's reason into our own sentence; the schema of the field tells what is allowed."""
+        """Turn msgspec's reason into a sentence of our own, with what the field's type allows."""
         if missing := _MISSING.search(reason):
             code, field = ErrorCode.MISSING_FIELD, missing["field"]
             sentence = f"`{name}` needs `{field}`: {allowed(self._types[name], field)}."
@@ -232,7 +232,7 @@ class CommandDecoder(Generic[Command]):
 
 
 def _shown(value: msgspec.Raw) -> str:
-    """A refused value as it was sent, shortened."""
+    """Return a refused value as it was sent, shortened."""
     text = bytes(value).decode(errors="replace")
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 

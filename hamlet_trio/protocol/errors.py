@@ -20,84 +20,111 @@ class ErrorCode(StrEnum):
         member.description = description
         return member
 
-    # What was sent could not be read.
-    INVALID_JSON = "invalid_json", "The frame is not JSON (NaN and Infinity are not JSON either)."
+    # The message could not be read.
+    INVALID_JSON = "invalid_json", "The frame is not JSON. NaN and Infinity are not JSON either."
     NOT_AN_OBJECT = "not_an_object", "The frame is JSON, but not an object."
     BINARY_FRAME = "binary_frame", "Commands travel in text frames; a binary frame was sent."
     MISSING_COMMAND = "missing_command", "The object has no `command`."
-    UNKNOWN_COMMAND = "unknown_command", "This endpoint has no such command; the message lists those it has."
-    MISSING_FIELD = "missing_field", "A field the command needs is not there."
-    UNKNOWN_FIELD = "unknown_field", "The command has no such field; the message lists those it has."
-    WRONG_TYPE = "wrong_type", "A field has another type than it must have."
-    OUT_OF_RANGE = "out_of_range", "A field's value lies outside what is allowed; the message gives both."
+    UNKNOWN_COMMAND = (
+        "unknown_command",
+        "This endpoint has no such command; the message lists the commands it has.",
+    )
+    MISSING_FIELD = "missing_field", "A required field of the command is missing."
+    UNKNOWN_FIELD = "unknown_field", "The command has no such field; the message lists the fields it has."
+    WRONG_TYPE = "wrong_type", "A field has the wrong type."
+    OUT_OF_RANGE = (
+        "out_of_range",
+        "A field's value is not allowed; the message gives the value and what is allowed.",
+    )
     RATE_LIMITED = (
         "rate_limited",
-        "More commands, handshakes or failed logins than allowed; this one did nothing.",
+        "Too many commands, handshakes or failed logins; this one had no effect.",
     )
 
     # Inference.
-    STEP_WHILE_PLAYING = "step_while_playing", "`step` works while paused only; send `pause` first."
-    HUMAN_IN_CONTROL = "human_in_control", "A person plays: send `act`, or `release_control` first."
+    STEP_WHILE_PLAYING = "step_while_playing", "`step` works only while paused; send `pause` first."
+    HUMAN_IN_CONTROL = "human_in_control", "A person is in control: send `act`, or `release_control` first."
     NOT_IN_CONTROL = "not_in_control", "`act` needs `take_control` first."
-    INVALID_MODEL_NAME = "invalid_model_name", "A model is named by its file name alone, without any path."
-    UNKNOWN_MODEL = "unknown_model", "No such file in the models folder; `GET /api/models` lists them."
-    UNUSABLE_MODEL = "unusable_model", "The file is damaged, foreign, or made for another world."
+    INVALID_MODEL_NAME = "invalid_model_name", "A model's name is its file name alone, without a path."
+    UNKNOWN_MODEL = "unknown_model", "The models folder has no such file; `GET /api/models` lists the models."
+    UNUSABLE_MODEL = (
+        "unusable_model",
+        "The file is damaged, is not a model of Hamlet, or was made for another world.",
+    )
     TOO_MANY_LOADS = (
         "too_many_loads",
-        "Too many models or recordings wait to be read or kept already; wait for one.",
+        "Too many models or recordings are waiting to be read or written; wait for one of them.",
     )
 
     # Recordings and films.
-    UNKNOWN_RECORDING = "unknown_recording", "No such recording; `GET /api/recordings` lists them."
+    UNKNOWN_RECORDING = (
+        "unknown_recording",
+        "There is no such recording; `GET /api/recordings` lists the recordings.",
+    )
     UNUSABLE_RECORDING = (
         "unusable_recording",
-        "The file is damaged, or of other rules; the message says which.",
+        "The file is damaged, or was made under other rules; the message says which.",
     )
-    NOTHING_TO_RECORD = "nothing_to_record", "The episode has no step yet, or is a recording already."
-    RECORDING_FAILED = "recording_failed", "The recording could not be written, on a full disk for instance."
-    RECORDING_ENDED = "recording_ended", "The replay is at its end; seek back, or send `leave_replay`."
-    NOT_IN_REPLAY = "not_in_replay", "No replay is on that could be left."
+    NOTHING_TO_RECORD = "nothing_to_record", "The episode has no step yet, or is already a recording."
+    RECORDING_FAILED = (
+        "recording_failed",
+        "The recording could not be written, for example because the disk is full.",
+    )
+    RECORDING_ENDED = "recording_ended", "The replay has ended; seek back, or send `leave_replay`."
+    NOT_IN_REPLAY = "not_in_replay", "No replay is on the screen."
     CANNOT_BRANCH = (
         "cannot_branch",
-        "The recording's world is not that of this server: it can only be watched.",
+        "The recording's world differs from this server's, so the recording can only be watched.",
     )
-    UNKNOWN_FILM = "unknown_film", "This film is neither there nor being made; `POST` has it made."
-    FILMS_BUSY = "films_busy", "As many films wait as may; try again after `Retry-After` seconds."
-    FILMS_UNAVAILABLE = "films_unavailable", "This server makes no films; the message says why."
+    UNKNOWN_FILM = "unknown_film", "This film neither exists nor is being made; `POST` orders it."
+    FILMS_BUSY = "films_busy", "Too many films are waiting to be made; try again after `Retry-After` seconds."
+    FILMS_UNAVAILABLE = "films_unavailable", "This server cannot make films; the message says why."
 
     # Training.
-    ALREADY_TRAINING = "already_training", "One run at a time; a training_status follows that tells of it."
-    NOT_TRAINING = "not_training", "There is no run that this command could act on."
+    ALREADY_TRAINING = (
+        "already_training",
+        "A run is already on, and there is only one at a time; its training_status follows.",
+    )
+    NOT_TRAINING = "not_training", "There is no run for this command to act on."
     TRAINING_BUSY = "training_busy", "The run is starting or stopping; wait for its next training_status."
-    TRAINING_LOCKED = "training_locked", "Another server trains over the same data folder."
-    UNKNOWN_CHECKPOINT = "unknown_checkpoint", "`resume_from` names neither a model nor an interrupted run."
-    SAVE_FAILED = "save_failed", "The run could not be saved, on a full disk for instance; training goes on."
+    TRAINING_LOCKED = "training_locked", "Another server is training in the same data folder."
+    UNKNOWN_CHECKPOINT = "unknown_checkpoint", "`resume_from` is neither a model nor an interrupted run."
+    SAVE_FAILED = (
+        "save_failed",
+        "The run could not be saved, for example because the disk is full; training goes on.",
+    )
     HISTORY_FAILED = (
         "history_failed",
-        "What happens is not being kept, because the disk is full for instance; training goes on.",
+        "The history cannot be written, for example because the disk is full; training goes on.",
     )
     TRAINING_UNAVAILABLE = "training_unavailable", "The trainer could not be started; the message says why."
 
     # The server as a whole.
-    SERVER_FULL = "server_full", "No session or viewer slot is free; try again after `Retry-After` seconds."
-    CLIENT_FULL = "client_full", "Your address has as many connections as one may; close one, or wait."
+    SERVER_FULL = "server_full", "The server has no free slot; try again after `Retry-After` seconds."
+    CLIENT_FULL = "client_full", "Your address has too many connections; close one, or wait."
     STARTING = "starting", "The server is still starting; ask again in a second."
     DRAINING = "draining", "The server is shutting down; connect again, to it or to another instance."
-    FORBIDDEN_ORIGIN = "forbidden_origin", "Pages of this origin may not connect; see HAMLET_ALLOWED_ORIGINS."
+    FORBIDDEN_ORIGIN = (
+        "forbidden_origin",
+        "Pages from this origin may not connect; see HAMLET_ALLOWED_ORIGINS.",
+    )
     LOGIN_NEEDED = (
         "login_needed",
-        "Log in first: with the class code to watch, with a teacher's token to train.",
+        "Log in first: with the class code to watch, or with a teacher's token to train.",
     )
-    BAD_CREDENTIALS = "bad_credentials", "No such token or class code; it may have expired or been revoked."
-    FORBIDDEN = "forbidden", "Your role does not allow this; a teacher's token does."
-    NOT_FOUND = "not_found", "No such route."
+    BAD_CREDENTIALS = (
+        "bad_credentials",
+        "The token or class code is unknown; it may have expired or been revoked.",
+    )
+    FORBIDDEN = "forbidden", "Your role does not allow this; log in with a teacher's token."
+    NOT_FOUND = "not_found", "There is no such route."
     METHOD_NOT_ALLOWED = "method_not_allowed", "The route exists, but not for this method."
-    UNKNOWN_RUN = "unknown_run", "The history has no run of that id; `GET /api/runs` lists those it has."
+    UNKNOWN_RUN = "unknown_run", "The history has no run with this id; `GET /api/runs` lists the runs."
     HISTORY_UNAVAILABLE = "history_unavailable", "The history cannot be read; the message says why."
     INVALID_QUERY = "invalid_query", "A query parameter is unknown, has another type, or is out of range."
     INVALID_REQUEST = "invalid_request", "The request could not be read."
     REQUEST_TOO_LARGE = "request_too_large", "The request's body or headers are larger than allowed."
-    INTERNAL_ERROR = "internal_error", "The server failed; its log has the reason under the session's id."
+    INTERNAL_ERROR = "internal_error", "The server failed; its log has the cause, under the session's id."
 
 
 class CloseCode(IntEnum):
@@ -115,16 +142,16 @@ class CloseCode(IntEnum):
     MESSAGE_TOO_BIG = 1009, "A message over the size limit (64 KiB by default)."
     INTERNAL_ERROR = 1011, "The session failed; connect again."
     SERVICE_RESTART = 1012, "The server is shutting down; connect again, to it or to another instance."
-    TRY_AGAIN_LATER = 1013, "The viewer was too slow to take even the run's lifecycle events."
+    TRY_AGAIN_LATER = 1013, "The viewer was too slow even for the run's lifecycle events."
     LOGIN_ENDED = 4401, "The token that opened the connection was revoked or has expired; log in again."
     IDLE = (
         4408,
-        "Neither a command nor a message for HAMLET_IDLE_TIMEOUT seconds; connect again when you are back.",
+        "Idle: neither a command nor a message for HAMLET_IDLE_TIMEOUT seconds; connect again to go on.",
     )
 
 
 class BadMessageError(ValueError):
-    """What a client sent cannot be carried out; becomes an `error` message on that connection.
+    """A command that cannot be carried out; it is answered with an `error` message on that connection.
 
     Attributes: `code` (stable), `message` (one sentence for a person), `command` and `field` where known.
     """

@@ -1,4 +1,4 @@
-"""The parameters of a training run: one typed struct for the wire, the command line and the trainer."""
+"""The parameters of a training run: one struct for the wire, the command line and the trainer."""
 
 from typing import Annotated, Literal
 
@@ -13,17 +13,14 @@ NetworkTypeOfModel = Annotated[NetworkType, Meta(description="type of the Q-netw
 
 
 class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a run is given. Defaults and limits are the wire's; `GET /api/schema` exports both.
-
-    `resume_from` names an interrupted run (its run id) or a model in the models folder to start from.
-    """
+    """The parameters of a training run, with their defaults and limits."""
 
     num_episodes: Annotated[int, Meta(ge=1, le=100_000, description="episodes to train for")] = 100
     batch_size: Annotated[int, Meta(ge=1, le=4096, description="transitions in one gradient step")] = 32
     buffer_capacity: Annotated[
         int, Meta(ge=100, le=1_000_000, description="transitions the replay buffer holds")
     ] = 10_000
-    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show one episode in so many")] = 5
+    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show one in this many episodes")] = 5
     step_delay: Annotated[
         float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
     ] = 0.2
@@ -32,18 +29,21 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.98
     seed: Annotated[
         Annotated[int, Meta(ge=0, le=2**32 - 1)] | None,
-        Meta(description="seed of everything random; without one, one is chosen and reported"),
+        Meta(description="seed of all random numbers; without it, one is chosen and reported"),
     ] = None
     checkpoint_every: Annotated[
-        int, Meta(ge=1, le=100_000, description="save a checkpoint every so many episodes")
+        int, Meta(ge=1, le=100_000, description="episodes between two checkpoints")
     ] = 50
-    max_steps: Annotated[int, Meta(ge=1, le=100_000, description="an episode is truncated after this")] = 500
+    max_steps: Annotated[
+        int, Meta(ge=1, le=100_000, description="number of steps after which an episode is truncated")
+    ] = 500
     num_envs: Annotated[
-        int, Meta(ge=1, le=32, description="worlds the agent lives in at once; the first one is shown")
+        int,
+        Meta(ge=1, le=32, description="number of worlds the agent learns in at once; the first one is shown"),
     ] = 1
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,
-        Meta(description="a run id or a model to go on from"),
+        Meta(description="id of an interrupted run, or name of a model, to go on from"),
     ] = None
 
     def __post_init__(self) -> None:

@@ -11,16 +11,16 @@ from hamlet_trio.history import HistoryError, StoredEpisode, UnknownRunError
 from hamlet_trio.history.export import csv_header, csv_rows
 from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.web.answers import (
-    EpisodesAnswer,
-    FailuresAnswer,
-    RunsAnswer,
-    SummaryAnswer,
-    as_json,
-)
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.query_parameters import read_query
+from hamlet_trio.web.responses import (
+    EpisodesResponse,
+    FailuresResponse,
+    FailureSummaryResponse,
+    RunsResponse,
+    as_json,
+)
 
 _CSV: Final = "text/csv; charset=utf-8; header=present"
 
@@ -34,7 +34,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
     async def failures() -> Response:
         query = read_query(_arguments(), FailureQuery)
         found = await server.read_files(lambda: reader.failures(query, limit=query.limit))
-        return as_json(FailuresAnswer(found))
+        return as_json(FailuresResponse(found))
 
     @routes.get("/api/failure_summary")
     async def failure_summary() -> Response:
@@ -42,14 +42,14 @@ def make_history_routes(server: Metaserver) -> Blueprint:
         found = await server.read_files(
             lambda: reader.failure_summary(query, limit=query.limit, top=query.top)
         )
-        return as_json(SummaryAnswer(found))
+        return as_json(FailureSummaryResponse(found))
 
     @routes.get("/api/runs")
     async def runs() -> Response:
         query = read_query(_arguments(), RunsQuery)
         found = await server.read_files(reader.runs, query)
         after = None if len(found) < query.limit else found[-1].run_id
-        return as_json(RunsAnswer(found, _next_page(before=after)))
+        return as_json(RunsResponse(found, _next_page(before=after)))
 
     @routes.get("/api/runs/<run_id>")
     async def run(run_id: str) -> Response:
@@ -65,7 +65,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
             query = read_query(_arguments(), EpisodesQuery)
             found = await server.read_files(reader.episodes, run_id, query)
             last = None if len(found) < query.limit else found[-1].episode
-            response = as_json(EpisodesAnswer(run_id, found, _next_page(after=last)))
+            response = as_json(EpisodesResponse(run_id, found, _next_page(after=last)))
         response.vary.add("Accept")
         return response
 

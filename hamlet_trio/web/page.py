@@ -9,7 +9,7 @@ from quart import Response
 from quart.helpers import send_from_directory
 from werkzeug.exceptions import NotFound
 
-from hamlet_trio.web.answers import ServiceAnswer
+from hamlet_trio.web.responses import ServiceResponse
 
 BUILT_PAGE: Final = Path(__file__).parent / "page"
 """Where the build step puts the page: `index.html` and the files it refers to."""
@@ -109,7 +109,7 @@ and their <a href="/api/failure_summary">summary</a></li>
 """)
 
 
-def small_page(answer: ServiceAnswer, models: list[str], *, is_ready: bool, origin: str) -> Response:
+def small_page(answer: ServiceResponse, models: list[str], *, is_ready: bool, origin: str) -> Response:
     """Return a page without scripts that says what is running and how to connect.
 
     `origin` is the address the browser used, such as "http://localhost:8765".

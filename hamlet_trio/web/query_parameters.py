@@ -21,7 +21,9 @@ def read_query(parameters: Mapping[str, list[str]], kind: type[Query]) -> Query:
     given = {name: values for name, values in parameters.items() if values != [""] or name not in known}
     for name, values in given.items():
         if name not in known:
-            raise _invalid(name[:60], f"There is no parameter `{name[:60]}`; there are {', '.join(known)}.")
+            raise _invalid(
+                name[:60], f"There is no query parameter `{name[:60]}`; there are {', '.join(known)}."
+            )
         if len(values) > 1:
             raise _invalid(name, f"`{name}` was given {len(values)} times; give it once.")
     single = {name: value for name, (value,) in given.items()}

@@ -14,11 +14,11 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
 from hamlet_trio.web.access.login_routes import current_principal
 from hamlet_trio.web.access.roles import Role
-from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.query_parameters import read_query
+from hamlet_trio.web.responses import as_json
 
 if TYPE_CHECKING:
     from hamlet_trio.recording.folder import RecordingFolder
@@ -57,7 +57,7 @@ class FilmQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     speed: Annotated[float, Meta(ge=SPEEDS[0], le=SPEEDS[1], description="multiple of 10 steps/s")] = 1.0
 
 
-class RecordingsAnswer(Struct, frozen=True):
+class RecordingsResponse(Struct, frozen=True):
     """`GET /api/recordings`: recordings."""
 
     recordings: Annotated[list[ListedRecording], Meta(description="recordings, newest first")]
@@ -77,10 +77,10 @@ class RecordingIndex:
 
         return RecordingFolder.of(self._settings)
 
-    def ask(self, query: RecordingsQuery) -> RecordingsAnswer:
+    def ask(self, query: RecordingsQuery) -> RecordingsResponse:
         """Those that a query asks for."""
         passing = [entry for entry in self.folder.entries() if query.passes(entry)]
-        return RecordingsAnswer(passing[query.offset : query.offset + query.limit], len(passing))
+        return RecordingsResponse(passing[query.offset : query.offset + query.limit], len(passing))
 
     def find(self, recording: str) -> ListedRecording | None:
         """One of them."""

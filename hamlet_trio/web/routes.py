@@ -9,19 +9,19 @@ from werkzeug.exceptions import NotFound
 
 from hamlet_trio import __version__
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.answers import (
-    ActiveSessions,
-    Endpoints,
-    HealthAnswer,
-    ModelsAnswer,
-    ServiceAnswer,
-    StatusAnswer,
-    as_json,
-)
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.metrics import CONTENT_TYPE, make_metrics
 from hamlet_trio.web.page import BuiltPage, small_page
 from hamlet_trio.web.problems import problem
+from hamlet_trio.web.responses import (
+    ActiveSessions,
+    Endpoints,
+    HealthResponse,
+    ModelsResponse,
+    ServiceResponse,
+    StatusResponse,
+    as_json,
+)
 from hamlet_trio.web.schema import build_schema
 
 _MAX_MODELS_SHOWN: Final = 20
@@ -42,14 +42,14 @@ def _add_page(routes: Blueprint, server: Metaserver, page: BuiltPage) -> None:
         """Return the page to clients that prefer HTML in `Accept`, and JSON to others."""
         accept = request.accept_mimetypes
         if accept.quality("text/html") <= accept.quality("application/json"):
-            response = as_json(_service_answer(server))
+            response = as_json(_service_response(server))
         elif await server.read_files(lambda: page.is_installed):
             response = await page.index()
         else:
             models = await server.read_files(server.models.names)
             shown = models[:_MAX_MODELS_SHOWN]
             response = small_page(
-                _service_answer(server), shown, is_ready=server.is_ready, origin=_origin_in_use()
+                _service_response(server), shown, is_ready=server.is_ready, origin=_origin_in_use()
             )
         response.vary.add("Accept")
         return response
@@ -70,7 +70,7 @@ def _add_api(routes: Blueprint, server: Metaserver) -> None:
         training = server.training.status()
         active = _active_sessions(server)
         return as_json(
-            StatusAnswer(
+            StatusResponse(
                 status="running",
                 connected_clients=active.inference + active.training,
                 simulation_running=active.inference > 0 or server.training.is_training,
@@ -87,7 +87,7 @@ def _add_api(routes: Blueprint, server: Metaserver) -> None:
     @routes.get("/api/models")
     async def models() -> Response:
         details = await server.read_files(server.models.details)
-        return as_json(ModelsAnswer([model.name for model in details], len(details), details))
+        return as_json(ModelsResponse([model.name for model in details], len(details), details))
 
     @routes.get("/api/schema")
     async def wire_schema() -> Response:
@@ -99,7 +99,7 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
 
     @routes.get("/healthz")
     async def alive() -> Response:
-        return as_json(HealthAnswer("alive"))
+        return as_json(HealthResponse("alive"))
 
     @routes.get("/readyz")
     async def ready() -> Response:
@@ -108,7 +108,7 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
             return problem(unavailable, ErrorCode.DRAINING, ErrorCode.DRAINING.description, retry_after="5")
         if not server.is_ready:
             return problem(unavailable, ErrorCode.STARTING, ErrorCode.STARTING.description, retry_after="1")
-        return as_json(HealthAnswer("ready"))
+        return as_json(HealthResponse("ready"))
 
     @routes.get("/metrics")
     async def metrics() -> Response:
@@ -122,8 +122,8 @@ def _origin_in_use() -> str:
     return f"{scheme}://{request.host}"
 
 
-def _service_answer(server: Metaserver) -> ServiceAnswer:
-    return ServiceAnswer(
+def _service_response(server: Metaserver) -> ServiceResponse:
+    return ServiceResponse(
         status="running",
         service="Hamlet Metaserver",
         version=__version__,

@@ -1,6 +1,7 @@
-"""JSON Schema (draft 2020-12) of every message, command, query and answer, made from the structs themselves.
+"""JSON Schema (draft 2020-12) of every message, command, query and response.
 
-`GET /api/schema` serves it; the page's TypeScript types and the tables of the documentation are made from it.
+Made from the structs themselves. `GET /api/schema` serves it; the page's TypeScript types and the tables
+of the documentation are made from it.
 """
 
 from typing import Any, Final, NamedTuple, get_args
@@ -15,11 +16,11 @@ from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import PROTOCOL_VERSION, InferenceMessage, TrainingMessage
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.info import ListedRecording
-from hamlet_trio.web import answers
-from hamlet_trio.web.access.login_routes import LoginRequest, SessionAnswer
+from hamlet_trio.web import responses
+from hamlet_trio.web.access.login_routes import LoginRequest, SessionResponse
 from hamlet_trio.web.film_service import Film
 from hamlet_trio.web.problems import Problem
-from hamlet_trio.web.recording_routes import FilmQuery, RecordingsAnswer, RecordingsQuery
+from hamlet_trio.web.recording_routes import FilmQuery, RecordingsQuery, RecordingsResponse
 
 _ENDPOINTS: Final = {
     "inference": {"commands": InferenceCommand, "messages": InferenceMessage},
@@ -28,31 +29,31 @@ _ENDPOINTS: Final = {
 
 
 class Exchange(NamedTuple):
-    """The structs of one HTTP route: its answer, and its query and body where it takes them."""
+    """The structs of one HTTP route: its response, and its query and body if it takes them."""
 
-    answer: type[Struct]
+    response: type[Struct]
     query: type[Struct] | None = None
     body: type[Struct] | None = None
 
 
 HTTP: Final[dict[str, Exchange]] = {
-    "GET /": Exchange(answers.ServiceAnswer),
-    "GET /api/status": Exchange(answers.StatusAnswer),
-    "GET /api/models": Exchange(answers.ModelsAnswer),
-    "GET /api/failures": Exchange(answers.FailuresAnswer, FailureQuery),
-    "GET /api/failure_summary": Exchange(answers.SummaryAnswer, SummaryQuery),
-    "GET /api/runs": Exchange(answers.RunsAnswer, RunsQuery),
+    "GET /": Exchange(responses.ServiceResponse),
+    "GET /api/status": Exchange(responses.StatusResponse),
+    "GET /api/models": Exchange(responses.ModelsResponse),
+    "GET /api/failures": Exchange(responses.FailuresResponse, FailureQuery),
+    "GET /api/failure_summary": Exchange(responses.FailureSummaryResponse, SummaryQuery),
+    "GET /api/runs": Exchange(responses.RunsResponse, RunsQuery),
     "GET /api/runs/<run_id>": Exchange(RunDetails),
-    "GET /api/runs/<run_id>/episodes": Exchange(answers.EpisodesAnswer, EpisodesQuery),
-    "GET /api/recordings": Exchange(RecordingsAnswer, RecordingsQuery),
+    "GET /api/runs/<run_id>/episodes": Exchange(responses.EpisodesResponse, EpisodesQuery),
+    "GET /api/recordings": Exchange(RecordingsResponse, RecordingsQuery),
     "GET /api/recordings/<recording>": Exchange(ListedRecording),
     "GET /api/recordings/<recording>/film": Exchange(Film, FilmQuery),
     "POST /api/recordings/<recording>/film": Exchange(Film, FilmQuery),
-    "GET /api/session": Exchange(SessionAnswer),
-    "POST /api/login": Exchange(SessionAnswer, body=LoginRequest),
-    "POST /api/logout": Exchange(SessionAnswer),
-    "GET /healthz": Exchange(answers.HealthAnswer),
-    "GET /readyz": Exchange(answers.HealthAnswer),
+    "GET /api/session": Exchange(SessionResponse),
+    "POST /api/login": Exchange(SessionResponse, body=LoginRequest),
+    "POST /api/logout": Exchange(SessionResponse),
+    "GET /healthz": Exchange(responses.HealthResponse),
+    "GET /readyz": Exchange(responses.HealthResponse),
 }
 """Every route that answers in JSON, as `METHOD rule`. Refusals are a `Problem`."""
 
@@ -61,7 +62,7 @@ def build_schema() -> dict[str, Any]:
     """Return the schema of everything that clients send and receive.
 
     Returns a dict: `protocol_version`; `endpoints[name]["commands" | "messages"][tag]` and
-    `http[route]["answer" | "query" | "body"]`, references into `$defs`; `training_parameters` and `problem`
+    `http[route]["response" | "query" | "body"]`, references into `$defs`; `training_parameters` and `problem`
     likewise; `errors` and `close_codes` map each code to its description.
     """
     unions = [kind for union in _ENDPOINTS.values() for kinds in union.values() for kind in get_args(kinds)]

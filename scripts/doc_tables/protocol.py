@@ -51,17 +51,17 @@ def message_parts() -> str:
 
 
 def http_routes() -> str:
-    """List the routes that answer in JSON, with their query or body and their answer."""
+    """List the routes that answer in JSON, with their query or body and their response."""
     rows = []
     for named, exchange in SCHEMA["http"].items():
         asked = [link(name_of(exchange[part])) for part in ("query", "body") if part in exchange]
         form = "kept" if named in kept.ROUTES else "new"
-        rows.append((code(route(named)), form, "".join(asked), link(name_of(exchange["answer"]))))
-    return table(("Route", "", "Query or body", "Answer"), rows)
+        rows.append((code(route(named)), form, "".join(asked), link(name_of(exchange["response"]))))
+    return table(("Route", "", "Query or body", "Response"), rows)
 
 
 def http_parts() -> str:
-    """Show one headed table for each query, body and answer, and for each object in them."""
+    """Show one headed table for each query, body and response, and for each object in them."""
     named = [name_of(part) for exchange in SCHEMA["http"].values() for part in exchange.values()]
     sent = [each for unions in SCHEMA["endpoints"].values() for each in unions["messages"].values()]
     shown = {*_reached(map(name_of, sent)), *map(name_of, sent)}

@@ -8,13 +8,13 @@ import pytest
 from quart import Response
 from werkzeug.exceptions import NotFound
 
-from hamlet_trio.web.answers import ActiveSessions, Endpoints, ServiceAnswer
 from hamlet_trio.web.app import HamletApp
 from hamlet_trio.web.page import BuiltPage, small_page
+from hamlet_trio.web.responses import ActiveSessions, Endpoints, ServiceResponse
 from hamlet_trio.web.routes import make_routes
 from tests.web.conftest import make_app
 
-ANSWER = ServiceAnswer("running", "Hamlet", "2.0.0", Endpoints(), ActiveSessions(3, 2), False)
+ANSWER = ServiceResponse("running", "Hamlet", "2.0.0", Endpoints(), ActiveSessions(3, 2), False)
 
 
 async def text_of(response: Response) -> str:

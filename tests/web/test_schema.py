@@ -52,7 +52,7 @@ def test_the_schema_has_the_query_and_answer_of_every_route() -> None:
     }
     schema = build_schema()
     for exchange in schema["http"].values():
-        assert "answer" in exchange
+        assert "response" in exchange
         for reference in exchange.values():
             assert reference["$ref"].removeprefix("#/$defs/") in schema["$defs"]
 

@@ -2,10 +2,7 @@
 
 export const PROTOCOL_VERSION = 3
 
-/**
- * What a run is given. Defaults and limits are the wire's; `GET /api/schema` exports both. `resume_from`
- * names an interrupted run (its run id) or a model in the models folder to start from.
- */
+/** The parameters of a training run, with their defaults and limits. */
 export interface TrainingParameters {
   /** episodes to train for */
   num_episodes: number
@@ -13,7 +10,7 @@ export interface TrainingParameters {
   batch_size: number
   /** transitions the replay buffer holds */
   buffer_capacity: number
-  /** show one episode in so many */
+  /** show one in this many episodes */
   show_every: number
   /** seconds between the steps of a shown episode */
   step_delay: number
@@ -23,15 +20,15 @@ export interface TrainingParameters {
   learning_rate: number
   /** discount of future reward */
   gamma: number
-  /** seed of everything random; without one, one is chosen and reported */
+  /** seed of all random numbers; without it, one is chosen and reported */
   seed: number | null
-  /** save a checkpoint every so many episodes */
+  /** episodes between two checkpoints */
   checkpoint_every: number
-  /** an episode is truncated after this */
+  /** number of steps after which an episode is truncated */
   max_steps: number
-  /** worlds the agent lives in at once; the first one is shown */
+  /** number of worlds the agent learns in at once; the first one is shown */
   num_envs: number
-  /** a run id or a model to go on from */
+  /** id of an interrupted run, or name of a model, to go on from */
   resume_from: string | null
 }
 
@@ -455,7 +452,7 @@ export interface StartTraining {
   batch_size?: number
   /** transitions the replay buffer holds */
   buffer_capacity?: number
-  /** show one episode in so many */
+  /** show one in this many episodes */
   show_every?: number
   /** seconds between the steps of a shown episode */
   step_delay?: number
@@ -465,15 +462,15 @@ export interface StartTraining {
   learning_rate?: number
   /** discount of future reward */
   gamma?: number
-  /** seed of everything random; without one, one is chosen and reported */
+  /** seed of all random numbers; without it, one is chosen and reported */
   seed?: number | null
-  /** save a checkpoint every so many episodes */
+  /** episodes between two checkpoints */
   checkpoint_every?: number
-  /** an episode is truncated after this */
+  /** number of steps after which an episode is truncated */
   max_steps?: number
-  /** worlds the agent lives in at once; the first one is shown */
+  /** number of worlds the agent learns in at once; the first one is shown */
   num_envs?: number
-  /** a run id or a model to go on from */
+  /** id of an interrupted run, or name of a model, to go on from */
   resume_from?: string | null
 }
 
@@ -682,7 +679,7 @@ export interface TrainingFailed {
 }
 
 /** `GET /`: what this server is. */
-export interface ServiceAnswer {
+export interface ServiceResponse {
   /** always `running` */
   status: string
   /** always `Hamlet Metaserver` */
@@ -714,7 +711,7 @@ export interface ActiveSessions {
 }
 
 /** `GET /api/status`: how the server is doing. */
-export interface StatusAnswer {
+export interface StatusResponse {
   /** always `running` */
   status: string
   /** number of connections in all */
@@ -738,7 +735,7 @@ export interface StatusAnswer {
 }
 
 /** `GET /api/models`: the models in the models folder. */
-export interface ModelsAnswer {
+export interface ModelsResponse {
   /** their file names */
   models: string[]
   /** number of models */
@@ -778,7 +775,7 @@ export interface ModelDetails {
 }
 
 /** `GET /api/failures`: failed episodes. */
-export interface FailuresAnswer {
+export interface FailuresResponse {
   /** failed episodes, newest first */
   failures: Failure[]
 }
@@ -816,7 +813,7 @@ export interface FailureQuery {
 }
 
 /** `GET /api/failure_summary`: failures by agent and reason. */
-export interface SummaryAnswer {
+export interface FailureSummaryResponse {
   /** groups of failures, largest first */
   summary: FailureGroup[]
 }
@@ -854,7 +851,7 @@ export interface SummaryQuery {
 }
 
 /** `GET /api/runs`: training runs. */
-export interface RunsAnswer {
+export interface RunsResponse {
   /** runs, newest first */
   runs: RunSummary[]
   /** address of the next page; null on the last one */
@@ -960,7 +957,7 @@ export interface StoredCheckpoint {
 }
 
 /** `GET /api/runs/RUN/episodes`: episodes of one run. */
-export interface EpisodesAnswer {
+export interface EpisodesResponse {
   /** id of the run */
   run_id: string
   /** episodes in their order */
@@ -1014,7 +1011,7 @@ export interface EpisodesQuery {
 }
 
 /** `GET /api/recordings`: recordings. */
-export interface RecordingsAnswer {
+export interface RecordingsResponse {
   /** recordings, newest first */
   recordings: ListedRecording[]
   /** number of recordings that pass the filters */
@@ -1078,7 +1075,7 @@ export interface FilmQuery {
 }
 
 /** `GET /api/session`, and after logging in or out: who the client is, and what it may do. */
-export interface SessionAnswer {
+export interface SessionResponse {
   /** role of the client: `anyone`, `viewer` or `teacher` */
   role: string
   /** name of the token; null without a login */
@@ -1098,7 +1095,7 @@ export interface LoginRequest {
 }
 
 /** `GET /healthz` and `GET /readyz`: that the server lives, or can play. */
-export interface HealthAnswer {
+export interface HealthResponse {
   /** `alive` or `ready` */
   status: string
 }

@@ -15,9 +15,9 @@ from hamlet_trio.web.access.access_control import AccessControl, Principal, Refu
 from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME
 from hamlet_trio.web.access.roles import Role, role_for_route
 from hamlet_trio.web.access.tokens import MAX_SECRET
-from hamlet_trio.web.answers import as_json
 from hamlet_trio.web.origins import Origins
 from hamlet_trio.web.problems import problem
+from hamlet_trio.web.responses import as_json
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -28,7 +28,7 @@ class LoginRequest(Struct, frozen=True, forbid_unknown_fields=True):
     secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET, description="token or class code")]
 
 
-class SessionAnswer(Struct, frozen=True, kw_only=True):
+class SessionResponse(Struct, frozen=True, kw_only=True):
     """`GET /api/session`, and after logging in or out: who the client is, and what it may do."""
 
     role: Annotated[str, Meta(description="role of the client: `anyone`, `viewer` or `teacher`")]
@@ -38,9 +38,9 @@ class SessionAnswer(Struct, frozen=True, kw_only=True):
     may_train: Annotated[bool, Meta(description="whether the client may train")]
 
 
-def session_answer(principal: Principal, settings: Settings) -> SessionAnswer:
+def session_response(principal: Principal, settings: Settings) -> SessionResponse:
     """Return what a client is told about its own session."""
-    return SessionAnswer(
+    return SessionResponse(
         role=principal.role.word,
         name=principal.name,
         login=settings.login,
@@ -140,7 +140,7 @@ def _read_secret(body: str | bytes) -> str:
 
 
 def _session_response(principal: Principal, settings: Settings) -> Response:
-    response = as_json(session_answer(principal, settings))
+    response = as_json(session_response(principal, settings))
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(["Cookie", "Authorization"])
     return response

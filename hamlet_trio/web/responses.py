@@ -1,4 +1,4 @@
-"""The answers of the HTTP routes, as typed structs. The order of fields is that of the JSON."""
+"""The JSON responses of the HTTP routes, as typed structs. The order of fields is that of the JSON."""
 
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ class ActiveSessions(Struct, frozen=True):
     training: Annotated[int, Meta(description="number on `/ws/training`")]
 
 
-class ServiceAnswer(Struct, frozen=True):
+class ServiceResponse(Struct, frozen=True):
     """`GET /`: what this server is."""
 
     status: Annotated[str, Meta(description="always `running`")]
@@ -36,7 +36,7 @@ class ServiceAnswer(Struct, frozen=True):
     training_active: Annotated[bool, Meta(description="whether there is a run, running or paused")]
 
 
-class StatusAnswer(Struct, frozen=True, kw_only=True):
+class StatusResponse(Struct, frozen=True, kw_only=True):
     """`GET /api/status`: how the server is doing."""
 
     status: Annotated[str, Meta(description="always `running`")]
@@ -51,7 +51,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True):
     training_state: Annotated[TrainingState, Meta(description="state of the training run")]
 
 
-class ModelsAnswer(Struct, frozen=True):
+class ModelsResponse(Struct, frozen=True):
     """`GET /api/models`: the models in the models folder."""
 
     models: Annotated[list[str], Meta(description="their file names")]
@@ -59,26 +59,26 @@ class ModelsAnswer(Struct, frozen=True):
     details: Annotated[list[ModelDetails], Meta(description="what is known of each")]
 
 
-class FailuresAnswer(Struct, frozen=True):
+class FailuresResponse(Struct, frozen=True):
     """`GET /api/failures`: failed episodes."""
 
     failures: Annotated[list[Failure], Meta(description="failed episodes, newest first")]
 
 
-class SummaryAnswer(Struct, frozen=True):
+class FailureSummaryResponse(Struct, frozen=True):
     """`GET /api/failure_summary`: failures by agent and reason."""
 
     summary: Annotated[list[FailureGroup], Meta(description="groups of failures, largest first")]
 
 
-class RunsAnswer(Struct, frozen=True):
+class RunsResponse(Struct, frozen=True):
     """`GET /api/runs`: training runs."""
 
     runs: Annotated[list[RunSummary], Meta(description="runs, newest first")]
     next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 
-class EpisodesAnswer(Struct, frozen=True):
+class EpisodesResponse(Struct, frozen=True):
     """`GET /api/runs/RUN/episodes`: episodes of one run."""
 
     run_id: Annotated[str, Meta(description="id of the run")]
@@ -86,12 +86,12 @@ class EpisodesAnswer(Struct, frozen=True):
     next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 
-class HealthAnswer(Struct, frozen=True):
+class HealthResponse(Struct, frozen=True):
     """`GET /healthz` and `GET /readyz`: that the server lives, or can play."""
 
     status: Annotated[str, Meta(description="`alive` or `ready`")]
 
 
-def as_json(answer: Struct | dict[str, Any]) -> Response:
-    """Return the answer as JSON."""
-    return Response(msgspec.json.encode(answer), content_type="application/json")
+def as_json(body: Struct | dict[str, Any]) -> Response:
+    """Return the struct as a JSON response."""
+    return Response(msgspec.json.encode(body), content_type="application/json")
