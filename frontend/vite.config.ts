@@ -64,6 +64,7 @@ export default defineConfig({
   server: {
     port: 5173,
     strictPort: true,
+    fs: { allow: ['.', '../hamlet_trio/film/icons.json'] },
     proxy: {
       '/ws': { target: SERVER, ws: true },
       '/api': { target: SERVER },

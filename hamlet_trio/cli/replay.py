@@ -1,4 +1,4 @@
-"""`hamlet replay`: recorded episodes, and films of them."""
+"""`hamlet replay`: list recordings, check them, and make films of them."""
 
 import signal
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def replay(
         loaded = _load(recording)
         if video is None:
             loaded.play()
-            _tell(loaded.info)
+            _print_markers(loaded.info)
         else:
             _film(loaded, video, speed)
     except RecordingError as error:
@@ -83,7 +83,7 @@ def _list() -> None:
         return
     table = Table()
     for column in ("recording", "kept as", "model", "episode", "steps", "return", "ended by"):
-        # The id is there to be copied: however narrow the window is, it stays in one piece.
+        # The id must stay in one piece, to be copied, however narrow the window is.
         table.add_column(
             column,
             justify="right" if column in ("episode", "steps", "return") else "left",
@@ -116,18 +116,18 @@ def _ending(info: "RecordingInfo") -> str:
     return (info.failure_reason or "reaching the last step").replace("_", " ")
 
 
-def _tell(info: "RecordingInfo") -> None:
+def _print_markers(info: "RecordingInfo") -> None:
     print(f"{info.recording}: episode {info.episode}, {info.steps} steps, return {info.episode_return:.1f}")
-    for mark in info.markers:
-        times = f" ({mark.count} times)" if mark.count > 1 else ""
-        print(f"{mark.step:>6}  {_KINDS[mark.kind]} {mark.what.replace('_', ' ')}{times}")
+    for marker in info.markers:
+        times = f" ({marker.count} times)" if marker.count > 1 else ""
+        print(f"{marker.step:>6}  {_KINDS[marker.kind]} {marker.what.replace('_', ' ')}{times}")
     print("It plays out as it was recorded, bit for bit.")
 
 
 def _film(recording: "Recording", video: Path, speed: float) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hamlet_trio.film.making import FilmError, format_of, make_film
+    from hamlet_trio.film.render import FilmError, format_of, make_film
 
     try:
         kind = format_of(video)
@@ -149,7 +149,7 @@ def _film(recording: "Recording", video: Path, speed: float) -> None:
 
 @contextmanager
 def _terminations_as_interrupts() -> Iterator[None]:
-    """Within the block SIGTERM ends as Ctrl-C does: after tidying up. Ctrl-C itself works everywhere."""
+    """Within the block, end on SIGTERM and SIGINT as on Ctrl-C, after cleaning up."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What kinds of film there are."""
+"""The formats and speeds of films."""
 
 from typing import Final, Literal, get_args
 
@@ -6,4 +6,4 @@ FilmFormat = Literal["mp4", "webm", "gif"]
 FORMATS: Final[tuple[FilmFormat, ...]] = get_args(FilmFormat)
 
 SPEEDS: Final = (0.1, 6.0)
-"""Multiples of ten steps a second that a film can run at; 60 frames a second is what screens show."""
+"""The slowest and the fastest film, as multiples of ten steps a second; screens show 60 frames a second."""

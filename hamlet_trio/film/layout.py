@@ -1,4 +1,4 @@
-"""Where everything stands in a frame of 1920 x 1080, and the colours, which are those of the page by day."""
+"""The layout of a frame of 1920 x 1080, and its colours: those of the page's light theme."""
 
 from typing import Final, NamedTuple
 
@@ -35,7 +35,7 @@ PLACE_COLOURS: Final = {
 }
 
 PLACE_NAMES: Final = {"HomeMeal": "Home meal", "FastFood": "Fast food"}
-"""Names that are more than one word."""
+"""Names of more than one word."""
 
 ENDINGS: Final = {
     "energy_depleted": "Energy ran out",
@@ -48,7 +48,7 @@ ENDINGS: Final = {
 
 
 class Box(NamedTuple):
-    """A rectangle; right and bottom are the first pixels that are not in it."""
+    """A rectangle; right and bottom are the first pixels outside."""
 
     left: int
     top: int
@@ -57,12 +57,12 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """The width in pixels."""
         return self.right - self.left
 
     @property
     def middle(self) -> tuple[int, int]:
-        """Its centre."""
+        """The centre."""
         return (self.left + self.right) // 2, (self.top + self.bottom) // 2
 
 
@@ -80,12 +80,12 @@ VALUE_WIDTH: Final = 116
 
 
 def cell_size(config: WorldConfig) -> int:
-    """The side of one cell in pixels; the whole grid fits into GRID."""
+    """Return the side of a cell in pixels; the whole grid fits into GRID."""
     return GRID.width // max(config.width, config.height)
 
 
 def cell(config: WorldConfig, x: int, y: int) -> Box:
-    """Where a cell stands."""
+    """Return the box of a cell."""
     size = cell_size(config)
     left = GRID.left + (GRID.width - size * config.width) // 2 + x * size
     top = GRID.top + (GRID.width - size * config.height) // 2 + y * size
@@ -93,7 +93,7 @@ def cell(config: WorldConfig, x: int, y: int) -> Box:
 
 
 def agent_centre(config: WorldConfig, x: int, y: int) -> tuple[int, int]:
-    """Where the agent's disc stands in its cell: in the middle, or aside from a place's picture and name."""
+    """Return the centre of the agent's disc: mid-cell, or beside a place's icon and name."""
     box = cell(config, x, y)
     if not any((place.x, place.y) == (x, y) for place in config.affordances):
         return box.middle
@@ -102,25 +102,25 @@ def agent_centre(config: WorldConfig, x: int, y: int) -> tuple[int, int]:
 
 
 def bar(top: int, pitch: int, index: int) -> Box:
-    """The bar of the row `index` of a table of bars."""
+    """Return the bar in row `index` of a table of bars."""
     left, right = PANEL.left + LABEL_WIDTH, PANEL.right - VALUE_WIDTH
     middle = top + pitch * index + pitch // 2
     return Box(left, middle - 11, right, middle + 11)
 
 
 def meter_bar(index: int) -> Box:
-    """The bar of a meter, by its place in METERS; as full as the meter is normalised."""
+    """Return the bar of a meter, by its index in METERS; its fill is the normalised meter."""
     assert 0 <= index < len(METERS)
     return bar(METER_TOP, METER_PITCH, index)
 
 
 def q_bar(action: int) -> Box:
-    """The bar of an action's Q-value: empty for the episode's lowest one, full for its highest."""
+    """Return the bar of an action's Q-value: empty for the episode's lowest, full for its highest."""
     return bar(Q_TOP, Q_PITCH, action)
 
 
 def level_colour(config: WorldConfig, meter: str, part: float) -> str:
-    """A meter's colour, by the bands of the shaped reward."""
+    """Return a meter's colour, by the bands of the shaped reward."""
     fine, low, critical = getattr(config.shaped, meter).above
     if part > fine:
         return GOOD

@@ -1,7 +1,7 @@
-"""Drawing an episode's frames, off screen, with Pillow.
+"""Draw an episode's frames off screen, with Pillow.
 
-What never changes is drawn once, at three times the size for smooth edges. A frame is a copy of it with
-little pasted upon: a few milliseconds.
+The background is drawn once, at three times the size for smooth edges. A frame is a copy of it with a few
+small images pasted on: a few milliseconds.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _FAILED: Final = "nothing to use"
 
 
 class Painter:
-    """Draws the frames of one recording, in any order."""
+    """Draw the frames of one recording, in any order."""
 
     def __init__(self, recording: Recording, trajectory: Trajectory) -> None:
         self._recording = recording
@@ -41,7 +41,7 @@ class Painter:
         self._ring = _ring(size)
 
     def paint(self, step: int) -> Image.Image:
-        """The frame of a step, 0 to N: RGB, 1920 x 1080."""
+        """Return the frame of a step, 0 to N: RGB, 1920 x 1080."""
         image = self._background.copy()
         draw = ImageDraw.Draw(image)
         self._paint_agent(image, step)
@@ -53,7 +53,7 @@ class Painter:
             self._paint_ending(image)
         return image
 
-    # --- what never changes --------------------------------------------------------------------------------
+    # --- the background ------------------------------------------------------------------------------------
 
     def _paint_background(self) -> Image.Image:
         scale = _OVERSAMPLING
@@ -96,8 +96,8 @@ class Painter:
         for place in self._config.affordances:
             box = layout.cell(self._config, place.x, place.y)
             colour = layout.PLACE_COLOURS.get(place.name, layout.SOFT)
-            picture = icon(PLACE_ICONS.get(place.name, "place"), round(size * 0.46), 1.7)
-            image.paste(colour, (box.left + round(size * 0.27), box.top + round(size * 0.13)), picture)
+            mask = icon(PLACE_ICONS.get(place.name, "place"), round(size * 0.46), 1.7)
+            image.paste(colour, (box.left + round(size * 0.27), box.top + round(size * 0.13)), mask)
             if size >= 60:
                 name = layout.PLACE_NAMES.get(place.name, place.name)
                 at = (box.middle[0], box.top + round(size * 0.78))
@@ -137,7 +137,7 @@ class Painter:
         _text(draw, (left, layout.Q_TOP - 26), heading, 26, colour=layout.SOFT, anchor="lm", bold=True)
         _text(draw, (right, layout.Q_TOP - 26), "Q-value", 22, colour=layout.SOFT, anchor="rm")
 
-    # --- what changes --------------------------------------------------------------------------------------
+    # --- each frame ----------------------------------------------------------------------------------------
 
     def _timeline_x(self, step: int) -> int:
         box = layout.TIMELINE
@@ -175,11 +175,11 @@ class Painter:
             return
         action = int(trajectory.actions[step])
         image.paste(layout.INK, (left, 302), icon_of_action(action))
-        _text(draw, (left + 46, 318), self._deed(step, action), 28, anchor="lm")
+        _text(draw, (left + 46, 318), self._action_text(step, action), 28, anchor="lm")
         reward = f"reward {_signed(trajectory.rewards[step], 2)}"
         _text(draw, (right, 318), reward, 28, colour=layout.SOFT, anchor="rm")
 
-    def _deed(self, step: int, action: int) -> str:
+    def _action_text(self, step: int, action: int) -> str:
         if action != INTERACT:
             return ACTIONS[action].capitalize()
         used = int(self._trajectory.interacted[step])
@@ -206,7 +206,7 @@ class Painter:
     def _paint_q_values(
         self, image: Image.Image, draw: ImageDraw.ImageDraw, q_values: np.ndarray, step: int
     ) -> None:
-        """Those that the step's action was chosen from; at step 0 those of the first one."""
+        """Paint the Q-values that the step's action was chosen from; at step 0 those of the first action."""
         lowest, highest = float(q_values.min()), float(q_values.max())
         values = q_values[max(step - 1, 0)].tolist()
         best = values.index(max(values))
@@ -224,18 +224,18 @@ class Painter:
 
     def _paint_ending(self, image: Image.Image) -> None:
         trajectory = self._trajectory
-        words = layout.ENDINGS.get(trajectory.failure_reason or "max_steps", "The episode is over")
+        ending = layout.ENDINGS.get(trajectory.failure_reason or "max_steps", "The episode is over")
         colour = layout.CRITICAL if trajectory.terminated else layout.GOOD
-        # In the half of the grid where the agent is not.
+        # In the half of the grid without the agent.
         upper = trajectory.positions[-1, 1] >= self._config.height / 2
         middle = layout.GRID.top + (layout.GRID.bottom - layout.GRID.top) * (1 if upper else 3) // 4
         image.paste(colour, (layout.GRID.left, middle - 54, layout.GRID.right, middle + 54))
         draw = ImageDraw.Draw(image)
-        text = f"{words} after {trajectory.steps} steps" if trajectory.terminated else words
+        text = f"{ending} after {trajectory.steps} steps" if trajectory.terminated else ending
         _text(draw, (layout.GRID.middle[0], middle), text, 52, colour="#ffffff", anchor="mm", bold=True)
 
 
-# --- small things -----------------------------------------------------------------------------------------
+# --- shared parts -----------------------------------------------------------------------------------------
 
 
 @cache
@@ -255,12 +255,12 @@ def _text(
     anchor: str,
     bold: bool = False,
 ) -> None:
-    # The face has one weight; a stroke of a fraction of a pixel makes the other.
+    # The font has one weight; a stroke of a fraction of a pixel makes it bold.
     draw.text(at, text, colour, _font(size), anchor, stroke_width=size / 48 if bold else 0)
 
 
 def _signed(value: float, digits: int, *, plus: bool = True) -> str:
-    """A number with an en dash for a minus: the face has no other sign as wide as its plus."""
+    """Format a number with an en dash as minus sign: the only one in the font as wide as its plus."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
@@ -268,7 +268,7 @@ def _signed(value: float, digits: int, *, plus: bool = True) -> str:
 
 
 def _mixed(one: str, other: str, share: float) -> str:
-    """`share` of one colour, the rest of the other."""
+    """Return a mix of two colours, `share` of the first."""
     parts = [
         round(share * int(one[i : i + 2], 16) + (1 - share) * int(other[i : i + 2], 16)) for i in (1, 3, 5)
     ]
@@ -277,13 +277,13 @@ def _mixed(one: str, other: str, share: float) -> str:
 
 @cache
 def icon_of_action(action: int) -> Image.Image:
-    """The picture of an action, as a mask of 32 x 32 pixels."""
+    """Return the icon of an action, as a mask of 32 x 32 pixels."""
     return icon(_ACTION_ICONS[action], 32, 2.4)
 
 
 @cache
 def _bar(width: int, height: int, colour: str) -> Image.Image:
-    """A whole bar with round ends, in its colour, as it lies upon the page."""
+    """Return a full bar with round ends, in its colour on the page's background."""
     scale = _OVERSAMPLING
     image = Image.new("RGB", (width * scale, height * scale), layout.PAPER)
     corners = (0, 0, width * scale - 1, height * scale - 1)
@@ -316,7 +316,7 @@ def _ring(size: int) -> Image.Image:
 
 
 def _token(size: int) -> Image.Image:
-    """The agent: a disc with a light ring within a thin dark one, RGBA."""
+    """Return the agent: a disc with a light ring inside a thin dark one, RGBA."""
     side = round(size * 0.5)
     token = Image.new("RGBA", (side, side), layout.INK)
     token.putalpha(_disc(side))

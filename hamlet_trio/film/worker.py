@@ -1,8 +1,8 @@
 """The process that makes one film, at the lowest priority (`python -m hamlet_trio.film.worker`).
 
-It writes one JSON object a line: `{"made": 12, "of": 521}` now and then, and where it fails
-`{"error": "..."}`. It ends when it is terminated, and when nobody reads what it writes any more, as after the
-death of the server; either way no half a film is left.
+It writes one JSON object a line: `{"made": 12, "of": 521}` now and then, and `{"error": "..."}` if it fails.
+It ends when it is terminated, and when nobody reads its output any more, as after the death of the server;
+in both cases no partial film is left.
 """
 
 import os
@@ -22,7 +22,7 @@ _REPORT_EVERY: Final = 0.2  # seconds
 
 
 class FilmOrder(Struct, frozen=True, kw_only=True):
-    """What to film; the process' one argument, as JSON."""
+    """What to film: the process's one argument, as JSON."""
 
     recording: str
     out: str
@@ -31,7 +31,7 @@ class FilmOrder(Struct, frozen=True, kw_only=True):
 
 
 class FilmReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far it is: frames made, of how many; or why it failed."""
+    """The progress in frames, or why the film failed."""
 
     made: int = 0
     of: int = 0
@@ -39,18 +39,18 @@ class FilmReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Reporter:
-    """Writes reports; tells the film to end once it was terminated or nobody reads."""
+    """Write reports; stop the film once the process is terminated or nobody reads."""
 
     def __init__(self) -> None:
         self._ended = False
         self._next = 0.0
 
     def end(self, number: int, frame: object) -> None:
-        """A signal handler: ask for the end."""
+        """Handle a signal: ask the film to stop."""
         self._ended = True
 
     def on_frame(self, made: int, of: int) -> bool:
-        """What `make_film` calls with each frame."""
+        """Report progress; `make_film` calls this with each frame."""
         now = time.monotonic()
         if now >= self._next or made == of:
             self._next = now + _REPORT_EVERY
@@ -66,15 +66,15 @@ class _Reporter:
 
 
 def main(argument: str) -> int:
-    """Make the film; the exit code is 1 if it could not be made."""
+    """Make the film; return the exit code, 1 if it could not be made."""
     reporter = _Reporter()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, reporter.end)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     order = msgspec.json.decode(argument, type=FilmOrder)
-    # What takes long to import: the report that follows, and the signals before, must not wait for it.
-    from hamlet_trio.film.making import FilmCancelledError, FilmError, make_film  # noqa: PLC0415
+    # These take long to import; signals must be handled before.
+    from hamlet_trio.film.render import FilmCancelledError, FilmError, make_film  # noqa: PLC0415
     from hamlet_trio.recording.file import RecordingError, read_recording  # noqa: PLC0415
 
     try:

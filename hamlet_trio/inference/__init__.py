@@ -1,6 +1,6 @@
-"""Inference: sessions that play models, each with a world of its own, advanced together by one engine.
+"""Inference: sessions that play models, each in its own world, stepped together by one engine.
 
-Importing this imports neither torch nor numpy, so that a server answers before they are there.
+Importing this imports neither torch nor numpy, so that a server answers before they are loaded.
 """
 
 from hamlet_trio.inference.service import InferenceService

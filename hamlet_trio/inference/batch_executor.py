@@ -1,5 +1,6 @@
-"""The worlds of all sessions, and how one batch of requests is carried out on them."""
+"""The worlds of all sessions, the requests that sessions make of them, and how a batch of these is executed."""
 
+import enum
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import trio
 from numpy.typing import NDArray
 
-from hamlet_trio.inference.engine_messages import EngineError, EngineRequest, RequestKind, WorldSnapshot
+from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.logs import get_logger
-from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
+from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds, WorldState
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
@@ -25,8 +28,67 @@ _StepRow = tuple[int, float, list[float] | None, bool, bool, int]
 _NO_STEP: Final[_StepRow] = (0, 0.0, None, False, False, 0)
 
 
-class _Pass(NamedTuple):
-    """A forward pass that was made."""
+class RequestKind(enum.Enum):
+    """What a request does to its world: begin an episode, restore a state, make one step, nothing."""
+
+    RESET = enum.auto()
+    RESTORE = enum.auto()
+    STEP = enum.auto()
+    INSPECT = enum.auto()
+
+
+class EngineRequest:
+    """One request in progress.
+
+    `action` is a person's, or None for the policy's; `state` is the one to restore. `needs_policy` tells
+    whether it takes a forward pass. `task` waits for the answer; it is None once it has been answered or
+    cancelled. The rest is filled in when the request is executed.
+    """
+
+    __slots__ = (
+        "action",
+        "answer",
+        "asked_at",
+        "attention",
+        "index",
+        "kind",
+        "needs_policy",
+        "policy",
+        "q_values",
+        "shown_attention",
+        "shown_q_values",
+        "state",
+        "task",
+    )
+
+    def __init__(
+        self,
+        kind: RequestKind,
+        index: int,
+        policy: "Policy",
+        view: PolicyView = NO_POLICY_VIEW,
+        *,
+        action: int | None = None,
+        state: WorldState | None = None,
+        asked_at: float = 0.0,
+    ) -> None:
+        self.kind = kind
+        self.index = index
+        self.policy = policy
+        self.action = action
+        self.state = state
+        self.q_values = view.q_values
+        self.attention = view.attention
+        self.needs_policy = (kind is RequestKind.STEP and action is None) or view.q_values or view.attention
+        self.asked_at = asked_at
+        self.task: trio.lowlevel.Task | None = None
+        self.answer: WorldSnapshot | EngineError | None = None
+        self.shown_q_values: list[float] | None = None
+        self.shown_attention: list[list[float]] | None = None
+
+
+class _ForwardPass(NamedTuple):
+    """How long a policy's last forward pass took, and for how many rows."""
 
     rows: int
     seconds: float
@@ -35,7 +97,7 @@ class _Pass(NamedTuple):
 class BatchExecutor:
     """`capacity` worlds of one configuration. Synchronous; one thread at a time may use it.
 
-    `clock` is what forward passes are timed with, in seconds.
+    `clock` times forward passes, in seconds.
 
     `start` is the state in which every episode begins. Buffers for a full batch are allocated once:
     observations (capacity, 1, observation_size) float32, world indices and actions (capacity,).
@@ -49,7 +111,7 @@ class BatchExecutor:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._clock = clock
-        self._passes: WeakKeyDictionary[Policy, _Pass] = WeakKeyDictionary()
+        self._last_passes: WeakKeyDictionary[Policy, _ForwardPass] = WeakKeyDictionary()
         self._worlds = Worlds(capacity, config)
         if self._worlds.num_agents != 1:
             raise ValueError(
@@ -63,34 +125,35 @@ class BatchExecutor:
         self._actions = np.empty(capacity, dtype=np.intp)
 
     def is_quick(self, requests: list[EngineRequest]) -> bool:
-        """Whether to `advance` these takes about a millisecond or less, as far as is known.
+        """Estimate whether executing these takes about a millisecond or less.
 
-        It is where the last forward pass of each policy that is asked, of half as many rows or more, was so
-        quick that all of them together are, and nobody wants to see attention. The rest is a few calls of
-        numpy.
+        True if no request wants attention, and the last forward passes of all policies asked for, each of at
+        least half as many rows as now, took less than that together. The rest is a few calls of numpy.
         """
         if any(request.attention for request in requests):
             return False
-        rows = Counter(request.policy for request in requests if request.thinks)
+        rows = Counter(request.policy for request in requests if request.needs_policy)
         seconds = 0.0
         for policy, count in rows.items():
-            last = self._passes.get(policy)
+            last = self._last_passes.get(policy)
             if last is None or count > 2 * last.rows:
                 return False
             seconds += last.seconds
         return seconds < _QUICK_SECONDS
 
-    def advance(self, requests: list[EngineRequest]) -> int:
-        """Carry out all requests, each for another world, and give each its answer; returns the steps made.
+    def execute(self, requests: list[EngineRequest]) -> int:
+        """Execute all requests, each for another world, and answer each; return the number of steps made.
 
-        A policy's error is the answer of those who asked for that policy, and touches no other.
+        A policy's error is the answer to the requests for that policy and affects no other.
         """
         groups: dict[Policy, list[EngineRequest]] = {}
-        silent: list[EngineRequest] = []
+        without_policy: list[EngineRequest] = []
         for request in requests:
-            (groups.setdefault(request.policy, []) if request.thinks else silent).append(request)
+            (groups.setdefault(request.policy, []) if request.needs_policy else without_policy).append(
+                request
+            )
         # Rows of one policy lie together, so that its observations are a slice of one buffer.
-        ordered = [request for group in (*groups.values(), silent) for request in group]
+        ordered = [request for group in (*groups.values(), without_policy) for request in group]
         indices = self._indices[: len(ordered)]
         indices[:] = [request.index for request in ordered]
         if resets := [request.index for request in ordered if request.kind is RequestKind.RESET]:
@@ -99,27 +162,27 @@ class BatchExecutor:
             if request.state is not None:
                 self._worlds.set_state(request.index, request.state)
 
-        if thinking := len(ordered) - len(silent):
-            observations = self._worlds.observe(indices[:thinking], out=self._observations[:thinking])
+        if with_policy := len(ordered) - len(without_policy):
+            observations = self._worlds.observe(indices[:with_policy], out=self._observations[:with_policy])
             begin = 0
             for policy, group in groups.items():
                 rows = slice(begin, begin + len(group))
-                self._think(policy, group, observations[rows, 0], self._actions[rows])
+                self._run_policy(policy, group, observations[rows, 0], self._actions[rows])
                 begin = rows.stop
         steps = self._step(ordered, indices)
         self._answer(ordered, indices, steps)
         return len(steps)
 
-    def _think(
+    def _run_policy(
         self,
         policy: "Policy",
         group: list[EngineRequest],
         observations: NDArray[np.float32],
         actions: NDArray[np.intp],
     ) -> None:
-        """One forward pass for the whole group: fills `actions`, and notes the thoughts that were asked for.
+        """Make one forward pass for the whole group: fill `actions`, and keep the outputs asked for.
 
-        Where it fails, each of the group has its error as answer.
+        If it fails, the error is the answer to each request of the group.
         """
         began = self._clock()
         try:
@@ -129,17 +192,17 @@ class BatchExecutor:
             for request in group:
                 request.answer = engine_error("the policy failed", error)
             return
-        self._passes[policy] = _Pass(len(group), self._clock() - began)
+        self._last_passes[policy] = _ForwardPass(len(group), self._clock() - began)
         actions[:] = output.actions
         for row, request in enumerate(group):
-            # Weights can be finite and yet too large to compute with; what is shown is finite always.
+            # Finite weights can still overflow in a forward pass; what is shown is always finite.
             if request.q_values:
                 request.shown_q_values = np.nan_to_num(output.q_values[row]).tolist()
             if request.attention and output.attention is not None:
                 request.shown_attention = np.nan_to_num(output.attention[row]).tolist()
 
     def _step(self, ordered: list[EngineRequest], indices: NDArray[np.intp]) -> dict[int, _StepRow]:
-        """Step the worlds of those that ask for it and can; what came of it, by row."""
+        """Step the worlds whose requests ask for it and can have it; return the results by row."""
         over = self._worlds.over[indices].tolist()
         stepping: list[int] = []
         for row, request in enumerate(ordered):
@@ -171,6 +234,7 @@ class BatchExecutor:
     def _answer(
         self, ordered: list[EngineRequest], indices: NDArray[np.intp], steps: dict[int, _StepRow]
     ) -> None:
+        """Answer each request that has no error with a snapshot of its world."""
         cells = self._worlds.positions[indices, 0].tolist()
         normalised = self._worlds.normalised(indices)[:, 0].tolist()
         raw = self._worlds.meters[indices, 0].tolist()
@@ -197,7 +261,7 @@ class BatchExecutor:
 
 
 def engine_error(message: str, cause: Exception) -> EngineError:
-    """One instance for each request: it travels through the session's tasks, and each adds its traceback."""
+    """Return an error for one request; one each, as every task that it passes through adds its traceback."""
     error = EngineError(f"{message}: {cause}")
     error.__cause__ = cause
     return error

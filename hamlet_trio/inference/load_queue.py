@@ -1,4 +1,4 @@
-"""What a session has done beside its playing: models and recordings read, episodes kept."""
+"""A session's slow jobs, done beside its play: reading models and recordings, saving episodes."""
 
 from typing import Final, NamedTuple, TypeAlias
 
@@ -6,7 +6,7 @@ import trio
 
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.recording_worker import RecordingWorker
-from hamlet_trio.inference.replay import Played, Replay
+from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.protocol import commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -15,75 +15,75 @@ from hamlet_trio.recording.info import RecordingInfo
 MAX_WAITING: Final = 8
 
 
-class Keeping(NamedTuple):
-    """An episode to be kept, and the policy that is asked what it thought."""
+class SaveEpisode(NamedTuple):
+    """An episode to save as a recording, and the policy whose outputs go with it."""
 
-    played: Played
+    played: PlayedEpisode
     model: LoadedPolicy
 
 
-Errand: TypeAlias = commands.LoadModel | commands.LoadRecording | Keeping
+Job: TypeAlias = commands.LoadModel | commands.LoadRecording | SaveEpisode
 
-Outcome: TypeAlias = LoadedPolicy | Replay | RecordingInfo | BadMessageError
+JobResult: TypeAlias = LoadedPolicy | Replay | RecordingInfo | BadMessageError
 
-SessionEvent: TypeAlias = commands.InferenceCommand | Outcome
-"""What waits for a playhead: a command, or what was wrong with one, or what came of an errand."""
+SessionEvent: TypeAlias = commands.InferenceCommand | JobResult
+"""What a session controller takes from its queue: a command, why a frame is none, or a job's result."""
 
 
 class LoadQueue:
-    """Runs one session's errands, one after the other, while the playhead plays on.
+    """Do one session's jobs one after another, while it plays on.
 
-    What comes of each is put into the mailbox. Bounds: `MAX_WAITING` wait behind the one that is run, more
-    are refused with `too_many_loads`.
+    Each result is put into the session queue. Bounds: `MAX_WAITING` jobs wait behind the one in progress;
+    more are refused with `too_many_loads`.
     """
 
     def __init__(
         self,
         lease: PolicyLease,
-        archive: RecordingWorker,
-        mailbox: SessionQueue[SessionEvent],
+        recordings: RecordingWorker,
+        results: SessionQueue[SessionEvent],
         session_id: str,
     ) -> None:
         self._lease = lease
-        self._archive = archive
-        self._mailbox = mailbox
+        self._recordings = recordings
+        self._results = results
         self._session_id = session_id
-        self._send, self._receive = trio.open_memory_channel[Errand](MAX_WAITING)
+        self._send, self._receive = trio.open_memory_channel[Job](MAX_WAITING)
 
-    def order(self, errand: Errand) -> None:
-        """Have it done; raises `BadMessageError` where too many wait."""
+    def put(self, job: Job) -> None:
+        """Queue a job; raises `BadMessageError` if too many wait."""
         try:
-            self._send.send_nowait(errand)
+            self._send.send_nowait(job)
         except trio.WouldBlock:
             raise BadMessageError(
                 ErrorCode.TOO_MANY_LOADS,
                 "Too many models or recordings wait to be read or kept; wait for one, then send it again.",
-                command=_command(errand),
+                command=_command(job),
             ) from None
 
     async def run(self) -> None:
-        """Do what is ordered until cancelled."""
-        async for errand in self._receive:
-            outcome: Outcome
+        """Do queued jobs until cancelled."""
+        async for job in self._receive:
+            result: JobResult
             try:
-                outcome = await self._do(errand)
+                result = await self._do(job)
             except BadMessageError as error:
-                outcome = error
-            await self._mailbox.put_when_room(outcome)
+                result = error
+            await self._results.put_when_room(result)
 
-    async def _do(self, errand: Errand) -> Outcome:
-        match errand:
+    async def _do(self, job: Job) -> JobResult:
+        match job:
             case commands.LoadModel():
-                return await self._lease.take(errand.model)
+                return await self._lease.acquire(job.model)
             case commands.LoadRecording():
-                return await self._archive.load(errand.recording)
-            case Keeping():
-                return await self._archive.keep(errand.played, errand.model.policy, self._session_id)
+                return await self._recordings.load(job.recording)
+            case SaveEpisode():
+                return await self._recordings.save(job.played, job.model.policy, self._session_id)
 
 
-def _command(errand: Errand) -> str:
-    match errand:
-        case Keeping():
+def _command(job: Job) -> str:
+    match job:
+        case SaveEpisode():
             return "record"
         case commands.LoadRecording():
             return "load_recording"

@@ -13,41 +13,41 @@ PATIENCE_SECONDS: Final = 0.5
 
 
 class Pace:
-    """Absolute deadlines: each is counted from the one before, not from when it was met, so nothing drifts.
+    """Absolute deadlines: each counts from the previous deadline, not from when that was met, so none drifts.
 
-    A turn is a step, or after the episode's end the beginning of the next one. Times are in seconds on the
-    clock of Trio.
+    A turn is a step or, after an episode's end, the beginning of the next one. Times are in seconds on
+    Trio's clock.
     """
 
     def __init__(self, now: float) -> None:
         self.speed = 1.0
-        self._anchor = now
+        self._last_turn = now
 
     def interval(self, intermission: bool) -> float:
-        """How long the wait for a turn is."""
+        """Return how long the wait for a turn is."""
         return (INTERMISSION_SECONDS if intermission else STEP_SECONDS) / self.speed
 
     def deadline(self, intermission: bool) -> float:
-        """When the next turn is due."""
-        return self._anchor + self.interval(intermission)
+        """Return when the next turn is due."""
+        return self._last_turn + self.interval(intermission)
 
     def restart(self, now: float) -> None:
-        """Let the wait for the next turn begin now."""
-        self._anchor = now
+        """Begin the wait for the next turn now."""
+        self._last_turn = now
 
     def set_speed(self, speed: float, now: float, intermission: bool) -> None:
-        """Set the speed, clamped to what is allowed; it applies to the wait under way."""
+        """Set the speed, clamped to the allowed range; it applies to the wait in progress."""
         slowest, fastest = SPEED_RANGE
         self.speed = min(max(speed, slowest), fastest)
-        # What would have been due already is due now: faster must not mean a burst.
-        self._anchor = max(self._anchor, now - self.interval(intermission))
+        # A turn that would have been due earlier is due now: going faster must not cause a burst.
+        self._last_turn = max(self._last_turn, now - self.interval(intermission))
 
     def take_turn(self, now: float, intermission: bool) -> bool:
-        """Note that a due turn is taken now; whether it is close enough to its deadline to go on from that.
+        """Take a due turn now; return whether it is close enough to its deadline to count on from that.
 
-        If not, as after a client that read nothing for seconds, the deadlines go on from now.
+        If it is not, for example after a client read nothing for seconds, deadlines count on from now.
         """
         deadline = self.deadline(intermission)
         kept = now - deadline <= max(self.interval(intermission), PATIENCE_SECONDS)
-        self._anchor = deadline if kept else now
+        self._last_turn = deadline if kept else now
         return kept

@@ -1,4 +1,4 @@
-"""The policies that sessions play: each file is read once and shared by all who play it."""
+"""The policies that sessions play: each file is read once and shared by all sessions that play it."""
 
 import os
 import re
@@ -24,8 +24,8 @@ _UNTRAINED_SEED: Final = 0
 _PLAIN_NAME: Final = re.compile(r"[^/\\:]+\.pt")
 
 
-class Stamp(NamedTuple):
-    """One version of one file: a file that was replaced or written to has another stamp."""
+class FileVersion(NamedTuple):
+    """One version of one file: replacing or writing to the file gives another."""
 
     name: str
     inode: int
@@ -34,32 +34,32 @@ class Stamp(NamedTuple):
 
 
 class LoadedPolicy:
-    """A policy in memory. `name` is its file's, None for the untrained one, which has no `stamp` either."""
+    """A policy in memory. `name` and `version` are its file's, None for the untrained policy."""
 
-    def __init__(self, policy: "Policy", stamp: Stamp | None) -> None:
+    def __init__(self, policy: "Policy", version: FileVersion | None) -> None:
         self.policy = policy
-        self.stamp = stamp
-        self.name = None if stamp is None else stamp.name
+        self.version = version
+        self.name = None if version is None else version.name
         self.network_type: NetworkType = policy.spec.network_type
         self.users = 0
 
 
 class PolicyStore:
-    """Loads policies for worlds of one configuration, and counts who uses them.
+    """Load policies for worlds of one configuration, and count their uses.
 
     A file is read and checked in a worker thread, once for each version of it, one file at a time. Bounds:
-    what sessions use, and at most four policies that none uses any more, so that a page that reconnects need
-    not wait for the disk; of files that were refused, the reasons for the last 1,024.
+    the policies in use, at most four that no session uses any more, so that a page that reconnects need not
+    wait for the disk, and the reasons of the last 1,024 refused files.
     """
 
     def __init__(self, models: ModelFolder, config: WorldConfig) -> None:
-        from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch: whoever imports this need not wait)
+        from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch: importing this module stays quick)
 
         self._models = models
         self._config = config
-        self._loaded: dict[Stamp, LoadedPolicy] = {}
-        self._idle: dict[Stamp, LoadedPolicy] = {}  # the longest idle first
-        self._refusals: dict[Stamp, str] = {}  # the oldest first
+        self._loaded: dict[FileVersion, LoadedPolicy] = {}
+        self._idle: dict[FileVersion, LoadedPolicy] = {}  # the longest idle first
+        self._refusals: dict[FileVersion, str] = {}  # the oldest first
         self._reading = trio.Lock()
         self._limiter = trio.CapacityLimiter(4)
         untrained = Policy.untrained(_UNTRAINED_SEED, width=config.width, height=config.height)
@@ -67,83 +67,78 @@ class PolicyStore:
 
     @property
     def loaded(self) -> int:
-        """Files whose policies are in memory, used or idle."""
+        """The number of files whose policies are in memory, used or idle."""
         return len(self._loaded)
-
-    @property
-    def in_use(self) -> int:
-        """How many times any policy is held by a session."""
-        return sum(policy.users for policy in (*self._loaded.values(), self._untrained))
 
     @contextmanager
     def lease(self) -> Iterator["PolicyLease"]:
-        """What one session takes its policies from; at the end it gives all of them back."""
+        """Lend one session its policies; at the end all of them are released."""
         lease = PolicyLease(self)
         try:
             yield lease
         finally:
-            lease.give_back_all()
+            lease.release_all()
 
     async def names(self) -> list[str]:
-        """The models of the folder, as `ModelFolder.names`."""
+        """Return the names of the folder's models, as `ModelFolder.names` does."""
         return await trio.to_thread.run_sync(self._models.names, limiter=self._limiter)
 
-    async def take(self, name: str) -> LoadedPolicy:
-        """The policy of a file, counted as used once more.
+    async def acquire(self, name: str) -> LoadedPolicy:
+        """Return the policy of a file, and count one more use.
 
-        Raises `BadMessageError`, ready to be answered, when the name is none of this folder's files or the
-        file is damaged, foreign or made for another world.
+        Raises `BadMessageError`, ready to be sent, if the folder has no file of that name or the file is
+        damaged, not a model, or made for another world.
         """
-        path, stamp = await trio.to_thread.run_sync(self._identify, name, limiter=self._limiter)
-        if stamp not in self._loaded:
+        path, version = await trio.to_thread.run_sync(self._identify, name, limiter=self._limiter)
+        if version not in self._loaded:
             async with self._reading:
-                if stamp not in self._loaded:
-                    await self._read(path, stamp)
-        # From here on there is no checkpoint, so that a cancellation can't leave a policy that nobody holds.
-        policy = self._loaded[stamp]
-        self._idle.pop(stamp, None)
+                if version not in self._loaded:
+                    await self._read(path, version)
+        # No checkpoint from here on: a cancellation must not leave a use that no lease holds.
+        policy = self._loaded[version]
+        self._idle.pop(version, None)
         policy.users += 1
         return policy
 
-    async def take_default(self) -> LoadedPolicy:
-        """As `take`: trained_agent.pt, else the newest file that can be used, else an untrained policy."""
+    async def acquire_default(self) -> LoadedPolicy:
+        """Acquire trained_agent.pt, else the newest usable file, else an untrained policy."""
         for name in await self.names():
             try:
-                return await self.take(name)
+                return await self.acquire(name)
             except BadMessageError as error:
                 get_logger().info("default_model_skipped", model=name, reason=error.message)
         self._untrained.users += 1
         return self._untrained
 
-    def give_back(self, policy: LoadedPolicy) -> None:
-        """Count one use less."""
+    def release(self, policy: LoadedPolicy) -> None:
+        """Count one use fewer."""
         policy.users -= 1
-        if policy.users == 0 and policy.stamp is not None:
-            self._idle[policy.stamp] = policy
+        if policy.users == 0 and policy.version is not None:
+            self._idle[policy.version] = policy
             while len(self._idle) > _IDLE_KEPT:
                 self._forget(next(iter(self._idle)))
 
-    def _forget(self, stamp: Stamp) -> None:
-        del self._idle[stamp], self._loaded[stamp]
+    def _forget(self, version: FileVersion) -> None:
+        del self._idle[version], self._loaded[version]
 
-    async def _read(self, path: Path, stamp: Stamp) -> None:
-        if stamp in self._refusals:
-            raise _unusable(self._refusals[stamp])
+    async def _read(self, path: Path, version: FileVersion) -> None:
+        if version in self._refusals:
+            raise _unusable(self._refusals[version])
         try:
             policy = await trio.to_thread.run_sync(_load, path, self._config, limiter=self._limiter)
         except UnusableModelError as error:
-            get_logger().warning("model_refused", model=stamp.name, reason=str(error))
-            self._refusals[stamp] = str(error)
+            get_logger().warning("model_refused", model=version.name, reason=str(error))
+            self._refusals[version] = str(error)
             if len(self._refusals) > _REFUSALS_KEPT:
                 del self._refusals[next(iter(self._refusals))]
             raise _unusable(str(error)) from error
-        # Older versions of the file can't be asked for any more.
-        for idle in [idle for idle in self._idle if idle.name == stamp.name]:
+        # Older versions of the file cannot be asked for any more.
+        for idle in [idle for idle in self._idle if idle.name == version.name]:
             self._forget(idle)
-        self._loaded[stamp] = LoadedPolicy(policy, stamp)
+        self._loaded[version] = LoadedPolicy(policy, version)
 
-    def _identify(self, name: str) -> tuple[Path, Stamp]:
-        """Which version of which file a name means. In a worker thread."""
+    def _identify(self, name: str) -> tuple[Path, FileVersion]:
+        """Return the file that a name means, and its version. Runs in a worker thread."""
         try:
             path = self._models.resolve(name)
             status = path.stat()
@@ -152,7 +147,7 @@ class PolicyStore:
             code = ErrorCode.UNKNOWN_MODEL if is_absent else ErrorCode.INVALID_MODEL_NAME
             message = str(error) if isinstance(error, ModelNameError) else f"{name} cannot be read."
             raise BadMessageError(code, message, command="load_model", field="model") from error
-        return path, Stamp(name, status.st_ino, status.st_mtime_ns, status.st_size)
+        return path, FileVersion(name, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 class PolicyLease:
@@ -162,36 +157,36 @@ class PolicyLease:
         self._store = store
         self._held: list[LoadedPolicy] = []
 
-    async def take(self, name: str) -> LoadedPolicy:
-        """As `PolicyStore.take`."""
-        policy = await self._store.take(name)
+    async def acquire(self, name: str) -> LoadedPolicy:
+        """Acquire a policy, as `PolicyStore.acquire` does."""
+        policy = await self._store.acquire(name)
         self._held.append(policy)
         return policy
 
-    async def take_default(self) -> LoadedPolicy:
-        """As `PolicyStore.take_default`."""
-        policy = await self._store.take_default()
+    async def acquire_default(self) -> LoadedPolicy:
+        """Acquire the default policy, as `PolicyStore.acquire_default` does."""
+        policy = await self._store.acquire_default()
         self._held.append(policy)
         return policy
 
-    def give_back(self, policy: LoadedPolicy) -> None:
-        """Hold it once less."""
+    def release(self, policy: LoadedPolicy) -> None:
+        """Release one use of a policy."""
         self._held.remove(policy)
-        self._store.give_back(policy)
+        self._store.release(policy)
 
-    def give_back_all(self) -> None:
-        """Hold none any more."""
+    def release_all(self) -> None:
+        """Release every policy."""
         for policy in self._held:
-            self._store.give_back(policy)
+            self._store.release(policy)
         self._held.clear()
 
 
 class UnusableModelError(Exception):
-    """A file that cannot be played here; the message is a sentence for a person."""
+    """A file cannot be played here; the message is a sentence for a person."""
 
 
 def _load(path: Path, config: WorldConfig) -> "Policy":
-    """Read and check a file. In a worker thread."""
+    """Read and check a file. Runs in a worker thread."""
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415 (torch)
     from hamlet_trio.agent.metadata import world_shape  # noqa: PLC0415
     from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch)

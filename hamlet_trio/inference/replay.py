@@ -1,4 +1,4 @@
-"""An episode that is over or left, to be looked at step by step."""
+"""An episode played out in memory, to be shown step by step and continued from any of its steps."""
 
 from collections import Counter
 from typing import Final
@@ -8,12 +8,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hamlet_trio.inference.engine_messages import PolicyView, WorldSnapshot
-from hamlet_trio.inference.frames import FrameMaker, HeatMap
+from hamlet_trio.protocol.frames import FrameBuilder, PolicyView, VisitCounter, WorldSnapshot
 from hamlet_trio.protocol.messages import ReplayStarted, StateUpdate
+from hamlet_trio.recording.capture import RecordingPolicy, policy_outputs
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.info import Marker
-from hamlet_trio.recording.making import RecordingPolicy, think
 from hamlet_trio.recording.markers import find_markers
 from hamlet_trio.recording.trajectory import Trajectory, play
 from hamlet_trio.world import METERS, WorldConfig, WorldState
@@ -22,8 +21,8 @@ _MONEY: Final = METERS.index("money")
 _MOOD: Final = METERS.index("mood")
 
 
-class Played(Struct, frozen=True, kw_only=True):
-    """An episode as it was played so far: from `start`, by `actions` (one byte each)."""
+class PlayedEpisode(Struct, frozen=True, kw_only=True):
+    """An episode as played so far: from `start`, by `actions` (one byte each)."""
 
     start: WorldState
     actions: bytes
@@ -32,18 +31,18 @@ class Played(Struct, frozen=True, kw_only=True):
 
 
 class Replay:
-    """An episode of N steps, any of whose frames can be had, and any of whose states can be gone on from.
+    """An episode of N steps: the frame of each, and the state to continue from.
 
-    Holds its trajectory without the observations: about 160 kB for 500 steps, at most 3.5 MB.
+    Memory: the trajectory without its observations, about 160 kB for 500 steps, at most 3.5 MB.
 
     Attributes:
         recording: its id; None for a session's own episode.
-        played: how it began, what was done, its number and the model.
+        played: its start, actions, number and model.
     """
 
     def __init__(
         self,
-        played: Played,
+        played: PlayedEpisode,
         trajectory: Trajectory,
         *,
         recording: str | None,
@@ -52,7 +51,7 @@ class Replay:
         attention: NDArray[np.float32] | None,
         visits_before: dict[str, int],
     ) -> None:
-        """`visits_before` are those that the heat map had when the episode began."""
+        """`visits_before` are the heat map's when the episode began."""
         self.played: Final = played
         self.recording: Final = recording
         self._trajectory = msgspec.structs.replace(trajectory, observations=trajectory.observations[:0])
@@ -60,17 +59,17 @@ class Replay:
         self._markers = markers
         self._q_values = q_values
         self._attention = attention
-        self._frames = FrameMaker(trajectory.config)
+        self._frames = FrameBuilder(trajectory.config)
         self._visits_before = visits_before
-        self._heat_map = HeatMap(trajectory.config)
-        self._heat_map_step = -1
+        self._visits = VisitCounter(trajectory.config)
+        self._visits_step = -1
 
     @classmethod
-    def of(cls, recording: Recording) -> "Replay":
-        """The tape of a recording, played out. Raises `RecordingError` as `Recording.play` does."""
+    def of_recording(cls, recording: Recording) -> "Replay":
+        """Play a recording out and return its replay; raises `RecordingError` as `Recording.play` does."""
         info = recording.info
         return cls(
-            Played(
+            PlayedEpisode(
                 start=recording.start,
                 actions=recording.actions.tobytes(),
                 episode=info.episode,
@@ -85,15 +84,15 @@ class Replay:
         )
 
     @classmethod
-    def rewound(
-        cls, config: WorldConfig, played: Played, policy: RecordingPolicy, visits: dict[str, int]
+    def of_episode(
+        cls, config: WorldConfig, played: PlayedEpisode, policy: RecordingPolicy, visits: dict[str, int]
     ) -> "Replay":
-        """The tape of a session's own episode.
+        """Play a session's own episode out and return its replay.
 
-        `visits` are those of its heat map, this episode's among them: frames show it as they did before.
+        `visits` are its heat map's, this episode's included, so that frames show it as they did before.
         """
         trajectory = play(config, played.start, played.actions)
-        thoughts = think(policy, trajectory)
+        outputs = policy_outputs(policy, trajectory)
         before = Counter(visits)
         before.subtract(f"{x},{y}" for x, y in trajectory.positions.tolist())
         return cls(
@@ -101,50 +100,50 @@ class Replay:
             trajectory,
             recording=None,
             markers=find_markers(trajectory),
-            q_values=thoughts.q_values,
-            attention=thoughts.attention,
+            q_values=outputs.q_values,
+            attention=outputs.attention,
             visits_before={cell: count for cell, count in before.items() if count > 0},
         )
 
     @property
     def steps(self) -> int:
-        """N, which is its last step."""
+        """N, the number of the last step."""
         return self._trajectory.steps
 
-    def can_go_on_in(self, config: WorldConfig) -> bool:
-        """Whether a world of this configuration has the same rules; its step limit may be another."""
+    def can_branch_in(self, config: WorldConfig) -> bool:
+        """Return whether a world of this configuration has the same rules; its step limit may differ."""
         own = self._trajectory.config
         return msgspec.structs.replace(own, max_steps=config.max_steps) == config
 
     def is_over_at(self, step: int, max_steps: int) -> bool:
-        """Whether the episode ended with this step, or would where `max_steps` are allowed."""
+        """Return whether the episode ended with this step, or would under a limit of `max_steps`."""
         has_ended = step == self.steps and self._trajectory.terminated
         return has_ended or self.played.start.steps + step >= max_steps
 
     def announcement(self, config: WorldConfig) -> ReplayStarted:
-        """What a client is told of it, in a session whose worlds are made from `config`."""
+        """Return the message that announces it in a session whose world has this configuration."""
         return ReplayStarted(
             recording=self.recording,
             model_name=self.played.model_name,
             episode=self.played.episode,
             steps=self.steps,
             markers=self._markers,
-            can_branch=self.can_go_on_in(config),
+            can_branch=self.can_branch_in(config),
         )
 
-    def frame(self, step: int, thoughts: PolicyView) -> StateUpdate:
-        """The frame of a step, with those of `thoughts` that the tape has."""
-        return self._frames.make(
-            self._moment(step),
+    def frame(self, step: int, view: PolicyView) -> StateUpdate:
+        """Return the frame of a step, with those outputs of `view` that the replay has."""
+        return self._frames.session_frame(
+            self._snapshot(step),
             episode=self.played.episode,
             step=step,
             total_reward=float(self._returns[step]),
-            heat_map=self.heat_map_at(step),
-            thoughts=thoughts,
+            heat_map=self._count_visits_to(step).heat_map,
+            view=view,
         )
 
-    def thoughts_at(self, step: int) -> tuple[list[float] | None, list[list[float]] | None]:
-        """Q-values and attention of what is seen at a step: what the next action was chosen from."""
+    def outputs_at(self, step: int) -> tuple[list[float] | None, list[list[float]] | None]:
+        """Return the Q-values and the attention at a step, from which the next action was chosen."""
         if step >= self.steps:
             return None, None
         return (
@@ -153,7 +152,7 @@ class Replay:
         )
 
     def state_at(self, step: int) -> WorldState:
-        """The world's state after a step that ended nothing, bit for bit."""
+        """Return the world's state after a step that did not end the episode, bit for bit."""
         played = self._trajectory
         x, y = played.positions[step].tolist()
         energy, hygiene, satiation, money, mood, social = played.meters[step].tolist()
@@ -167,25 +166,29 @@ class Replay:
         )
 
     def return_at(self, step: int) -> float:
-        """The return of the steps up to this one."""
+        """Return the return of the steps up to this one."""
         return float(self._returns[step])
 
-    def heat_map_at(self, step: int) -> HeatMap:
-        """The heat map with the visits up to a step; good until another step is asked for."""
-        if step < self._heat_map_step or self._heat_map_step < 0:
-            self._heat_map.replace(self._visits_before)
-            self._heat_map_step = -1
-        for x, y in self._trajectory.positions[self._heat_map_step + 1 : step + 1].tolist():
-            self._heat_map.visit(x, y)
-        self._heat_map_step = step
-        return self._heat_map
+    def visits_at(self, step: int) -> dict[str, int]:
+        """Return the visits of each cell up to a step."""
+        return self._count_visits_to(step).visits
 
-    def _moment(self, step: int) -> WorldSnapshot:
+    def _count_visits_to(self, step: int) -> VisitCounter:
+        """Bring the one counter to a step; its heat map is valid until the next call."""
+        if step < self._visits_step or self._visits_step < 0:
+            self._visits.replace(self._visits_before)
+            self._visits_step = -1
+        for x, y in self._trajectory.positions[self._visits_step + 1 : step + 1].tolist():
+            self._visits.visit(x, y)
+        self._visits_step = step
+        return self._visits
+
+    def _snapshot(self, step: int) -> WorldSnapshot:
         played = self._trajectory
         x, y = played.positions[step].tolist()
         raw = played.meters[step]
         # What the action was chosen from; at step 0, where there was none, the first observation.
-        q_values, attention = self.thoughts_at(max(step - 1, 0))
+        q_values, attention = self.outputs_at(max(step - 1, 0))
         is_last = step == self.steps
         return WorldSnapshot(
             x,

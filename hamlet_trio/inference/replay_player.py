@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from hamlet_trio.inference.engine_messages import PolicyView
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.recording_worker import RecordingWorker
@@ -12,96 +11,97 @@ from hamlet_trio.protocol.messages import ReplayEnded
 
 
 class ReplayPlayer:
-    """The replay of one session, while one is on: a tape, and the step of it that is on screen.
+    """Show the replay that is on in a session, if one is, and its current step.
 
     The session's own episode waits meanwhile, unchanged.
     """
 
-    def __init__(self, live: LiveEpisode, archive: RecordingWorker, outgoing: MessageSender) -> None:
-        self._live: Final = live
-        self._archive = archive
-        self._outgoing = outgoing
-        self._tape: Replay | None = None
+    def __init__(self, episode: LiveEpisode, recordings: RecordingWorker, sender: MessageSender) -> None:
+        self._episode: Final = episode
+        self._recordings = recordings
+        self._sender = sender
+        self._replay: Replay | None = None
         self._step = 0
 
     @property
     def is_on(self) -> bool:
         """Whether a replay is on."""
-        return self._tape is not None
+        return self._replay is not None
 
     @property
     def shows_recording(self) -> bool:
-        """Whether it is that of a recording."""
-        return self._tape is not None and self._tape.recording is not None
+        """Whether the replay of a recording is on."""
+        return self._replay is not None and self._replay.recording is not None
 
     @property
     def shows_own(self) -> bool:
-        """Whether it is the session's own episode, rewound."""
-        return self._tape is not None and self._tape.recording is None
+        """Whether the session's own episode, rewound, is on."""
+        return self._replay is not None and self._replay.recording is None
 
     @property
     def is_at_end(self) -> bool:
         """Whether the last step of the replay is on screen."""
-        return self._tape is not None and self._step == self._tape.steps
+        return self._replay is not None and self._step == self._replay.steps
 
-    async def begin(self, tape: Replay) -> None:
-        """Announce a replay, in place of the one that is on if one is."""
-        self._tape, self._step = tape, 0
-        await self._outgoing.send(tape.announcement(self._archive.config))
+    async def begin(self, replay: Replay) -> None:
+        """Announce a replay, in place of the one that is on if any."""
+        self._replay, self._step = replay, 0
+        await self._sender.send(replay.announcement(self._recordings.config))
 
     async def rewind(self) -> None:
         """Begin a replay of the session's own episode so far."""
-        live = self._live
-        await self.begin(await self._archive.rewind(live.played, live.model.policy, live.visits))
+        episode = self._episode
+        await self.begin(await self._recordings.rewind(episode.played, episode.model.policy, episode.visits))
 
-    async def go_to(self, step: int) -> None:
-        """Show a step, or the last one where there are not so many."""
-        assert self._tape is not None
-        self._step = min(step, self._tape.steps)
-        await self._outgoing.show(self._tape.frame(self._step, self._live.thoughts))
+    async def seek(self, step: int) -> None:
+        """Show a step, or the last one if there are fewer."""
+        assert self._replay is not None
+        self._step = min(step, self._replay.steps)
+        await self._sender.send_frame(self._replay.frame(self._step, self._episode.view))
 
     async def forward(self) -> None:
         """Show the next step, if there is one."""
         if not self.is_at_end:
-            await self.go_to(self._step + 1)
+            await self.seek(self._step + 1)
 
-    def look(self, wanted: PolicyView) -> tuple[list[float] | None, list[list[float]] | None]:
-        """Of what is thought of the step on screen, what is wanted and there."""
-        assert self._tape is not None
-        q_values, attention = self._tape.thoughts_at(self._step)
-        return q_values if wanted.q_values else None, attention if wanted.attention else None
+    def inspect(self) -> tuple[list[float] | None, list[list[float]] | None]:
+        """Return the Q-values and the attention of the step on screen, as far as wanted and recorded."""
+        assert self._replay is not None
+        view = self._episode.view
+        q_values, attention = self._replay.outputs_at(self._step)
+        return q_values if view.q_values else None, attention if view.attention else None
 
-    async def go_on(self) -> None:
-        """End the replay and go on live from the step on screen: an episode branches off there.
+    async def branch(self) -> None:
+        """End the replay and continue live from the step on screen, in a new episode that branches off there.
 
-        At the end of the session's own episode that one goes on itself. Raises `BadMessageError` where there
-        is no going on; nothing has changed then.
+        At the end of the session's own episode, that episode itself continues. Raises `BadMessageError`
+        where nothing can branch off; nothing has changed then.
         """
-        assert self._tape is not None
-        tape, config = self._tape, self._archive.config
+        assert self._replay is not None
+        replay, config = self._replay, self._recordings.config
         if self.shows_own and self.is_at_end:
             await self.end()
             return
-        if not tape.can_go_on_in(config):
+        if not replay.can_branch_in(config):
             raise BadMessageError(
                 ErrorCode.CANNOT_BRANCH,
                 "The recording's world is not that of this server; it can only be watched.",
                 command="take_control",
             )
-        if tape.is_over_at(self._step, config.max_steps):
-            raise ended("take_control")
+        if replay.is_over_at(self._step, config.max_steps):
+            raise replay_ended("take_control")
         await self.end()
-        await self._live.branch(tape, self._step)
+        await self._episode.branch(replay, self._step)
 
     async def end(self) -> None:
         """End the replay, if one is on."""
-        if self._tape is not None:
-            recording, self._tape = self._tape.recording, None
-            await self._outgoing.send(ReplayEnded(recording))
+        if self._replay is not None:
+            recording, self._replay = self._replay.recording, None
+            await self._sender.send(ReplayEnded(recording))
 
 
-def ended(command: str) -> BadMessageError:
-    """The refusal of a command that goes beyond the end of a replay."""
+def replay_ended(command: str) -> BadMessageError:
+    """Return the refusal of a command that goes beyond the end of a replay."""
     return BadMessageError(
         ErrorCode.RECORDING_ENDED,
         "The replay is at its end; send `seek` to go back, or `leave_replay`.",

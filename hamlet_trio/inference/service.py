@@ -1,4 +1,4 @@
-"""The inference service: one an app; owns the policy engine, the policies and the places for sessions."""
+"""The inference service, one for each app: the policy engine, the policies and the session limit."""
 
 import sys
 import time
@@ -26,17 +26,17 @@ _SWITCH_INTERVAL: Final = 0.0005
 
 
 class _Parts(NamedTuple):
-    """What needs torch and numpy."""
+    """The parts that need torch and numpy."""
 
     engine: "PolicyEngine"
     policies: "PolicyStore"
-    archive: "RecordingWorker"
+    recordings: "RecordingWorker"
 
 
 class InferenceService:
-    """What all sessions share. `run` must be running; until `ready` is set, sessions wait.
+    """Hold what all sessions share. `run` must be running; until `ready` is set, sessions wait.
 
-    Making one is quick: torch and numpy are imported by `run`, in a thread.
+    Creating one is quick: `run` imports torch and numpy, in a thread.
     """
 
     def __init__(self, settings: Settings, models: ModelFolder) -> None:
@@ -52,25 +52,25 @@ class InferenceService:
 
     @property
     def engine(self) -> "PolicyEngine":
-        """The policy engine; there once the service is ready."""
+        """The policy engine, once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
         return self._parts.engine
 
     @property
     def policies(self) -> "PolicyStore":
-        """The policies; there once the service is ready."""
+        """The policies, once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
         return self._parts.policies
 
     @property
-    def archive(self) -> "RecordingWorker":
-        """What sessions keep and look at again; there once the service is ready."""
+    def recordings(self) -> "RecordingWorker":
+        """The recordings, once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
-        return self._parts.archive
+        return self._parts.recordings
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Hold a place for one session, which takes its world when it begins.
+        """Reserve a place for one session, which takes its world when it begins.
 
         Raises `ServerFullError` when all `capacity` places are taken.
         """
@@ -83,9 +83,9 @@ class InferenceService:
             self.active_sessions -= 1
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled. An error of its own is logged, and what it hit is started again.
+        """Serve until cancelled. If the engine fails, the error is logged and the engine is restarted.
 
-        Sessions that waited for the engine when it failed end with an error; all others go on.
+        Sessions that were waiting for the engine end with an error; all others go on.
         """
         task_status.started()
         async with trio.open_nursery() as nursery:
@@ -106,7 +106,7 @@ class InferenceService:
             await backoff.wait()
 
     def statistics(self) -> InferenceStatistics:
-        """A snapshot for the metrics."""
+        """Return a snapshot for the metrics."""
         counters = EngineCounters() if self._parts is None else self.engine.counters
         return InferenceStatistics(
             ready=self.ready.is_set(),
@@ -131,20 +131,20 @@ class InferenceService:
 
 
 def _build(settings: Settings, models: ModelFolder) -> _Parts:
-    """In a thread, since importing torch takes a second or two."""
+    """Import and build the parts; in a thread, since importing torch takes a second or two."""
     import torch  # noqa: PLC0415
 
-    from hamlet_trio.inference import session_controller  # noqa: F401, PLC0415 (so that no session waits for an import)
+    from hamlet_trio.inference import session_controller  # noqa: F401, PLC0415 (no session waits for an import)
     from hamlet_trio.inference.engine import PolicyEngine  # noqa: PLC0415
     from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
     from hamlet_trio.inference.recording_worker import RecordingWorker  # noqa: PLC0415
     from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
 
-    # Batches are small: a second thread for one would cost more than it brings, and the cores are the
-    # trainer's and the event loop's.
+    # Batches are small: a second thread would cost more than it brings, and the other cores are for the
+    # trainer and the event loop.
     torch.set_num_threads(1)
-    # Each operation of torch lets the GIL go, and a busy event loop would keep it for a whole interval before
-    # the worker thread gets it back: at the default 5 ms a batch of ten operations could take 50 ms.
+    # Each operation of torch releases the GIL, and a busy event loop would keep it for a whole interval
+    # before the worker thread gets it back: at the default 5 ms a batch of ten operations could take 50 ms.
     sys.setswitchinterval(_SWITCH_INTERVAL)
     engine = PolicyEngine(settings.max_sessions)
     return _Parts(

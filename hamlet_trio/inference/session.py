@@ -6,7 +6,7 @@ import trio
 
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
-from hamlet_trio.inference.engine_messages import EngineError
+from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.service import InferenceService
 from hamlet_trio.inference.session_queue import SessionQueue
@@ -28,21 +28,21 @@ async def serve_session(
     draining: trio.Event,
     permit: Permit = permit_all,
 ) -> CloseCode | None:
-    """Play for one client, within `service.admit()`, until there is reason to close; returns the close code.
+    """Play for one client, within `service.admit()`, until the session ends; return the close code.
 
-    A disconnect is a cancellation from outside, and passes through. The server's draining, persistent abuse
-    and an error of our own, which is logged here, each return their code; closing is the caller's.
+    A disconnect is a cancellation from outside, which is passed on. The server's draining, persistent abuse
+    and an internal error, which is logged here, each return their code; the caller closes the connection.
 
     Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `LoadQueue` bounds
-    the models and recordings that wait, `MessageSender` the messages. When that is full the controller waits
-    too: this session slows down, and no other.
+    the models and recordings that wait, `MessageSender` the messages. While those are not read, the session
+    controller waits: this session slows down, and no other.
     """
     code: CloseCode | None = None
     try:
         async with trio.open_nursery() as nursery:
             commands = CommandStream(transport, inference_commands, settings, permit)
-            mailbox: SessionQueue[SessionEvent] = SessionQueue(settings.session_command_queue, service.timers)
-            nursery.start_soon(_serve, service, transport, session_id, commands, mailbox)
+            queue: SessionQueue[SessionEvent] = SessionQueue(settings.session_command_queue, service.timers)
+            nursery.start_soon(_serve, service, transport, session_id, commands, queue)
             await draining.wait()
             code = CloseCode.SERVICE_RESTART
             nursery.cancel_scope.cancel()
@@ -66,51 +66,51 @@ async def _serve(
     transport: Transport,
     session_id: str,
     commands: CommandStream[InferenceCommand],
-    mailbox: "SessionQueue[SessionEvent]",
+    queue: "SessionQueue[SessionEvent]",
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    outgoing = MessageSender(transport, service.counters)
+    sender = MessageSender(transport, service.counters)
     async with trio.open_nursery() as connection:
-        # Before anything that waits: a disconnect is noticed only while something receives.
-        connection.start_soon(_receive, commands, mailbox)
-        connection.start_soon(outgoing.run)
+        # Before anything that waits: a disconnect is noticed only while a task receives.
+        connection.start_soon(_receive, commands, queue)
+        connection.start_soon(sender.run)
         await service.ready.wait()
-        await _play(service, mailbox, outgoing, session_id)
+        await _play(service, queue, sender, session_id)
 
 
 async def _play(
-    service: InferenceService, mailbox: "SessionQueue[SessionEvent]", outgoing: MessageSender, session_id: str
+    service: InferenceService, queue: "SessionQueue[SessionEvent]", sender: MessageSender, session_id: str
 ) -> None:
-    # These import numpy; they are there once the service is ready.
+    # These import numpy, which is loaded once the service is ready.
     from hamlet_trio.inference.live_episode import LiveEpisode  # noqa: PLC0415
     from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
     from hamlet_trio.inference.replay_player import ReplayPlayer  # noqa: PLC0415
     from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
-    # What is lent outlives the tasks that use it.
+    # The slot and the policies outlive the tasks that use them.
     with service.engine.slot() as slot, service.policies.lease() as lease:
-        errands = LoadQueue(lease, service.archive, mailbox, session_id)
+        loads = LoadQueue(lease, service.recordings, queue, session_id)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(errands.run)
-            live = LiveEpisode(
+            nursery.start_soon(loads.run)
+            episode = LiveEpisode(
                 engine=service.engine,
                 slot=slot,
-                model=await lease.take_default(),
-                outgoing=outgoing,
+                model=await lease.acquire_default(),
+                sender=sender,
                 counters=service.counters,
             )
-            playhead = SessionController(
-                live=live,
-                projector=ReplayPlayer(live, service.archive, outgoing),
+            controller = SessionController(
+                episode=episode,
+                replay=ReplayPlayer(episode, service.recordings, sender),
                 lease=lease,
-                errands=errands,
-                mailbox=mailbox,
-                outgoing=outgoing,
+                loads=loads,
+                queue=queue,
+                sender=sender,
                 counters=service.counters,
             )
-            await playhead.run(session_id, await service.policies.names())
+            await controller.run(session_id, await service.policies.names())
 
 
-async def _receive(commands: CommandStream[InferenceCommand], mailbox: "SessionQueue[SessionEvent]") -> None:
+async def _receive(commands: CommandStream[InferenceCommand], queue: "SessionQueue[SessionEvent]") -> None:
     while True:
-        mailbox.put(await commands.receive())
+        queue.put(await commands.receive())

@@ -1,4 +1,4 @@
-"""The playhead: the one owner of a session's state, which waits for the next command or the next deadline."""
+"""The session controller: the one owner of a session's state; waits for its next command or deadline."""
 
 import math
 from typing import Final, TypeAlias
@@ -6,161 +6,161 @@ from typing import Final, TypeAlias
 import trio
 from msgspec import UNSET
 
-from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, PolicyView
 from hamlet_trio.inference.live_episode import LiveEpisode
-from hamlet_trio.inference.load_queue import Keeping, LoadQueue, Outcome, SessionEvent
+from hamlet_trio.inference.load_queue import JobResult, LoadQueue, SaveEpisode, SessionEvent
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.replay import Replay
-from hamlet_trio.inference.replay_player import ReplayPlayer, ended
+from hamlet_trio.inference.replay_player import ReplayPlayer, replay_ended
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView
 from hamlet_trio.recording.info import RecordingInfo
 
-_Drive: TypeAlias = (
+_PlaybackCommand: TypeAlias = (
     commands.Play | commands.Pause | commands.SetSpeed | commands.Status | commands.ReleaseControl
 )
 
-_TOO_MANY_WAIT: Final = BadMessageError(
+_QUEUE_FULL: Final = BadMessageError(
     ErrorCode.RATE_LIMITED, "Too many commands wait already; this one was not carried out."
 )
 
 
 class SessionController:
-    """Plays one session: takes its mail in order, makes a step when a turn is due, sends what comes of it.
+    """Play one session: carry out its commands in order, take its turns when due, send the results.
 
-    What it plays is the session's own episode or, while one is on, a replay, for which the own one waits.
-    Everything happens in this one task, one thing after another. So a pause needs no lock: a step under way
-    is completed and its frame sent before the command is even looked at, and nothing follows the answer. When
-    the client reads slowly, the playhead waits in `outgoing`.
+    It plays the session's own episode or, while one is on, a replay, for which that episode waits.
+    Everything happens in this one task, one thing after another. So a pause needs no lock: a step in progress
+    is completed and its frame sent before the command is read, and nothing follows the answer. When the
+    client reads slowly, the controller waits in the message sender.
     """
 
     def __init__(
         self,
         *,
-        live: LiveEpisode,
-        projector: ReplayPlayer,
+        episode: LiveEpisode,
+        replay: ReplayPlayer,
         lease: PolicyLease,
-        errands: LoadQueue,
-        mailbox: SessionQueue[SessionEvent],
-        outgoing: MessageSender,
+        loads: LoadQueue,
+        queue: SessionQueue[SessionEvent],
+        sender: MessageSender,
         counters: SessionCounters,
     ) -> None:
-        self._live = live
-        self._projector = projector
+        self._episode = episode
+        self._replay = replay
         self._lease = lease
-        self._errands = errands
-        self._mailbox = mailbox
-        self._outgoing = outgoing
+        self._loads = loads
+        self._queue = queue
+        self._sender = sender
         self._counters = counters
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human = False
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
-        """Greet the client and play until cancelled. Raises `EngineError` when there is no playing on."""
-        model = self._live.model
-        await self._outgoing.send(
+        """Greet the client and play until cancelled. Raises `EngineError` if the engine fails."""
+        model = self._episode.model
+        await self._sender.send(
             messages.Connected(available_models, session_id, model.name, model.network_type)
         )
-        await self._live.begin()
+        await self._episode.begin()
         while True:
             deadline = self._deadline()
-            mail = await self._mailbox.get(deadline)
-            if mail is None:
-                self._outgoing.due = deadline
+            event = await self._queue.get(deadline)
+            if event is None:
+                self._sender.due = deadline
                 await self._take_turn()
             else:
-                self._outgoing.due = trio.current_time()
+                self._sender.due = trio.current_time()
                 try:
-                    await self._take_mail(mail)
+                    await self._handle(event)
                 except BadMessageError as error:
                     await self._refuse(error)
-            for _ in range(self._mailbox.take_surplus()):
-                await self._refuse(_TOO_MANY_WAIT)
+            for _ in range(self._queue.take_overflow()):
+                await self._refuse(_QUEUE_FULL)
 
     # --- turns ---------------------------------------------------------------------------------------------
 
     @property
     def _intermission(self) -> bool:
         """Whether the next turn begins an episode rather than making a step."""
-        return self._live.over and not self._projector.is_on
+        return self._episode.over and not self._replay.is_on
 
     def _deadline(self) -> float:
-        """When the next turn is due; never while paused, nor in an episode that a person plays."""
-        if self._playing and (not self._human or self._live.over or self._projector.is_on):
+        """Return when the next turn is due; never while paused, nor in an episode that a person plays."""
+        if self._playing and (not self._human or self._episode.over or self._replay.is_on):
             return self._pace.deadline(self._intermission)
         return math.inf
 
     async def _take_turn(self) -> None:
         if not self._pace.take_turn(trio.current_time(), self._intermission):
             self._counters.late_turns += 1
-        if self._projector.is_on:
+        if self._replay.is_on:
             await self._forward()
-        elif self._live.over:
-            await self._live.begin()
+        elif self._episode.over:
+            await self._episode.begin()
         else:
-            await self._live.advance()
+            await self._episode.step()
 
     async def _forward(self) -> None:
-        """One step of the replay, which pauses by itself at its end."""
-        await self._projector.forward()
-        if self._playing and self._projector.is_at_end:
+        """Make one step of the replay, which pauses by itself at its end."""
+        await self._replay.forward()
+        if self._playing and self._replay.is_at_end:
             self._playing = False
-            await self._tell_playback()
+            await self._send_playback()
 
-    # --- mail ----------------------------------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------------------
 
-    async def _take_mail(self, mail: SessionEvent) -> None:
-        """Carry out a command or take in what came of an errand; raises `BadMessageError` to refuse it."""
-        match mail:
+    async def _handle(self, event: SessionEvent) -> None:
+        """Carry out a command or take over a job's result; raises `BadMessageError` to refuse it."""
+        match event:
             case commands.Step():
                 await self._step()
             case commands.Act():
-                await self._act(mail.action)
+                await self._act(event.action)
             case commands.TakeControl():
                 await self._take_control()
             case commands.Reset():
                 await self._reset()
             case commands.SetView():
-                await self._set_view(mail)
+                await self._set_view(event)
             case commands.Seek():
-                await self._seek(mail.step)
+                await self._seek(event.step)
             case commands.LeaveReplay():
                 await self._leave_replay()
             case commands.RecordEpisode():
                 self._record()
             case commands.LoadModel() | commands.LoadRecording():
-                self._errands.order(mail)
+                self._loads.put(event)
             case LoadedPolicy() | Replay() | RecordingInfo() | BadMessageError():
-                await self._take_outcome(mail)
+                await self._handle_result(event)
             case _:
-                await self._drive(mail)
+                await self._change_playback(event)
 
-    async def _take_outcome(self, outcome: Outcome) -> None:
-        match outcome:
+    async def _handle_result(self, result: JobResult) -> None:
+        match result:
             case LoadedPolicy():
-                await self._change_model(outcome)
+                await self._change_model(result)
             case Replay():
                 self._playing = False
-                await self._projector.begin(outcome)
-                await self._tell_playback()
-                await self._projector.go_to(0)
+                await self._replay.begin(result)
+                await self._send_playback()
+                await self._replay.seek(0)
             case RecordingInfo():
-                await self._outgoing.send(messages.RecordingSaved(outcome))
+                await self._sender.send(messages.RecordingSaved(result))
             case BadMessageError():
-                raise outcome
+                raise result
 
-    async def _drive(self, command: _Drive) -> None:
-        """The commands that are answered with `playback`."""
+    async def _change_playback(self, command: _PlaybackCommand) -> None:
+        """Carry out one of the commands that are answered with `playback`."""
         now = trio.current_time()
         starts = False
         match command:
             case commands.Play():
-                await self._go_on_if_rewound()
+                await self._branch_if_rewound()
                 starts = not self._playing
                 self._playing = True
             case commands.Pause():
@@ -168,138 +168,140 @@ class SessionController:
             case commands.SetSpeed():
                 self._pace.set_speed(command.speed, now, self._intermission)
             case commands.ReleaseControl():
-                if self._human and not self._live.over and not self._projector.is_on:
+                if self._human and not self._episode.over and not self._replay.is_on:
                     self._pace.restart(now)
                 self._human = False
             case commands.Status():
                 pass
-        await self._tell_playback()
+        await self._send_playback()
         if starts:
             self._pace.restart(now)
             if self._intermission:
-                await self._live.begin()
-            elif self._projector.is_at_end:
-                await self._projector.go_to(0)
+                await self._episode.begin()
+            elif self._replay.is_at_end:
+                await self._replay.seek(0)
 
     async def _take_control(self) -> None:
-        if self._projector.is_on:
-            await self._projector.go_on()
+        if self._replay.is_on:
+            await self._replay.branch()
         self._human = True
-        await self._tell_playback()
+        await self._send_playback()
 
     async def _reset(self) -> None:
         self._pace.restart(trio.current_time())
-        await self._projector.end()
-        await self._live.end("reset")
-        await self._live.begin()
+        await self._replay.end()
+        await self._episode.end("reset")
+        await self._episode.begin()
 
     async def _step(self) -> None:
-        if self._human and not self._projector.shows_recording:
-            raise _error(
+        if self._human and not self._replay.shows_recording:
+            raise _refusal(
                 ErrorCode.HUMAN_IN_CONTROL,
                 "A person plays this session: send `act`, or `release_control` first.",
                 "step",
             )
         if self._playing:
-            raise _error(
+            raise _refusal(
                 ErrorCode.STEP_WHILE_PLAYING, "`step` works while paused only; send `pause` first.", "step"
             )
-        if self._projector.shows_recording:
-            if self._projector.is_at_end:
-                raise ended("step")
+        if self._replay.shows_recording:
+            if self._replay.is_at_end:
+                raise replay_ended("step")
             await self._forward()
             return
-        await self._go_on_if_rewound()
-        if self._live.over:
-            await self._live.begin()
-        await self._live.advance()
+        await self._branch_if_rewound()
+        if self._episode.over:
+            await self._episode.begin()
+        await self._episode.step()
 
     async def _act(self, action: int) -> None:
-        if not self._human or self._projector.shows_recording:
-            raise _error(ErrorCode.NOT_IN_CONTROL, "No person plays this; send `take_control` first.", "act")
-        await self._go_on_if_rewound()
-        # An episode that this step ends is followed by the next one a whole intermission after it.
+        if not self._human or self._replay.shows_recording:
+            raise _refusal(
+                ErrorCode.NOT_IN_CONTROL, "No person plays this; send `take_control` first.", "act"
+            )
+        await self._branch_if_rewound()
+        # If this step ends the episode, the next one follows a whole intermission later.
         self._pace.restart(trio.current_time())
-        if self._live.over:
-            await self._live.begin()
-        await self._live.advance(action)
+        if self._episode.over:
+            await self._episode.begin()
+        await self._episode.step(action)
 
     async def _set_view(self, wanted: commands.SetView) -> None:
-        before = self._live.thoughts
-        thoughts = self._live.thoughts = PolicyView(
+        before = self._episode.view
+        view = self._episode.view = PolicyView(
             before.q_values if wanted.q_values is UNSET else wanted.q_values,
             before.attention if wanted.attention is UNSET else wanted.attention,
         )
         q_values, attention = None, None
-        if self._projector.is_on:
-            q_values, attention = self._projector.look(thoughts)
-        elif thoughts != NO_POLICY_VIEW:
-            q_values, attention = await self._live.look()
-        await self._outgoing.send(messages.View(thoughts.q_values, thoughts.attention, q_values, attention))
+        if self._replay.is_on:
+            q_values, attention = self._replay.inspect()
+        elif view != NO_POLICY_VIEW:
+            q_values, attention = await self._episode.inspect()
+        await self._sender.send(messages.View(view.q_values, view.attention, q_values, attention))
 
     async def _change_model(self, model: LoadedPolicy) -> None:
         assert model.name is not None  # only files are loaded on command
-        self._lease.give_back(self._live.model)
-        self._live.change_model(model)
+        self._lease.release(self._episode.model)
+        self._episode.change_model(model)
         self._pace.restart(trio.current_time())
-        await self._outgoing.send(messages.ModelLoaded(model.name, model.network_type))
-        await self._projector.end()
-        await self._live.end("model_changed")
-        await self._live.begin()
+        await self._sender.send(messages.ModelLoaded(model.name, model.network_type))
+        await self._replay.end()
+        await self._episode.end("model_changed")
+        await self._episode.begin()
 
     # --- recordings and replays ----------------------------------------------------------------------------
 
     def _record(self) -> None:
-        if self._projector.shows_recording:
-            raise _error(
+        if self._replay.shows_recording:
+            raise _refusal(
                 ErrorCode.NOTHING_TO_RECORD,
                 "This is a recording already; send `leave_replay` first.",
                 "record",
             )
-        played = self._live.played
+        played = self._episode.played
         if not played.actions:
-            raise _error(
+            raise _refusal(
                 ErrorCode.NOTHING_TO_RECORD,
                 "The episode has no step yet; send `record` after its first one.",
                 "record",
             )
-        self._errands.order(Keeping(played, self._live.model))
+        self._loads.put(SaveEpisode(played, self._episode.model))
 
     async def _seek(self, step: int) -> None:
-        if not self._projector.is_on:
+        if not self._replay.is_on:
             self._playing = False
-            await self._projector.rewind()
+            await self._replay.rewind()
         self._pace.restart(trio.current_time())
-        await self._tell_playback()
-        await self._projector.go_to(step)
+        await self._send_playback()
+        await self._replay.seek(step)
 
     async def _leave_replay(self) -> None:
-        if not self._projector.is_on:
-            raise _error(
+        if not self._replay.is_on:
+            raise _refusal(
                 ErrorCode.NOT_IN_REPLAY, "No replay is on; this is the session's own episode.", "leave_replay"
             )
         self._playing = False
-        await self._projector.end()
-        await self._tell_playback()
-        await self._live.show_again()
+        await self._replay.end()
+        await self._send_playback()
+        await self._episode.show_again()
 
-    async def _go_on_if_rewound(self) -> None:
-        """Whoever plays on in a rewound episode goes on from the step on screen."""
-        if self._projector.shows_own:
-            await self._projector.go_on()
+    async def _branch_if_rewound(self) -> None:
+        """Continue a rewound episode from the step on screen, if one is on."""
+        if self._replay.shows_own:
+            await self._replay.branch()
 
     # --- answers -------------------------------------------------------------------------------------------
 
-    async def _tell_playback(self) -> None:
+    async def _send_playback(self) -> None:
         controller: messages.Controller = "human" if self._human else "policy"
-        if self._projector.is_on:
+        if self._replay.is_on:
             controller = "recording"
-        await self._outgoing.send(messages.Playback(self._playing, self._pace.speed, controller))
+        await self._sender.send(messages.Playback(self._playing, self._pace.speed, controller))
 
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors[error.code] += 1
-        await self._outgoing.send(messages.Error(error.message, error.code, error.command, error.field))
+        await self._sender.send(messages.Error(error.message, error.code, error.command, error.field))
 
 
-def _error(code: ErrorCode, message: str, command: str) -> BadMessageError:
+def _refusal(code: ErrorCode, message: str, command: str) -> BadMessageError:
     return BadMessageError(code, message, command=command)

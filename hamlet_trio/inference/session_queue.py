@@ -1,4 +1,4 @@
-"""What waits for a session's playhead."""
+"""The queue from which a session controller takes its events, and waits until its next deadline."""
 
 import math
 from typing import Generic, TypeVar
@@ -7,61 +7,57 @@ import trio
 
 from hamlet_trio.inference.timers import Timer, Timers
 
-SessionEvent = TypeVar("SessionEvent")
+Event = TypeVar("Event")
 
 
-class SessionQueue(Generic[SessionEvent]):
-    """An ordered queue of `limit` pieces of mail, with one taker.
+class SessionQueue(Generic[Event]):
+    """An ordered queue of at most `limit` events, with one consumer.
 
-    When it is full, a command is not queued but counted, so that the reader never waits: the taker answers it
-    with an error once it gets round to it. SessionEvent that must not be lost waits for room instead.
+    When it is full, a command is not queued but counted, so that the reader never waits: the consumer
+    answers it with an error later. An event that must not be lost waits for room instead.
     """
 
     def __init__(self, limit: int, timers: Timers) -> None:
-        self._send, self._receive = trio.open_memory_channel[SessionEvent](limit)
-        self._surplus = 0
+        self._send, self._receive = trio.open_memory_channel[Event](limit)
+        self._overflow = 0
         self._timers = timers
         self._timer: Timer | None = None
-        self._taker: trio.lowlevel.Task | None = None
+        self._consumer: trio.lowlevel.Task | None = None
 
-    def put(self, mail: SessionEvent) -> None:
-        """Queue a command, or count it where there is no room."""
+    def put(self, event: Event) -> None:
+        """Queue a command, or count it if there is no room."""
         try:
-            self._send.send_nowait(mail)
+            self._send.send_nowait(event)
         except trio.WouldBlock:
-            self._surplus += 1
+            self._overflow += 1
         self._wake()
 
-    async def put_when_room(self, mail: SessionEvent) -> None:
-        """Queue mail that must not be lost; waits for room."""
-        await self._send.send(mail)
+    async def put_when_room(self, event: Event) -> None:
+        """Queue an event that must not be lost; waits for room."""
+        await self._send.send(event)
         self._wake()
 
-    async def get(self, deadline: float) -> SessionEvent | None:
-        """The next mail, or None once it is `deadline` and there is none. Not always a checkpoint."""
+    async def get(self, deadline: float) -> Event | None:
+        """Return the next event, or None at `deadline` if there is none. Not always a checkpoint."""
         while True:
             try:
-                # First without waiting: a session that lags behind its deadlines must still hear its client.
+                # First without waiting: a session that is behind its deadlines must still hear its client.
                 return self._receive.receive_nowait()
             except trio.WouldBlock:
                 pass
             if deadline <= trio.current_time():
                 return None
             self._set_timer(deadline)
-            self._taker = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+            self._consumer = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
 
-    def take_surplus(self) -> int:
-        """How many commands found no room since the last call."""
-        surplus, self._surplus = self._surplus, 0
-        return surplus
-
-    def close(self) -> None:
-        """Forget the deadline of the last wait."""
-        self._set_timer(math.inf)
+    def take_overflow(self) -> int:
+        """Return how many commands have found no room since the last call."""
+        overflow, self._overflow = self._overflow, 0
+        return overflow
 
     def _set_timer(self, deadline: float) -> None:
-        """Have one timer for this deadline; the one of the last wait goes on where it is the same."""
+        """Set a timer for this deadline, unless the one of the previous wait still stands for it."""
         if self._timer is not None:
             if self._timer.wake is not None and self._timer.deadline == deadline:
                 return
@@ -69,11 +65,11 @@ class SessionQueue(Generic[SessionEvent]):
         self._timer = None if deadline == math.inf else self._timers.set(deadline, self._wake)
 
     def _wake(self) -> None:
-        if self._taker is not None:
-            task, self._taker = self._taker, None
+        if self._consumer is not None:
+            task, self._consumer = self._consumer, None
             trio.lowlevel.reschedule(task)
 
-    def _give_up(self, _: object) -> trio.lowlevel.Abort:
-        self._taker = None
-        self.close()
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        self._consumer = None
+        self._set_timer(math.inf)
         return trio.lowlevel.Abort.SUCCEEDED

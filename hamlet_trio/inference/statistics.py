@@ -1,4 +1,4 @@
-"""What inference counts, for the metrics. Counters only grow; means are for the reader to divide."""
+"""Inference's counters, for the metrics. They only grow; the reader computes rates and means."""
 
 from collections import Counter
 from functools import partial
@@ -14,7 +14,7 @@ _histogram = partial(Histogram, namespace="hamlet_inference", registry=None)  # 
 
 
 class EngineCounters(Struct):
-    """Counted by the policy engine since the start; only the engine changes them."""
+    """The policy engine's counts since the start; only the engine changes them."""
 
     batches: int = 0
     requests: int = 0
@@ -22,7 +22,7 @@ class EngineCounters(Struct):
     steps: int = 0
     failed_requests: int = 0
     compute_seconds: float = 0.0
-    """Time that batches took, the way to a worker thread and back included."""
+    """Time that batches took, including switches to a worker thread and back."""
     batch_sizes: Histogram = field(
         default_factory=lambda: _histogram(
             "batch_size", "requests of sessions in a batch", buckets=BATCH_SIZES
@@ -45,13 +45,13 @@ class EngineCounters(Struct):
 
 
 class SessionCounters(Struct):
-    """Counted by the sessions since the start."""
+    """The sessions' counts since the start."""
 
     frames: int = 0
     episodes: int = 0
     """Episodes begun."""
     late_turns: int = 0
-    """Turns so late that a session gave up catching up: a slow client, or a server out of breath."""
+    """Turns so late that a session did not catch up: a slow client or an overloaded server."""
     failed_sessions: int = 0
     frame_seconds: Histogram = field(
         default_factory=lambda: _histogram(
@@ -62,13 +62,13 @@ class SessionCounters(Struct):
         )
     )
     errors: Counter[str] = field(default_factory=Counter)
-    """Answered to clients."""
+    """Errors sent to clients."""
 
 
 class InferenceStatistics(Struct, frozen=True, kw_only=True):
-    """What is there now, and all of `EngineCounters` and `SessionCounters`.
+    """The current state, and all of `EngineCounters` and `SessionCounters`.
 
-    Numbers are a snapshot; distributions and the counts of errors are the ones that go on being counted.
+    Numbers are a snapshot; histograms and error counts are live objects that go on counting.
     """
 
     ready: bool

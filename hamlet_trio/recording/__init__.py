@@ -1,6 +1,5 @@
-"""Episodes worth seeing again: compact files that replay bit for bit.
+"""Recordings: compact files of episodes, which replay bit for bit.
 
-A file holds how an episode began and what was done in it; the rules give the rest. Beside that it carries
-what the model thought at each step. `making` makes one, `folder` keeps them. `info`, which the wire knows,
-imports no numpy.
+A file holds an episode's start and actions; the rules give the rest. It also carries the model's outputs at
+each step. `capture` makes a recording, `folder` stores them. `info`, which the protocol uses, imports no numpy.
 """

@@ -1,10 +1,10 @@
-"""The file of a recording: versioned, checksummed, bounded.
+"""The file format of recordings: versioned, checksummed, bounded.
 
 10 bytes   "HAMLETREC" and the version of the format
 32 bytes   SHA-256 of all that follows
  4 bytes   length of the header, little-endian
 the header, JSON: the facts, the world's configuration and its state at the start, exactly
-the rest, compressed (zlib): one byte an action, then the float32 values of what the model thought
+the rest, compressed (zlib): one byte an action, then the model's outputs as float32
 """
 
 import hashlib
@@ -38,11 +38,11 @@ class RecordingError(Exception):
 
 
 class DamagedRecordingError(RecordingError):
-    """The file is not whole, or no recording at all."""
+    """The file is incomplete, or not a recording."""
 
 
 class OtherRulesError(RecordingError):
-    """It was recorded under rules that this version does not have, so that it would play out differently."""
+    """The file was recorded under other rules, so that it would play out differently here."""
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -53,8 +53,9 @@ class Recording(Struct, frozen=True, kw_only=True):
         actions: (N,) uint8.
         q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
         attention: (N, 6, 6) float32, likewise, of a model that has attention.
-        digest: that of the trajectory, as it was when it was recorded.
-        session_id: the session that kept it, for whoever makes room; None for training's, and in older files.
+        digest: the trajectory's, computed when it was recorded.
+        session_id: the session that saved it, for sharing the folder's room; None for training's, and in older
+            files.
     """
 
     info: RecordingInfo
@@ -67,10 +68,10 @@ class Recording(Struct, frozen=True, kw_only=True):
     session_id: str | None = None
 
     def play(self) -> Trajectory:
-        """Play it out; bit for bit what was recorded.
+        """Play it out, bit for bit as it was recorded.
 
-        Raises `OtherRulesError` where it is not: a processor or library that rounds otherwise; and
-        `DamagedRecordingError` for what no episode can be.
+        Raises `OtherRulesError` if it differs, as on a processor or library that rounds otherwise, and
+        `DamagedRecordingError` for contents that no episode can have.
         """
         try:
             trajectory = play(self.config, self.start, self.actions.tobytes())
@@ -109,7 +110,7 @@ _versions: Final = msgspec.json.Decoder(_Versions)
 
 
 def encode(recording: Recording) -> bytes:
-    """The bytes of its file."""
+    """Return the bytes of a recording's file."""
     header = _encoder.encode(
         _Header(recording.info, recording.config, recording.start, recording.digest, recording.session_id)
     )
@@ -124,10 +125,10 @@ def encode(recording: Recording) -> bytes:
 
 
 def decode(data: bytes, name: str) -> Recording:
-    """The recording in a file's bytes; `name` is the file's, for the sentence of an error.
+    """Return the recording in a file's bytes; `name` is the file's, for error messages.
 
-    Raises `DamagedRecordingError` for anything but a whole recording, and `OtherRulesError` for one of rules
-    that this version does not have.
+    Raises `DamagedRecordingError` for anything but a complete recording, and `OtherRulesError` for one made
+    under other rules.
     """
     if not data.startswith(_MAGIC):
         raise DamagedRecordingError(f"{name} is not a recording of Hamlet.")
@@ -155,7 +156,7 @@ def decode(data: bytes, name: str) -> Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """The recording in a file; raises as `decode` does, and `OSError`."""
+    """Read a recording's file; raises as `decode` does, and `OSError`."""
     with open(path, "rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
@@ -164,7 +165,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def _unpacked(packed: bytes, info: RecordingInfo) -> bytes:
-    """The decompressed rest of the file, of exactly the length that the facts give it."""
+    """Decompress the rest of the file, which must have exactly the length that the facts give."""
     length = info.steps * (1 + 4 * (_Q_VALUES * info.q_values + _ATTENTION * info.attention))
     unpacking = zlib.decompressobj()
     content = unpacking.decompress(packed, length)
@@ -178,11 +179,11 @@ def _assemble(header: _Header, content: bytes) -> Recording:
     steps = info.steps
     actions = np.frombuffer(content, dtype=np.uint8, count=steps)
     if (actions >= len(ACTIONS)).any():
-        raise ValueError("it holds an action that there is not")
+        raise ValueError("it holds an unknown action")
     at, parts = steps, []
-    for is_there, width in ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION)):
+    for is_present, width in ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION)):
         values = None
-        if is_there:
+        if is_present:
             values = np.frombuffer(content, dtype="<f4", count=steps * width, offset=at).astype(np.float32)
             at += 4 * steps * width
             if not np.isfinite(values).all():

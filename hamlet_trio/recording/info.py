@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 MAX_STEPS: Final = 10_000
-"""Longer episodes are not recorded; it bounds a file to about 2 MB, and what its replay takes."""
+"""Longer episodes are not recorded; this bounds a file to about 2 MB, and the cost of its replay."""
 
 Reason = Literal["every_nth", "best_so_far", "worst_so_far", "first_death", "asked_for"]
 Source = Literal["training", "session"]
@@ -72,12 +72,12 @@ class ListedRecording(Struct, frozen=True):
 
 
 def new_id(run_id: str | None = None, episode: int = 0) -> str:
-    """A recording's id: of a training run's episode, else a new one that sorts by time (UTC)."""
+    """Return a recording's id: that of a run's episode, else a new one that sorts by time (UTC)."""
     if run_id is not None:
         return f"{run_id}-ep{episode}"
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def is_recording_id(text: str) -> bool:
-    """Whether this, perhaps of a stranger, can be a recording's id: it holds nothing a path could be of."""
+    """Return whether untrusted text can be a recording's id, which is safe to use in a path."""
     return text.isascii() and _ID.fullmatch(text) is not None

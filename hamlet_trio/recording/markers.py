@@ -1,4 +1,4 @@
-"""What is worth jumping to in an episode: uses of a place, meters turning critical, the end."""
+"""Markers on an episode's timeline: uses of a place, meters turning critical, the end."""
 
 from hamlet_trio.recording.info import Marker
 from hamlet_trio.recording.trajectory import Trajectory
@@ -6,39 +6,39 @@ from hamlet_trio.world import METERS
 
 
 def find_markers(trajectory: Trajectory) -> tuple[Marker, ...]:
-    """The marks of an episode, by step.
+    """Return the markers of an episode, by step.
 
-    A meter turns critical where it falls to the lowest band of the shaped reward; it is marked again only
-    after it rose above.
+    A meter turns critical when it falls to the lowest band of the shaped reward; it is marked again only
+    after it has risen above.
     """
-    marks = [*_interactions(trajectory), *_criticals(trajectory)]
+    markers = [*_interactions(trajectory), *_criticals(trajectory)]
     if trajectory.over:
-        marks.append(Marker(trajectory.steps, "end", trajectory.failure_reason or "max_steps"))
-    return tuple(sorted(marks, key=lambda mark: mark.step))
+        markers.append(Marker(trajectory.steps, "end", trajectory.failure_reason or "max_steps"))
+    return tuple(sorted(markers, key=lambda marker: marker.step))
 
 
 def _interactions(trajectory: Trajectory) -> list[Marker]:
-    marks: list[Marker] = []
+    markers: list[Marker] = []
     before = -1
     for step, used in enumerate(trajectory.interacted.tolist()):
         if used >= 0:
             if used == before:
-                last = marks.pop()
-                marks.append(Marker(last.step, last.kind, last.what, last.count + 1))
+                last = markers.pop()
+                markers.append(Marker(last.step, last.kind, last.what, last.count + 1))
             else:
-                marks.append(Marker(step, "interaction", trajectory.config.affordances[used].name))
+                markers.append(Marker(step, "interaction", trajectory.config.affordances[used].name))
         before = used
-    return marks
+    return markers
 
 
 def _criticals(trajectory: Trajectory) -> list[Marker]:
-    marks = []
+    markers = []
     for column, meter in enumerate(METERS):
         threshold = getattr(trajectory.config.shaped, meter).above[2]
         critical = trajectory.normalised[:, column] <= threshold
-        marks += [
+        markers += [
             Marker(step, "critical", meter)
             for step in range(1, trajectory.steps + 1)
             if critical[step] and not critical[step - 1]
         ]
-    return marks
+    return markers

@@ -53,20 +53,20 @@ class Trajectory(Struct, frozen=True, kw_only=True):
 
     @property
     def steps(self) -> int:
-        """N."""
+        """N, the number of steps."""
         return len(self.actions) - 1
 
     @property
     def over(self) -> bool:
-        """Whether the episode ended with the last step, rather than being left."""
+        """Whether the episode ended with the last step, rather than being cut off."""
         return self.terminated or self.truncated
 
     def returns(self) -> NDArray[np.float64]:
-        """The return so far after each step, (N + 1,) float64; added up in order, as a session does."""
+        """Return the return after each step, (N + 1,) float64; added up in order, as a session does."""
         return np.cumsum(self.rewards)
 
     def digest(self) -> str:
-        """A SHA-256 of all cells, raw meters and rewards: two trajectories with one digest are equal."""
+        """Return a SHA-256 of all cells, raw meters and rewards; trajectories of equal digest are equal."""
         sums = hashlib.sha256()
         for values in (self.positions.astype("<i8"), self.meters.astype("<f8"), self.rewards.astype("<f8")):
             sums.update(values.tobytes())
@@ -76,10 +76,13 @@ class Trajectory(Struct, frozen=True, kw_only=True):
 def play(config: WorldConfig, start: WorldState, actions: bytes | Sequence[int]) -> Trajectory:
     """Play `actions` (0 to 4 each) from `start`, in a world of one agent.
 
-    Raises `ValueError` for a start that such a world cannot be in, an action that there is not, and actions
-    after the end of the episode.
+    Raises `ValueError` for a start that such a world cannot be in, an unknown action, and actions after the
+    end of the episode.
     """
-    worlds = _begin(config, start)
+    if config.num_agents != 1:
+        raise ValueError(f"the world has {config.num_agents} agents; an episode of one agent can be played")
+    worlds = Worlds(1, config)
+    worlds.set_state(0, start)
     count = len(actions)
     positions = np.zeros((count + 1, 2), dtype=np.int64)
     meters = np.zeros((count + 1, len(METERS)))
@@ -90,17 +93,17 @@ def play(config: WorldConfig, start: WorldState, actions: bytes | Sequence[int])
     observations = np.zeros((count, config.observation_size), dtype=np.float32)
     terminated = truncated = False
 
-    def note(row: int) -> None:
+    def store(row: int) -> None:
         positions[row] = worlds.positions[0, 0]
         meters[row] = worlds.meters[0, 0]
         normalised[row] = worlds.normalised()[0, 0]
 
-    note(0)
+    store(0)
     for index, action in enumerate(actions):
         worlds.observe(out=observations[index].reshape(1, 1, -1))
         result = _step(worlds, action)
         assert result.components is not None  # they were asked for
-        note(index + 1)
+        store(index + 1)
         rewards[index + 1] = result.rewards[0, 0]
         components[index + 1] = np.concatenate(result.components, axis=1)[0]
         interacted[index + 1] = result.interacted[0, 0]
@@ -119,22 +122,6 @@ def play(config: WorldConfig, start: WorldState, actions: bytes | Sequence[int])
         truncated=truncated,
         failure_reason=FAILURE_REASONS[int(worlds.failure[0, 0])],
     )
-
-
-def state_after(config: WorldConfig, start: WorldState, actions: bytes | Sequence[int]) -> WorldState:
-    """The world's state after `actions`; raises as `play` does."""
-    worlds = _begin(config, start)
-    for action in actions:
-        _step(worlds, action)
-    return worlds.get_state(0)
-
-
-def _begin(config: WorldConfig, start: WorldState) -> Worlds:
-    if config.num_agents != 1:
-        raise ValueError(f"the world has {config.num_agents} agents; an episode of one agent can be played")
-    worlds = Worlds(1, config)
-    worlds.set_state(0, start)
-    return worlds
 
 
 def _step(worlds: Worlds, action: int) -> StepResult:

@@ -1,68 +1,44 @@
-"""A run's frames: what `/ws/training` shows of one step."""
+"""Render a run's frames: what `/ws/training` shows of one step."""
 
-from typing import Final, get_args
-
-from hamlet_trio.protocol.messages import (
-    AGENT_COLOR,
-    AGENT_ID,
-    ActionName,
-    AffordanceMarker,
-    AgentMarker,
-    AgentState,
-    Meters,
-    StepInfo,
-    TrainingGrid,
-    TrainingStateUpdate,
-)
+from hamlet_trio.protocol.frames import FrameBuilder, WorldSnapshot, heat_map_of
+from hamlet_trio.protocol.messages import TrainingStateUpdate
 from hamlet_trio.training.run import StepOutcome, TrainingRun
 from hamlet_trio.world import METERS
 
-_ACTION_NAMES: Final[tuple[ActionName, ...]] = get_args(ActionName)
-_ABSOLUTE: Final = ("money", "mood")  # these meters are shown in their own units, the others normalised
+_MONEY, _MOOD = METERS.index("money"), METERS.index("mood")
 
 
 class FrameRenderer:
-    """Renders the frames of one run; what never changes is made once."""
+    """Render the frames of one run, from the first of its worlds."""
 
     def __init__(self, run: TrainingRun) -> None:
         self._run = run
-        config = run.worlds.config
-        self._grid = TrainingGrid(config.width, config.height)
-        self._affordances = [AffordanceMarker(place.name, place.x, place.y) for place in config.affordances]
+        self._frames = FrameBuilder(run.worlds.config)
 
     def render(self, outcome: StepOutcome) -> TrainingStateUpdate:
-        """The frame of the step just made."""
-        worlds = self._run.worlds
+        """Return the frame of the step just made; its heat map is of the whole run."""
+        worlds, visits = self._run.worlds, self._run.visits
         x, y = worlds.positions[0, 0].tolist()
-        last_action = _ACTION_NAMES[outcome.action]
+        raw = worlds.meters[0, 0].tolist()
         failure = None if outcome.record is None else outcome.record.failure_reason
-        return TrainingStateUpdate(
-            step=outcome.step,
-            action=outcome.action,
-            reward=outcome.reward,
-            cumulative_reward=outcome.total,
-            done=outcome.done,
-            grid=self._grid,
-            agents=[AgentMarker(AGENT_ID, x, y, AGENT_COLOR, last_action, outcome.reward)],
-            agent_meters={AGENT_ID: AgentState(self._meters(), last_action, outcome.reward)},
-            affordances=self._affordances,
-            info=StepInfo(outcome.step, failure),
+        snapshot = WorldSnapshot(
+            x,
+            y,
+            worlds.normalised()[0, 0].tolist(),
+            raw[_MONEY],
+            raw[_MOOD],
+            outcome.action,
+            outcome.reward,
+            terminated=outcome.done and failure is not None,
+            truncated=outcome.done and failure is None,
+            failure_reason=failure,
+        )
+        rows, columns = (indices.tolist() for indices in visits.nonzero())
+        return self._frames.training_frame(
+            snapshot,
             episode=outcome.episode,
-            heat_map=self._heat_map(),
+            step=outcome.step,
+            total_reward=outcome.total,
+            heat_map=heat_map_of({f"{x},{y}": int(visits[y, x]) for y, x in zip(rows, columns, strict=True)}),
             epsilon=outcome.epsilon,
         )
-
-    def _meters(self) -> Meters:
-        raw = dict(zip(METERS, self._run.worlds.meters[0, 0].tolist(), strict=True))
-        normalised = dict(zip(METERS, self._run.worlds.normalised()[0, 0].tolist(), strict=True))
-        return Meters(**{name: (raw if name in _ABSOLUTE else normalised)[name] for name in METERS})
-
-    def _heat_map(self) -> dict[str, float]:
-        """Visits of each visited cell over the most visited one, over the whole run."""
-        visits = self._run.visits
-        rows, columns = visits.nonzero()
-        shares = (visits[rows, columns] / visits.max()).round(3)
-        return {
-            f"{x},{y}": share
-            for x, y, share in zip(columns.tolist(), rows.tolist(), shares.tolist(), strict=True)
-        }

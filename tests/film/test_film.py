@@ -16,7 +16,7 @@ import pytest
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.film import layout
 from hamlet_trio.film.formats import FORMATS, FilmFormat
-from hamlet_trio.film.making import (
+from hamlet_trio.film.render import (
     FilmCancelledError,
     FilmError,
     format_of,

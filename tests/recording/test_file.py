@@ -19,7 +19,7 @@ from hamlet_trio.recording.file import (
     encode,
     read_recording,
 )
-from hamlet_trio.recording.making import make_recording
+from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.trajectory import play
 from hamlet_trio.world import WorldConfig
 from tests.recording.support import random_actions, record, start_of

@@ -1,4 +1,4 @@
-"""Making a film of a recording."""
+"""Render a recording as a film: draw its frames and encode them."""
 
 import contextlib
 import os
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 STEPS_PER_SECOND: Final = 10.0
 
 _LAST_FRAME_SECONDS: Final = 2.0
-_GIF_RATE: Final = 50.0  # a GIF counts in hundredths; a picture shown for only one is shown for ten
+_GIF_RATE: Final = (
+    50.0  # a GIF counts in hundredths of a second; players show a frame of only one hundredth for ten
+)
 _TV_COLOURS: Final = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
 _TAGS: Final = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
 _ENCODING: Final[dict[FilmFormat, tuple[str, ...]]] = {
@@ -33,7 +35,7 @@ _ENCODING: Final[dict[FilmFormat, tuple[str, ...]]] = {
         *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-crf", "24", "-b:v", "0"),
         *("-f", "webm"),
     ),
-    # Of 256 colours chosen beforehand: choosing them of the whole film would hold all of it in memory.
+    # With 256 colours chosen beforehand: choosing from the whole film would hold all of it in memory.
     "gif": ("-lavfi", "paletteuse=dither=none:diff_mode=rectangle", "-loop", "0", "-f", "gif"),
 }
 
@@ -43,20 +45,20 @@ class FilmError(Exception):
 
 
 class FilmCancelledError(Exception):
-    """Whoever was told of the progress asked for the end; no file is left."""
+    """The progress callback asked to stop; no file is left."""
 
 
 def format_of(path: Path) -> FilmFormat:
-    """The format that a file's name asks for; raises `FilmError` for another one."""
+    """Return the format that a file's name asks for; raises `FilmError` for an unknown one."""
     for name in FORMATS:
         if path.suffix.lower() == f".{name}":
             return name
     endings = ", ".join(f".{name}" for name in FORMATS)
-    raise FilmError(f"{path.name} names no kind of film; give it one of the endings {endings}.")
+    raise FilmError(f"{path.name} does not name a film format; give it one of the endings {endings}.")
 
 
 def frame_count(steps: int, speed: float = 1.0) -> int:
-    """Frames of the film of so many steps: the start, one a step, and the last one for two seconds more."""
+    """Return the number of frames for these steps: the start, one a step, and the last for two seconds."""
     return steps + 1 + round(_LAST_FRAME_SECONDS * STEPS_PER_SECOND * speed)
 
 
@@ -68,16 +70,16 @@ def make_film(
     speed: float = 1.0,
     on_frame: Callable[[int, int], bool] = lambda made, of: True,
 ) -> None:
-    """Make a film of a recording, 1920 x 1080, of `speed` times ten steps a second, one frame a step.
+    """Make a film of a recording: 1920 x 1080, one frame a step, `speed` times ten steps a second.
 
-    A GIF has at most 50 frames a second, and skips steps beyond that.
+    A GIF has at most 50 frames a second; a faster one skips steps.
 
-    Without `kind` the file's ending tells the format. `on_frame` is told how many frames are made, of how
-    many, and may return False to have it end. The file is there once it is whole; before, and after an error,
-    whatever was there before is unchanged. Memory does not grow with the length.
+    Without `kind` the file's ending decides the format. `on_frame` receives the number of frames made and the
+    total, and may return False to stop. The file appears once it is complete; until then, and after an error,
+    what was there before is unchanged. Memory does not grow with the length.
 
-    Raises `FilmError` where Pillow or ffmpeg are not installed, ffmpeg fails, or the file cannot be written;
-    `FilmCancelledError` when told to end; `RecordingError` as `Recording.play` does.
+    Raises `FilmError` if Pillow or ffmpeg is not installed, ffmpeg fails or the file cannot be written;
+    `FilmCancelledError` when told to stop; `RecordingError` as `Recording.play` does.
     """
     kind = format_of(path) if kind is None else kind
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
@@ -125,7 +127,7 @@ def _command(ffmpeg: str, kind: FilmFormat, *, speed: float, out: Path, palette:
     command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", rate, "-i", "pipe:0"]
     if palette is not None:
         command += ["-i", str(palette), "-r", f"{min(STEPS_PER_SECOND * speed, _GIF_RATE):g}"]
-    # One thread: a film is made beside a class, and one core is what it may have.
+    # One thread: a film is made while a class goes on, and may take one core.
     return [*command, "-threads", "1", *_ENCODING[kind], str(out)]
 
 
@@ -136,7 +138,7 @@ def _encode(
     count: int,
     on_frame: Callable[[int, int], bool],
 ) -> None:
-    with tempfile.TemporaryFile() as complaints, _running(command, complaints) as encoder:
+    with tempfile.TemporaryFile() as stderr, _running(command, stderr) as encoder:
         assert encoder.stdin is not None
         try:
             for number in range(count):
@@ -147,20 +149,20 @@ def _encode(
                     raise FilmCancelledError
             encoder.stdin.close()
         except BrokenPipeError:
-            pass  # it ended early; its exit code and its last words tell why
+            pass  # it ended early; its exit code and its last line say why
         if encoder.wait() != 0:
-            complaints.seek(0)
-            words = complaints.read().decode(errors="replace").strip().splitlines()
+            stderr.seek(0)
+            lines = stderr.read().decode(errors="replace").strip().splitlines()
             raise FilmError(
-                f"The film could not be encoded: {words[-1] if words else 'ffmpeg gave no reason'}"
+                f"The film could not be encoded: {lines[-1] if lines else 'ffmpeg gave no reason'}"
             )
 
 
 @contextlib.contextmanager
-def _running(command: list[str], complaints: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, which does not outlive the block."""
-    with subprocess.Popen(  # noqa: S603 (our own command; only the file's name comes from outside)
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
+def _running(command: list[str], stderr: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the encoder; it does not outlive the block."""
+    with subprocess.Popen(  # noqa: S603 (our own command; only the file name comes from outside)
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
     ) as process:
         try:
             yield process
@@ -168,11 +170,11 @@ def _running(command: list[str], complaints: IO[bytes]) -> Iterator["subprocess.
             if process.poll() is None:
                 process.kill()
                 with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()  # type: ignore[union-attr]  # it was asked for
+                    process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
 
 
 def _palette(painter: "Painter", trajectory: Trajectory) -> Any:
-    """256 colours of some frames of the film, as the picture of 16 x 16 that ffmpeg's paletteuse wants."""
+    """Return 256 colours of some of the film's frames, as the 16 x 16 image that ffmpeg's paletteuse needs."""
     from PIL import Image  # noqa: PLC0415 (an extra)
 
     steps = sorted({round(share * trajectory.steps / 7) for share in range(8)})

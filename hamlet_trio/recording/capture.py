@@ -1,4 +1,4 @@
-"""Making a recording of an episode that was played."""
+"""Make a recording of an episode that was played."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,18 +15,18 @@ from hamlet_trio.recording.trajectory import Trajectory, play
 from hamlet_trio.world import RULES_VERSION, WorldConfig, WorldState
 
 
-class RecordedOutputs(NamedTuple):
-    """Q-values (N, 5) float32, and attention (N, 6, 6) float32, where a model has them."""
+class PolicyOutputs(NamedTuple):
+    """Q-values (N, 5) float32 and attention (N, 6, 6) float32, each None for a model without."""
 
     q_values: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
 
 
 class RecordingPolicy(Protocol):
-    """What is asked what it thinks, as `agent.policy.Policy` is: so that making needs no torch."""
+    """The part of `agent.policy.Policy` that is needed here, so that this imports no torch."""
 
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> Any:
-        """Q-values (n, 5), and attention (n, 6, 6) or None, of observations (n, observation_size)."""
+        """Return Q-values (n, 5) and attention (n, 6, 6) or None, of observations (n, observation_size)."""
         ...
 
 
@@ -43,20 +43,20 @@ def make_recording(
     session_id: str | None = None,
     policy: RecordingPolicy | None = None,
 ) -> Recording:
-    """A recording of the episode that `actions` made of `start`.
+    """Return a recording of the episode of `actions` from `start`.
 
-    What `policy` thinks of each observation goes with it: in one pass after the fact, so that nothing has to
-    be noted while the episode is played. Takes tens of milliseconds for 500 steps: call it from a thread.
+    The outputs of `policy` for each observation go with it, computed in one pass afterwards, so that nothing
+    is kept while the episode is played. Takes tens of milliseconds for 500 steps: call it from a thread.
 
-    Raises `RecordingError` for an episode without a step or of more than `MAX_STEPS`, and `ValueError` as
-    `play` does.
+    Raises `RecordingError` for an episode of no steps or more than `MAX_STEPS`, and `ValueError` as `play`
+    does.
     """
     if not 1 <= len(actions) <= MAX_STEPS:
         raise RecordingError(
             f"The episode has {len(actions)} steps; one of 1 to {MAX_STEPS} steps can be recorded."
         )
     trajectory = play(config, start, actions)
-    thoughts = think(policy, trajectory)
+    outputs = policy_outputs(policy, trajectory)
     ended = None
     if trajectory.over:
         ended = "meter_depleted" if trajectory.terminated else "max_steps"
@@ -72,8 +72,8 @@ def make_recording(
         episode_return=float(trajectory.returns()[-1]),
         ended=ended,  # type: ignore[arg-type]  # the two literals above
         failure_reason=trajectory.failure_reason,
-        q_values=thoughts.q_values is not None,
-        attention=thoughts.attention is not None,
+        q_values=outputs.q_values is not None,
+        attention=outputs.attention is not None,
         markers=find_markers(trajectory),
         package_version=__version__,
         rules_version=RULES_VERSION,
@@ -83,18 +83,18 @@ def make_recording(
         config=config,
         start=start,
         actions=trajectory.actions[1:],
-        q_values=thoughts.q_values,
-        attention=thoughts.attention,
+        q_values=outputs.q_values,
+        attention=outputs.attention,
         digest=trajectory.digest(),
         session_id=session_id,
     )
 
 
-def think(policy: RecordingPolicy | None, trajectory: Trajectory) -> RecordedOutputs:
-    """What a policy thinks of each observation of a trajectory, in one pass."""
+def policy_outputs(policy: RecordingPolicy | None, trajectory: Trajectory) -> PolicyOutputs:
+    """Return a policy's outputs for each observation of a trajectory, computed in one pass."""
     if policy is None or trajectory.steps == 0:
-        return RecordedOutputs()
+        return PolicyOutputs()
     output = policy.act(trajectory.observations, attention=True)
-    # Weights can be finite and yet too large to compute with; what is shown is finite always.
+    # Finite weights can still overflow in a forward pass; what is shown is always finite.
     attention = None if output.attention is None else np.nan_to_num(output.attention)
-    return RecordedOutputs(np.nan_to_num(output.q_values), attention)
+    return PolicyOutputs(np.nan_to_num(output.q_values), attention)
