@@ -174,7 +174,7 @@ def _running(command: list[str], stderr: IO[bytes]) -> Iterator["subprocess.Pope
 
 
 def _palette(painter: "Painter", trajectory: Trajectory) -> Any:
-    """Return 256 colours of some of the film's frames, as the 16 x 16 image that ffmpeg's paletteuse needs."""
+    """Return 256 colours of some of the film's frames, as the 16 x 16 image for ffmpeg's paletteuse."""
     from PIL import Image  # noqa: PLC0415 (an extra)
 
     steps = sorted({round(share * trajectory.steps / 7) for share in range(8)})

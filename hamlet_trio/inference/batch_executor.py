@@ -1,4 +1,4 @@
-"""The worlds of all sessions, the requests that sessions make of them, and how a batch of these is executed."""
+"""The worlds of all sessions, the requests that sessions make, and the execution of a batch of them."""
 
 import enum
 import time

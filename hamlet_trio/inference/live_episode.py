@@ -89,7 +89,7 @@ class LiveEpisode:
         await self._sender.send(messages.Branched(self._episode, self.model.name, step, replay.recording))
 
     async def step(self, action: int | None = None) -> None:
-        """Make one step, a person's `action` or the policy's, send its frame, and end the episode if it did."""
+        """Make one step, with `action` or the policy's; send its frame, and the end if it was the last."""
         snapshot = await self._engine.step(self._slot, self.model.policy, self.view, action=action)
         self._actions.append(snapshot.action)
         self._total_reward += snapshot.reward

@@ -57,7 +57,7 @@ class RecordingWorker:
             raise BadMessageError(ErrorCode.RECORDING_FAILED, sentence, command="record") from error
 
     async def rewind(self, played: PlayedEpisode, policy: "Policy", visits: dict[str, int]) -> Replay:
-        """Return the replay of a session's own episode; `visits` are its heat map's, this episode's included."""
+        """Return the replay of a session's own episode; `visits` are its heat map's, with this episode."""
         return await trio.to_thread.run_sync(
             Replay.of_episode, self.config, played, policy, visits, limiter=self._limiter
         )

@@ -1,4 +1,4 @@
-"""Build the frames of both endpoints from a world's state. Imports numpy, as the rest of `protocol` does not."""
+"""Build the frames of both endpoints from a world's state. Unlike the rest of `protocol`, imports numpy."""
 
 from collections.abc import Mapping
 from typing import Final

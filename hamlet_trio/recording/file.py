@@ -54,7 +54,7 @@ class Recording(Struct, frozen=True, kw_only=True):
         q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
         attention: (N, 6, 6) float32, likewise, of a model that has attention.
         digest: the trajectory's, computed when it was recorded.
-        session_id: the session that saved it, for sharing the folder's room; None for training's, and in older
+        session_id: the session that saved it, for sharing the folder's room; None for training's and in older
             files.
     """
 

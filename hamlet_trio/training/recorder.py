@@ -6,9 +6,9 @@ from typing import Final
 from msgspec import Struct
 
 from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.recording.info import MAX_STEPS, Reason
-from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun
 from hamlet_trio.world import WorldState
 

@@ -1,13 +1,14 @@
-"""What tests of inference share: models that behave as told, and a client at the other end of a session.
+"""Models with a fixed behaviour, and a client at the other end of a session.
 
-Time is a virtual clock that only `advance` moves, so nothing depends on how long a thread takes: a test waits
-for the message it expects, and only then lets time go on.
+Only `advance` moves the virtual clock, so nothing depends on how long a thread takes: a test waits for the
+message it expects, and only then lets time pass.
 """
 
+import itertools
 import math
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
+from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService, serve_session
+from hamlet_trio.inference.engine import PolicyEngine
+from hamlet_trio.inference.policies import PolicyStore
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.messages import (
     Connected,
@@ -28,12 +32,17 @@ from hamlet_trio.protocol.messages import (
     Error,
     InferenceMessage,
     Playback,
+    RecordingSaved,
+    ReplayStarted,
     StateUpdate,
 )
+from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.settings import Settings
 from hamlet_trio.world import Worlds
 
 UP, DOWN, LEFT, RIGHT, INTERACT = range(5)
+
+REPLAY_PAUSED = Playback(False, 1.0, "recording")
 
 Message = TypeVar("Message", bound=InferenceMessage)
 
@@ -50,7 +59,7 @@ def save_model(
     always: int | None = None,
     world: dict[str, Any] | None = None,
 ) -> Path:
-    """A checkpoint with random weights, or one that chooses the action `always` everywhere."""
+    """Save a checkpoint with random weights, or one that always chooses the action `always`."""
     size = 8 + width * height
     network = build_network(
         network_type, size, 5, width, height, generator=torch.Generator().manual_seed(seed)
@@ -67,7 +76,7 @@ def save_model(
 
 
 def episode_length(action: int) -> int:
-    """Steps until an agent that only ever does this has ended."""
+    """Return the length of an episode in which only this action is made."""
     world = Worlds(1)
     while not world.over[0]:
         world.step([action])
@@ -75,7 +84,13 @@ def episode_length(action: int) -> int:
 
 
 class Client:
-    """A client and its transport in memory. `window` messages may wait for it to read them."""
+    """A client and its transport in memory. `window` messages may wait for it to read them.
+
+    `connected` and `first_frame` are what `greeting` heard.
+    """
+
+    connected: Connected
+    first_frame: StateUpdate
 
     def __init__(self, window: float = math.inf) -> None:
         self._frames, self._incoming = trio.open_memory_channel[str | bytes | None](math.inf)
@@ -111,85 +126,109 @@ class Client:
         self.say_raw(msgspec.json.encode({"command": command, **fields}).decode())
 
     def say_raw(self, frame: str | bytes | None) -> None:
-        """Send a frame as it is."""
+        """Send a WebSocket frame as it is."""
         self._frames.send_nowait(frame)
 
     async def hear(self) -> InferenceMessage:
-        """The next message, checked against the protocol."""
+        """Receive the next message, checked against the protocol."""
         return _decoder.decode(await self._messages.receive())
 
     async def hear_text(self) -> str:
-        """The next message as it was sent."""
+        """Receive the next message as text."""
         return await self._messages.receive()
 
     async def expect(self, kind: type[Message]) -> Message:
-        """The next message, which must be one of this kind."""
+        """Receive the next message, which must be of this kind."""
         message = await self.hear()
         assert isinstance(message, kind), message
         return message
 
     async def skip_to(self, kind: type[Message]) -> Message:
-        """The next message of this kind."""
+        """Receive messages up to the next one of this kind; return that."""
         while True:
             message = await self.hear()
             if isinstance(message, kind):
                 return message
 
     async def greeting(self) -> tuple[Connected, EpisodeStart, StateUpdate]:
-        """What every session begins with."""
-        return (
-            await self.expect(Connected),
-            await self.expect(EpisodeStart),
-            await self.expect(StateUpdate),
-        )
+        """Receive the messages that every session begins with."""
+        self.connected = await self.expect(Connected)
+        start = await self.expect(EpisodeStart)
+        self.first_frame = await self.expect(StateUpdate)
+        return self.connected, start, self.first_frame
 
     async def ask(self, command: str, **fields: object) -> Playback:
-        """Send a command whose very next answer must be `playback`."""
+        """Send a command; the next message must be `playback`."""
         self.say(command, **fields)
         return await self.expect(Playback)
 
     async def step(self) -> StateUpdate:
-        """Ask for one step and hear its frame, next."""
+        """Ask for one step; the next message must be its frame."""
         self.say("step")
         return await self.expect(StateUpdate)
 
+    async def record(self) -> RecordingInfo:
+        """Record the episode so far; the next message must say that it is saved."""
+        self.say("record")
+        return (await self.expect(RecordingSaved)).recording
+
+    async def load_recording(self, recording: str) -> ReplayStarted:
+        """Load a recording; receive all messages up to its first frame."""
+        self.say("load_recording", recording=recording)
+        started = await self.expect(ReplayStarted)
+        assert await self.expect(Playback) == REPLAY_PAUSED
+        assert (await self.expect(StateUpdate)).step == 0
+        return started
+
+    async def seek(self, step: int) -> StateUpdate:
+        """Seek in the replay that is on; return the frame."""
+        await self.ask("seek", step=step)
+        return await self.expect(StateUpdate)
+
+    async def rewind(self, step: int) -> tuple[ReplayStarted, StateUpdate]:
+        """Seek in the live episode; return how the replay is announced, and the frame."""
+        self.say("seek", step=step)
+        started = await self.expect(ReplayStarted)
+        assert await self.expect(Playback) == REPLAY_PAUSED
+        return started, await self.expect(StateUpdate)
+
     async def refusal(self, command: str, **fields: object) -> str:
-        """Send a command whose very next answer must be an error; its code."""
+        """Send a command; the next message must be an error; return its code."""
         self.say(command, **fields)
         return (await self.expect(Error)).code
 
     async def assert_silent(self) -> Playback:
-        """Nothing was sent that was not heard, and nothing is under way: the answer to `status` is next."""
+        """Assert that no message waits and none is under way: the answer to `status` comes next."""
         await wait_all_tasks_blocked()
         return await self.ask("status")
 
     def break_sending(self, error: Exception) -> None:
-        """Let every send fail from now on."""
+        """Let every send to the client fail from now on."""
         self._error = error
 
     def disconnect(self) -> None:
-        """Go away: the whole connection is cancelled, as the server's stack does it."""
+        """Disconnect: cancel the whole connection, as the server's stack does."""
         self.scope.cancel()
 
     async def steps(self, number: int) -> list[StateUpdate]:
-        """Ask for as many steps at once, and hear their frames."""
+        """Ask for several steps at once; return their frames."""
         for _ in range(number):
             self.say("step")
         return [await self.expect(StateUpdate) for _ in range(number)]
 
     async def play_out(self, action: int = RIGHT) -> tuple[list[StateUpdate], EpisodeEnd]:
-        """Step to the end of an episode in which only `action` is done, while paused."""
+        """Step to the end of an episode in which only `action` is made, while paused."""
         frames = await self.steps(episode_length(action))
         return frames, await self.expect(EpisodeEnd)
 
     def forget(self) -> None:
-        """Throw away what was sent and not heard."""
+        """Drop the messages that wait."""
         with suppress(trio.WouldBlock):
             while True:
                 self._messages.receive_nowait()
 
     def nothing_waits(self) -> bool:
-        """Whether everything that was sent has been heard."""
+        """Return whether no message waits."""
         return self._messages.statistics().current_buffer_used == 0
 
 
@@ -202,13 +241,46 @@ async def connected(
     session_id: str = "test",
     window: float = math.inf,
 ) -> AsyncIterator[Client]:
-    """A session and its client; leaving disconnects it, unless it has ended before."""
+    """Run a session and yield its client; leaving disconnects it, unless it has ended before."""
     client = Client(window)
     draining = trio.Event() if draining is None else draining
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_connection, service, client, settings or Settings(), draining, session_id)
         yield client
         client.disconnect()
+
+
+@asynccontextmanager
+async def greeted(
+    service: InferenceService,
+    *,
+    settings: Settings | None = None,
+    draining: trio.Event | None = None,
+    session_id: str = "test",
+    window: float = math.inf,
+) -> AsyncIterator[Client]:
+    """Run a session whose client has received the greeting."""
+    async with connected(
+        service, settings=settings, draining=draining, session_id=session_id, window=window
+    ) as client:
+        await client.greeting()
+        yield client
+
+
+def free_slots(engine: PolicyEngine) -> int:
+    """Count the worlds that no session has, by lending them all."""
+    with ExitStack() as stack:
+        for count in itertools.count():
+            try:
+                stack.enter_context(engine.slot())
+            except ServerFullError:
+                return count
+    raise AssertionError
+
+
+def uses(store: PolicyStore) -> int:
+    """Count how many times any policy is held by a session."""
+    return sum(policy.users for policy in (*store._loaded.values(), store._untrained))
 
 
 async def _connection(
@@ -224,7 +296,7 @@ async def _connection(
 
 
 async def advance(clock: MockClock, seconds: float) -> None:
-    """Let virtual time pass, and a trace more for what rounding leaves, and whatever waited for it begin."""
+    """Let virtual time pass, plus a margin for rounding, and let everything due begin."""
     await wait_all_tasks_blocked()
     clock.jump(seconds + 1e-7)
     await wait_all_tasks_blocked()
@@ -232,7 +304,7 @@ async def advance(clock: MockClock, seconds: float) -> None:
 
 @contextmanager
 def real_time_limit(seconds: float = 60) -> Iterator[None]:
-    """Fail what hangs: virtual time stands still, so only real time can tell."""
+    """Fail a test that hangs: virtual time stands still, so only real time can tell."""
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
         watchdog = threading.Timer(seconds, token.run_sync_soon, [scope.cancel])

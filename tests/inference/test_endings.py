@@ -10,10 +10,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.inference import InferenceService
-from hamlet_trio.inference.message_sender import MAX_OUTGOING
+from hamlet_trio.inference.message_sender import MAX_UNSENT
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
-from tests.inference.support import Client, advance, connected, real_time_limit
+from tests.inference.support import Client, advance, connected, free_slots, greeted, real_time_limit, uses
 
 Situation = Callable[[Client, MockClock], Awaitable[None]]
 
@@ -78,8 +78,8 @@ def tasks() -> int:
 
 async def assert_nothing_stays(service: InferenceService, tasks_before: int) -> None:
     assert service.active_sessions == 0
-    assert service.engine.free_slots == service.capacity
-    assert service.policies.in_use == 0
+    assert free_slots(service.engine) == service.capacity
+    assert uses(service.policies) == 0
     await wait_all_tasks_blocked()
     assert tasks() == tasks_before
 
@@ -125,14 +125,13 @@ async def test_disconnect_in_the_middle_of_a_step(
     await wait_all_tasks_blocked()
     before = tasks()
     with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
+        async with greeted(service) as client:
             monkeypatch.setattr(Policy, "act", held)
             client.say("step")
             await trio.to_thread.run_sync(under_way.wait, 60)
             client.disconnect()
             await client.ended.wait()  # while the step is still under way
-            assert service.engine.free_slots == service.capacity
+            assert free_slots(service.engine) == service.capacity
         go.set()
         async with connected(service) as client:
             _, _, frame = await client.greeting()
@@ -154,8 +153,7 @@ async def test_disconnect_in_the_middle_of_a_load(
     await wait_all_tasks_blocked()
     before = tasks()
     with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
+        async with greeted(service) as client:
             monkeypatch.setattr(ModelFolder, "resolve", held)
             client.say("load_model", model="down.pt")
             await trio.to_thread.run_sync(under_way.wait, 60)
@@ -169,21 +167,19 @@ async def test_disconnect_in_the_middle_of_a_load(
 async def test_persistent_abuse_ends_with_1008(service: InferenceService) -> None:
     settings = Settings(command_rate=1, command_burst=10, command_abuse=20)
     with real_time_limit():
-        async with connected(service, settings=settings) as client:
-            await client.greeting()
+        async with greeted(service, settings=settings) as client:
             for _ in range(31):
                 client.say("status")
             await client.ended.wait()
         assert client.code == 1008
-        assert service.engine.free_slots == service.capacity
+        assert free_slots(service.engine) == service.capacity
 
 
 async def test_an_error_in_sending_ends_with_1011_and_is_logged(
     service: InferenceService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with real_time_limit():
-        async with connected(service, session_id="broken") as client:
-            await client.greeting()
+        async with greeted(service, session_id="broken") as client:
             client.break_sending(ConnectionResetError("the wire is cut"))
             client.say("status")
             await client.ended.wait()
@@ -193,25 +189,22 @@ async def test_an_error_in_sending_ends_with_1011_and_is_logged(
     assert "the wire is cut" in log
 
 
-async def test_bad_frames_are_answered_in_the_order_of_commands(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("step")
-            client.say_raw("not JSON")
-            client.say("step")
-            client.say_raw(b"\x00")
-            client.say_raw(None)
-            client.say("set_speed", speed="fast")
-            client.say("step")
-            answers = [await client.hear() for _ in range(7)]
-            shown = [
-                answer.step if isinstance(answer, StateUpdate) else answer.code
-                for answer in answers
-                if isinstance(answer, StateUpdate | Error)
-            ]
-            assert shown == [1, "invalid_json", 2, "binary_frame", "binary_frame", "wrong_type", 3]
-            await client.assert_silent()
+async def test_bad_frames_are_answered_in_the_order_of_commands(client: Client) -> None:
+    client.say("step")
+    client.say_raw("not JSON")
+    client.say("step")
+    client.say_raw(b"\x00")
+    client.say_raw(None)
+    client.say("set_speed", speed="fast")
+    client.say("step")
+    answers = [await client.hear() for _ in range(7)]
+    shown = [
+        answer.step if isinstance(answer, StateUpdate) else answer.code
+        for answer in answers
+        if isinstance(answer, StateUpdate | Error)
+    ]
+    assert shown == [1, "invalid_json", 2, "binary_frame", "binary_frame", "wrong_type", 3]
+    await client.assert_silent()
 
 
 async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_carried_out(
@@ -219,8 +212,7 @@ async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_c
 ) -> None:
     settings = Settings(command_burst=10_000, session_command_queue=500)
     with real_time_limit():
-        async with connected(service, settings=settings, window=0) as client:
-            await client.greeting()
+        async with greeted(service, settings=settings, window=0) as client:
             # It goes on sending and no longer reads: the playhead waits once ten answers do.
             for _ in range(2000):
                 client.say("set_speed", speed=2)
@@ -228,5 +220,5 @@ async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_c
             answers = [await client.hear() for _ in range(2000)]
             refused = [answer for answer in answers if isinstance(answer, Error)]
             assert {answer.code for answer in refused} == {"rate_limited"}
-            assert 2000 - len(refused) == 500 + MAX_OUTGOING + 2
+            assert 2000 - len(refused) == 500 + MAX_UNSENT + 2
             await client.assert_silent()

@@ -14,9 +14,10 @@ from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.agent.policy import Policy, PolicyOutput
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.engine import PolicyEngine, Slot
-from hamlet_trio.inference.engine_messages import NO_POLICY_VIEW, EngineError, PolicyView, WorldSnapshot
+from hamlet_trio.inference.errors import EngineError
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import METERS, WorldConfig, Worlds
-from tests.inference.support import real_time_limit
+from tests.inference.support import free_slots, real_time_limit
 
 CAPACITY = 8
 
@@ -75,24 +76,24 @@ async def test_many_slots_and_policies_move_as_worlds_of_their_own(engine: Polic
         policy = policies[number % len(policies)]
         world = Worlds(1)
         with engine.slot() as slot:
-            moment = await engine.reset(slot, policy)
-            while not moment.terminated and world.steps[0] < 100:
+            snapshot = await engine.reset(slot, policy)
+            while not snapshot.terminated and world.steps[0] < 100:
                 action = number % 5 if number >= len(policies) else None
                 chosen = policy.act(world.observe()[:, 0]).actions[0] if action is None else action
                 result = world.step([chosen])
-                moment = await engine.step(slot, policy, action=action)
-                assert (moment.x, moment.y) == tuple(world.positions[0, 0])
-                assert moment.action == chosen
-                assert moment.reward == result.rewards[0, 0]
-                assert moment.meters == world.normalised()[0, 0].tolist()
-                assert moment.money == world.meters[0, 0, METERS.index("money")]
-                assert moment.terminated == result.terminated[0, 0]
+                snapshot = await engine.step(slot, policy, action=action)
+                assert (snapshot.x, snapshot.y) == tuple(world.positions[0, 0])
+                assert snapshot.action == chosen
+                assert snapshot.reward == result.rewards[0, 0]
+                assert snapshot.meters == world.normalised()[0, 0].tolist()
+                assert snapshot.money == world.meters[0, 0, METERS.index("money")]
+                assert snapshot.terminated == result.terminated[0, 0]
             lengths.append(int(world.steps[0]))
 
     async with trio.open_nursery() as nursery:
         for number in range(CAPACITY):
             nursery.start_soon(play, number)
-    assert engine.free_slots == CAPACITY
+    assert free_slots(engine) == CAPACITY
     assert engine.counters.steps == sum(lengths)
     assert engine.counters.largest_batch > 1
 
@@ -122,10 +123,10 @@ async def test_a_policys_error_is_the_answer_to_those_who_asked_for_it_alone(
     engine: PolicyEngine, policy: Policy
 ) -> None:
     blocker = HeldPolicy(policy)
-    moments: list[WorldSnapshot] = []
+    snapshots: list[WorldSnapshot] = []
 
     async def step(slot: Slot) -> None:
-        moments.append(await engine.step(slot, policy))
+        snapshots.append(await engine.step(slot, policy))
 
     async def fail(slot: Slot) -> None:
         with pytest.raises(EngineError, match="the policy failed: no number") as caught:
@@ -141,10 +142,10 @@ async def test_a_policys_error_is_the_answer_to_those_who_asked_for_it_alone(
             nursery.start_soon(fail, third)
             await wait_all_tasks_blocked()
             blocker.go.set()
-        assert len(moments) == 1
+        assert len(snapshots) == 1
         assert engine.counters.failed_requests == 1
         # The world whose policy failed did not move, and can be played on.
-        assert (await engine.step(third, policy)).meters == moments[0].meters
+        assert (await engine.step(third, policy)).meters == snapshots[0].meters
 
 
 async def test_a_request_cancelled_before_its_batch_is_not_carried_out(
@@ -162,7 +163,7 @@ async def test_a_request_cancelled_before_its_batch_is_not_carried_out(
                     await wait_all_tasks_blocked()
                     scope.cancel()
             blocker.go.set()
-        assert await engine.look(second, policy, PolicyView()) == before
+        assert await engine.inspect(second, policy, PolicyView()) == before
 
 
 async def test_a_request_cancelled_under_way_is_carried_out_and_its_answer_dropped(
@@ -176,7 +177,7 @@ async def test_a_request_cancelled_under_way_is_carried_out_and_its_answer_dropp
                 await hold(waiting, engine, held, slot)
                 scope.cancel()
         held.go.set()
-        assert (await engine.look(slot, policy, PolicyView())).meters != before.meters
+        assert (await engine.inspect(slot, policy, PolicyView())).meters != before.meters
         assert engine.counters.steps == 1
 
 
@@ -184,13 +185,13 @@ async def test_a_step_under_way_never_touches_the_slots_next_owner(
     engine: PolicyEngine, policy: Policy
 ) -> None:
     held = HeldPolicy(policy)
-    moments: list[WorldSnapshot] = []
+    snapshots: list[WorldSnapshot] = []
 
     async def own_next() -> None:
         with engine.slot() as slot:
             indices.append(slot.index)
-            moments.append(await engine.reset(slot, policy))
-            moments.append(await engine.step(slot, policy, action=0))
+            snapshots.append(await engine.reset(slot, policy))
+            snapshots.append(await engine.step(slot, policy, action=0))
 
     with engine.slot() as slot:
         indices = [slot.index]
@@ -202,11 +203,11 @@ async def test_a_step_under_way_never_touches_the_slots_next_owner(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(own_next)
         await wait_all_tasks_blocked()
-        assert not moments
+        assert not snapshots
         held.go.set()
     assert indices[0] == indices[1]
-    assert [(moment.x, moment.y) for moment in moments] == [(4, 4), (4, 3)]
-    assert moments[0].meters == [1, 1, 1, 0.75, 1, 0.5]
+    assert [(snapshot.x, snapshot.y) for snapshot in snapshots] == [(4, 4), (4, 3)]
+    assert snapshots[0].meters == [1, 1, 1, 0.75, 1, 0.5]
 
 
 async def test_a_slot_must_be_reset_by_its_owner_first(engine: PolicyEngine, policy: Policy) -> None:
@@ -216,17 +217,17 @@ async def test_a_slot_must_be_reset_by_its_owner_first(engine: PolicyEngine, pol
         with pytest.raises(RuntimeError, match="reset the slot"):
             await engine.step(slot, policy)
         with pytest.raises(RuntimeError, match="reset the slot"):
-            await engine.look(slot, policy, PolicyView())
+            await engine.inspect(slot, policy, PolicyView())
 
 
 async def test_a_step_after_the_end_is_refused_and_disturbs_nobody(
     engine: PolicyEngine, policy: Policy
 ) -> None:
     with engine.slot() as slot:
-        moment = await engine.reset(slot, policy)
-        while not moment.terminated:
-            moment = await engine.step(slot, policy, action=4)
-        assert moment.failure_reason == "energy_depleted"
+        snapshot = await engine.reset(slot, policy)
+        while not snapshot.terminated:
+            snapshot = await engine.step(slot, policy, action=4)
+        assert snapshot.failure_reason == "energy_depleted"
         with pytest.raises(EngineError, match="the episode is over"):
             await engine.step(slot, policy, action=4)
         assert (await engine.reset(slot, policy)).meters == [1, 1, 1, 0.75, 1, 0.5]
@@ -241,7 +242,7 @@ async def test_no_more_slots_than_worlds(engine: PolicyEngine) -> None:
             pass
         for slot in slots:
             slot.__exit__(None, None, None)
-    assert engine.free_slots == CAPACITY
+    assert free_slots(engine) == CAPACITY
 
 
 async def test_whoever_waits_when_the_engine_stops_gets_an_error(policy: Policy) -> None:
@@ -308,10 +309,10 @@ async def test_a_batch_of_quick_policies_needs_no_thread(policy: Policy, nursery
         for slot in slots:
             await engine.reset(slot, policy)
 
-        async def batch(*policies: Policy, thoughts: PolicyView = NO_POLICY_VIEW) -> None:
+        async def batch(*policies: Policy, view: PolicyView = NO_POLICY_VIEW) -> None:
             async with trio.open_nursery() as waiting:
                 for slot, asked in zip(slots, policies, strict=False):
-                    waiting.start_soon(engine.step, slot, asked, thoughts)
+                    waiting.start_soon(engine.step, slot, asked, view)
 
         for _ in range(3):
             await batch(quick)
@@ -325,7 +326,7 @@ async def test_a_batch_of_quick_policies_needs_no_thread(policy: Policy, nursery
         assert quick.on_loop[5:] == [False]  # a pass over one row says little about four: it is small again
         await batch(quick, quick, quick, quick)
         assert quick.on_loop[6:] == [False]
-        await batch(quick, thoughts=PolicyView(attention=True))
+        await batch(quick, view=PolicyView(attention=True))
         assert quick.on_loop[7:] == [False]
         await batch(other)
         await batch(quick, other)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hamlet_trio.inference import InferenceService
-from hamlet_trio.inference.frames import HeatMap
+from hamlet_trio.protocol.frames import VisitCounter
 from hamlet_trio.protocol.messages import StateUpdate
 from hamlet_trio.world import Worlds
 from tests.inference.support import (
@@ -17,8 +17,10 @@ from tests.inference.support import (
     LEFT,
     RIGHT,
     UP,
+    Client,
     connected,
     episode_length,
+    greeted,
     real_time_limit,
 )
 
@@ -78,30 +80,27 @@ async def test_the_frame_of_step_0_to_the_letter(service: InferenceService) -> N
     }
 
 
-async def test_frames_tell_what_the_rules_give(service: InferenceService) -> None:
+async def test_frames_tell_what_the_rules_give(client: Client) -> None:
     """A whole episode against a world of our own."""
     world = Worlds(1)
     total = 0.0
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            for frame in await client.steps(episode_length(RIGHT)):
-                result = world.step([RIGHT])
-                total += result.rewards[0, 0]
-                state = frame.agents["agent_0"]
-                energy, hygiene, satiation, _, _, social = world.normalised()[0, 0].tolist()
-                meters = state.meters
-                assert (meters.energy, meters.hygiene, meters.satiation) == (energy, hygiene, satiation)
-                assert meters.social == social
-                assert [meters.money, meters.mood] == world.meters[0, 0, 3:5].tolist()
-                assert [frame.grid.agents[0].x, frame.grid.agents[0].y] == world.positions[0, 0].tolist()
-                assert frame.step == frame.info.step == world.steps[0]
-                assert (frame.action, state.last_action) == (RIGHT, "right")
-                assert frame.reward == state.reward == result.rewards[0, 0]
-                assert frame.cumulative_reward == total
-                assert frame.done == bool(world.over[0])
-                assert isinstance(frame.reward_breakdown, msgspec.Struct)
-                assert sum(msgspec.structs.astuple(frame.reward_breakdown)) == pytest.approx(frame.reward)
+    for frame in await client.steps(episode_length(RIGHT)):
+        result = world.step([RIGHT])
+        total += result.rewards[0, 0]
+        state = frame.agents["agent_0"]
+        energy, hygiene, satiation, _, _, social = world.normalised()[0, 0].tolist()
+        meters = state.meters
+        assert (meters.energy, meters.hygiene, meters.satiation) == (energy, hygiene, satiation)
+        assert meters.social == social
+        assert [meters.money, meters.mood] == world.meters[0, 0, 3:5].tolist()
+        assert [frame.grid.agents[0].x, frame.grid.agents[0].y] == world.positions[0, 0].tolist()
+        assert frame.step == frame.info.step == world.steps[0]
+        assert (frame.action, state.last_action) == (RIGHT, "right")
+        assert frame.reward == state.reward == result.rewards[0, 0]
+        assert frame.cumulative_reward == total
+        assert frame.done == bool(world.over[0])
+        assert isinstance(frame.reward_breakdown, msgspec.Struct)
+        assert sum(msgspec.structs.astuple(frame.reward_breakdown)) == pytest.approx(frame.reward)
 
 
 async def test_an_episode_that_reaches_the_limit_is_truncated_and_no_meter_failed(
@@ -109,8 +108,8 @@ async def test_an_episode_that_reaches_the_limit_is_truncated_and_no_meter_faile
 ) -> None:
     """A person keeps the agent alive by always going where the lowest meter is filled."""
     with real_time_limit():
-        async with connected(service) as client:
-            _, _, frame = await client.greeting()
+        async with greeted(service) as client:
+            frame = client.first_frame
             await client.ask("take_control")
             while not frame.done:
                 client.say("act", action=_care(frame))
@@ -154,15 +153,15 @@ def _care(frame: StateUpdate) -> int:
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=200))
 def test_the_heat_map_is_visits_over_the_most_visited(cells: list[tuple[int, int]]) -> None:
-    heat_map = HeatMap(Worlds(1).config)
+    counter = VisitCounter(Worlds(1).config)
     for x, y in cells:
-        heat_map.visit(x, y)
+        counter.visit(x, y)
     visits = Counter(cells)
     most = max(visits.values())
-    assert heat_map.shares == pytest.approx(
+    assert counter.heat_map == pytest.approx(
         {f"{x},{y}": n / most for (x, y), n in visits.items()}, abs=0.0005 + 1e-9
     )
-    assert all(share == round(share, 3) for share in heat_map.shares.values())
-    heat_map.replace({})
-    heat_map.visit(1, 2)
-    assert heat_map.shares == {"1,2": 1.0}
+    assert all(share == round(share, 3) for share in counter.heat_map.values())
+    counter.replace({})
+    counter.visit(1, 2)
+    assert counter.heat_map == {"1,2": 1.0}

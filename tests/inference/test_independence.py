@@ -1,4 +1,4 @@
-"""Two sessions with different models: whatever one does, the other notices nothing."""
+"""Two sessions with different models: whatever one client does, the other notices nothing."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,9 +16,17 @@ from hamlet_trio.protocol.messages import (
     StateUpdate,
     View,
 )
-from tests.inference.support import DOWN, INTERACT, RIGHT, Client, advance, connected, real_time_limit
+from tests.inference.support import (
+    DOWN,
+    INTERACT,
+    RIGHT,
+    Client,
+    advance,
+    greeted,
+    real_time_limit,
+)
 
-Deed = Callable[[Client], Awaitable[None]]
+Action = Callable[[Client], Awaitable[None]]
 
 
 async def pause(client: Client) -> None:
@@ -53,7 +61,7 @@ async def load_model(client: Client) -> None:
     await client.expect(StateUpdate)
 
 
-async def load_model_in_vain(client: Client) -> None:
+async def load_a_missing_model(client: Client) -> None:
     client.say("load_model", model="nothing.pt")
     await client.expect(Error)
 
@@ -87,14 +95,14 @@ async def disconnect(client: Client) -> None:
     await client.ended.wait()
 
 
-DEEDS = [
+ACTIONS = [
     pause,
     play_again,
     set_speed,
     step,
     reset,
     load_model,
-    load_model_in_vain,
+    load_a_missing_model,
     take_control,
     set_view,
     send_nonsense,
@@ -103,14 +111,13 @@ DEEDS = [
 ]
 
 
-async def _undisturbed(
-    service: InferenceService, clock: MockClock, deed: Deed | None
+async def _received_beside(
+    service: InferenceService, clock: MockClock, action: Action | None
 ) -> list[InferenceMessage]:
-    """What one client hears in a second of play, while the other does its deed."""
+    """Return what one client receives in a second of play, while the other acts."""
     heard: list[InferenceMessage] = []
-    async with connected(service, session_id="watcher") as watcher, connected(service) as other:
+    async with greeted(service, session_id="watcher") as watcher, greeted(service) as other:
         for client, model in ((watcher, "relational.pt"), (other, "down.pt")):
-            await client.greeting()
             client.say("load_model", model=model)
             await client.skip_to(StateUpdate)
             await client.ask("play")
@@ -120,21 +127,21 @@ async def _undisturbed(
             if tick < 4:
                 frame = await other.expect(StateUpdate)
                 assert frame.action == DOWN
-            if tick == 3 and deed is not None:
-                await deed(other)
+            if tick == 3 and action is not None:
+                await action(other)
             if tick >= 4:
                 other.forget()
         heard.append(await watcher.assert_silent())
     return heard
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("action", ACTIONS)
 async def test_what_one_session_does_the_other_does_not_notice(
-    service: InferenceService, mock_clock: MockClock, deed: Deed
+    service: InferenceService, mock_clock: MockClock, action: Action
 ) -> None:
     with real_time_limit():
-        alone = await _undisturbed(service, mock_clock, None)
-        beside = await _undisturbed(service, mock_clock, deed)
+        alone = await _received_beside(service, mock_clock, None)
+        beside = await _received_beside(service, mock_clock, action)
     assert [frame.step for frame in beside if isinstance(frame, StateUpdate)] == list(range(1, 11))
     assert beside == alone
 
@@ -143,9 +150,7 @@ async def test_two_clients_that_play_different_models_at_different_speeds(
     service: InferenceService, mock_clock: MockClock
 ) -> None:
     with real_time_limit():
-        async with connected(service) as first, connected(service) as second:
-            await first.greeting()
-            await second.greeting()
+        async with greeted(service) as first, greeted(service) as second:
             second.say("load_model", model="down.pt")
             await second.skip_to(StateUpdate)
             await first.ask("set_speed", speed=2)

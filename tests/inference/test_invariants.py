@@ -1,4 +1,4 @@
-"""Arbitrary commands at arbitrary times, against the plain reference, message by message."""
+"""Arbitrary commands at arbitrary times, compared with the reference session message by message."""
 
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,53 +30,44 @@ from hamlet_trio.protocol.messages import (
 )
 from hamlet_trio.recording.folder import RecordingFolder, recordings_path
 from hamlet_trio.settings import Settings
-from tests.inference.reference import Line, ReferenceSession, reel_of
-from tests.inference.support import (
-    DOWN,
-    INTERACT,
-    RIGHT,
-    UP,
-    Client,
-    advance,
-    connected,
-    real_time_limit,
-)
+from tests.inference.reference import ReferenceSession, Summary, replay_of
+from tests.inference.support import DOWN, INTERACT, RIGHT, UP, Client, advance, connected, real_time_limit
 from tests.recording.support import record
 
-Deed: TypeAlias = tuple[str, dict[str, Any], int]
-"""A command with its fields, or a wait, and how many times at once."""
+Action: TypeAlias = tuple[str, dict[str, Any], int]
+"""A command with its fields, or a wait, and how many times in a row."""
 
 WAIT_FOR_A_TURN = "until the next turn is due"
 WAIT_A_LITTLE = "less than that"
 
 
-def _deed(name: str, times: int = 1, **fields: st.SearchStrategy[object]) -> st.SearchStrategy[Deed]:
+def _action(name: str, times: int = 1, **fields: st.SearchStrategy[object]) -> st.SearchStrategy[Action]:
     return st.tuples(st.just(name), st.fixed_dictionaries(fields), st.integers(1, times))
 
 
 RECORDING = "20250101-000000-abcdef"
 EPISODE = 7
 ACTIONS = [UP, UP, DOWN, RIGHT, INTERACT]
-"""What was recorded."""
+"""The recorded actions."""
 
-DEEDS = st.one_of(
-    *(_deed(name) for name in ("play", "pause", "status", "reset", "take_control", "release_control")),
-    *(_deed(name) for name in ("record", "leave_replay")),
-    _deed("seek", 5, step=st.sampled_from([0, 1, 2, 5, 20, 1_000_000])),
-    _deed("load_recording", recording=st.sampled_from([RECORDING, "20250101-000000-000000"])),
-    _deed("set_speed", speed=st.sampled_from([0.1, 0.5, 1.0, 2.0, 10.0, 50.0])),
-    _deed("act", 20, action=st.integers(0, 4)),
-    _deed("step", 60),
-    _deed("load_model", model=st.sampled_from(["down.pt", "interact.pt", "nothing.pt"])),
-    _deed("set_view", q_values=st.booleans(), attention=st.booleans()),
-    _deed(WAIT_A_LITTLE, share=st.floats(0, 0.9)),
-    _deed(WAIT_FOR_A_TURN, 5),
+ACTIONS_OF_CLIENT = st.one_of(
+    *(_action(name) for name in ("play", "pause", "status", "reset", "take_control", "release_control")),
+    *(_action(name) for name in ("record", "leave_replay")),
+    _action("seek", 5, step=st.sampled_from([0, 1, 2, 5, 20, 1_000_000])),
+    _action("load_recording", recording=st.sampled_from([RECORDING, "20250101-000000-000000"])),
+    _action("set_speed", speed=st.sampled_from([0.1, 0.5, 1.0, 2.0, 10.0, 50.0])),
+    _action("act", 20, action=st.integers(0, 4)),
+    _action("step", 60),
+    _action("load_model", model=st.sampled_from(["down.pt", "interact.pt", "nothing.pt"])),
+    _action("set_view", q_values=st.booleans(), attention=st.booleans()),
+    _action(WAIT_A_LITTLE, share=st.floats(0, 0.9)),
+    _action(WAIT_FOR_A_TURN, 5),
 )
 
 
 @pytest.fixture(scope="module")
 def data_with_a_recording(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A data folder with one recording, of training: those of the sessions do not push it out."""
+    """A data folder with one recording of training, which those of sessions do not push out."""
     path = tmp_path_factory.mktemp("data")
     made = record(actions=ACTIONS, episode=EPISODE, source="training")
     info = msgspec.structs.replace(made.info, recording=RECORDING)
@@ -84,7 +75,7 @@ def data_with_a_recording(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-REWOUND: list[Deed] = [
+REWOUND: list[Action] = [
     ("step", {}, 20),
     ("seek", {"step": 5}, 1),
     ("step", {}, 3),
@@ -94,7 +85,7 @@ REWOUND: list[Deed] = [
     ("seek", {"step": 1}, 1),
     ("leave_replay", {}, 1),
 ]
-BRANCHED: list[Deed] = [
+BRANCHED: list[Action] = [
     ("load_recording", {"recording": RECORDING}, 1),
     ("play", {}, 1),
     (WAIT_FOR_A_TURN, {}, 3),
@@ -106,30 +97,30 @@ BRANCHED: list[Deed] = [
     ("release_control", {}, 1),
     (WAIT_FOR_A_TURN, {}, 3),
 ]
-"""Lives that go on from an earlier one, which few lists of deeds at random have."""
+"""Episodes that branch off earlier ones, which random lists of actions seldom do."""
 
 
 @settings(max_examples=40, deadline=None)
-@example(deeds=REWOUND)
-@example(deeds=BRANCHED)
-@given(deeds=st.lists(DEEDS, max_size=40))
+@example(actions=REWOUND)
+@example(actions=BRANCHED)
+@given(actions=st.lists(ACTIONS_OF_CLIENT, max_size=40))
 def test_every_message_is_the_one_the_rules_give(
-    saved_models: Path, data_with_a_recording: str, deeds: list[Deed]
+    saved_models: Path, data_with_a_recording: str, actions: list[Action]
 ) -> None:
-    trio.run(_compare, saved_models, data_with_a_recording, deeds, clock=MockClock())
+    trio.run(_compare, saved_models, data_with_a_recording, actions, clock=MockClock())
 
 
-async def _compare(models: Path, data_dir: str, deeds: list[Deed]) -> None:
+async def _compare(models: Path, data_dir: str, actions: list[Action]) -> None:
     service = InferenceService(
         Settings(max_sessions=1, data_dir=data_dir, recordings_kept=5), ModelFolder(models)
     )
-    reference = ReferenceSession({RECORDING: reel_of(RECORDING, EPISODE, ACTIONS)})
+    reference = ReferenceSession({RECORDING: replay_of(RECORDING, EPISODE, ACTIONS)})
     with real_time_limit(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(service.run)
             async with connected(service, settings=Settings(command_burst=100_000)) as client:
-                await _hear(client, reference.greet())
-                for name, fields, times in deeds:
+                await _hear(client, reference.connect())
+                for name, fields, times in actions:
                     if name not in {WAIT_A_LITTLE, WAIT_FOR_A_TURN}:
                         for _ in range(times):
                             client.say(name, **fields)
@@ -154,12 +145,12 @@ async def _do(client: Client, reference: ReferenceSession, name: str, fields: di
         await _hear(client, reference.take_turn())
 
 
-async def _hear(client: Client, expected: list[Line]) -> None:
-    assert [_in_short(await client.hear()) for _ in expected] == expected
+async def _hear(client: Client, expected: list[Summary]) -> None:
+    assert [_summary_of(await client.hear()) for _ in expected] == expected
 
 
-def _in_short(message: InferenceMessage) -> Line:
-    line: Line
+def _summary_of(message: InferenceMessage) -> Summary:
+    line: Summary
     match message:
         case Connected():
             line = "connected", message.model_name

@@ -14,7 +14,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyStore
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.world import WorldConfig
-from tests.inference.support import DOWN, UP, real_time_limit, save_model
+from tests.inference.support import DOWN, UP, real_time_limit, save_model, uses
 
 
 class Reads:
@@ -52,7 +52,7 @@ def action_of(loaded: LoadedPolicy) -> int:
 
 async def test_a_file_is_read_once_for_all_who_play_it(store: PolicyStore, reads: Reads) -> None:
     with store.lease() as one, store.lease() as other:
-        first, second = await one.take("down.pt"), await other.take("down.pt")
+        first, second = await one.acquire("down.pt"), await other.acquire("down.pt")
         assert first is second
         assert (first.name, first.network_type, action_of(first)) == ("down.pt", "qnetwork", DOWN)
     assert reads.names == ["down.pt"]
@@ -66,7 +66,7 @@ async def test_those_who_ask_while_it_is_read_wait_for_the_one_reading(
     with real_time_limit(), store.lease() as lease:
 
         async def take() -> None:
-            taken.append(await lease.take("down.pt"))
+            taken.append(await lease.acquire("down.pt"))
 
         async with trio.open_nursery() as nursery:
             for _ in range(5):
@@ -75,7 +75,7 @@ async def test_those_who_ask_while_it_is_read_wait_for_the_one_reading(
             await wait_all_tasks_blocked(0.05)
             reads.go.set()
         assert len(set(taken)) == 1
-        assert store.in_use == 5
+        assert uses(store) == 5
     assert reads.names == ["down.pt"]
 
 
@@ -83,13 +83,13 @@ async def test_a_file_that_is_in_memory_does_not_wait_for_another_being_read(
     store: PolicyStore, reads: Reads
 ) -> None:
     with real_time_limit(), store.lease() as lease:
-        await lease.take("down.pt")
+        await lease.acquire("down.pt")
         reads.go.clear()
         reads.begun.clear()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(lease.take, "up.pt")
+            nursery.start_soon(lease.acquire, "up.pt")
             await trio.to_thread.run_sync(reads.begun.wait, 60)
-            await lease.take("down.pt")
+            await lease.acquire("down.pt")
             reads.go.set()
 
 
@@ -97,25 +97,25 @@ async def test_a_replaced_file_is_read_again_and_those_who_play_the_old_one_keep
     store: PolicyStore, models: Path, reads: Reads
 ) -> None:
     with store.lease() as lease:
-        old = await lease.take("down.pt")
+        old = await lease.acquire("down.pt")
         save_model(models / "down.pt", always=UP)
-        new = await lease.take("down.pt")
+        new = await lease.acquire("down.pt")
         assert (action_of(old), action_of(new)) == (DOWN, UP)
         assert reads.names == ["down.pt"] * 2
         assert store.loaded == 2
-        lease.give_back(old)
-        assert await lease.take("down.pt") is new
+        lease.release(old)
+        assert await lease.acquire("down.pt") is new
 
 
 async def test_a_file_written_to_in_place_is_read_again(
     store: PolicyStore, models: Path, reads: Reads
 ) -> None:
     with store.lease() as lease:
-        await lease.take("down.pt")
+        await lease.acquire("down.pt")
         stat = (models / "down.pt").stat()
         (models / "down.pt").write_bytes((models / "up.pt").read_bytes())
         os.utime(models / "down.pt", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-        assert action_of(await lease.take("down.pt")) == UP
+        assert action_of(await lease.acquire("down.pt")) == UP
 
 
 async def test_what_nobody_uses_is_forgotten_but_for_a_few(store: PolicyStore, models: Path) -> None:
@@ -124,29 +124,29 @@ async def test_what_nobody_uses_is_forgotten_but_for_a_few(store: PolicyStore, m
         (models / name).write_bytes((models / "down.pt").read_bytes())
     with store.lease() as lease:
         for name in names:
-            await lease.take(name)
-        assert (store.loaded, store.in_use) == (8, 8)
-    assert (store.loaded, store.in_use) == (4, 0)
+            await lease.acquire(name)
+        assert (store.loaded, uses(store)) == (8, 8)
+    assert (store.loaded, uses(store)) == (4, 0)
 
 
 async def test_an_idle_policy_is_taken_up_again_and_then_kept(store: PolicyStore, reads: Reads) -> None:
     with store.lease() as lease:
-        first = await lease.take("down.pt")
+        first = await lease.acquire("down.pt")
     with store.lease() as lease:
-        assert await lease.take("down.pt") is first
+        assert await lease.acquire("down.pt") is first
         with store.lease() as others:
             for name in ("up.pt", "interact.pt", "relational.pt", "trained_agent.pt"):
-                await others.take(name)
-        assert await lease.take("down.pt") is first
+                await others.acquire(name)
+        assert await lease.acquire("down.pt") is first
     assert reads.names.count("down.pt") == 1
 
 
 async def test_the_old_version_of_a_replaced_file_is_not_kept_idle(store: PolicyStore, models: Path) -> None:
     with store.lease() as lease:
-        await lease.take("down.pt")
+        await lease.acquire("down.pt")
     save_model(models / "down.pt", always=UP)
     with store.lease() as lease:
-        await lease.take("down.pt")
+        await lease.acquire("down.pt")
     assert store.loaded == 1
 
 
@@ -158,32 +158,32 @@ async def test_a_refused_file_is_read_once_until_it_changes(
         messages = []
         for _ in range(3):
             with pytest.raises(BadMessageError, match="not a checkpoint") as caught:
-                await lease.take("bad.pt")
+                await lease.acquire("bad.pt")
             messages.append(caught.value.message)
         assert len(set(messages)) == 1
         assert reads.names == ["bad.pt"]
         save_model(models / "bad.pt", always=UP)
-        assert action_of(await lease.take("bad.pt")) == UP
-    assert store.in_use == 0
+        assert action_of(await lease.acquire("bad.pt")) == UP
+    assert uses(store) == 0
 
 
 async def test_a_cancelled_load_leaves_no_use_behind(store: PolicyStore, reads: Reads) -> None:
     reads.go.clear()
     with real_time_limit(), store.lease() as lease:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(lease.take, "down.pt")
-            nursery.start_soon(lease.take, "down.pt")
+            nursery.start_soon(lease.acquire, "down.pt")
+            nursery.start_soon(lease.acquire, "down.pt")
             await trio.to_thread.run_sync(reads.begun.wait, 60)
             nursery.cancel_scope.cancel()
             reads.go.set()
-    assert store.in_use == 0
+    assert uses(store) == 0
     with real_time_limit(), store.lease() as lease:
-        assert action_of(await lease.take("down.pt")) == DOWN
+        assert action_of(await lease.acquire("down.pt")) == DOWN
 
 
 async def test_the_default_is_trained_agent(store: PolicyStore) -> None:
     with store.lease() as lease:
-        assert (await lease.take_default()).name == "trained_agent.pt"
+        assert (await lease.acquire_default()).name == "trained_agent.pt"
 
 
 async def test_the_default_is_else_the_newest(store: PolicyStore, models: Path) -> None:
@@ -191,7 +191,7 @@ async def test_the_default_is_else_the_newest(store: PolicyStore, models: Path) 
     for age, name in enumerate(("up.pt", "interact.pt", "down.pt", "relational.pt")):
         os.utime(models / name, (1_700_000_000 - age, 1_700_000_000 - age))
     with store.lease() as lease:
-        assert (await lease.take_default()).name == "up.pt"
+        assert (await lease.acquire_default()).name == "up.pt"
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense"])
@@ -202,7 +202,7 @@ async def test_a_damaged_default_gives_way_to_the_next(
     for age, name in enumerate(("up.pt", "interact.pt", "down.pt", "relational.pt")):
         os.utime(models / name, (1_700_000_000 - age, 1_700_000_000 - age))
     with store.lease() as lease:
-        assert (await lease.take_default()).name == "up.pt"
+        assert (await lease.acquire_default()).name == "up.pt"
     log = "".join(capsys.readouterr())
     assert "model_refused" in log
     assert "trained_agent.pt" in log
@@ -213,10 +213,10 @@ async def test_without_any_model_the_default_is_untrained(tmp_path: Path, folder
     (tmp_path / "empty").mkdir()
     store = PolicyStore(ModelFolder(tmp_path / folder), WorldConfig())
     with store.lease() as lease:
-        default = await lease.take_default()
+        default = await lease.acquire_default()
         assert default.name is None
-        assert store.in_use == 1
-    assert (store.in_use, store.loaded) == (0, 0)
+        assert uses(store) == 1
+    assert (uses(store), store.loaded) == (0, 0)
 
 
 async def test_worlds_of_another_size_take_models_of_that_size(models: Path) -> None:
@@ -224,6 +224,6 @@ async def test_worlds_of_another_size_take_models_of_that_size(models: Path) -> 
     store = PolicyStore(ModelFolder(models), WorldConfig(width=10, height=8))
     with store.lease() as lease:
         with pytest.raises(BadMessageError, match="10 x 8"):
-            await lease.take("wide.pt")
+            await lease.acquire("wide.pt")
         with pytest.raises(BadMessageError, match="10 x 8"):
-            await lease.take("down.pt")
+            await lease.acquire("down.pt")

@@ -18,7 +18,7 @@ from hamlet_trio.inference.engine import PolicyEngine
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
-from tests.inference.support import advance, connected, real_time_limit
+from tests.inference.support import advance, connected, free_slots, greeted, real_time_limit
 
 
 def test_importing_inference_imports_neither_torch_nor_numpy() -> None:
@@ -58,8 +58,7 @@ def sample(histogram: Histogram, suffix: str, **labels: str) -> float:
 
 async def test_statistics_count_what_happened(service: InferenceService) -> None:
     with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
+        async with greeted(service) as client:
             await client.steps(5)
             numbers = service.statistics()
             assert (numbers.active_sessions, numbers.capacity, numbers.loaded_policies) == (1, 4, 1)
@@ -82,27 +81,25 @@ async def test_a_policys_error_ends_its_sessions_with_1011_and_no_other(
 ) -> None:
     with real_time_limit():
         async with (
-            connected(service, session_id="unlucky") as unlucky,
-            connected(service, session_id="other") as other,
+            greeted(service, session_id="unlucky") as unlucky,
+            greeted(service, session_id="other") as other,
         ):
-            await unlucky.greeting()
-            await other.greeting()
             other.say("load_model", model="down.pt")
             await other.skip_to(StateUpdate)
             act = Policy.act
 
             def failing(policy: Policy, *arguments: object, **options: object) -> object:
-                if policy is service.policies._loaded[stamp].policy:
+                if policy is trained.policy:
                     raise FloatingPointError("no number")
                 return act(policy, *arguments, **options)  # type: ignore[arg-type]
 
-            (stamp,) = [stamp for stamp in service.policies._loaded if stamp.name == "trained_agent.pt"]
+            trained = next(one for one in service.policies._loaded.values() if one.name == "trained_agent.pt")
             monkeypatch.setattr(Policy, "act", failing)
             unlucky.say("step")
             await unlucky.ended.wait()
             assert unlucky.code == 1011
             assert (await other.step()).step == 1
-            assert service.engine.free_slots == 3
+            assert free_slots(service.engine) == 3
             assert service.statistics().failed_sessions == 1
     log = "".join(capsys.readouterr())
     assert "unlucky" in log
@@ -114,23 +111,21 @@ async def test_a_failed_batch_ends_those_sessions_and_later_ones_work(
 ) -> None:
     with real_time_limit():
         with monkeypatch.context() as patch:
-            patch.setattr(BatchExecutor, "advance", lambda *_: 1 / 0)
+            patch.setattr(BatchExecutor, "execute", lambda *_: 1 / 0)
             async with connected(service) as client:
                 await client.ended.wait()
                 assert client.code == 1011
-        async with connected(service) as client:
-            await client.greeting()
-            assert service.engine.free_slots == 3
+        async with greeted(service) as client:
+            assert free_slots(service.engine) == 3
 
 
 async def test_an_engine_that_fails_is_started_again(
     service: InferenceService, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with real_time_limit():
-        async with connected(service, session_id="bystander") as bystander:
-            await bystander.greeting()
+        async with greeted(service, session_id="bystander") as bystander:
             with monkeypatch.context() as patch:
-                patch.setattr(PolicyEngine, "_carry_out", lambda *_: 1 / 0)
+                patch.setattr(PolicyEngine, "_execute", lambda *_: 1 / 0)
                 async with connected(service) as client:
                     await client.ended.wait()
                     assert client.code == 1011

@@ -8,98 +8,77 @@ from msgspec import UNSET
 
 from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.agent.policy import Policy
-from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.messages import StateUpdate, View
 from hamlet_trio.world import Worlds
-from tests.inference.support import UP, connected, real_time_limit
+from tests.inference.support import UP, Client
 
 
-async def test_frames_show_nothing_unless_asked(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            _, _, first = await client.greeting()
-            for frame in (first, await client.step()):
-                assert frame.q_values is UNSET
-                assert frame.attention is UNSET
+async def test_frames_show_nothing_unless_asked(client: Client) -> None:
+    first = client.first_frame
+    for frame in (first, await client.step()):
+        assert frame.q_values is UNSET
+        assert frame.attention is UNSET
 
 
-async def test_q_values_are_those_the_action_was_chosen_from(service: InferenceService, models: Path) -> None:
+async def test_q_values_are_those_the_action_was_chosen_from(client: Client, models: Path) -> None:
     policy = Policy.from_checkpoint(load_checkpoint(models / "relational.pt"))
     world = Worlds(1)
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("load_model", model="relational.pt")
-            await client.skip_to(StateUpdate)
-            client.say("set_view", q_values=True, attention=True)
-            view = await client.expect(View)
-            expected = policy.act(world.observe()[:, 0], attention=True)
-            assert view.current_q_values == pytest.approx(expected.q_values[0].tolist(), abs=1e-5)
-            for _ in range(20):
-                expected = policy.act(world.observe()[:, 0], attention=True)
-                assert expected.attention is not None
-                frame = await client.step()
-                assert frame.q_values == pytest.approx(expected.q_values[0].tolist(), abs=1e-5)
-                assert np.array(frame.attention) == pytest.approx(expected.attention[0], abs=1e-5)
-                assert frame.action == expected.actions[0]
-                world.step(expected.actions)
+    client.say("load_model", model="relational.pt")
+    await client.skip_to(StateUpdate)
+    client.say("set_view", q_values=True, attention=True)
+    view = await client.expect(View)
+    expected = policy.act(world.observe()[:, 0], attention=True)
+    assert view.current_q_values == pytest.approx(expected.q_values[0].tolist(), abs=1e-5)
+    for _ in range(20):
+        expected = policy.act(world.observe()[:, 0], attention=True)
+        assert expected.attention is not None
+        frame = await client.step()
+        assert frame.q_values == pytest.approx(expected.q_values[0].tolist(), abs=1e-5)
+        assert np.array(frame.attention) == pytest.approx(expected.attention[0], abs=1e-5)
+        assert frame.action == expected.actions[0]
+        world.step(expected.actions)
 
 
-async def test_step_0_shows_the_first_observations_values(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("set_view", q_values=True)
-            view = await client.expect(View)
-            client.say("reset")
-            frame = await client.skip_to(StateUpdate)
-            assert frame.step == 0
-            assert frame.q_values == view.current_q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
+async def test_step_0_shows_the_first_observations_values(client: Client) -> None:
+    client.say("set_view", q_values=True)
+    view = await client.expect(View)
+    client.say("reset")
+    frame = await client.skip_to(StateUpdate)
+    assert frame.step == 0
+    assert frame.q_values == view.current_q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
-async def test_a_person_sees_what_the_policy_would_have_done(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("set_view", q_values=True)
-            await client.expect(View)
-            await client.ask("take_control")
-            client.say("act", action=UP)
-            frame = await client.expect(StateUpdate)
-            assert frame.action == UP
-            assert frame.q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
+async def test_a_person_sees_what_the_policy_would_have_done(client: Client) -> None:
+    client.say("set_view", q_values=True)
+    await client.expect(View)
+    await client.ask("take_control")
+    client.say("act", action=UP)
+    frame = await client.expect(StateUpdate)
+    assert frame.action == UP
+    assert frame.q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
-async def test_attention_is_null_for_a_network_without(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("set_view", attention=True)
-            assert await client.expect(View) == View(False, True, None, None)
-            client.say("step")
-            assert '"attention":null' in (text := await client.hear_text())
-            assert "q_values" not in text
+async def test_attention_is_null_for_a_network_without(client: Client) -> None:
+    client.say("set_view", attention=True)
+    assert await client.expect(View) == View(False, True, None, None)
+    client.say("step")
+    assert '"attention":null' in (text := await client.hear_text())
+    assert "q_values" not in text
 
 
-async def test_a_field_left_out_keeps_its_value(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            client.say("set_view", q_values=True)
-            await client.expect(View)
-            client.say("set_view", attention=True)
-            view = await client.expect(View)
-            assert (view.q_values, view.attention) == (True, True)
-            client.say("set_view", q_values=False, attention=False)
-            assert await client.expect(View) == View(False, False, None, None)
-            assert (await client.step()).q_values is UNSET
+async def test_a_field_left_out_keeps_its_value(client: Client) -> None:
+    client.say("set_view", q_values=True)
+    await client.expect(View)
+    client.say("set_view", attention=True)
+    view = await client.expect(View)
+    assert (view.q_values, view.attention) == (True, True)
+    client.say("set_view", q_values=False, attention=False)
+    assert await client.expect(View) == View(False, False, None, None)
+    assert (await client.step()).q_values is UNSET
 
 
-async def test_set_view_is_answered_after_the_episode_is_over(service: InferenceService) -> None:
-    with real_time_limit():
-        async with connected(service) as client:
-            await client.greeting()
-            await client.play_out()
-            client.say("set_view", q_values=True)
-            assert (await client.expect(View)).current_q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
-            await client.assert_silent()
+async def test_set_view_is_answered_after_the_episode_is_over(client: Client) -> None:
+    await client.play_out()
+    client.say("set_view", q_values=True)
+    assert (await client.expect(View)).current_q_values == [0.0, 0.0, 0.0, 1.0, 0.0]
+    await client.assert_silent()

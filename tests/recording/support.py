@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.capture import make_recording
+from hamlet_trio.recording.file import Recording
 from hamlet_trio.world import WorldConfig, Worlds, WorldState
 
 

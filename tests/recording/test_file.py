@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hamlet_trio.agent.policy import Policy
+from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.file import (
     DamagedRecordingError,
     OtherRulesError,
@@ -19,7 +20,6 @@ from hamlet_trio.recording.file import (
     encode,
     read_recording,
 )
-from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.trajectory import play
 from hamlet_trio.world import WorldConfig
 from tests.recording.support import random_actions, record, start_of
