@@ -17,8 +17,8 @@ from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.film.formats import FORMATS
 from hamlet_trio.film.render import make_film
-from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.capture import make_recording
+from hamlet_trio.recording.file import Recording
 from hamlet_trio.world import WorldConfig, Worlds
 
 _MODEL = Path(__file__).parent.parent / "models" / "trained_agent.pt"
