@@ -16,6 +16,7 @@ import torch
 from bench.history.row import Row
 from hamlet_trio.history import HistoryDatabase, Record
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, PLAIN_RECIPE, Recipe
 
@@ -61,10 +62,7 @@ def _measure(what: str, parameters: TrainingParameters, recipe: Recipe) -> Row:
         started = time.process_time()
         result = train_to_file(
             parameters,
-            folder / "model.pt",
-            data_dir=folder / "data",
-            models_dir=folder,
-            device="cpu",
+            Settings(data_dir=str(folder / "data"), models_dir=str(folder), device="cpu", record_every=0),
             recipe=recipe,
             history=log,
         )

@@ -3,6 +3,8 @@
 from time import perf_counter, process_time
 from typing import Any
 
+from msgspec import UNSET
+
 from bench.learning.playing import play_greedily
 from bench.learning.results import Point, Result, versions
 from hamlet_trio.agent.policy import Policy
@@ -28,7 +30,7 @@ def train(
                 episode_return=record.evaluation.mean_return,
             )
             for record in run.step().records
-            if record.evaluation is not None
+            if record.evaluation is not UNSET
         ]
     wall, cpu = perf_counter() - began, process_time() - began_cpu
     policy = Policy(run.checkpoint().network)

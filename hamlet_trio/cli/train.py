@@ -2,9 +2,9 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -13,9 +13,6 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.options import with_training_options
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import load_settings
-
-if TYPE_CHECKING:
-    from hamlet_trio.cli.train_report import Report
 
 OutOption = Annotated[
     Path | None,
@@ -65,42 +62,28 @@ def train(
     Ctrl-C saves what was learnt and ends; the last line then says how to go on.
     """
     settings = load_settings(device=device, tensorboard=tensorboard)
-    models_dir = Path(settings.models_dir)
     if resume is not None:
         parameters = parameters | {"resume_from": resume}
     import torch
 
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport
     from hamlet_trio.history import HistoryDatabase, history_path
-    from hamlet_trio.recording.folder import RecordingFolder
     from hamlet_trio.training.local_run import DivergedError, SaveError, StartError, train_to_file
 
     torch.set_num_threads(1)
-    report: Report = JsonReport() if as_json else ProgressReport()
     try:
-        with report, _interruption() as should_stop:
-            result = train_to_file(
+        with closing(JsonReport() if as_json else ProgressReport()) as report, _interruption() as should_stop:
+            train_to_file(
                 msgspec.convert(parameters, TrainingParameters),
-                out,
-                data_dir=Path(settings.data_dir),
-                models_dir=models_dir,
-                device=settings.device,
+                settings,
+                out=out,
                 snapshots=_episodes(snapshots),
-                tensorboard=settings.tensorboard,
                 history=HistoryDatabase(history_path(settings)),
-                recordings=RecordingFolder.of(settings),
-                record_every=settings.record_every,
-                on_start=report.on_start,
-                on_episode=report.on_episode,
-                on_save_problem=report.on_problem,
-                on_history_problem=report.on_problem,
-                on_recording_problem=report.on_problem,
-                on_tensorboard_problem=report.on_problem,
+                listener=report,
                 should_stop=should_stop,
             )
     except (StartError, SaveError, DivergedError) as error:
         raise UserError(str(error)) from error
-    report.on_end(result)
 
 
 def _episodes(text: str) -> set[int]:
@@ -112,9 +95,9 @@ def _episodes(text: str) -> set[int]:
 
 @contextmanager
 def _interruption() -> Iterator["Interruption"]:
-    """Within the block Ctrl-C and SIGTERM ask for the end instead of tearing the run apart.
+    """Have Ctrl-C and SIGTERM ask for the end within the block, instead of raising in the middle of a step.
 
-    A second Ctrl-C does what it always does.
+    A second Ctrl-C raises `KeyboardInterrupt`, as always.
     """
     interruption = Interruption()
     previous = {
@@ -128,7 +111,7 @@ def _interruption() -> Iterator["Interruption"]:
 
 
 class Interruption:
-    """Whether the run was asked to end."""
+    """Records whether the run was asked to end."""
 
     def __init__(self) -> None:
         self._requested = False
@@ -137,7 +120,7 @@ class Interruption:
         return self._requested
 
     def request(self, number: int, frame: object) -> None:
-        """The signal handler."""
+        """Handle the signal."""
         if self._requested:
             raise KeyboardInterrupt
         self._requested = True

@@ -1,60 +1,44 @@
-"""What `hamlet train` shows: a progress bar for people, lines of JSON for machines."""
+"""What `hamlet train` prints: a progress bar for people, lines of JSON for machines."""
 
 import sys
 import time
-from types import TracebackType
-from typing import Protocol, Self
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hamlet_trio.protocol.episode import EpisodeComplete
-from hamlet_trio.training.local_run import TrainingResult
-from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.managed_run import ManagedRun
 
 
-class Report(Protocol):
-    """Hears what happens in a run, within the context it is entered for, and then how it ended."""
+class Report(RunListener):
+    """Shows a run to the user of the command line, until it is closed."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-
-    def on_start(self, run: TrainingRun) -> None: ...
-
-    def on_episode(self, episode: EpisodeComplete) -> None: ...
-
-    def on_problem(self, problem: Exception | str) -> None: ...
-
-    def on_end(self, result: TrainingResult) -> None: ...
+    def close(self) -> None:
+        """Leave the terminal as it was."""
 
 
-class JsonReport:
-    """One JSON object a line on standard output; problems on standard error."""
+class JsonReport(Report):
+    """Prints one JSON object a line on standard output, and problems on standard error."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def on_start(self, run: TrainingRun) -> None:
-        """Say with which parameters the run begins."""
+    def on_start(self, managed: ManagedRun) -> None:
+        """Print the parameters in force."""
+        run = managed.run
         self._print({"type": "training_started", "parameters": run.parameters, "device": run.device})
 
-    def on_episode(self, episode: EpisodeComplete) -> None:
+    def on_episode(self, complete: EpisodeComplete) -> None:
         """Print the episode as on the wire."""
-        self._print(episode)
+        self._print(complete)
 
     def on_problem(self, problem: Exception | str) -> None:
-        """Tell of something that was not saved or kept; training goes on."""
+        """Print what was not saved or recorded; training goes on."""
         print(f"hamlet: {problem}", file=sys.stderr)
 
-    def on_end(self, result: TrainingResult) -> None:
-        """Print how the run ended."""
+    def on_end(self, result: RunResult) -> None:
+        """Print how the run ended, unless the command ends with an error."""
+        if result.problem is not None:
+            return
         kind = "training_complete" if result.how == "complete" else "training_stopped"
         self._print(
             {
@@ -72,8 +56,8 @@ class JsonReport:
         print(msgspec.json.encode(message).decode(), flush=True)
 
 
-class ProgressReport:
-    """A progress bar with the newest episode's figures, means over the last five."""
+class ProgressReport(Report):
+    """Shows a progress bar with the newest episode's figures, means over the last five."""
 
     def __init__(self) -> None:
         self._console = Console()
@@ -93,15 +77,14 @@ class ProgressReport:
         )
         self._started = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Stop the progress bar."""
         if self._progress.live.is_started:
             self._progress.stop()
 
-    def on_start(self, run: TrainingRun) -> None:
+    def on_start(self, managed: ManagedRun) -> None:
         """Begin the bar where the run begins, which is not at 0 when it is resumed."""
+        run = managed.run
         parameters = run.parameters
         self._progress.start()
         self._progress.update(self._task, total=parameters.num_episodes, completed=run.completed)
@@ -110,30 +93,33 @@ class ProgressReport:
             f"with seed {parameters.seed} on {run.device}; Ctrl-C saves and ends."
         )
 
-    def on_episode(self, episode: EpisodeComplete) -> None:
+    def on_episode(self, complete: EpisodeComplete) -> None:
         """Move the bar."""
         self._progress.update(
             self._task,
-            completed=episode.episode,
-            episode_return=episode.avg_reward_5,
-            survival=episode.avg_length_5,
-            epsilon=episode.epsilon,
-            speed=episode.steps_per_second,
+            completed=complete.episode,
+            episode_return=complete.avg_reward_5,
+            survival=complete.avg_length_5,
+            epsilon=complete.epsilon,
+            speed=complete.steps_per_second,
         )
-        if isinstance(episode.evaluation, msgspec.UnsetType):
+        if isinstance(complete.evaluation, msgspec.UnsetType):
             return
         self._console.print(
-            f"episode {episode.episode}: the greedy policy lives {episode.evaluation.mean_length:.0f} steps, "
-            f"return {episode.evaluation.mean_return:.1f}",
+            f"episode {complete.episode}: the greedy policy lives {complete.evaluation.mean_length:.0f} steps, "
+            f"return {complete.evaluation.mean_return:.1f}",
             highlight=False,
         )
 
     def on_problem(self, problem: Exception | str) -> None:
-        """Tell of something that was not saved or kept; training goes on."""
+        """Print what was not saved or recorded; training goes on."""
         self._console.print(f"[red]{problem}[/red]")
 
-    def on_end(self, result: TrainingResult) -> None:
-        """Say what came out, and how to go on with an interrupted run."""
+    def on_end(self, result: RunResult) -> None:
+        """Print the outcome and how to resume, unless the command ends with an error."""
+        self.close()
+        if result.problem is not None:
+            return
         minutes, seconds = divmod(time.monotonic() - self._started, 60)
         self._console.print(
             f"{result.episodes} episodes, {result.steps:,} steps in {minutes:.0f} min {seconds:.0f} s."
@@ -146,8 +132,8 @@ class ProgressReport:
             self._console.print("Interrupted." + _how_to_go_on(result), soft_wrap=True)
 
 
-def _how_to_go_on(result: TrainingResult) -> str:
-    """The command that goes on with an interrupted run, which remembers where it saves."""
+def _how_to_go_on(result: RunResult) -> str:
+    """Return the command that resumes an interrupted run, which remembers where it saves."""
     if result.model is None:
         return " Nothing was learnt yet; start again."
     return f" Go on with `hamlet train --resume {result.run_id}`."

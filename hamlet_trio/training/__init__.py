@@ -1,7 +1,7 @@
 """Training: the run, its trainer process, and the service that broadcasts it to viewers.
 
-In the server: `TrainingService` (one run at a time) and `serve_viewer` (one connection). In the trainer's
-process and on the command line: `session` and `local_run`, which need torch and are imported from there.
+In the server: `TrainingService` (one run at a time) and `serve_viewer` (one connection). In the trainer
+process and on the command line: `loop`, `managed_run` and `local_run`, imported from there (torch).
 """
 
 from hamlet_trio.training.hub import HubStatistics

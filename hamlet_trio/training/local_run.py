@@ -5,206 +5,113 @@ from collections.abc import Callable, Container
 from contextlib import ExitStack
 from pathlib import Path
 
-from msgspec import Struct
-
 from hamlet_trio.agent.checkpoint import CheckpointError, save_checkpoint
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.update import DivergedError
-from hamlet_trio.common.devices import DeviceName
-from hamlet_trio.common.lock import LockedError
-from hamlet_trio.history import HistoryDatabase, HistoryError
+from hamlet_trio.history import HistoryDatabase
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError
-from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.recording.folder import RecordingFolder
-from hamlet_trio.training.kept_run import KeptRun
+from hamlet_trio.settings import Settings
+from hamlet_trio.training.history_listener import HistoryListener
+from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.loop import TrainingLoop
+from hamlet_trio.training.managed_run import ManagedRun, SaveError, StartError, open_run, training_here
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.recorder import Recorder
-from hamlet_trio.training.run import StepOutcome, TrainingRun
-from hamlet_trio.training.scalars import FOLDER, EpisodeScalars, TensorBoardMissingError
-from hamlet_trio.training.session import Ending, SaveError, StartError, TrainingSession, open_session
+from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.training.scalars import EpisodeScalars
 from hamlet_trio.training.store import RunStore
-from hamlet_trio.world import WorldConfig
 
-__all__ = ["DivergedError", "SaveError", "StartError", "TrainingResult", "train_to_file"]
-
-
-class TrainingResult(Struct, frozen=True, kw_only=True):
-    """How a run ended. An interrupted one can go on: `resume_from` its `run_id`.
-
-    `model` is the file saved, None if nothing was learnt yet; the means are over the last five episodes.
-    """
-
-    how: Ending
-    run_id: str
-    parameters: TrainingParameters
-    episodes: int
-    steps: int
-    average_reward: float
-    average_length: float
-    model: Path | None
-
-
-def _ignore(_: object) -> None:
-    """Nobody listens."""
+__all__ = ["DivergedError", "RunResult", "SaveError", "StartError", "train_to_file"]
 
 
 def train_to_file(
     parameters: TrainingParameters,
-    out: Path | None,
+    settings: Settings,
     *,
-    data_dir: Path,
-    models_dir: Path,
-    device: DeviceName = "auto",
-    world_config: WorldConfig | None = None,
+    out: Path | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Container[int] = (),
     history: HistoryDatabase | None = None,
-    recordings: RecordingFolder | None = None,
-    record_every: int = 0,
-    tensorboard: bool = False,
-    on_start: Callable[[TrainingRun], object] = _ignore,
-    on_step: Callable[[StepOutcome], object] = _ignore,
-    on_episode: Callable[[EpisodeComplete], object] = _ignore,
-    on_save: Callable[[CheckpointSaved], object] = _ignore,
-    on_save_problem: Callable[[SaveError], object] = _ignore,
-    on_history_problem: Callable[[HistoryError], object] = _ignore,
-    on_recording_problem: Callable[[str], object] = _ignore,
-    on_tensorboard_problem: Callable[[str], object] = _ignore,
+    listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> TrainingResult:
+) -> RunResult:
     """Make a run and save its model as `out`, also every `checkpoint_every` episodes.
 
-    Without `out` it is saved where a resumed run saved it before, else as `trained_agent.pt` in `models_dir`.
-    After each episode in `snapshots` the model is also kept beside it, as `checkpoint_ep<episode>.pt`.
-    With `history` the run and its episodes are kept there; trouble with it is told once to
-    `on_history_problem` and training goes on.
-    With `recordings` the episodes worth seeing again are kept there, as `Recorder` says; that one could not
-    be is told once to `on_recording_problem`.
-    With `tensorboard` its event files go into the run's folder under `data_dir`/tensorboard.
-    What a resume needs is kept under `data_dir` meanwhile. `parameters.resume_from` is an interrupted run's
-    id, whose own parameters then hold, or a model in `models_dir`. `should_stop` is asked before every step;
-    once it says yes, the run is saved so that it can be resumed, and ends. `on_start` is given the run before
-    its first step, with the parameters in force.
+    `parameters.resume_from` is the id of an interrupted run, whose own parameters then hold, or a model in
+    the models folder. Without `out` the model is saved where a resumed run saved it before, else as
+    `trained_agent.pt` in the models folder. After each episode in `snapshots` it is also kept beside that, as
+    `checkpoint_ep<episode>.pt`. `settings` name the folders and say what is recorded; with `history` the run
+    and its episodes are written there too. `listener` hears of the run, also of what could not be saved,
+    recorded or written; training goes on then. `should_stop` is called before every step; once it returns
+    True, the run is saved so that it can be resumed, and ends.
 
     Uses as many threads of torch as the process is set to.
 
     Raises `StartError` when the run cannot begin or `out` cannot be written, `DivergedError` when its loss
-    is not finite any more, and `SaveError` when its end cannot be saved; a failing autosave or snapshot is
-    told to `on_save_problem` and training goes on.
+    is no longer finite, and `SaveError` when its end cannot be saved.
     """
     if out is not None:
         _check_out(out)
-    store = RunStore(data_dir)
-    models = ModelFolder(models_dir)
+    listener = listener or RunListener()
+    store = RunStore(Path(settings.data_dir))
+    models = ModelFolder(settings.models_dir)
     try:
         plan = make_plan(parameters, store, models)
     except BadMessageError as error:
         raise StartError(error.message) from error
-    scalars = None
-    if tensorboard:
-        scalars = _scalars(data_dir / FOLDER / plan.run_id, on_tensorboard_problem)
     with ExitStack() as stack:
-        _hold(stack, store, plan.run_id, data_dir)
-        session = open_session(
-            plan.run_id,
-            plan.parameters,
-            store=store,
-            models=models,
-            model_path=out,
-            resume=plan.resume,
-            device=device,
-            world_config=world_config,
-            recipe=recipe,
-            scalars=scalars,
-        )
-        kept = stack.enter_context(KeptRun(history, plan.run_id, on_history_problem))
-        kept.began(session.run, store)
-        past = session.history.message().episodes
-        recorder = None
-        if recordings is not None:
-            recorder = Recorder(recordings, plan.run_id, every=record_every, past=past)
-        on_start(session.run)
-        how: Ending = "complete"
-        while not session.run.finished:
-            if should_stop():
-                how = "interrupted"
-                break
-            try:
-                outcome, completed = session.step()
-            except DivergedError as error:
-                session.fail(str(error))
-                raise
-            if recorder is not None and (missed := recorder.note(outcome, session.run)):
-                on_recording_problem(missed)
-            on_step(outcome)
-            for complete in completed:
-                kept.episode(complete)
-                on_episode(complete)
-                if complete.episode in snapshots:
-                    _keep_snapshot(session, complete.episode, on_save_problem)
-            if session.save_due:
-                _autosave(session, kept, on_save, on_save_problem)
-        problem = session.end(how)
-        kept.ended(how if problem is None else "failed", reason=problem, model=session.model_saved)
-    if problem is not None:
-        raise SaveError(problem)
-    reward, length = session.run.recent_means()
-    return TrainingResult(
-        how=how,
-        run_id=plan.run_id,
-        parameters=session.run.parameters,
-        episodes=session.run.completed,
-        steps=session.run.steps,
-        average_reward=reward,
-        average_length=length,
-        model=(out or session.model_path) if session.model_saved is not None else None,
-    )
+        stack.enter_context(training_here(store, plan.run_id))
+        listeners = [Recorder.of(settings, listener), *EpisodeScalars.wanted(settings, plan.run_id, listener)]
+        managed = open_run(plan, store=store, models=models, out=out, device=settings.device, recipe=recipe)
+        if history is not None:
+            kept = HistoryListener(history, plan.run_id, store, listener)
+            listeners.append(stack.enter_context(kept))
+        listeners += [listener, _Snapshots(snapshots, listener)]
+        result = TrainingLoop(managed, _Interruption(managed.run, should_stop), listeners).run()
+    if result.problem is not None:
+        raise (DivergedError if result.how == "failed" else SaveError)(result.problem)
+    return result
 
 
-def _hold(stack: ExitStack, store: RunStore, run_id: str, data_dir: Path) -> None:
-    try:
-        stack.enter_context(store.training(run_id))
-    except LockedError as error:
-        raise StartError(f"Run {run_id} is trained by another process.") from error
-    except OSError as error:
-        raise StartError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
+class _Interruption:
+    """The orders of a run without a server: none, until it should stop before it is finished."""
+
+    def __init__(self, run: TrainingRun, should_stop: Callable[[], bool]) -> None:
+        self._run = run
+        self._should_stop = should_stop
+
+    def has_order(self) -> bool:
+        return not self._run.finished and self._should_stop()
+
+    def get(self, deadline: float | None = None) -> None:
+        """Save and end, as the trainer process does when its server is gone."""
 
 
-def _scalars(folder: Path, on_problem: Callable[[str], object]) -> EpisodeScalars:
-    try:
-        return EpisodeScalars(folder, on_problem)
-    except TensorBoardMissingError as error:
-        raise StartError(str(error)) from error
+class _Snapshots(RunListener):
+    """Keeps the model as it is after certain episodes."""
 
+    def __init__(self, episodes: Container[int], reporter: RunListener) -> None:
+        self._episodes = episodes
+        self._reporter = reporter
 
-def _autosave(
-    session: TrainingSession,
-    kept: KeptRun,
-    on_save: Callable[[CheckpointSaved], object],
-    on_problem: Callable[[SaveError], object],
-) -> None:
-    try:
-        saved = session.save()
-    except SaveError as error:
-        on_problem(error)
-        return
-    kept.saved(saved)
-    on_save(saved)
+    def on_start(self, managed: ManagedRun) -> None:
+        self._managed = managed
 
-
-def _keep_snapshot(session: TrainingSession, episode: int, on_problem: Callable[[SaveError], object]) -> None:
-    path = session.model_path.with_name(f"checkpoint_ep{episode}.pt")
-    try:
-        save_checkpoint(path, session.run.checkpoint())
-    except (OSError, CheckpointError) as error:
-        on_problem(SaveError(f"The snapshot {path} was not saved: {error}"))
+    def on_episode(self, complete: EpisodeComplete) -> None:
+        if complete.episode not in self._episodes:
+            return
+        path = self._managed.model_path.with_name(f"checkpoint_ep{complete.episode}.pt")
+        try:
+            save_checkpoint(path, self._managed.run.checkpoint())
+        except (OSError, CheckpointError) as error:
+            self._reporter.on_problem(SaveError(f"The snapshot {path} was not saved: {error}"))
 
 
 def _check_out(out: Path) -> None:
-    """Refuse a file that could not be saved, before hours are spent on what it should hold."""
+    """Refuse a file that could not be saved, before hours are spent on training it."""
     if out.is_dir():
         raise StartError(f"{out} is a folder; name a file, such as {out / 'my_agent.pt'}.")
     folder = next(parent for parent in out.absolute().parents if parent.exists())

@@ -9,10 +9,10 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.link import Message, MessageKind
 
 
@@ -24,12 +24,7 @@ class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
 
     run_id: str
     parameters: TrainingParameters  # with the seed filled in
-    models_dir: str
-    data_dir: str
-    device: DeviceName
-    tensorboard: bool
-    record_every: int
-    recordings_kept: int
+    settings: Settings
     resume: bool
     paused: bool
     watched: bool

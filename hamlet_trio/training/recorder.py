@@ -1,7 +1,6 @@
-"""Which episodes of a run are kept as recordings."""
+"""Saves the episodes of a run that are worth seeing again as recordings."""
 
-from collections.abc import Iterable
-from typing import Final
+from typing import Final, Self
 
 from msgspec import Struct
 
@@ -9,83 +8,87 @@ from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.recording.info import MAX_STEPS, Reason
-from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun
+from hamlet_trio.settings import Settings
+from hamlet_trio.training.episodes import StepOutcome
+from hamlet_trio.training.listener import RunListener
+from hamlet_trio.training.managed_run import ManagedRun
 from hamlet_trio.world import WorldState
 
 FIRST_COMPARED: Final = 10
-"""The episode from which on the best and the worst so far are kept: before, nearly every one is either."""
+"""The best and the worst so far are saved from this episode on: before, nearly every one is either."""
 
 
-class _Noted(Struct):
+class _Trajectory(Struct):
     """One world's episode under way; without a start its beginning was not seen."""
 
     start: WorldState | None
     actions: bytearray
 
 
-class Recorder:
-    """Notes each step's actions, and keeps the episodes that are worth seeing again.
+class Recorder(RunListener):
+    """Collects each step's actions, and saves the episodes that are worth seeing again.
 
     Those are one in `every`, each that is the best or the worst so far, and the first that ended for each
-    reason; none where `every` is 0. An episode whose beginning was not seen, as after a resume, is not kept.
-    Changes nothing in the run. Memory: one byte a step of each episode under way.
+    reason; none if `every` is 0. An episode whose beginning was not seen, as after a resume, is not saved.
+    A failure to save is reported once to `reporter`. Memory: one byte a step of each episode under way.
 
-    The Q-values that go with one are those of the network as it is at the episode's end.
+    The Q-values stored with one are those of the network at the episode's end.
     """
 
-    def __init__(
-        self, folder: RecordingFolder, run_id: str, *, every: int, past: Iterable[EpisodeComplete] = ()
-    ) -> None:
-        """`past` are the run's episodes up to now, for one that is resumed."""
+    def __init__(self, folder: RecordingFolder, *, every: int, reporter: RunListener) -> None:
         self._folder = folder
-        self._run_id = run_id
         self._every = every
-        self._noted: list[_Noted] = []
+        self._reporter = reporter
+        self._trajectories: list[_Trajectory] = []
         self._best = float("-inf")
         self._worst = float("inf")
         self._reasons: set[str | None] = {None}
         self._has_failed = False
-        for episode in past:
-            self._compare(episode.reward, episode.failure_reason)
 
-    def note(self, outcome: StepOutcome, run: TrainingRun) -> str | None:
-        """Note a step, and keep the episode where it was the last one of one to be kept.
+    @classmethod
+    def of(cls, settings: Settings, reporter: RunListener) -> Self:
+        """Return the recorder that these settings ask for."""
+        return cls(RecordingFolder.of(settings), every=settings.record_every, reporter=reporter)
 
-        Returns why that could not be saved, the first time that it could not.
-        """
+    def on_start(self, managed: ManagedRun) -> None:
+        """Compare the episodes to come with those that the run has made."""
+        self._run_id = managed.run_id
+        self._run = managed.run
+        for episode in managed.series.message().episodes:
+            self._compare(episode)
+
+    def on_step(self, outcome: StepOutcome, *, watched: bool) -> None:
+        """Collect the step's actions, and save the episodes that ended with it and are worth it."""
         if not self._every:
-            return None
-        self._note_actions(outcome.actions, run)
-        problem = None
-        for record in outcome.records:
-            reasons, noted = self._why(record), self._noted[record.world]
-            if not reasons or noted.start is None or len(noted.actions) > MAX_STEPS:
+            return
+        self._collect(outcome.actions)
+        for world, record in zip(outcome.worlds, outcome.records, strict=True):
+            reasons, trajectory = self._reasons_to_save(record), self._trajectories[world]
+            if not reasons or trajectory.start is None or len(trajectory.actions) > MAX_STEPS:
                 continue
             try:
-                self._keep(reasons, noted.start, bytes(noted.actions), record.episode, run)
+                self._save(reasons, trajectory.start, bytes(trajectory.actions), record.episode)
             except OSError as error:
                 if not self._has_failed:
                     self._has_failed = True
-                    problem = f"A recording could not be saved: {error.strerror}."
-        return problem
+                    self._reporter.on_problem(f"A recording could not be saved: {error.strerror}.")
 
-    def _note_actions(self, actions: bytes, run: TrainingRun) -> None:
+    def _collect(self, actions: bytes) -> None:
         """Add an action to the episode of each world, which may have begun with it."""
-        if not self._noted:
-            self._noted = [_Noted(None, bytearray()) for _ in actions]
-        steps = run.worlds.steps.tolist()
-        for noted, action, step, start in zip(self._noted, actions, steps, run.episode_starts, strict=True):
+        if not self._trajectories:
+            self._trajectories = [_Trajectory(None, bytearray()) for _ in actions]
+        steps, starts = self._run.worlds.steps.tolist(), self._run.episode_starts
+        for trajectory, action, step, start in zip(self._trajectories, actions, steps, starts, strict=True):
             if step == 1:
-                noted.start = start
-                noted.actions.clear()
-            noted.actions.append(action)
+                trajectory.start = start
+                trajectory.actions.clear()
+            trajectory.actions.append(action)
 
-    def _why(self, record: EpisodeRecord) -> list[Reason]:
-        """The reasons to keep an episode."""
+    def _reasons_to_save(self, record: EpisodeComplete) -> list[Reason]:
         reasons: list[Reason] = []
         if (record.episode - 1) % self._every == 0:
             reasons.append("every_nth")
-        is_best, is_worst, is_first = self._compare(record.reward, record.failure_reason)
+        is_best, is_worst, is_first = self._compare(record)
         if is_best and record.episode >= FIRST_COMPARED:
             reasons.append("best_so_far")
         if is_worst and record.episode >= FIRST_COMPARED:
@@ -94,25 +97,24 @@ class Recorder:
             reasons.append("first_death")
         return reasons
 
-    def _compare(self, reward: float, failure_reason: str | None) -> tuple[bool, bool, bool]:
-        """Whether an episode is the best, the worst, the first of its reason; it is one of the past then."""
-        answer = reward > self._best, reward < self._worst, failure_reason not in self._reasons
+    def _compare(self, episode: EpisodeComplete) -> tuple[bool, bool, bool]:
+        """Return whether an episode is the best, the worst, the first of its reason, and remember it."""
+        reward, reason = episode.reward, episode.failure_reason
+        answer = reward > self._best, reward < self._worst, reason not in self._reasons
         self._best, self._worst = max(self._best, reward), min(self._worst, reward)
-        self._reasons.add(failure_reason)
+        self._reasons.add(reason)
         return answer
 
-    def _keep(
-        self, reasons: list[Reason], start: WorldState, actions: bytes, episode: int, run: TrainingRun
-    ) -> None:
+    def _save(self, reasons: list[Reason], start: WorldState, actions: bytes, episode: int) -> None:
         self._folder.save(
             make_recording(
-                run.worlds.config,
+                self._run.worlds.config,
                 start,
                 actions,
                 reasons=reasons,
                 source="training",
                 run_id=self._run_id,
                 episode=episode,
-                policy=run.policy(),
+                policy=self._run.policy(),
             )
         )

@@ -1,4 +1,4 @@
-"""The learner's loop as an object that is stepped: no I/O, and no clock."""
+"""Double DQN's loop over environment steps, as an object that is stepped: no I/O, and no clock."""
 
 from typing import Any, Final
 
@@ -12,37 +12,37 @@ from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.common.devices import DeviceName
-from hamlet_trio.protocol.episode import EvaluationSummary
+from hamlet_trio.protocol.episode import EpisodeComplete, EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.episodes import EpisodeRecord, EpisodeSums, StepOutcome
+from hamlet_trio.training.episodes import EpisodeSums, StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds, WorldState
 from hamlet_trio.world.rules import any_true
 
-__all__ = ["DivergedError", "EpisodeRecord", "StepOutcome", "TrainingRun"]
+__all__ = ["DivergedError", "StepOutcome", "TrainingRun"]
 
 _LEAST_UPDATES: Final = 8
 _MOST_UPDATES: Final = 16
 
 
 class TrainingRun:
-    """One training run in `num_envs` worlds of its own, a step of all of them at a time.
+    """Train one agent in `num_envs` worlds of its own, one step of all of them at a time.
 
-    A world whose episode ended begins its next one at once. Episodes are numbered as they end, of those that
-    end with one step in the order of their worlds. The run ends with its last episode; those under way then
-    are left, and in no record. The first world is the one that is shown.
+    A world whose episode ended begins its next one at once. Episodes are numbered as they end; those that end
+    with the same step in the order of their worlds. The run ends with its last episode; those still under way
+    are dropped, without a record. The first world is the one that is shown.
 
-    Everything random comes from the parameters' seed, which must be there: the same parameters give the same
-    run, on the CPU to the last bit, whether it is made at a stretch or goes on from saved states, wherever in
-    an episode they were taken. Not safe to share between threads.
+    Everything random is derived from the parameters' seed, which must be set: the same parameters give the
+    same run, on the CPU to the last bit, whether it is made in one go or resumed from saved states, wherever
+    in an episode they were taken. Not safe to share between threads.
 
     Attributes:
         parameters: those in force; a checkpoint that the run starts from decides the network type.
-        worlds: the N worlds. After the last step of an episode a world shows how that one ended, until the
-            next step.
+        worlds: the N worlds. After the last step of an episode a world keeps its final state until the next
+            step.
         completed: episodes finished.
-        episode_starts: each world's state before the first step of its episode; None where that was not
-            made here, as after `load_state_dict`.
+        episode_starts: each world's state before the first step of its episode; None if that step was made
+            before `load_state_dict`.
         visits: (height, width) int64, how many steps ended on each cell over the whole run, in all worlds.
     """
 
@@ -58,7 +58,7 @@ class TrainingRun:
     ) -> None:
         """Set up a run; `start_from` gives it a checkpoint's weights, for a world of the same shape.
 
-        `sizes` are those of the network where they are not the default, as `state_dict` tells them.
+        `sizes` are those of the network where they are not the default, as in `state_dict`.
 
         Raises `ConfigError` for a world, `DeviceError` for a device and `LearnerError` for a checkpoint that
         do not fit.
@@ -88,53 +88,58 @@ class TrainingRun:
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
         self.completed = 0
         self.episode_starts: Final[list[WorldState | None]] = [None] * count
-        # Written over and exchanged at each step.
+        # Overwritten and swapped at each step.
         self._observations: NDArray[np.float32] = np.empty((count, config.observation_size), dtype=np.float32)
         self._next_observations = np.empty_like(self._observations)
         self._sums = EpisodeSums(count)
-        # Episodes that were finished when that of the first world began, and whether this one is shown.
+        # Episodes that were finished when the first world's began, and whether this one is shown.
         self._begun_after = 0
         self._is_shown = True
         self._begin_episodes(np.arange(count))
 
-    # --- where the run stands --------------------------------------------------------------------------
+    # --- progress ------------------------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
-        """Whether all episodes were made."""
+        """Whether all episodes are finished."""
         return self.completed >= self.parameters.num_episodes
 
     @property
     def episode(self) -> int:
-        """The number of the episode that ends next, from 1; with one world, of the one under way if any."""
+        """The number of the episode that ends next, from 1; with one world, the one under way, if any."""
         return self.completed + 1
 
     @property
     def shown_episode(self) -> int:
-        """What the first world's episode, under way or else the next, goes by: `episode` when it begins.
+        """The number shown for the first world's episode, under way or next: `episode` at its start.
 
-        With several worlds it may end under a higher number.
+        With several worlds it may end with a higher number.
         """
         return self._begun_after + 1
 
     @property
     def is_shown(self) -> bool:
-        """Whether it is to be shown: the first one, and the next one after every `show_every` that ended."""
+        """Whether that episode is shown: the first one is, and one after every `show_every` that ended."""
         return self._is_shown
 
     @property
     def episode_step(self) -> int:
-        """Steps made in the first world's episode; 0 when that is over."""
+        """Steps made in the first world's episode; 0 once it is over."""
         return 0 if self.worlds.over[0] else int(self.worlds.steps[0])
 
     @property
+    def position(self) -> tuple[int, int]:
+        """The episode under way, or the last one, and the steps made in it."""
+        return min(self.episode, self.parameters.num_episodes), self.episode_step
+
+    @property
     def epsilon(self) -> float:
-        """The rate of random actions before `episode` has ended, in all worlds."""
+        """The share of exploring steps, in all worlds, until `episode` has ended."""
         return self._recipe.schedule.epsilon(self.episode, self.parameters.num_episodes)
 
     @property
     def steps(self) -> int:
-        """Environment steps of the whole run, those of all worlds added up."""
+        """Environment steps of the whole run, in all worlds together."""
         return self._learner.steps
 
     @property
@@ -148,18 +153,18 @@ class TrainingRun:
         return self._learner.device.type
 
     def recent_means(self) -> tuple[float, float]:
-        """Mean return and mean length of the last five episodes; zeros before the first one."""
+        """Return the mean return and mean length of the last five episodes; zeros before the first one."""
         rewards, lengths, _ = self._sums.means()
         return rewards, lengths
 
     # --- the loop --------------------------------------------------------------------------------------
 
     def step(self) -> StepOutcome:
-        """Make one step in every world and the learning that follows it.
+        """Make one step in every world, and the gradient updates due after it.
 
         Raises `DivergedError` when the loss is not finite; the run cannot go on then.
         """
-        assert not self.finished, "the run has made all its episodes"
+        assert not self.finished, "the run is finished"
         learner, worlds, epsilon = self._learner, self.worlds, self.epsilon
         if any_true(worlds.over):
             self._begin_episodes(np.flatnonzero(worlds.over))
@@ -182,7 +187,7 @@ class TrainingRun:
         self._sums.add_rewards(rewards)
         for x, y in worlds.positions[:, 0].tolist():
             self.visits[y, x] += 1
-        return StepOutcome(
+        outcome = StepOutcome(
             episode=self.shown_episode,
             step=int(worlds.steps[0]),
             action=int(actions[0]),
@@ -191,22 +196,22 @@ class TrainingRun:
             epsilon=epsilon,
             done=bool(worlds.over[0]),
             actions=actions.astype(np.uint8).tobytes(),
-            records=self._end_episodes(epsilon) if any_true(worlds.over) else (),
         )
+        return self._end_episodes(outcome) if any_true(worlds.over) else outcome
 
     def _updates_due(self) -> int | None:
-        """Updates to make after this step; None leaves it to the learner."""
+        """Return how many updates to make after this step; None leaves it to the learner."""
         recipe, worlds = self._recipe, self.worlds
         if recipe.updates_per_episode is None:
             return None
-        # Spread over episodes as long as the last ones were; what is missing then is made up for later. Until
-        # one has ended, nothing is known of how long they are: what is due is one episode's.
+        # Spread over the mean length of the last episodes; a shortfall is made up for later. Before the first
+        # end of an episode no length is known: one episode's updates are due.
         expected = max(self._sums.means()[1], 1.0)
         shares = np.where(worlds.over, 1.0, np.minimum(worlds.steps / expected, 1.0)).sum()
         share = float(shares) if self.completed else min(float(shares), 1.0)
         episodes = min(self.completed + share, self.parameters.num_episodes)
         due = int(recipe.updates_per_episode * episodes) - self._learner.updates
-        # Several at a time, which share much of their work.
+        # Several at a time share much of their work.
         if due < _LEAST_UPDATES and not any_true(worlds.over):
             return 0
         return min(due, _MOST_UPDATES * worlds.num_worlds)
@@ -215,30 +220,29 @@ class TrainingRun:
         self.worlds.reset(indices, random_start=self._recipe.random_start)
         for index in indices.tolist():
             self.episode_starts[index] = self.worlds.get_state(index)
-        # Those in the middle of an episode see what they saw.
+        # Worlds in the middle of an episode observe the same as before.
         self.worlds.observe(out=self._shaped(self._observations))
         self._learner.begin_episodes(indices)
         self._sums.begin(indices)
 
-    def _end_episodes(self, epsilon: float) -> tuple[EpisodeRecord, ...]:
+    def _end_episodes(self, outcome: StepOutcome) -> StepOutcome:
         over = np.flatnonzero(self.worlds.over).tolist()
-        left = self.parameters.num_episodes - self.completed
-        records = tuple(self._end_episode(world, epsilon) for world in over[:left])
+        ended = over[: self.parameters.num_episodes - self.completed]
+        records = tuple(self._end_episode(world, outcome.epsilon) for world in ended)
         if over[0] == 0:
             every = self.parameters.show_every
             self._is_shown = self.completed // every > self._begun_after // every
             self._begun_after = self.completed
-        return records
+        return msgspec.structs.replace(outcome, records=records, worlds=tuple(ended))
 
-    def _end_episode(self, world: int, epsilon: float) -> EpisodeRecord:
+    def _end_episode(self, world: int, epsilon: float) -> EpisodeComplete:
         length = int(self.worlds.steps[world])
         total, loss = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
         evaluates = self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)
-        return EpisodeRecord(
+        return EpisodeComplete(
             episode=self.completed,
-            world=world,
             reward=total,
             length=length,
             loss=loss,
@@ -248,21 +252,22 @@ class TrainingRun:
             avg_loss_5=losses,
             buffer_size=len(self._learner.replay_buffer),
             failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
-            evaluation=self.evaluate() if evaluates else None,
+            steps_per_second=0.0,
+            evaluation=self.evaluate() if evaluates else msgspec.UNSET,
         )
 
     def _shaped(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same memory with an axis for the one agent of each world, as the worlds write it."""
+        """Return the same memory with an axis for the one agent of each world, as the worlds write it."""
         return observations[:, None]
 
-    # --- what it has learnt ----------------------------------------------------------------------------
+    # --- the policy -----------------------------------------------------------------------------------
 
     def policy(self) -> Policy:
-        """A copy of the policy as it is now."""
+        """Return a copy of the current policy."""
         return self._learner.policy()
 
     def evaluate(self) -> EvaluationSummary:
-        """Let the policy as it is now act greedily in worlds of its own; changes nothing in the run."""
+        """Evaluate the current policy greedily in worlds of its own; changes nothing in the run."""
         result = evaluate(
             self._learner.policy(),
             self.worlds.config,
@@ -273,7 +278,7 @@ class TrainingRun:
         return EvaluationSummary(result.mean_length, result.mean_return, len(result.episodes))
 
     def checkpoint(self) -> Checkpoint:
-        """The network with all that is known about it, to be saved before the next step."""
+        """Return the network with its metadata, to be saved before the next step."""
         metadata = CheckpointMetadata(
             network_type=self.parameters.network_type,
             world=msgspec.to_builtins(self.worlds.config),
@@ -284,10 +289,10 @@ class TrainingRun:
         )
         return self._learner.checkpoint(metadata, epsilon=self.epsilon)
 
-    # --- saving and going on ---------------------------------------------------------------------------
+    # --- saving and resuming --------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of everything that changes, as tensors and plain values."""
+        """Return a copy of everything that changes, as tensors and plain values."""
         return {
             "sizes": self._learner.config.sizes,
             "learner": self._learner.state_dict(),
@@ -302,10 +307,10 @@ class TrainingRun:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from where `state_dict` was taken, in a run of the same parameters.
+        """Continue exactly from where `state_dict` was taken, in a run of the same parameters.
 
-        The number of episodes may differ; epsilon then goes on by the new number's schedule. Raises
-        `LearnerError` or `ValueError` when that was another kind of run.
+        The number of episodes may differ; epsilon then follows the new number's schedule. Raises
+        `LearnerError` or `ValueError` for the state of another kind of run.
         """
         self._learner.load_state_dict(state["learner"])
         for index, world in enumerate(state["worlds"]):
@@ -321,7 +326,7 @@ class TrainingRun:
 
 
 def _seeds(seed: int | None) -> tuple[int, int, int]:
-    """Independent seeds of learner, world and evaluation."""
+    """Return independent seeds of learner, world and evaluation."""
     assert seed is not None, "the seed is chosen before a run is made"
     learner, world, evaluation = np.random.SeedSequence(seed).generate_state(3, np.uint64).tolist()
     return learner, world, evaluation

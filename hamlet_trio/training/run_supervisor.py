@@ -237,12 +237,7 @@ class RunSupervisor:
             BeginOrder(
                 run_id=self.run_id,
                 parameters=self._parameters,
-                models_dir=self._settings.models_dir,
-                data_dir=self._settings.data_dir,
-                device=self._settings.device,
-                record_every=self._settings.record_every,
-                recordings_kept=self._settings.recordings_kept,
-                tensorboard=self._settings.tensorboard,
+                settings=self._settings,
                 resume=resume,
                 paused=self._status.phase.pause_requested,
                 watched=len(self._hub) > 0,

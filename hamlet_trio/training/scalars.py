@@ -1,48 +1,56 @@
 """TensorBoard's event files of a run, for those who compare runs there."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete
+from hamlet_trio.settings import Settings
+from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.managed_run import ManagedRun, StartError
 
 FOLDER: Final = "tensorboard"
-"""In the data folder; each run has a folder of its own in it."""
+"""The folder in the data folder that holds a folder for each run."""
 
 _FLUSH_SECONDS: Final = 10
 
 
-class TensorBoardMissingError(Exception):
-    """TensorBoard is not installed; the message says how to install it."""
-
-
-class EpisodeScalars:
+class EpisodeScalars(RunListener):
     """Writes a point for each episode, at the environment steps of the run so far.
 
-    Points are written by a thread of TensorBoard's own, every `_FLUSH_SECONDS`. A run that goes on from where
-    it was saved replaces what came after that. Trouble, such as a full disk, is told once to `on_trouble`;
-    nothing more is written then, and the run goes on.
+    Points are written by a thread of TensorBoard's own, every `_FLUSH_SECONDS`. A resumed run replaces what
+    was written after its last save. A failure, such as a full disk, is reported once to `reporter`; nothing
+    more is written then, and the run goes on.
     """
 
-    def __init__(self, folder: Path, on_trouble: Callable[[str], object]) -> None:
-        """Raises `TensorBoardMissingError` where TensorBoard is not installed."""
+    def __init__(self, folder: Path, reporter: RunListener) -> None:
+        """Raises `StartError` if TensorBoard is not installed."""
         try:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # it takes seconds
         except ImportError as error:
-            raise TensorBoardMissingError(
+            raise StartError(
                 "TensorBoard is not installed; pip install 'hamlet-trio[tensorboard]', "
                 "or train without its files."
             ) from error
         self._make = SummaryWriter
         self._folder = folder
-        self._on_trouble = on_trouble
+        self._reporter = reporter
         self._writer: Any = None
-        self._closed = False
+        self._is_closed = False
 
-    def add(self, complete: EpisodeComplete, steps: int) -> None:
-        """Add an episode's figures; `steps` are the run's, with this episode's."""
-        if self._closed:
+    @classmethod
+    def wanted(cls, settings: Settings, run_id: str, reporter: RunListener) -> list["EpisodeScalars"]:
+        """Return the listener of a run, in a list that is empty unless the settings ask for TensorBoard."""
+        return [cls(Path(settings.data_dir) / FOLDER / run_id, reporter)] if settings.tensorboard else []
+
+    def on_start(self, managed: ManagedRun) -> None:
+        """Remember the run, for its steps."""
+        self._run = managed.run
+
+    def on_episode(self, complete: EpisodeComplete) -> None:
+        """Add an episode's figures."""
+        if self._is_closed:
             return
+        steps = self._run.steps
         try:
             if self._writer is None:
                 purge = steps if self._folder.exists() else None
@@ -54,16 +62,18 @@ class EpisodeScalars:
         except OSError as error:
             self._give_up(error)
 
-    def close(self) -> None:
+    def on_end(self, result: RunResult) -> None:
         """Write what waits, and end the thread."""
-        if self._closed or self._writer is None:
+        if self._is_closed or self._writer is None:
             return
         try:
             self._writer.close()
         except OSError as error:
             self._give_up(error)
-        self._closed = True
+        self._is_closed = True
 
     def _give_up(self, error: OSError) -> None:
-        self._closed = True
-        self._on_trouble(f"TensorBoard's files in {self._folder} cannot be written: {error.strerror}.")
+        self._is_closed = True
+        self._reporter.on_problem(
+            f"TensorBoard's files in {self._folder} cannot be written: {error.strerror}."
+        )

@@ -9,8 +9,6 @@
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -33,11 +31,10 @@ class RunNotFoundError(Exception):
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
-    """One run. `episode` counts finished episodes as of the last save; `model` is the last one saved.
+    """Represent one run; `episode` counts finished episodes at the last save, `model` is the last one saved.
 
-    `previous_kept`: the model that was there before this run was put aside already. `reason` tells how a
-    failed run failed. `out` is the file its model is saved as, where that is not the models folder's
-    `trained_agent.pt`.
+    `previous_kept`: the model that this run replaces was already set aside. `reason` says why a failed run
+    failed. `out` is the file its model is saved as, where that is not the models folder's `trained_agent.pt`.
     """
 
     run_id: str
@@ -51,29 +48,27 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
 
 def new_run_id() -> str:
-    """A new run's id, which sorts by time: `20250131-235959-a1b2c3` (UTC)."""
+    """Return a new run's id, which sorts by time: `20250131-235959-a1b2c3` (UTC)."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 class RunStore:
-    """The runs under one data folder. Every method does file I/O: call them from a thread."""
+    """Keep the runs under one data folder. Every method does file I/O: call them from a thread."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self.data_dir: Final = data_dir
         self._runs = data_dir / "runs"
 
     def server_lock(self) -> FileLock:
-        """The lock that a server holds from the start of a run to its end; a new object at each call."""
-        return FileLock(self._data_dir / "training.lock")
+        """Return the lock that a server holds for the length of a run; a new object at each call."""
+        return FileLock(self.data_dir / "training.lock")
 
-    @contextmanager
-    def training(self, run_id: str) -> Iterator[None]:
-        """Hold the run while it is trained here; raises `LockedError` if another process does."""
-        with self._lock(run_id):
-            yield
+    def training(self, run_id: str) -> FileLock:
+        """Return the lock that a process holds while it trains the run; a new object at each call."""
+        return FileLock(self._folder(run_id) / "lock")
 
     def read(self, run_id: str) -> RunRecord:
-        """A run's record; raises `RunNotFoundError` if there is none or it cannot be read."""
+        """Return a run's record; raises `RunNotFoundError` if there is none or it cannot be read."""
         if not _RUN_ID.fullmatch(run_id):
             raise RunNotFoundError(f"There is no run {run_id[:80]!r}.")
         try:
@@ -95,7 +90,7 @@ class RunStore:
         write_atomically(self._state_path(run_id), state)
 
     def read_state(self, run_id: str) -> bytes | None:
-        """What a resume needs; `None` before the run's first save. Raises `OSError`."""
+        """Return what a resume needs; `None` before the run's first save. Raises `OSError`."""
         path = self._state_path(run_id)
         return path.read_bytes() if path.exists() else None
 
@@ -110,7 +105,7 @@ class RunStore:
         self.prune()
 
     def find_resumable(self, run_id: str) -> RunRecord:
-        """The record of an interrupted run; raises `RunNotFoundError` if it cannot be resumed."""
+        """Return the record of an interrupted run; raises `RunNotFoundError` if it cannot be resumed."""
         record = self.read(run_id)
         if record.state != "unfinished":
             raise RunNotFoundError(f"Run {run_id} is over ({record.state}); its model can be resumed from.")
@@ -121,7 +116,7 @@ class RunStore:
         return record
 
     def resumable(self) -> list[str]:
-        """The ids of interrupted runs, newest first."""
+        """Return the ids of interrupted runs, newest first."""
         return [run_id for run_id in self._newest_first() if self._can_resume(run_id)]
 
     def prune(self) -> None:
@@ -146,17 +141,14 @@ class RunStore:
         return True
 
     def is_training(self, run_id: str) -> bool:
-        """Whether a process trains this run now; a lock of another user, not to be opened, counts as held."""
-        return _RUN_ID.fullmatch(run_id) is not None and self._lock(run_id).is_held()
+        """Return whether a process trains this run now; a lock that cannot be opened counts as held."""
+        return _RUN_ID.fullmatch(run_id) is not None and self.training(run_id).is_held()
 
     def _newest_first(self) -> list[str]:
         if not self._runs.is_dir():
             return []
         names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
         return sorted(names, reverse=True)
-
-    def _lock(self, run_id: str) -> FileLock:
-        return FileLock(self._folder(run_id) / "lock")
 
     def _state_path(self, run_id: str) -> Path:
         return self._folder(run_id) / "state.bin"

@@ -9,7 +9,7 @@ import torch
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.local_run import train_to_file
+from tests.training.local_runs import train
 from tests.training.support import Client, Server, Serving, serve_training
 
 
@@ -91,5 +91,5 @@ def settings(tmp_path: Path) -> Settings:
 def uninterrupted(parameters: TrainingParameters, tmp_path: Path) -> Path:
     """The model of that run, made at a stretch in this process."""
     out = tmp_path / "uninterrupted.pt"
-    train_to_file(parameters, out, data_dir=tmp_path / "other", models_dir=tmp_path, device="cpu")
+    train(tmp_path / "other", parameters, out=out)
     return out

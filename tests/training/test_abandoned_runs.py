@@ -10,9 +10,9 @@ from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded, RunSta
 from hamlet_trio.history.records import Source
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.abandoned_runs import abandoned_runs, end_abandoned_runs
-from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.store import RunStore
 from tests.history.support import ended
+from tests.training.local_runs import train
 
 DEAD, ALIVE, DONE = "20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc"
 BEGAN = "2026-01-01T00:00:00.000+00:00"
@@ -68,13 +68,7 @@ def test_the_next_run_of_the_command_line_says_so(
     past: HistoryReader, tmp_path: Path, parameters: TrainingParameters
 ) -> None:
     with RunStore(tmp_path).training(ALIVE):
-        result = train_to_file(
-            parameters,
-            tmp_path / "out.pt",
-            data_dir=tmp_path,
-            models_dir=tmp_path / "models",
-            device="cpu",
-            history=HistoryDatabase(past.path),
-        )
+        in_data = {"data_dir": str(tmp_path)}
+        result = train(tmp_path, parameters, settings=in_data, history=HistoryDatabase(past.path))
     assert states(past) == ["interrupted", "running", "complete"]
     assert past.run(result.run_id).state == "complete"

@@ -9,48 +9,34 @@ import pytest
 from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.history import HistoryDatabase, HistoryReader
 from hamlet_trio.history.queries import RunsQuery
-from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
-from hamlet_trio.training.local_run import DivergedError, SaveError, StartError, TrainingResult, train_to_file
+from hamlet_trio.training.local_run import DivergedError, RunResult, SaveError, StartError
+from hamlet_trio.training.managed_run import ManagedRun
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.store import RunStore
+from tests.training.local_runs import Listener, after, folders
+from tests.training.local_runs import train as train_below
 
 
 @pytest.fixture
 def train(tmp_path: Path) -> Any:
-    def train(parameters: TrainingParameters, **options: Any) -> TrainingResult:
-        return train_to_file(
-            parameters,
-            options.pop("out", tmp_path / "out.pt"),
-            data_dir=tmp_path / "data",
-            models_dir=tmp_path / "models",
-            device="cpu",
-            **options,
-        )
+    def train(parameters: TrainingParameters, **options: Any) -> RunResult:
+        return train_below(tmp_path, parameters, **{"out": tmp_path / "out.pt", **options})
 
     return train
 
 
 def test_a_run_is_made_told_and_saved(train: Any, parameters: TrainingParameters, tmp_path: Path) -> None:
-    runs: list[TrainingRun] = []
-    episodes: list[EpisodeComplete] = []
-    saved: list[CheckpointSaved] = []
-    steps: list[int] = []
-    result = train(
-        parameters,
-        on_start=runs.append,
-        on_step=lambda outcome: steps.append(outcome.step),
-        on_episode=episodes.append,
-        on_save=saved.append,
-    )
-    assert [run.parameters for run in runs] == [parameters]
-    assert [record.episode for record in episodes] == [1, 2, 3, 4, 5, 6]
-    assert saved == [CheckpointSaved("out.pt", 4)]
-    assert len(steps) == result.steps == 120
+    listener = Listener()
+    result = train(parameters, listener=listener)
+    assert [managed.run.parameters for managed in listener.started] == [parameters]
+    assert [record.episode for record in listener.episodes] == [1, 2, 3, 4, 5, 6]
+    assert listener.saved == [CheckpointSaved("out.pt", 4)]
+    assert len(listener.steps) == result.steps == 120
     assert (result.how, result.episodes, result.model) == ("complete", 6, tmp_path / "out.pt")
-    assert result.average_reward == episodes[-1].avg_reward_5
+    assert result.average_reward == listener.episodes[-1].avg_reward_5
     assert load_checkpoint(tmp_path / "out.pt").metadata.episode == 6
     assert RunStore(tmp_path / "data").resumable() == []
 
@@ -60,8 +46,7 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
 ) -> None:
     past = HistoryReader(tmp_path / "history.db")
     log = HistoryDatabase(past.path)
-    calls = iter(range(100))
-    result = train(parameters, history=log, should_stop=lambda: next(calls) == 70)
+    result = train(parameters, history=log, should_stop=after(70))
     kept = past.run(result.run_id)
     assert (kept.state, kept.episodes, kept.model) == ("interrupted", 3, "out.pt")
     resumed = msgspec.structs.replace(TrainingParameters(), resume_from=result.run_id)
@@ -84,8 +69,8 @@ def test_episodes_are_recorded_as_in_a_server_and_the_run_is_the_same(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
     train(parameters, out=tmp_path / "without.pt")
-    folder = RecordingFolder(tmp_path / "recordings", kept=100)
-    result = train(parameters, recordings=folder, record_every=4)
+    folder = RecordingFolder.of(folders(tmp_path))
+    result = train(parameters, settings={"record_every": 4})
     assert (tmp_path / "out.pt").read_bytes() == (tmp_path / "without.pt").read_bytes()
     kept = {entry.recording: entry.info for entry in folder.entries()}
     assert {f"{result.run_id}-ep1", f"{result.run_id}-ep5"} <= set(kept)
@@ -93,12 +78,13 @@ def test_episodes_are_recorded_as_in_a_server_and_the_run_is_the_same(
         assert info is not None
         assert (info.source, info.run_id) == ("training", result.run_id)
         folder.load(recording).play()
-    problems: list[str] = []
-    blocked = RecordingFolder(tmp_path / "out.pt", kept=100)
-    result = train(parameters, recordings=blocked, record_every=1, on_recording_problem=problems.append)
-    assert (len(problems), result.how) == (1, "complete")
-    train(parameters, recordings=folder, record_every=0)
+    train(parameters, settings={"record_every": 0})
     assert {entry.recording for entry in folder.entries()} == set(kept)
+    folder.path.rename(tmp_path / "moved")
+    folder.path.write_text("a file, not a folder")
+    listener = Listener()
+    result = train(parameters, settings={"record_every": 1}, listener=listener)
+    assert (len(listener.problems), result.how) == (1, "complete")
 
 
 def test_a_seed_is_chosen_where_none_is_given(train: Any, parameters: TrainingParameters) -> None:
@@ -110,8 +96,7 @@ def test_stopped_at_any_step_and_resumed_gives_the_same_file(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
     train(parameters, out=tmp_path / "whole.pt")
-    steps: list[int] = []
-    first = train(parameters, on_step=lambda _: steps.append(1), should_stop=lambda: len(steps) == 53)
+    first = train(parameters, should_stop=after(53))
     assert (first.how, first.episodes, first.steps) == ("interrupted", 2, 53)
     assert load_checkpoint(tmp_path / "out.pt").metadata.episode == 2
     second = train(TrainingParameters(resume_from=first.run_id))
@@ -122,8 +107,7 @@ def test_stopped_at_any_step_and_resumed_gives_the_same_file(
 def test_a_resumed_run_may_be_given_more_episodes_but_not_fewer(
     train: Any, parameters: TrainingParameters
 ) -> None:
-    steps: list[int] = []
-    first = train(parameters, on_step=lambda _: steps.append(1), should_stop=lambda: len(steps) == 30)
+    first = train(parameters, should_stop=after(30))
     with pytest.raises(StartError, match="can only be raised, from 6; 5 was sent"):
         train(TrainingParameters(resume_from=first.run_id, num_episodes=5))
     assert train(TrainingParameters(resume_from=first.run_id, num_episodes=8)).episodes == 8
@@ -139,8 +123,7 @@ def test_what_cannot_be_started_from_is_told(train: Any, parameters: TrainingPar
 def test_a_run_that_is_trained_already_is_not_trained_twice(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
-    steps: list[int] = []
-    first = train(parameters, on_step=lambda _: steps.append(1), should_stop=lambda: len(steps) == 30)
+    first = train(parameters, should_stop=after(30))
     with RunStore(tmp_path / "data").training(first.run_id), pytest.raises(StartError, match="trained right"):
         train(TrainingParameters(resume_from=first.run_id))
 
@@ -156,25 +139,19 @@ def test_a_folder_that_cannot_be_used_is_told(
 def test_an_end_that_cannot_be_saved_is_an_error(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
-    def block(run: TrainingRun) -> None:
-        (tmp_path / "blocked").write_text("a file, not a folder")
+    class Blocking(Listener):
+        def on_start(self, managed: ManagedRun) -> None:
+            (tmp_path / "blocked").write_text("a file, not a folder")
 
-    problems: list[SaveError] = []
+    listener = Blocking()
     with pytest.raises(SaveError, match="models folder"):
-        train(
-            parameters,
-            out=tmp_path / "blocked" / "out.pt",
-            on_start=block,
-            on_save_problem=problems.append,
-        )
-    assert len(problems) == 1
+        train(parameters, out=tmp_path / "blocked" / "out.pt", listener=listener)
+    assert len(listener.problems) == 1
 
 
 @pytest.mark.parametrize("out", [".", "file.txt/model.pt"])
-def test_a_file_that_cannot_be_saved_is_refused_before_training(tmp_path: Path, out: str) -> None:
+def test_a_file_that_cannot_be_saved_is_refused_before_training(train: Any, tmp_path: Path, out: str) -> None:
     (tmp_path / "file.txt").write_text("in the way")
     with pytest.raises(StartError):
-        train_to_file(
-            TrainingParameters(seed=1), tmp_path / out, data_dir=tmp_path / "data", models_dir=tmp_path
-        )
+        train(TrainingParameters(seed=1), out=tmp_path / out)
     assert not (tmp_path / "data").exists()

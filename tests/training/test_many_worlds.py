@@ -11,12 +11,14 @@ import torch
 from hamlet_trio.agent.learner import LearnerError
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
-from hamlet_trio.training.episodes import EpisodeRecord, StepOutcome
+from hamlet_trio.training.episodes import StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.recorder import Recorder
 from hamlet_trio.training.run import TrainingRun
+from tests.training.local_runs import Listener, managed
 
 WORLDS = 5
 RECIPE = Recipe(
@@ -44,7 +46,7 @@ def finish(run: TrainingRun) -> list[StepOutcome]:
     return outcomes
 
 
-def records(outcomes: list[StepOutcome]) -> list[EpisodeRecord]:
+def records(outcomes: list[StepOutcome]) -> list[EpisodeComplete]:
     return [record for outcome in outcomes for record in outcome.records]
 
 
@@ -53,18 +55,19 @@ def test_episodes_are_numbered_as_they_end_and_the_run_ends_with_the_last(many: 
     outcomes = finish(run)
     episodes = records(outcomes)
     assert [record.episode for record in episodes] == list(range(1, 13))
-    assert len({record.world for record in episodes}) > 1
+    assert len({world for outcome in outcomes for world in outcome.worlds}) > 1
     assert len({record.length for record in episodes}) > 1
     assert run.steps == WORLDS * len(outcomes) > sum(record.length for record in episodes)
     assert run.visits.sum() == run.steps
-    assert [record.episode for record in episodes if record.evaluation is not None] == [6, 12]
+    assert [record.episode for record in episodes if record.evaluation is not msgspec.UNSET] == [6, 12]
     assert episodes[-1].avg_length_5 == np.mean([record.length for record in episodes[-5:]])
 
 
 def test_episodes_past_the_last_one_are_left_where_several_end_at_once(many: TrainingParameters) -> None:
     cut = msgspec.structs.replace(many, max_steps=5, num_episodes=7)
     outcomes = finish(made(cut))
-    assert [(r.episode, r.world, r.length) for r in records(outcomes)] == [
+    ended = [pair for outcome in outcomes for pair in zip(outcome.records, outcome.worlds, strict=True)]
+    assert [(record.episode, world, record.length) for record, world in ended] == [
         *((world + 1, world, 5) for world in range(5)),
         (6, 0, 5),
         (7, 1, 5),
@@ -84,7 +87,7 @@ def test_the_first_world_is_told_step_by_step(many: TrainingParameters) -> None:
         if step == 0:
             assert number == shown
         if outcome.record is not None:
-            assert (outcome.record.world, outcome.record.reward) == (0, outcome.total)
+            assert (outcome.worlds[0], outcome.record.reward) == (0, outcome.total)
             assert outcome.record.episode >= number
             assert outcome.record.length == outcome.step
 
@@ -123,12 +126,15 @@ def test_a_step_makes_the_updates_of_all_worlds_and_no_more_than_the_runs(many: 
 
 def test_recordings_are_the_very_episodes_of_each_world(many: TrainingParameters, tmp_path: Path) -> None:
     folder = RecordingFolder(tmp_path / "recordings", kept=100)
-    run, recorder = made(many), Recorder(folder, "20250101-000000-abcdef", every=1)
-    episodes: list[EpisodeRecord] = []
+    run, listener = made(many), Listener()
+    recorder = Recorder(folder, every=1, reporter=listener)
+    recorder.on_start(managed(run, "20250101-000000-abcdef"))
+    episodes: list[EpisodeComplete] = []
     while not run.finished:
         outcome = run.step()
-        assert recorder.note(outcome, run) is None
+        recorder.on_step(outcome, watched=False)
         episodes += outcome.records
+    assert listener.problems == []
     alone = made(many)
     finish(alone)
     assert encode_run_state(alone.state_dict()) == encode_run_state(run.state_dict())

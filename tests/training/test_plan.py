@@ -8,9 +8,10 @@ import pytest
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.local_run import TrainingResult, train_to_file
+from hamlet_trio.training.listener import RunResult
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.store import RunStore
+from tests.training.local_runs import after, train
 
 
 @pytest.fixture
@@ -23,16 +24,9 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "data")
 
 
-def interrupted(parameters: TrainingParameters, tmp_path: Path, out: Path | None = None) -> TrainingResult:
+def interrupted(parameters: TrainingParameters, tmp_path: Path, out: Path | None = None) -> RunResult:
     """A run that was asked to end after some 30 steps."""
-    steps = iter(range(30))
-    return train_to_file(
-        parameters,
-        out,
-        data_dir=tmp_path / "data",
-        models_dir=tmp_path / "models",
-        should_stop=lambda: next(steps, None) is None,
-    )
+    return train(tmp_path, parameters, out=out, should_stop=after(30))
 
 
 def test_a_resumed_run_keeps_its_parameters_and_says_so(
@@ -77,12 +71,7 @@ def test_a_resumed_run_saves_where_it_saved_before(parameters: TrainingParameter
     first = interrupted(parameters, tmp_path, mine)
     assert first.model == mine
     before = mine.read_bytes()
-    on = train_to_file(
-        TrainingParameters(resume_from=first.run_id),
-        None,
-        data_dir=tmp_path / "data",
-        models_dir=tmp_path / "models",
-    )
+    on = train(tmp_path, TrainingParameters(resume_from=first.run_id))
     assert on.how == "complete"
     assert on.model == mine
     assert mine.read_bytes() != before

@@ -1,6 +1,7 @@
 """Which episodes of a run are recorded, that they are the very ones, and that the run does not notice."""
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,10 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.recording.info import RecordingInfo
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.recorder import FIRST_COMPARED, Recorder
-from hamlet_trio.training.run import EpisodeRecord, TrainingRun
+from hamlet_trio.training.run import TrainingRun
+from tests.training.local_runs import Listener, managed
 
 RUN = "20250101-000000-abcdef"
 PARAMETERS = TrainingParameters(num_episodes=14, seed=3, max_steps=12, network_type="qnetwork")
@@ -24,18 +27,22 @@ def folder_of(path: Path) -> RecordingFolder:
 
 
 def train(
-    recorder: Recorder | None, parameters: TrainingParameters = PARAMETERS
-) -> tuple[TrainingRun, list[EpisodeRecord], list[str]]:
-    """A whole run: itself, its episodes, and what the recorder said."""
-    run, episodes, problems = TrainingRun(parameters, device="cpu"), [], []
+    folder: RecordingFolder | None,
+    every: int = 1,
+    *,
+    parameters: TrainingParameters = PARAMETERS,
+    past: Sequence[EpisodeComplete] = (),
+) -> tuple[TrainingRun, list[EpisodeComplete], list[str]]:
+    """A whole run, recorded where a folder is given: itself, its episodes, and what the recorder reported."""
+    run, listener = TrainingRun(parameters, device="cpu"), Listener()
+    recorder = Recorder(folder, every=every, reporter=listener) if folder else RunListener()
+    recorder.on_start(managed(run, RUN, past))
+    episodes: list[EpisodeComplete] = []
     while not run.finished:
         outcome = run.step()
-        problem = recorder.note(outcome, run) if recorder else None
-        if problem:
-            problems.append(problem)
-        if outcome.record:
-            episodes.append(outcome.record)
-    return run, episodes, problems
+        recorder.on_step(outcome, watched=False)
+        episodes += outcome.records
+    return run, episodes, listener.problems
 
 
 def kept(folder: RecordingFolder) -> dict[int, RecordingInfo]:
@@ -44,7 +51,7 @@ def kept(folder: RecordingFolder) -> dict[int, RecordingInfo]:
 
 
 def test_the_run_is_the_same_bit_for_bit(tmp_path: Path) -> None:
-    recorded, _, problems = train(Recorder(folder_of(tmp_path), RUN, every=1))
+    recorded, _, problems = train(folder_of(tmp_path))
     alone, _, _ = train(None)
     assert problems == []
     assert len(kept(folder_of(tmp_path))) == 14
@@ -53,7 +60,7 @@ def test_the_run_is_the_same_bit_for_bit(tmp_path: Path) -> None:
 
 def test_remarkable_episodes_are_kept_and_are_the_very_ones(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
-    _, episodes, _ = train(Recorder(folder, RUN, every=5))
+    _, episodes, _ = train(folder, 5)
     found = kept(folder)
     best, worst = float("-inf"), float("inf")
     for episode in episodes:
@@ -75,8 +82,9 @@ def test_remarkable_episodes_are_kept_and_are_the_very_ones(tmp_path: Path) -> N
 def test_the_first_death_of_each_kind_is_kept(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     _, episodes, _ = train(
-        Recorder(folder, RUN, every=100_000),
-        msgspec.structs.replace(PARAMETERS, max_steps=500, num_episodes=4),
+        folder,
+        100_000,
+        parameters=msgspec.structs.replace(PARAMETERS, max_steps=500, num_episodes=4),
     )
     first: dict[str, int] = {}
     for episode in episodes:
@@ -89,21 +97,10 @@ def test_the_first_death_of_each_kind_is_kept(tmp_path: Path) -> None:
 
 def test_a_resumed_run_knows_its_past(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
-    run, episodes, _ = train(None)
-    past = [
-        EpisodeComplete(
-            **{
-                name: getattr(episode, name)
-                for name in episode.__struct_fields__
-                if name not in ("evaluation", "world")
-            },
-            steps_per_second=1.0,
-        )
-        for episode in episodes
-    ]
+    run, past, _ = train(None)
     better = [msgspec.structs.replace(episode, reward=1e9) for episode in past]
     worse = [msgspec.structs.replace(episode, reward=-1e9) for episode in past]
-    train(Recorder(folder, RUN, every=100_000, past=better + worse))
+    train(folder, 100_000, past=better + worse)
     assert list(kept(folder)) == [1]
     assert run.finished
 
@@ -112,15 +109,16 @@ def test_an_episode_whose_beginning_was_not_seen_is_not_kept(tmp_path: Path) -> 
     folder = folder_of(tmp_path)
     run = TrainingRun(PARAMETERS, device="cpu")
     run.step()
-    recorder = Recorder(folder, RUN, every=1)
+    recorder = Recorder(folder, every=1, reporter=RunListener())
+    recorder.on_start(managed(run, RUN))
     while not (outcome := run.step()).done:
-        recorder.note(outcome, run)
-    recorder.note(outcome, run)
+        recorder.on_step(outcome, watched=False)
+    recorder.on_step(outcome, watched=False)
     assert kept(folder) == {}
 
 
 def test_none_are_kept_where_every_is_0(tmp_path: Path) -> None:
-    train(Recorder(folder_of(tmp_path), RUN, every=0))
+    train(folder_of(tmp_path), 0)
     assert kept(folder_of(tmp_path)) == {}
 
 
@@ -131,6 +129,6 @@ def test_a_full_disk_is_said_once_and_training_goes_on(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(RecordingFolder, "save", full)
-    run, _, problems = train(Recorder(folder_of(tmp_path), RUN, every=1))
+    run, _, problems = train(folder_of(tmp_path))
     assert run.finished
     assert problems == ["A recording could not be saved: No space left on device."]

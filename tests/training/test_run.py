@@ -10,9 +10,10 @@ import torch
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 from hamlet_trio.agent.schedule import EpsilonSchedule
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.recipe import Recipe
-from hamlet_trio.training.run import DivergedError, EpisodeRecord, StepOutcome, TrainingRun
+from hamlet_trio.training.run import DivergedError, StepOutcome, TrainingRun
 from hamlet_trio.world import METERS, WorldConfig
 
 RECIPE = Recipe(learner=LearnerConfig(learning_starts=30, n_step=3), random_start=True, evaluations=1)
@@ -25,7 +26,7 @@ def finish(run: TrainingRun) -> list[StepOutcome]:
     return outcomes
 
 
-def records(outcomes: list[StepOutcome]) -> list[EpisodeRecord]:
+def records(outcomes: list[StepOutcome]) -> list[EpisodeComplete]:
     return [outcome.record for outcome in outcomes if outcome.record is not None]
 
 
@@ -92,9 +93,9 @@ def test_epsilon_follows_the_schedule_of_the_whole_run(parameters: TrainingParam
 def test_evaluations_are_spread_over_the_run_and_change_nothing(parameters: TrainingParameters) -> None:
     with_two = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluations=2))
     with_six = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluations=6))
-    evaluated = [r.episode for r in records(finish(with_two)) if r.evaluation is not None]
+    evaluated = [r.episode for r in records(finish(with_two)) if r.evaluation is not msgspec.UNSET]
     assert evaluated == [3, 6]
-    assert all(record.evaluation is not None for record in records(finish(with_six)))
+    assert all(record.evaluation is not msgspec.UNSET for record in records(finish(with_six)))
     assert_same_weights(with_two, with_six)
 
 

@@ -13,8 +13,10 @@ import pytest
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.local_run import StartError, train_to_file
+from hamlet_trio.training.managed_run import StartError
+from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.scalars import EpisodeScalars
+from tests.training.local_runs import Listener, after, managed, train
 
 
 @pytest.fixture
@@ -47,22 +49,11 @@ def close(points: list[tuple[int, float]], expected: list[tuple[int, float]]) ->
 def test_a_run_has_the_usual_tags_at_its_steps_and_goes_on_where_it_was_saved(
     event_files: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
-    told: list[EpisodeComplete] = []
-    folders: dict[str, Any] = {"data_dir": tmp_path / "data", "models_dir": tmp_path / "models"}
-    calls = iter(range(100))
-    first = train_to_file(
-        parameters,
-        tmp_path / "out.pt",
-        **folders,
-        device="cpu",
-        tensorboard=True,
-        on_episode=told.append,
-        should_stop=lambda: next(calls) == 70,
-    )
-    resumed = TrainingParameters(resume_from=first.run_id)
-    train_to_file(
-        resumed, tmp_path / "out.pt", **folders, device="cpu", tensorboard=True, on_episode=told.append
-    )
+    listener = Listener()
+    options: dict[str, Any] = {"settings": {"tensorboard": True}, "listener": listener}
+    first = train(tmp_path, parameters, **options, should_stop=after(70))
+    train(tmp_path, TrainingParameters(resume_from=first.run_id), **options)
+    told = listener.episodes
     (folder,) = (tmp_path / "data" / "tensorboard").iterdir()
     assert folder.name == first.run_id
     found = scalars(event_files, folder)
@@ -100,18 +91,21 @@ def test_without_tensorboard_a_run_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(StartError, match=r"pip install 'hamlet-trio\[tensorboard\]'"):
-        train_to_file(parameters, None, data_dir=tmp_path, models_dir=tmp_path, tensorboard=True)
+        train(tmp_path, parameters, settings={"tensorboard": True})
 
 
 def test_trouble_is_told_once_and_ends_nothing(
-    event_files: Any, record: Callable[[int], EpisodeComplete], tmp_path: Path
+    event_files: Any,
+    record: Callable[[int], EpisodeComplete],
+    parameters: TrainingParameters,
+    tmp_path: Path,
 ) -> None:
     in_the_way = tmp_path / "run"
     in_the_way.write_text("a file where the folder should be")
-    told: list[str] = []
-    board = EpisodeScalars(in_the_way, told.append)
+    listener = Listener()
+    scalars = EpisodeScalars(in_the_way, listener)
+    scalars.on_start(managed(TrainingRun(parameters, device="cpu"), "20250101-000000-abcdef"))
     for episode in (1, 2):
-        board.add(record(episode), episode)
-    board.close()
-    assert len(told) == 1
-    assert "cannot be written" in told[0]
+        scalars.on_episode(record(episode))
+    assert len(listener.problems) == 1
+    assert "cannot be written" in listener.problems[0]

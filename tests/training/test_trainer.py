@@ -22,6 +22,7 @@ from hamlet_trio.training.orders import (
 )
 from hamlet_trio.training.store import RunStore, new_run_id
 from hamlet_trio.training.trainer_process import COMMAND
+from tests.training.local_runs import folders
 
 
 class Trainer:
@@ -39,12 +40,7 @@ class Trainer:
             BeginOrder(
                 run_id=self.run_id,
                 parameters=parameters,
-                models_dir=str(folder / "models"),
-                data_dir=str(folder / "data"),
-                device="cpu",
-                record_every=2,
-                recordings_kept=200,
-                tensorboard=False,
+                settings=folders(folder, record_every=2),
                 resume=False,
                 paused=False,
                 watched=watched,

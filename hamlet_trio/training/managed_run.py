@@ -1,13 +1,11 @@
-"""A run with what keeps it: its folder, the model it saves, the charts it has drawn so far.
-
-The trainer process and the command line both drive one, so that saving, resuming and ending are the same.
-"""
+"""A training run together with its files: what a resume needs, the model, the episodes its charts show."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -18,29 +16,34 @@ from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.lock import LockedError
+from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, TrainingHistory
-from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episode_series import EpisodeSeries
+from hamlet_trio.training.episodes import StepOutcome
+from hamlet_trio.training.listener import RunResult
+from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
-from hamlet_trio.training.run import EpisodeRecord, StepOutcome, TrainingRun
-from hamlet_trio.training.scalars import EpisodeScalars
+from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
-from hamlet_trio.world import ConfigError, WorldConfig
-
-Ending = Literal["complete", "stopped", "interrupted"]
+from hamlet_trio.world import ConfigError
 
 
 class StartError(Exception):
-    """The run cannot begin, now or at another attempt; the message is a sentence for a person."""
+    """The run cannot begin; the message is a sentence. With `retry` another attempt may succeed."""
+
+    def __init__(self, reason: str, *, retry: bool = False) -> None:
+        super().__init__(reason)
+        self.retry = retry
 
 
 class SaveError(Exception):
     """Something could not be saved, such as on a full disk; what was saved before is whole."""
 
 
-class TrainingSession:
-    """One run and its files; made by `open_session`. All methods but `step` may do file I/O."""
+class ManagedRun:
+    """One run and its files; made by `open_run`. All methods but `step` may do file I/O."""
 
     def __init__(
         self,
@@ -49,19 +52,22 @@ class TrainingSession:
         record: RunRecord,
         store: RunStore,
         model_path: Path,
-        history: EpisodeSeries,
-        scalars: EpisodeScalars | None = None,
+        series: EpisodeSeries,
     ) -> None:
         self.run: Final = run
-        self.history: Final = history
+        self.series: Final = series
+        self.model_path: Final = model_path
         self._record = record
         self._store = store
-        self._scalars = scalars
-        self.model_path: Final = model_path
         # Environment steps and the seconds they took since the last episode that ended.
         self._steps = 0
         self._seconds = 0.0
         self._save_due = False
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._record.run_id
 
     @property
     def model_saved(self) -> str | None:
@@ -79,7 +85,7 @@ class TrainingSession:
         return self._save_due and not self.run.finished
 
     def step(self) -> tuple[StepOutcome, tuple[EpisodeComplete, ...]]:
-        """Make one step, and the record of each episode that ended with it. Raises `DivergedError`."""
+        """Make one step; also return the episodes that ended with it, timed. Raises `DivergedError`."""
         run, started = self.run, perf_counter()
         before, every = run.completed, run.parameters.checkpoint_every
         outcome = run.step()
@@ -91,11 +97,11 @@ class TrainingSession:
         # The speed of learning alone: the waits of a shown episode and pauses do not count.
         speed = self._steps / max(self._seconds, 1e-9)
         self._steps, self._seconds = 0, 0.0
-        completed = tuple(_complete(record, speed) for record in outcome.records)
+        completed = tuple(
+            msgspec.structs.replace(record, steps_per_second=speed) for record in outcome.records
+        )
         for complete in completed:
-            self.history.append(complete)
-            if self._scalars is not None:
-                self._scalars.add(complete, run.steps)
+            self.series.append(complete)
         return outcome, completed
 
     def save(self) -> CheckpointSaved:
@@ -106,41 +112,46 @@ class TrainingSession:
         self._update(episode=self.run.completed)
         return CheckpointSaved(self.model_path.name, self.run.completed)
 
-    def end(self, how: Ending) -> str | None:
-        """Save for the last time; returns why that failed, if it did.
+    def end(self, how: Ending, reason: str | None = None) -> RunResult:
+        """Save for the last time; a run that failed, for this `reason`, keeps the model it saved last.
 
         An interrupted run keeps what a resume needs. A finished one drops it, unless its model could not be
         saved: then it stays resumable from its last save.
         """
-        self._close_scalars()
+        problem = reason
         try:
             if how == "interrupted":
                 if self.run.steps > 0:
                     self.save()
-                return None
-            if self.has_learnt:
-                self._save_model()
-            self._finish(state=how)
+            else:
+                if how != "failed" and self.has_learnt:
+                    self._save_model()
+                self._record = msgspec.structs.replace(
+                    self._record, state=how, reason=reason, episode=self.run.completed
+                )
+                _saving(lambda: self._store.finish(self._record), "The run's record")
         except SaveError as error:
-            return str(error)
-        return None
-
-    def fail(self, reason: str) -> None:
-        """The run cannot go on, now or ever; its last saved model stays. Raises `SaveError`."""
-        self._close_scalars()
-        self._finish(state="failed", reason=reason)
-
-    def _close_scalars(self) -> None:
-        if self._scalars is not None:
-            self._scalars.close()
+            problem = str(error) if reason is None else f"{reason} {error}"
+        reward, length = self.run.recent_means()
+        return RunResult(
+            how=how,
+            run_id=self.run_id,
+            parameters=self.run.parameters,
+            episodes=self.run.completed,
+            steps=self.run.steps,
+            average_reward=reward,
+            average_length=length,
+            model=None if self.model_saved is None else self.model_path,
+            problem=problem,
+        )
 
     def _save_state(self) -> None:
         state = {
             "run": self.run.state_dict(),
-            "history": msgspec.to_builtins(self.history.message()),
+            "history": msgspec.to_builtins(self.series.message()),
         }
         data = zlib.compress(encode_run_state(state), level=1)
-        _saving(lambda: self._store.write_state(self._record.run_id, data), "The run's state")
+        _saving(lambda: self._store.write_state(self.run_id, data), "The run's state")
 
     def _save_model(self) -> None:
         if not self._record.previous_kept:
@@ -155,60 +166,64 @@ class TrainingSession:
             raise SaveError(f"The models folder cannot be made: {error.strerror}.") from error
         self._update(model=self.model_path.name)
 
-    def _finish(self, *, state: Literal["complete", "stopped", "failed"], reason: str | None = None) -> None:
-        self._record = msgspec.structs.replace(
-            self._record, state=state, reason=reason, episode=self.run.completed
-        )
-        _saving(lambda: self._store.finish(self._record), "The run's record")
-
     def _update(self, **changes: Any) -> None:
         self._record = msgspec.structs.replace(self._record, **changes)
         _saving(lambda: self._store.write(self._record), "The run's record")
 
 
-def open_session(
-    run_id: str,
-    parameters: TrainingParameters,
+@contextmanager
+def training_here(store: RunStore, run_id: str) -> Iterator[None]:
+    """Hold the run's lock; raises `StartError` if another process trains it or its folder cannot be used."""
+    lock = store.training(run_id)
+    try:
+        lock.acquire()
+    except LockedError as error:
+        raise StartError(f"Run {run_id} is trained by another process.", retry=True) from error
+    except OSError as error:
+        raise StartError(f"The data folder {store.data_dir} cannot be used: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def open_run(
+    plan: RunPlan,
     *,
     store: RunStore,
     models: ModelFolder,
-    model_path: Path | None = None,
-    resume: bool,
+    out: Path | None = None,
     device: DeviceName = "auto",
-    world_config: WorldConfig | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
-    scalars: EpisodeScalars | None = None,
-) -> TrainingSession:
-    """Set up a run, or with `resume` one that was saved before; not yet saved, it begins anew.
+) -> ManagedRun:
+    """Set up the planned run, or the one to resume; not saved yet, that begins anew.
 
-    `parameters` are the run's own, with the seed. `world_config` must be the same at each resume. The model
-    is saved as `model_path`; without, where the run saved it before, or as `trained_agent.pt` in `models`.
-    `scalars` are told each episode.
-    Raises `StartError` if they, a model to start from, the device or the saved state cannot be used.
+    The model is saved as `out`; without, where the run saved it before, or as `trained_agent.pt` in `models`.
+    Raises `StartError` if parameters, a model to start from, the device or the saved state cannot be used.
     """
+    run_id, parameters = plan.run_id, plan.parameters
     try:
-        known = store.read(run_id) if resume else None
+        known = store.read(run_id) if plan.resume else None
     except RunNotFoundError:
         known = None
     record = known or RunRecord(run_id=run_id, parameters=parameters)
-    if model_path is not None and str(model_path.absolute()) != record.out:
-        record = msgspec.structs.replace(record, out=str(model_path.absolute()), previous_kept=False)
-    model_path = models.path / DEFAULT_MODEL if record.out is None else Path(record.out)
+    if out is not None and str(out.absolute()) != record.out:
+        record = msgspec.structs.replace(record, out=str(out.absolute()), previous_kept=False)
+    elsewhere = record.out and Path(record.out)
     try:
-        state = store.read_state(run_id) if resume else None
+        state = store.read_state(run_id) if plan.resume else None
         saved = None if state is None else decode_run_state(zlib.decompress(state))
         run = TrainingRun(
             parameters,
-            world_config=world_config,
             device=device,
             recipe=recipe,
-            start_from=None if saved else _checkpoint_to_start_from(parameters, models),
+            start_from=None if saved else _checkpoint_to_start_from(plan, models),
             sizes=saved and saved["run"]["sizes"],
         )
-        history = EpisodeSeries()
+        series = EpisodeSeries()
         if saved is not None:
             run.load_state_dict(saved["run"])
-            history.replace(msgspec.convert(saved["history"], TrainingHistory))
+            series.replace(msgspec.convert(saved["history"], TrainingHistory))
         record = msgspec.structs.replace(record, parameters=run.parameters, episode=run.completed)
         if record != known:  # a trainer that died goes on also while the disk is full
             store.write(record)
@@ -218,21 +233,17 @@ def open_session(
         raise StartError(f"The run's folder cannot be used: {error.strerror}.") from error
     except (RunStateError, zlib.error, KeyError, ValueError) as error:
         raise StartError(f"The saved state of run {run_id} cannot be used: {error}") from error
-    return TrainingSession(
-        run, record=record, store=store, model_path=model_path, history=history, scalars=scalars
+    return ManagedRun(
+        run,
+        record=record,
+        store=store,
+        model_path=out or elsewhere or models.path / DEFAULT_MODEL,
+        series=series,
     )
 
 
-def _complete(record: EpisodeRecord, speed: float) -> EpisodeComplete:
-    fields = msgspec.structs.asdict(record)
-    del fields["world"]
-    if record.evaluation is None:
-        del fields["evaluation"]
-    return EpisodeComplete(**fields, steps_per_second=speed)
-
-
-def _checkpoint_to_start_from(parameters: TrainingParameters, models: ModelFolder) -> Checkpoint | None:
-    source = parameters.resume_from
+def _checkpoint_to_start_from(plan: RunPlan, models: ModelFolder) -> Checkpoint | None:
+    source = plan.parameters.resume_from
     if source is None or not source.endswith(".pt"):
         return None
     return load_checkpoint(models.resolve(source))

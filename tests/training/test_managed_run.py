@@ -15,7 +15,8 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.metadata import CheckpointMetadata
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.session import SaveError, StartError, TrainingSession, open_session
+from hamlet_trio.training.managed_run import ManagedRun, SaveError, StartError, open_run
+from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.store import RunStore, new_run_id
 
 
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> RunStore:
 
 
 class Opener:
-    """Opens sessions of one run, as its trainers do one after another."""
+    """Opens one run, as its trainers do one after another."""
 
     def __init__(self, parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> None:
         self.run_id = new_run_id()
@@ -39,14 +40,12 @@ class Opener:
         self._models = models
         self.path = models.path / "trained_agent.pt"
 
-    def __call__(self, *, resume: bool = False) -> TrainingSession:
-        return open_session(
-            self.run_id,
-            self.parameters,
+    def __call__(self, *, resume: bool = False) -> ManagedRun:
+        return open_run(
+            RunPlan(self.run_id, self.parameters, resume),
             store=self._store,
             models=self._models,
-            model_path=self.path,
-            resume=resume,
+            out=self.path,
             device="cpu",
         )
 
@@ -56,18 +55,18 @@ def opened(parameters: TrainingParameters, store: RunStore, models: ModelFolder)
     return Opener(parameters, store, models)
 
 
-def make_episodes(session: TrainingSession, count: int) -> None:
-    target = session.run.completed + count
-    while session.run.completed < target:
-        session.step()
+def make_episodes(managed: ManagedRun, count: int) -> None:
+    target = managed.run.completed + count
+    while managed.run.completed < target:
+        managed.step()
 
 
-def finish(session: TrainingSession) -> None:
-    while not session.run.finished:
-        session.step()
-        if session.run.episode_step == 0 and session.save_due:
-            session.save()
-    assert session.end("complete") is None
+def finish(managed: ManagedRun) -> None:
+    while not managed.run.finished:
+        managed.step()
+        if managed.run.episode_step == 0 and managed.save_due:
+            managed.save()
+    assert managed.end("complete").problem is None
 
 
 @contextmanager
@@ -85,11 +84,11 @@ def test_an_autosave_is_due_every_so_many_episodes_but_not_at_the_end(
     parameters: TrainingParameters, store: RunStore, models: ModelFolder
 ) -> None:
     every_third = Opener(msgspec.structs.replace(parameters, checkpoint_every=3), store, models)
-    session, due = every_third(), []
-    while not session.run.finished:
-        session.step()
-        if session.save_due:
-            due.append(session.run.completed)
+    managed, due = every_third(), []
+    while not managed.run.finished:
+        managed.step()
+        if managed.save_due:
+            due.append(managed.run.completed)
     assert due == [3]
 
 
@@ -97,21 +96,21 @@ def test_an_autosave_is_due_too_when_many_episodes_end_at_once_and_pass_it(
     parameters: TrainingParameters, store: RunStore, models: ModelFolder
 ) -> None:
     wide = msgspec.structs.replace(parameters, num_envs=4, num_episodes=17, max_steps=3, checkpoint_every=6)
-    session, due = Opener(wide, store, models)(), []
-    while not session.run.finished:
-        session.step()
-        if session.save_due:
-            due.append(session.run.completed)
+    managed, due = Opener(wide, store, models)(), []
+    while not managed.run.finished:
+        managed.step()
+        if managed.save_due:
+            due.append(managed.run.completed)
     assert due == [8, 12]
-    speeds = [episode.steps_per_second for episode in session.history.message().episodes]
+    speeds = [episode.steps_per_second for episode in managed.series.message().episodes]
     assert len(speeds) == 17
     assert len(set(speeds)) == 5  # those that end with one step took the same time
 
 
 def test_an_episode_is_recorded_with_the_speed_of_learning(opened: Opener) -> None:
-    session = opened()
-    make_episodes(session, 2)
-    first, second = session.history.message().episodes
+    managed = opened()
+    make_episodes(managed, 2)
+    first, second = managed.series.message().episodes
     assert (first.episode, second.episode) == (1, 2)
     assert first.steps_per_second > 0
     assert first.evaluation is not msgspec.UNSET
@@ -134,17 +133,17 @@ def test_an_interrupted_run_goes_on_in_the_middle_of_an_episode_to_the_same_file
     whole.path = models.path / "whole.pt"
     finish(whole())
 
-    session = opened()
-    make_episodes(session, 2)
+    managed = opened()
+    make_episodes(managed, 2)
     for _ in range(13):
-        session.step()
-    assert session.end("interrupted") is None
+        managed.step()
+    assert managed.end("interrupted").problem is None
     assert store.resumable() == [opened.run_id]
     assert load_checkpoint(opened.path).metadata.episode == 2
 
     resumed = opened(resume=True)
     assert (resumed.run.completed, resumed.run.episode_step) == (2, 13)
-    assert [record.episode for record in resumed.history.message().episodes] == [1, 2]
+    assert [record.episode for record in resumed.series.message().episodes] == [1, 2]
     finish(resumed)
     assert opened.path.read_bytes() == whole.path.read_bytes()
 
@@ -160,9 +159,9 @@ def test_a_run_killed_before_its_first_save_begins_anew_with_the_same_seed(opene
 def test_the_model_from_before_the_run_is_kept_once(opened: Opener, tmp_path: Path) -> None:
     opened.path.parent.mkdir()
     opened.path.write_bytes(b"from before")
-    session = opened()
-    make_episodes(session, 4)
-    session.save()
+    managed = opened()
+    make_episodes(managed, 4)
+    managed.save()
     resumed = opened(resume=True)
     finish(resumed)
     assert (opened.path.parent / "trained_agent.previous.pt").read_bytes() == b"from before"
@@ -176,19 +175,19 @@ def test_the_model_from_before_the_run_is_kept_once(opened: Opener, tmp_path: Pa
 def test_a_run_that_learnt_nothing_leaves_the_model_alone(opened: Opener, how: str) -> None:
     opened.path.parent.mkdir()
     opened.path.write_bytes(b"from before")
-    session = opened()
+    managed = opened()
     for _ in range(5):
-        session.step()
-    assert session.end(how) is None  # type: ignore[arg-type]
-    assert session.model_saved is None
+        managed.step()
+    assert managed.end(how).problem is None  # type: ignore[arg-type]
+    assert managed.model_saved is None
     assert [path.name for path in opened.path.parent.iterdir()] == ["trained_agent.pt"]
     assert opened.path.read_bytes() == b"from before"
 
 
 def test_a_stopped_run_leaves_its_model_and_is_over(opened: Opener, store: RunStore) -> None:
-    session = opened()
-    make_episodes(session, 1)
-    assert session.end("stopped") is None
+    managed = opened()
+    make_episodes(managed, 1)
+    assert managed.end("stopped").problem is None
     assert load_checkpoint(opened.path).metadata.episode == 1
     assert store.read(opened.run_id).state == "stopped"
     assert store.resumable() == []
@@ -196,29 +195,29 @@ def test_a_stopped_run_leaves_its_model_and_is_over(opened: Opener, store: RunSt
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of file size there")
 def test_on_a_full_disk_what_was_saved_before_stays_whole(opened: Opener, store: RunStore) -> None:
-    session = opened()
-    make_episodes(session, 4)
-    session.save()
+    managed = opened()
+    make_episodes(managed, 4)
+    managed.save()
     model, state = opened.path.read_bytes(), store.read_state(opened.run_id)
-    make_episodes(session, 1)
+    make_episodes(managed, 1)
     with full_disk():
         with pytest.raises(SaveError, match="File too large; what was saved before is whole"):
-            session.save()
-        assert "File too large" in str(session.end("interrupted"))
-        assert "File too large" in str(session.end("stopped"))
+            managed.save()
+        assert "File too large" in str(managed.end("interrupted").problem)
+        assert "File too large" in str(managed.end("stopped").problem)
     assert opened.path.read_bytes() == model
     assert store.read_state(opened.run_id) == state
     assert [path.name for path in opened.path.parent.iterdir()] == ["trained_agent.pt"]
     assert store.resumable() == [opened.run_id]
-    make_episodes(session, 1)
-    assert session.end("complete") is None
+    make_episodes(managed, 1)
+    assert managed.end("complete").problem is None
     assert load_checkpoint(opened.path).metadata.episode == 6
 
 
 def test_a_run_that_was_saved_is_opened_again_also_on_a_full_disk(opened: Opener) -> None:
-    session = opened()
-    make_episodes(session, 2)
-    session.save()
+    managed = opened()
+    make_episodes(managed, 2)
+    managed.save()
     with full_disk():
         again = opened(resume=True)
         with pytest.raises(StartError, match="The run's folder cannot be used: File too large"):
@@ -264,9 +263,9 @@ def test_a_model_that_cannot_be_started_from_is_told_by_name(
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "foreign"])
 def test_a_damaged_state_is_told_and_not_run_over(opened: Opener, store: RunStore, damage: str) -> None:
-    session = opened()
-    make_episodes(session, 4)
-    session.save()
+    managed = opened()
+    make_episodes(managed, 4)
+    managed.save()
     state = store.read_state(opened.run_id)
     assert state is not None
     damaged = {
@@ -280,10 +279,10 @@ def test_a_damaged_state_is_told_and_not_run_over(opened: Opener, store: RunStor
 
 
 def test_a_run_that_cannot_go_on_keeps_its_last_model(opened: Opener, store: RunStore) -> None:
-    session = opened()
-    make_episodes(session, 4)
-    session.save()
-    session.fail("The loss is no finite number.")
+    managed = opened()
+    make_episodes(managed, 4)
+    managed.save()
+    managed.end("failed", "The loss is no finite number.")
     record = store.read(opened.run_id)
     assert (record.state, record.reason) == ("failed", "The loss is no finite number.")
     assert store.resumable() == []

@@ -1,0 +1,67 @@
+"""What a training loop reports about its run, and the base class of those that listen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from hamlet_trio.history.records import Ending
+from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.messages import CheckpointSaved
+from hamlet_trio.protocol.parameters import TrainingParameters
+
+if TYPE_CHECKING:  # these import torch, which takes seconds
+    from hamlet_trio.training.episodes import StepOutcome
+    from hamlet_trio.training.managed_run import ManagedRun
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """How a run ended. An interrupted one can go on: `resume_from` its `run_id`.
+
+    `model` is the file saved, None if nothing was learnt yet; the means are over the last five episodes.
+    `problem` says why the last save failed, or why the run failed.
+    """
+
+    how: Ending
+    run_id: str
+    parameters: TrainingParameters
+    episodes: int
+    steps: int
+    average_reward: float
+    average_length: float
+    model: Path | None
+    problem: str | None = None
+
+
+class RunListener:
+    """Listens to one run: the loop calls these methods, which do nothing unless a subclass overrides them.
+
+    They are called between two environment steps, in the thread that trains, and must not change the run.
+    """
+
+    def on_start(self, managed: "ManagedRun") -> None:
+        """The run is set up and about to make its next step."""
+
+    def on_episode_start(self, episode: int, epsilon: float) -> None:
+        """An episode to be shown begins, or goes on after a resume."""
+
+    def on_step(self, outcome: "StepOutcome", *, watched: bool) -> None:
+        """Every world made a step; `watched`: it belongs to a shown episode and somebody watches."""
+
+    def on_episode(self, complete: EpisodeComplete) -> None:
+        """An episode is over."""
+
+    def on_save(self, saved: CheckpointSaved) -> None:
+        """An autosave succeeded."""
+
+    def on_problem(self, problem: Exception | str) -> None:
+        """Something could not be saved; training goes on."""
+
+    def on_pause(self, episode: int, step: int) -> None:
+        """The run stands still after `step` steps of `episode`."""
+
+    def on_resume(self, episode: int, step: int) -> None:
+        """The run goes on with the step after `step` of `episode`."""
+
+    def on_end(self, result: RunResult) -> None:
+        """The run ended, and what could be saved is saved."""

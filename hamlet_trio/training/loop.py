@@ -1,0 +1,150 @@
+"""The one training loop: the trainer process and `hamlet train` differ only in their orders and listeners."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from hamlet_trio.agent.update import DivergedError
+from hamlet_trio.history.records import Ending
+from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.managed_run import ManagedRun, SaveError
+from hamlet_trio.training.orders import BeginOrder, Order, PauseOrder, ResumeOrder, StopOrder, WatchOrder
+
+
+class Orders(Protocol):
+    """Where the orders to a loop come from."""
+
+    def get(self, deadline: float | None = None) -> Order | None:
+        """Return the next order, None to save and end so that the run can be resumed.
+
+        Waits for it, at most until `time.monotonic()` reaches the deadline; then raises `TimeoutError`.
+        """
+        ...
+
+    def has_order(self) -> bool:
+        """Return whether `get` would return at once."""
+        ...
+
+
+class TrainingLoop:
+    """Steps a run until it is complete or ordered to end, saves it, and tells the listeners, in their order.
+
+    Orders are carried out between two environment steps. `step_delay` are the seconds between two steps of
+    a shown episode.
+    """
+
+    def __init__(
+        self,
+        managed: ManagedRun,
+        orders: Orders,
+        listeners: Sequence[RunListener],
+        *,
+        paused: bool = False,
+        watched: bool = False,
+        step_delay: float = 0.0,
+    ) -> None:
+        self._managed = managed
+        self._orders = orders
+        self._listeners = listeners
+        self._paused = paused
+        self._watched = watched
+        self._step_delay = step_delay
+        self._next_step_at = 0.0
+        self._ending: Ending | None = None
+
+    def run(self) -> RunResult:
+        """Train, and return how the run ended; it is saved by then."""
+        for listener in self._listeners:
+            listener.on_start(self._managed)
+        if self._paused:
+            self._tell_paused()
+        if self._managed.run.episode_step > 0:
+            self._begin_episode()
+        try:
+            while not self._is_over():
+                self._step()
+        except DivergedError as error:
+            result = self._managed.end("failed", str(error))
+        else:
+            result = self._managed.end(self._ending or "complete")
+        for listener in self._listeners:
+            listener.on_end(result)
+        return result
+
+    def _step(self) -> None:
+        managed, shown = self._managed, self._managed.run.is_shown
+        if managed.run.episode_step == 0:
+            self._begin_episode()
+        outcome, completed = managed.step()
+        for listener in self._listeners:
+            listener.on_step(outcome, watched=shown and self._watched)
+        for complete in completed:
+            for listener in self._listeners:
+                listener.on_episode(complete)
+        if managed.save_due:
+            self._autosave()
+        if shown:
+            self._wait()
+
+    def _begin_episode(self) -> None:
+        run = self._managed.run
+        if run.is_shown:
+            self._next_step_at = time.monotonic()
+            for listener in self._listeners:
+                listener.on_episode_start(run.shown_episode, run.epsilon)
+
+    def _autosave(self) -> None:
+        try:
+            saved = self._managed.save()
+        except SaveError as error:
+            for listener in self._listeners:
+                listener.on_problem(error)
+        else:
+            for listener in self._listeners:
+                listener.on_save(saved)
+
+    # --- orders ----------------------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        """Carry out the orders that wait, while paused wait for more, and return whether the run ends now."""
+        while self._ending is None and (self._paused or self._orders.has_order()):
+            self._obey(self._orders.get())
+        return self._ending is not None or self._managed.run.finished
+
+    def _wait(self) -> None:
+        """Wait between the steps of a shown episode, until deadlines that do not drift, and obey orders.
+
+        A run that is paused meanwhile goes on at once when it is resumed.
+        """
+        if self._step_delay == 0:
+            return
+        # A step that took longer than the delay is no reason for a burst of steps afterwards.
+        self._next_step_at = max(self._next_step_at + self._step_delay, time.monotonic())
+        while not self._paused and self._ending is None:
+            try:
+                self._obey(self._orders.get(self._next_step_at))
+            except TimeoutError:
+                return
+
+    def _obey(self, order: Order | None) -> None:
+        match order:
+            case None:
+                self._ending = "interrupted"
+            case StopOrder():
+                self._ending = "stopped"
+            case WatchOrder(watched):
+                self._watched = watched
+            case PauseOrder():
+                self._paused = True
+                self._tell_paused()
+            case ResumeOrder():
+                self._paused = False
+                self._next_step_at = time.monotonic()
+                for listener in self._listeners:
+                    listener.on_resume(*self._managed.run.position)
+            case BeginOrder():
+                raise RuntimeError("a trainer begins one run only")
+
+    def _tell_paused(self) -> None:
+        for listener in self._listeners:
+            listener.on_pause(*self._managed.run.position)
