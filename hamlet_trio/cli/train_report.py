@@ -103,11 +103,12 @@ class ProgressReport(Report):
             epsilon=complete.epsilon,
             speed=complete.steps_per_second,
         )
-        if isinstance(complete.evaluation, msgspec.UnsetType):
+        evaluation = complete.evaluation
+        if isinstance(evaluation, msgspec.UnsetType):
             return
         self._console.print(
-            f"episode {complete.episode}: the greedy policy lives {complete.evaluation.mean_length:.0f} steps, "
-            f"return {complete.evaluation.mean_return:.1f}",
+            f"episode {complete.episode}: the greedy policy lives {evaluation.mean_length:.0f} steps, "
+            f"return {evaluation.mean_return:.1f}",
             highlight=False,
         )
 
