@@ -96,7 +96,7 @@ def test_a_failed_batch_is_rolled_back_and_can_be_repeated(database: HistoryData
 def test_the_oldest_runs_are_pruned_in_small_steps(
     database: HistoryDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.history.opening._PRUNED_AT_ONCE", 3)
+    monkeypatch.setattr("hamlet_trio.history.database._PRUNED_AT_ONCE", 3)
     for run_id, hour in (("a", 1), ("b", 2), ("c", 3)):
         database.write([started(run_id, at=f"2026-01-01T{hour:02}")])
         database.write([ended(run_id, episode) for episode in range(1, 9)])
