@@ -1,10 +1,10 @@
-"""One thing measured."""
+"""One measurement."""
 
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """What was measured, what came out, and what it should be, where there is a target."""
+    """A measurement, its result, and its target if there is one."""
 
     what: str
     measured: str

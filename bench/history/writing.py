@@ -1,8 +1,8 @@
-"""What keeping costs the trainer: the part of a run's own processor time that goes into the history.
+"""The cost of the history to the trainer: its share of a run's processor time.
 
-It is measured within one run, because two runs differ by more than that on a machine that does other work.
-On the command line the process that learns writes the history itself, between two steps; in the server
-another process does: this is the most it can cost.
+It is measured within one run, because two runs differ by more than that on a busy machine. On the command
+line the learning process itself writes the history, between two steps; behind a server another process does,
+so this is the upper bound.
 """
 
 import tempfile
@@ -24,13 +24,13 @@ _EPISODES: Final = 10
 _SHORT_EPISODES: Final = 300
 
 
-class TimedLog(HistoryDatabase):
-    """A log that sums up the processor time it takes."""
+class TimedDatabase(HistoryDatabase):
+    """Sum up the processor time of writing to a history."""
 
     seconds = 0.0
 
     def write(self, records: Sequence[Record]) -> None:
-        """Write them."""
+        """Write the records."""
         started = time.process_time()
         super().write(records)
         self.seconds += time.process_time() - started
@@ -43,7 +43,7 @@ class TimedLog(HistoryDatabase):
 
 
 def measure(quick: bool) -> list[Row]:
-    """Two learners: the default one, and a plain one whose short episodes end as often as they can."""
+    """Measure the default learner, and a plain one with short episodes, which writes most often."""
     torch.set_num_threads(1)
     default = TrainingParameters(num_episodes=2 if quick else _EPISODES, seed=1)
     plain = TrainingParameters(
@@ -58,14 +58,14 @@ def measure(quick: bool) -> list[Row]:
 def _measure(what: str, parameters: TrainingParameters, recipe: Recipe) -> Row:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        log = TimedLog(folder / "history.db")
+        database = TimedDatabase(folder / "history.db")
         started = time.process_time()
         result = train_to_file(
             parameters,
             Settings(data_dir=str(folder / "data"), models_dir=str(folder), device="cpu", record_every=0),
             recipe=recipe,
-            history=log,
+            history=database,
         )
         seconds = time.process_time() - started
-    speeds = f"{result.steps / (seconds - log.seconds):,.0f} to {result.steps / seconds:,.0f} steps/s"
-    return Row(f"{what}: {speeds}", f"{100 * log.seconds / seconds:.2f} % slower", "under 2 %")
+    speeds = f"{result.steps / (seconds - database.seconds):,.0f} to {result.steps / seconds:,.0f} steps/s"
+    return Row(f"{what}: {speeds}", f"{100 * database.seconds / seconds:.2f} % slower", "under 2 %")

@@ -28,7 +28,7 @@ _REASONS: Final = [reason for reason in FAILURE_REASONS if reason is not None]
 
 
 def measure(quick: bool) -> list[Row]:
-    """Fill a history, then ask each question several times."""
+    """Fill a history, then time each request several times."""
     episodes = _EPISODES // 100 if quick else _EPISODES
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
@@ -40,7 +40,7 @@ def measure(quick: bool) -> list[Row]:
             Row(f"{total:,} episodes written", f"{total / seconds:,.0f} a second"),
             Row("bytes of an episode", f"{path.stat().st_size / total:.0f}"),
         ]
-        return rows + trio.run(_ask_all, create_app(Settings(data_dir=folder)), episodes)
+        return rows + trio.run(_time_all, create_app(Settings(data_dir=folder)), episodes)
 
 
 def _run_id(number: int) -> str:
@@ -77,21 +77,21 @@ def _episode(run_id: str, episode: int, rng: random.Random) -> EpisodeEnded:
     return EpisodeEnded(run_id=run_id, complete=complete, agent_id="agent_0")
 
 
-async def _ask_all(app: HamletApp, episodes: int) -> list[Row]:
+async def _time_all(app: HamletApp, episodes: int) -> list[Row]:
     run = f"/api/runs/{_run_id(5)}"
     reason = _REASONS[0]
     first_page = "under 50 ms"
     rows = [
-        await _ask(app, "/api/runs", first_page),
-        await _ask(app, f"{run}/episodes", first_page),
-        await _ask(app, f"{run}/episodes?after={episodes - 200}", first_page),
-        await _ask(app, f"{run}/episodes?reason={reason}&min_episode={episodes // 2}", first_page),
-        await _ask(app, "/api/failures", first_page),
-        await _ask(app, f"/api/failures?reason={reason}", first_page),
-        await _ask(app, f"/api/failures?run={_run_id(5)}", first_page),
-        await _ask(app, "/api/failure_summary?limit=1000", first_page),
-        await _ask(app, "/api/failure_summary"),
-        await _ask(app, run),
+        await _time(app, "/api/runs", first_page),
+        await _time(app, f"{run}/episodes", first_page),
+        await _time(app, f"{run}/episodes?after={episodes - 200}", first_page),
+        await _time(app, f"{run}/episodes?reason={reason}&min_episode={episodes // 2}", first_page),
+        await _time(app, "/api/failures", first_page),
+        await _time(app, f"/api/failures?reason={reason}", first_page),
+        await _time(app, f"/api/failures?run={_run_id(5)}", first_page),
+        await _time(app, "/api/failure_summary?limit=1000", first_page),
+        await _time(app, "/api/failure_summary"),
+        await _time(app, run),
     ]
     # Page by page as the route does it; the app's test client does not take an answer of many pieces.
     started = time.perf_counter()
@@ -102,7 +102,7 @@ async def _ask_all(app: HamletApp, episodes: int) -> list[Row]:
     return [*rows, Row(f"a run of {episodes:,} episodes as CSV", f"{seconds:.1f} s, {size / 1e6:.0f} MB")]
 
 
-async def _ask(app: HamletApp, path: str, target: str = "") -> Row:
+async def _time(app: HamletApp, path: str, target: str = "") -> Row:
     seconds = []
     client = app.test_client()
     for _ in range(_TIMES):
