@@ -1,4 +1,4 @@
-"""List what Hamlet is built from, with versions and dates: `python -m scripts.dependencies` writes the page.
+"""Write docs/dependencies.md, the packages that Hamlet is built from: `python -m scripts.dependencies`.
 
 It also copies constraints.txt into pyproject.toml, where uv reads the versions.
 
@@ -47,7 +47,7 @@ def python_packages() -> list[Package]:
 
 
 def npm_packages() -> list[Package]:
-    """What the page's lock file pins, each version of a package once."""
+    """Return what the page's lock file pins, each version of a package once."""
     lock = json.loads((REPOSITORY / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
     found = {
         Package(path.rpartition("node_modules/")[2], entry["version"])
@@ -61,7 +61,7 @@ LISTS: Final = {"python": python_packages, "npm": npm_packages}
 
 
 def listed(text: str) -> dict[str, list[Package]]:
-    """The packages of each list of a page."""
+    """Return the packages of each list on a page."""
     return {
         what: [Package(row["name"], row["version"]) for row in _ROW.finditer(_between(text, what))]
         for what in LISTS
@@ -69,7 +69,7 @@ def listed(text: str) -> dict[str, list[Package]]:
 
 
 def fill(text: str, today: str) -> str:
-    """The page with both lists made anew."""
+    """Return the page with both lists brought up to date."""
     dates = {Package(row["name"], row["version"]): row["date"] for row in _ROW.finditer(text)}
     for what, packages in LISTS.items():
         begin = text.index(_begin(what)) + len(_begin(what))

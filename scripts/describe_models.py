@@ -1,4 +1,4 @@
-"""`python -m scripts.describe_models` measures the shipped models, and writes what they are into them.
+"""`python -m scripts.describe_models` measures the shipped models and writes the figures into them.
 
 The story of each is told here and its figures are measured; both go into the file's metadata, which the page,
 `hamlet models` and `GET /api/models` show, and into the table of models/README.md. Run it after training one
@@ -31,7 +31,7 @@ _TABLE: Final = re.compile(r"(?<=<!-- table: models -->\n).*?(?=<!-- end: models
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """What a model is, in words for a class, and the command that made it."""
+    """A model described for a class, with the command that trained it."""
 
     title: str
     story: str
@@ -87,7 +87,7 @@ STORIES: Final[dict[str, Story]] = {
 
 
 def measure(policy: Policy) -> dict[str, Any]:
-    """What goes into a model's metadata as `evaluation`; the same on every machine for the same weights.
+    """Return a model's `evaluation` for its metadata; equal on every machine for equal weights.
 
     Greedy from the usual start: `mean_length`, `mean_return` over `episodes` (one, since each is the same),
     `peak_return` and `peak_step`, the highest return on the way and when. And mean lengths over 100 episodes:
@@ -109,7 +109,7 @@ def measure(policy: Policy) -> dict[str, Any]:
 
 
 def rewards(policy: Policy) -> list[float]:
-    """The reward of each step of the greedy episode from the usual start."""
+    """Return the reward of each step of the greedy episode from the usual start."""
     worlds = Worlds(1, WorldConfig(max_steps=_CAP), seed=0)
     worlds.reset()
     made = []
@@ -120,7 +120,7 @@ def rewards(policy: Policy) -> list[float]:
 
 
 def described(name: str, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint with its story and its figures."""
+    """Return the checkpoint with its story and figures."""
     metadata = msgspec.structs.replace(
         checkpoint.metadata,
         evaluation=measure(Policy.from_checkpoint(checkpoint)),
@@ -136,21 +136,21 @@ def described(name: str, checkpoint: Checkpoint) -> Checkpoint:
 
 
 def readme(text: str) -> str:
-    """The README with its table made anew from what the models say of themselves."""
+    """Return the README with its table made from the models' metadata."""
     rows = []
     for name in STORIES:
         metadata = load_checkpoint(MODELS / name).metadata
-        told = metadata.evaluation or {}
+        evaluation = metadata.evaluation or {}
         rows.append(
             [
                 code(name),
                 f"{metadata.episode:,} of {metadata.parameters['num_episodes']:,}",
                 str(metadata.seed),
-                f"{told['mean_length']:.0f}",
-                signed(round(told["mean_return"], 1)),
-                f"{signed(round(told['peak_return'], 1))} at {told['peak_step']}",
-                f"{told['noisy_mean_length']:.0f}",
-                f"{told['random_start_mean_length']:.0f}",
+                f"{evaluation['mean_length']:.0f}",
+                signed(round(evaluation["mean_return"], 1)),
+                f"{signed(round(evaluation['peak_return'], 1))} at {evaluation['peak_step']}",
+                f"{evaluation['noisy_mean_length']:.0f}",
+                f"{evaluation['random_start_mean_length']:.0f}",
             ]
         )
     headings = (

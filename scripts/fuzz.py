@@ -1,4 +1,4 @@
-"""Looks for bytes that break a decoder, guided by coverage: `python -m scripts.fuzz commands --seconds 60`.
+"""Search for bytes that break a decoder, guided by coverage: `python -m scripts.fuzz commands --seconds 60`.
 
 Needs Atheris: pip install "hamlet-trio[fuzz]", on Linux. A finding is written beside the corpus and ends the
 run with its traceback; it becomes a file of tests/fuzz/corpus once the decoder is mended.
@@ -19,7 +19,7 @@ with atheris.instrument_imports(
 
 
 def main() -> None:
-    """Fuzz one target for a bounded time; what widens coverage is added to its corpus."""
+    """Fuzz one target for a bounded time, and add inputs that widen coverage to its corpus."""
     parser = argparse.ArgumentParser(prog="python -m scripts.fuzz", description=__doc__)
     parser.add_argument("target", choices=sorted(TARGETS))
     parser.add_argument("--seconds", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Takes the README's pictures: `make screenshots`, or `python -m scripts.screenshots`.
+"""Take the README's pictures: `make screenshots`, or `python -m scripts.screenshots`.
 
 A real Chromium before a real server, with the repository's models and a real training run. Each picture is
 looked at before it is committed.
@@ -36,7 +36,7 @@ def take(page: Page, name: str) -> None:
 
 
 def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool = False) -> Page:
-    """A visitor's window."""
+    """Return a new browser window."""
     context = browser.new_context(
         viewport=PHONE if phone else LAPTOP,  # type: ignore[arg-type]
         has_touch=phone,
@@ -49,7 +49,7 @@ def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool
 
 
 def play_to(page: Page, episode: int, step: int) -> None:
-    """Let every world on screen play fast to this episode, then let the last one stand at a step of it."""
+    """Play every world on screen fast to this episode, then pause the last one at a step of it."""
     page.get_by_role("button", name=re.compile("^Play")).click()
     reached = "|".join(map(str, range(episode, episode + 500)))
     for world in page.locator(".facts .fact:has(dt:text-is('Episode')) dd").all():
@@ -66,7 +66,7 @@ def play_to(page: Page, episode: int, step: int) -> None:
 
 
 def watch(browser: Browser, base: str) -> None:
-    """Watch on a laptop, by day."""
+    """Show Watch on a laptop, in the light scheme."""
     page = open_page(browser, f"{base}/?speed=10")
     play_to(page, episode=8, step=33)
     page.get_by_role("slider", name="Speed").fill("3")
@@ -75,7 +75,7 @@ def watch(browser: Browser, base: str) -> None:
 
 
 def compare(browser: Browser, base: str) -> None:
-    """Three stages side by side."""
+    """Show three stages of training side by side."""
     page = open_page(browser, f"{base}/?view=compare&speed=10")
     page.locator("article .agent").nth(2).wait_for()
     play_to(page, episode=3, step=47)
@@ -85,7 +85,7 @@ def compare(browser: Browser, base: str) -> None:
 
 
 def replay(browser: Browser, base: str) -> None:
-    """An episode that is rewound to a mark."""
+    """Show an episode rewound to a mark."""
     page = open_page(browser, f"{base}/?speed=10&model=checkpoint_ep455.pt", dark=True)
     play_to(page, episode=2, step=90)
     page.get_by_role("slider", name="Step", exact=True).fill("0")
@@ -99,7 +99,7 @@ def replay(browser: Browser, base: str) -> None:
 
 
 def phone(browser: Browser, base: str) -> None:
-    """Watch on a phone, by night."""
+    """Show Watch on a phone, in the dark scheme."""
     page = open_page(browser, f"{base}/?speed=10", dark=True, phone=True)
     play_to(page, episode=3, step=40)
     page.get_by_role("slider", name="Speed").fill("3")
@@ -109,7 +109,7 @@ def phone(browser: Browser, base: str) -> None:
 
 
 def train(browser: Browser, base: str) -> None:
-    """A run, two thirds through, by night."""
+    """Show a run, two thirds through, in the dark scheme."""
     page = open_page(browser, f"{base}/?view=train", dark=True)
     page.get_by_label("Show one episode in", exact=True).fill("60")
     page.get_by_label("Seconds per shown step").fill("0.1")
@@ -131,7 +131,7 @@ PICTURES: Final = {"watch": watch, "compare": compare, "replay": replay, "phone"
 
 
 def main(names: list[str]) -> None:
-    """Take the pictures named, or all."""
+    """Take the named pictures, or all of them."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         sys.exit("Chromium is needed: apt-get install chromium")

@@ -1,4 +1,4 @@
-"""The tables of the documentation that are made from the code: `python -m scripts.doc_tables` writes them.
+"""The generated tables of the documentation; `python -m scripts.doc_tables` writes them.
 
 A page holds each table between two markers, `<!-- table: NAME -->` and `<!-- end: NAME -->`. Only what stands
 between them is generated. tests/docs/test_tables.py fails when a page and the code disagree.
@@ -31,4 +31,4 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **access.TABLES,
     **episode.TABLES,
 }
-"""Every table by name, as a function that returns its Markdown."""
+"""Every table: its name, and a function that returns its Markdown."""

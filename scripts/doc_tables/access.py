@@ -1,4 +1,4 @@
-"""The tables of who may do what, from the rules themselves."""
+"""The tables of roles with their routes and commands."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +10,7 @@ _WHO: Final = {Role.ANYONE: "anyone", Role.VIEWER: "viewers", Role.TEACHER: "tea
 
 
 def routes() -> str:
-    """Every route by who may use it."""
+    """List the routes by role."""
     rows = [
         (_WHO[role], ", ".join(code(f"{method} {route(rule)}") for rule, method in _having(role)))
         for role in Role
@@ -29,7 +29,7 @@ def _having(role: Role) -> list[tuple[str, str]]:
 
 
 def commands() -> str:
-    """Every command by who may send it."""
+    """List the commands by role."""
     rows = []
     for role in Role:
         for endpoint, known in COMMANDS.items():

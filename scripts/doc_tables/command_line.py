@@ -10,7 +10,7 @@ from scripts.doc_tables.markdown import code, sentence, table
 
 
 def command_tree() -> dict[str, Any]:
-    """Every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
+    """Return every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
     from hamlet_trio.cli import app  # noqa: PLC0415  # so that the other tables need no command line
 
     group: Any = typer.main.get_command(app)
@@ -22,14 +22,14 @@ def command_tree() -> dict[str, Any]:
 
 
 def options_of(command: Any) -> set[str]:
-    """Every spelling of every option of a command."""
+    """Return every spelling of every option of a command."""
     return {
         spelling for parameter in command.params for spelling in (*parameter.opts, *parameter.secondary_opts)
     }
 
 
 def options(name: str) -> str:
-    """Every argument and option of one command."""
+    """List the arguments and options of one command."""
     rows = []
     for parameter in command_tree()[name].params:
         if parameter.param_type_name == "argument":
@@ -52,7 +52,7 @@ def _default(parameter: Any) -> str:
 
 
 def commands() -> str:
-    """The commands, one line each."""
+    """List the commands, one line each."""
     rows = [
         (
             f"[`hamlet {name}`](#hamlet-{name.replace(' ', '-')})",

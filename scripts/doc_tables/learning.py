@@ -1,4 +1,4 @@
-"""Tables of what learning came to, from the committed results of `python -m bench learning`."""
+"""The tables of learning results, from the committed results of `python -m bench learning`."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,7 +14,7 @@ def _survival(row: Row) -> list[str]:
 
 
 def learning_runs() -> str:
-    """Every configuration that is reported, over its seeds."""
+    """List every reported configuration, over its seeds."""
     reported, _ = split(published())
     return table(
         (
@@ -45,7 +45,7 @@ def learning_runs() -> str:
 
 
 def learning_targets() -> str:
-    """The default learner beside its targets, and the time it took."""
+    """Compare the default learner with its targets, and list the time it took."""
     reported, _ = split(published())
     return table(
         ("Episodes", "Target", "Reached", "Seeds", "Processor time of a run, median"),
@@ -64,7 +64,7 @@ def learning_targets() -> str:
 
 
 def learning_parts() -> str:
-    """The default learner with one part taken away, each at a time."""
+    """List the results of the default learner without each of its parts."""
     _, parts = split(published())
     made = {row.configuration: row for row in rows(parts)}
     return table(

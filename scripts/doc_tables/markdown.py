@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; `|` and line ends in a cell are made harmless."""
+    """Return a table, with `|` and line ends in cells escaped."""
     lines = [_row(headings), _row(["---"] * len(headings)), *map(_row, rows)]
     return "\n".join(lines)
 
@@ -20,21 +20,21 @@ def route(rule: str) -> str:
 
 
 def code(value: object) -> str:
-    """Text as code."""
+    """Return the value as inline code."""
     return f"`{value}`"
 
 
 def number(value: float) -> str:
-    """A number as a person writes it: no needless decimals or exponents, thousands apart."""
+    """Return a number without needless decimals or exponents, with thousands separated."""
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.10f}".rstrip("0")
 
 
 def signed(value: float) -> str:
-    """A change: always with its sign, with a true minus."""
+    """Return a change with its sign, as a true minus where it is negative."""
     return ("+" if value > 0 else "\u2212" if value < 0 else "") + number(abs(value))
 
 
 def sentence(text: str) -> str:
-    """The text with a capital first letter and a full stop."""
+    """Return the text with a capital first letter and a full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

@@ -1,4 +1,4 @@
-"""The table of `/metrics`, from what a server that has just been made would tell."""
+"""The table of `/metrics`, from the metrics of a new server."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +10,7 @@ from scripts.doc_tables.markdown import code, sentence, table
 
 
 def metrics() -> str:
-    """Every metric of our own with its kind and meaning."""
+    """List the metrics of Hamlet's own with their kind and meaning."""
     return trio.run(_metrics)
 
 

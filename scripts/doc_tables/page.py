@@ -15,7 +15,7 @@ _ESCAPE: Final = re.compile(r"\\u([0-9a-f]{4})")
 
 
 def shortcuts() -> str:
-    """Every shortcut with what it does and where. Raises `ValueError` if the dialog has another form."""
+    """List the shortcuts, what they do and where. Raises `ValueError` if the dialog has another form."""
     text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), _DIALOG.read_text(encoding="utf-8"))
     rows = [
         (

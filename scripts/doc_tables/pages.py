@@ -1,4 +1,4 @@
-"""The pages, and the markers in them."""
+"""The pages of the documentation, and the markers of tables in them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _BEGIN = re.compile(r"^<!-- table:", re.MULTILINE)
 
 
 def fill(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """The page with every table made anew.
+    """Return the page with every table brought up to date.
 
     Raises `ValueError` for a marker that names no table, or whose end is missing or names another.
     """
@@ -37,5 +37,5 @@ def fill(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
 
 
 def tables_in(text: str) -> list[str]:
-    """The names of a page's tables."""
+    """Return the names of a page's tables."""
     return [found["name"] for found in _TABLE.finditer(text)]

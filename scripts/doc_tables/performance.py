@@ -1,4 +1,4 @@
-"""Tables of how fast it is, from the committed reports of `python -m bench NAME --publish`."""
+"""The tables of speed, from the committed reports of `python -m bench NAME --publish`."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ def _published() -> dict[str, Report]:
 
 
 def goals() -> str:
-    """Every figure that has a goal, with how far it gets."""
+    """List every figure that has a goal, and how close it is."""
     reports = _published()
     rows = []
     for goal in GOALS:
@@ -39,7 +39,7 @@ def goals() -> str:
 
 
 def machines() -> str:
-    """What each report was measured on."""
+    """List the machine of each report."""
     return table(
         ("Benchmark", "Processor", "Cores", "Memory", "System", "Rounds", "Versions"),
         [
@@ -58,7 +58,7 @@ def machines() -> str:
 
 
 def figures(benchmark: str) -> str:
-    """The picture and all figures of one benchmark."""
+    """Show the picture and the figures of one benchmark."""
     report = load(benchmark, PUBLISHED)
     if report is None:
         return f"There are no published figures of `python -m bench {benchmark}`."

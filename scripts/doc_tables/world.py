@@ -21,13 +21,13 @@ _ACTION_WORDS: Final = {
 
 
 def actions() -> str:
-    """Actions by number."""
+    """List the actions by number."""
     rows = [(number(code_), code(name), _ACTION_WORDS[name]) for code_, name in enumerate(ACTIONS)]
     return table(("Number", "Action", "What it does"), rows)
 
 
 def meters() -> str:
-    """Meters with their range and drain."""
+    """List the meters with their range and drain."""
     rows = [
         (
             meter.name,
@@ -43,7 +43,7 @@ def meters() -> str:
 
 
 def affordances() -> str:
-    """Affordances with cell, price and effects."""
+    """List the affordances with cell, price and effects."""
     rows = []
     for affordance in _CONFIG.affordances:
         effects = _effects(affordance.effects, money=False)
@@ -64,7 +64,7 @@ def _effects(effects: Effects, *, money: bool = True) -> str:
 
 
 def costs() -> str:
-    """What acting costs, and the two rules that tiredness and loneliness add."""
+    """List the costs of actions, and the rules about tiredness and loneliness."""
     config = _CONFIG
     rows = [
         ("A move, also one into the border", _effects(config.move)),
@@ -83,7 +83,7 @@ def costs() -> str:
 
 
 def endings() -> str:
-    """Failure reasons."""
+    """List the failure reasons."""
     rows = []
     for reason, meter in zip(FAILURE_REASONS[1:], FATAL_METERS, strict=True):
         rows.append((code(reason), f"{meter} is at its minimum"))
@@ -91,7 +91,7 @@ def endings() -> str:
 
 
 def reward_bands() -> str:
-    """The shaped reward's meter terms."""
+    """List the shaped reward's meter terms."""
     rows = []
     for meter in METERS:
         bands: Bands = getattr(_CONFIG.shaped, meter)
@@ -104,7 +104,7 @@ def reward_bands() -> str:
 
 
 def reward_terms() -> str:
-    """The shaped reward's other terms."""
+    """List the shaped reward's other terms."""
     shaped, config = _CONFIG.shaped, _CONFIG
     span = config.width + config.height
     money_need = f"min({shaped.money_need_scale:g} {_TIMES} (1 {_MINUS} n), 1)"
@@ -136,7 +136,7 @@ def reward_terms() -> str:
 
 
 def _rewarded_otherwise() -> str:
-    """The affordances whose effects count differently in the reward."""
+    """Name the affordances whose effects count differently in the reward."""
     return "".join(
         f". The {affordance.name} counts as {_effects(affordance.rewarded)}"
         for affordance in _CONFIG.affordances
@@ -145,7 +145,7 @@ def _rewarded_otherwise() -> str:
 
 
 def survival() -> str:
-    """The survival reward."""
+    """List the terms of the survival reward."""
     reward = _CONFIG.survival
     rows = [
         ("every step", signed(reward.per_step)),
@@ -164,7 +164,7 @@ def survival() -> str:
 
 
 def configuration() -> str:
-    """The fields of `WorldConfig` that are one value each."""
+    """List the fields of `WorldConfig` that hold a single value."""
     simple = (bool, int, float, str, tuple)
     rows = []
     for field in msgspec.structs.fields(WorldConfig):
