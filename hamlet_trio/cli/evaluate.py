@@ -1,4 +1,4 @@
-"""`hamlet evaluate`: how long a checkpoint's policy lives."""
+"""`hamlet evaluate`: how long a checkpoint's policy survives."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """Play episodes with a checkpoint's policy, in worlds of its own, and say how it fared.
+    """Play episodes with a checkpoint's policy, in worlds of its own, and print how long it survived.
 
     From the fixed start a greedy policy plays the same episode every time; --epsilon or --random-start
     makes them differ.
@@ -74,7 +74,7 @@ def evaluate(
 
 
 def _find(name: str) -> Path:
-    """A file of this name, else the model of this name in the models folder."""
+    """Return the file of this name, else the model of this name in the models folder."""
     from hamlet_trio.agent.models import ModelFolder, ModelNameError
 
     path = Path(name)

@@ -1,4 +1,4 @@
-"""Options of `hamlet train` made from TrainingParameters, so that wire and command line cannot differ."""
+"""Options of `hamlet train`, derived from TrainingParameters so that wire and command line cannot differ."""
 
 import inspect
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.parameters import TrainingParameters
 
-# What only a server with viewers has, and what the command line offers in its own way.
+# Parameters that only a server with viewers has, and those with an option of their own.
 _NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from"})
 _OTHER_NAMES = {"num_episodes": ["--episodes", "--num-episodes"]}
 
 
 def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, in place of its `parameters` argument, one option for each training parameter."""
+    """Replace the `parameters` argument of a command by one option for each training parameter."""
 
     def run(**given: Any) -> None:
         chosen = {name: given.pop(name) for name in _fields() if given.get(name) is not None}
@@ -40,7 +40,7 @@ def _fields() -> dict[str, msgspec.inspect.Field]:
 
 
 def _names(name: str) -> list[str]:
-    """What a field's option is called, the name that is shown first."""
+    """Return the names of a field's option, the one to show first."""
     return _OTHER_NAMES.get(name, ["--" + name.replace("_", "-")])
 
 
@@ -64,7 +64,7 @@ def _option(name: str, field: msgspec.inspect.Field) -> inspect.Parameter:
 
 
 def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The chosen values, refused with the option's name if one is out of its limits."""
+    """Return the chosen values; raises `UserError` with the option's name for one out of its limits."""
     try:
         msgspec.convert(chosen, TrainingParameters)
     except msgspec.ValidationError as error:

@@ -107,7 +107,7 @@ class ProgressReport(Report):
         if isinstance(evaluation, msgspec.UnsetType):
             return
         self._console.print(
-            f"episode {complete.episode}: the greedy policy lives {evaluation.mean_length:.0f} steps, "
+            f"episode {complete.episode}: the greedy policy survives {evaluation.mean_length:.0f} steps, "
             f"return {evaluation.mean_return:.1f}",
             highlight=False,
         )
@@ -127,7 +127,7 @@ class ProgressReport(Report):
         )
         if result.model is not None:
             self._console.print(
-                f"Saved as {result.model}; `hamlet evaluate {result.model}` shows how it fares."
+                f"Saved as {result.model}; `hamlet evaluate {result.model}` shows how long it survives."
             )
         if result.how == "interrupted":
             self._console.print("Interrupted." + _how_to_go_on(result), soft_wrap=True)

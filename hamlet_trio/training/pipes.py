@@ -1,4 +1,4 @@
-"""The trainer's ends of its two pipes, each served by a thread, so that the learner never waits for one."""
+"""The trainer's ends of its two pipes, each served by a thread so that the learner never waits for one."""
 
 import os
 import queue
@@ -21,9 +21,9 @@ MAX_EVENTS: Final = 4096
 
 
 def take_over_pipes() -> tuple[int, int]:
-    """Keep standard input and output for messages alone; returns descriptors to read and to write.
+    """Reserve standard input and output for messages; returns descriptors to read from and to write to.
 
-    Whatever else reads standard input finds it empty, and whatever prints, in Python or below it, prints to
+    Other code that reads standard input finds it empty, and other output, of Python or of libraries, goes to
     standard error.
     """
     orders, messages = os.dup(0), os.dup(1)
@@ -36,16 +36,16 @@ def take_over_pipes() -> tuple[int, int]:
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error, for the server's log; that may have gone with the server."""
+    """Write a line to standard error, for the server's log; a server that is gone is no error."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
 
 class OrderReader:
-    """The supervisor's orders, read by a thread.
+    """Read the supervisor's orders in a thread.
 
-    When `MAX_ORDERS` wait, the thread stops reading and they wait in the pipe. The end of the pipe, or
-    anything on it that is no order, means that the supervisor is gone: `None` in place of an order, forever.
+    When `MAX_ORDERS` wait, the thread stops reading and further ones wait in the pipe. The end of the pipe,
+    or anything on it that is not an order, means that the supervisor is gone: every further order is `None`.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -63,9 +63,9 @@ class OrderReader:
         self._orders.put(None)
 
     def get(self, deadline: float | None = None) -> Order | None:
-        """The next order; waits for it, until `time.monotonic()` reaches the deadline if there is one.
+        """Return the next order, waiting for it at most until `time.monotonic()` reaches the deadline.
 
-        Raises `TimeoutError` at the deadline; one that has passed does not wait.
+        Raises `TimeoutError` at the deadline, and at once if it has passed and no order waits.
         """
         if self._ended:
             return None
@@ -81,16 +81,17 @@ class OrderReader:
         return order
 
     def has_order(self) -> bool:
-        """Whether `get` would return at once."""
+        """Return whether `get` would return at once."""
         return self._ended or not self._orders.empty()
 
 
 class MessageWriter:
-    """The trainer's messages, written by a thread.
+    """Write the trainer's messages in a thread, in order.
 
-    Order is kept. When `MAX_FRAMES` frames wait, a new one pushes out the oldest. When `MAX_EVENTS` other
-    messages wait, for a server that has stood still for thousands of episodes, the learner waits as well.
-    Once the server is gone, messages go nowhere.
+    When `MAX_FRAMES` frames wait, a new one replaces the oldest. When `MAX_EVENTS` other messages wait, as
+    when the server was stopped for thousands of episodes, the learner waits too. Once the server is gone,
+    messages are discarded. `MessageQueue` of the server does the same for Trio's tasks; this process has
+    threads instead, as the learner must not yield to an event loop.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -105,15 +106,15 @@ class MessageWriter:
         self._thread.start()
 
     def report(self, report: Report) -> None:
-        """Send what only the supervisor reads."""
+        """Send a message that only the supervisor reads."""
         self._put_event(pack(MessageKind.CONTROL, encode_control(report)))
 
     def announce(self, message: TrainingMessage) -> None:
-        """Send what every viewer must get."""
+        """Send a message that every viewer must get."""
         self._put_event(pack(MessageKind.EVENT, encode_bytes(message)))
 
     def show(self, frame: TrainingMessage) -> None:
-        """Send a frame."""
+        """Send a frame, which may be dropped."""
         packed = pack(MessageKind.FRAME, encode_bytes(frame))
         with self._changed:
             self._count += 1
@@ -121,7 +122,7 @@ class MessageWriter:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what waits, or find the server gone; then end the thread and close the pipe."""
+        """Write what waits unless the server is gone, then end the thread and close the pipe."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""How a run learns, beyond what its parameters say: the one place where the learner's settings are chosen."""
+"""The learning settings of a run that are not parameters of it, chosen in this one place."""
 
 from typing import Final
 
@@ -13,19 +13,19 @@ from hamlet_trio.world import WorldConfig
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """The settings of learner, exploration and evaluation.
+    """Hold the settings of learner, exploration and evaluation.
 
     Attributes:
-        learner: the learner's settings; those that `TrainingParameters` has are replaced by the run's.
+        learner: the learner's settings; those in `TrainingParameters` are replaced by the run's.
         schedule: epsilon by episode.
-        updates_per_episode: gradient updates in an episode, however long it is, spread over its steps; None
-            makes `learner.updates_per_step` instead. An agent that lives seven times as long does not need
-            seven times the updates, and a lesson takes as long as it was planned to.
+        updates_per_episode: gradient updates in an episode of any length, spread over its steps; None makes
+            `learner.updates_per_step` instead. An agent that survives seven times as long does not need seven
+            times the updates, and a lesson takes as long as planned.
         random_start: whether episodes begin anywhere, with meters at random.
         evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
         evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
             one every time.
-        evaluation_max_steps: their longest, so that figures compare and a pause never waits for long.
+        evaluation_max_steps: their maximum length, so that figures compare and a pause never waits long.
     """
 
     learner: LearnerConfig = LearnerConfig()
@@ -37,7 +37,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     evaluation_max_steps: int = 500
 
     def learner_config(self, parameters: TrainingParameters, device: DeviceName) -> LearnerConfig:
-        """The learner's settings for a run."""
+        """Return the learner's settings for a run."""
         return msgspec.structs.replace(
             self.learner,
             network_type=parameters.network_type,
@@ -50,13 +50,13 @@ class Recipe(Struct, frozen=True, kw_only=True):
         )
 
     def world_config(self, parameters: TrainingParameters, world: WorldConfig | None = None) -> WorldConfig:
-        """The world of a run: the given one, or the default, with the run's `max_steps`."""
+        """Return the world of a run: the given one, or the default, with the run's `max_steps`."""
         return msgspec.structs.replace(
             WorldConfig() if world is None else world, max_steps=parameters.max_steps
         )
 
     def evaluates_after(self, episode: int, num_episodes: int) -> bool:
-        """Whether a greedy evaluation follows this episode."""
+        """Return whether a greedy evaluation follows this episode."""
         return episode == num_episodes or episode % -(-num_episodes // self.evaluations) == 0
 
 
@@ -73,7 +73,7 @@ DEFAULT_RECIPE: Final = Recipe(
     schedule=EpsilonSchedule(kind="linear", fraction=0.6),
     updates_per_episode=300,
 )
-"""What `hamlet train` and `start_training` learn by; docs/training.md tells what each part is for."""
+"""The recipe of `hamlet train` and `start_training`; docs/training.md says what each part is for."""
 
 PLAIN_RECIPE: Final = Recipe(
     learner=LearnerConfig(network_type="qnetwork", target_update="periodic", target_period=750),

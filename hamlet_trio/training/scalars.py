@@ -1,4 +1,4 @@
-"""TensorBoard's event files of a run, for those who compare runs there."""
+"""Writes TensorBoard event files of a run, for comparing runs there."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -62,6 +62,14 @@ def after(steps: int) -> Any:
     return lambda: next(left, None) is None
 
 
+def finish(run: TrainingRun) -> list[StepOutcome]:
+    """Make the rest of a run."""
+    outcomes = []
+    while not run.finished:
+        outcomes.append(run.step())
+    return outcomes
+
+
 def managed(run: TrainingRun, run_id: str, past: Sequence[EpisodeComplete] = ()) -> ManagedRun:
     """A run as listeners get it, with these episodes behind it, whose files are never written."""
     series = EpisodeSeries()

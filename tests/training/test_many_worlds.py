@@ -18,7 +18,7 @@ from hamlet_trio.training.episodes import StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.recorder import Recorder
 from hamlet_trio.training.run import TrainingRun
-from tests.training.local_runs import Listener, managed
+from tests.training.local_runs import Listener, finish, managed
 
 WORLDS = 5
 RECIPE = Recipe(
@@ -37,13 +37,6 @@ def many(parameters: TrainingParameters) -> TrainingParameters:
 
 def made(parameters: TrainingParameters, recipe: Recipe = RECIPE) -> TrainingRun:
     return TrainingRun(parameters, device="cpu", recipe=recipe)
-
-
-def finish(run: TrainingRun) -> list[StepOutcome]:
-    outcomes = []
-    while not run.finished:
-        outcomes.append(run.step())
-    return outcomes
 
 
 def records(outcomes: list[StepOutcome]) -> list[EpisodeComplete]:

@@ -36,23 +36,23 @@ def everything(reading: int) -> list[Message]:
 
 def test_orders_come_in_order_and_the_end_of_the_pipe_last_forever(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    inbox = OrderReader(reading)
+    orders = OrderReader(reading)
     for order in (PauseOrder(), StopOrder()):
         os.write(writing, pack(MessageKind.CONTROL, encode_control(order)))
     os.close(writing)
-    assert [inbox.get() for _ in range(4)] == [PauseOrder(), StopOrder(), None, None]
-    assert inbox.has_order()
+    assert [orders.get() for _ in range(4)] == [PauseOrder(), StopOrder(), None, None]
+    assert orders.has_order()
 
 
-def test_an_inbox_waits_until_the_deadline_and_not_longer(pipe: tuple[int, int]) -> None:
-    inbox = OrderReader(pipe[0])
-    assert not inbox.has_order()
+def test_orders_are_waited_for_until_the_deadline_and_not_longer(pipe: tuple[int, int]) -> None:
+    orders = OrderReader(pipe[0])
+    assert not orders.has_order()
     deadline = time.monotonic() + 0.02
     with pytest.raises(TimeoutError):
-        inbox.get(deadline)
+        orders.get(deadline)
     assert time.monotonic() >= deadline
     with pytest.raises(TimeoutError):
-        inbox.get(deadline)  # passed: does not wait
+        orders.get(deadline)  # passed: does not wait
 
 
 @pytest.mark.parametrize("garbage", [b"garbage on the pipe", pack(MessageKind.CONTROL, b"\xc1")])
@@ -66,25 +66,25 @@ def test_garbage_on_the_pipe_is_the_end_of_orders(
 
 def test_what_waits_is_written_before_the_pipe_is_closed(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet = MessageWriter(writing)
+    writer = MessageWriter(writing)
     for step in range(100):
-        outlet.announce(Paused(1, step))
-    outlet.close()
+        writer.announce(Paused(1, step))
+    writer.close()
     assert everything(reading) == [(MessageKind.EVENT, encode_bytes(Paused(1, step))) for step in range(100)]
 
 
 def test_when_nobody_reads_frames_give_way_to_newer_ones_and_events_stay(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet = MessageWriter(writing)
+    writer = MessageWriter(writing)
     # Fill the pipe itself, so that the writer stands still, until frames begin to give way.
     count = 3 * MAX_FRAMES + 70_000 // len(encode_bytes(Paused(1, 10_000)))
     for step in range(count):
-        outlet.show(Paused(1, 10_000 + step))
-    outlet.announce(Paused(2, 0))
+        writer.show(Paused(1, 10_000 + step))
+    writer.announce(Paused(2, 0))
     drained: list[Message] = []
     reader = threading.Thread(target=lambda: drained.extend(everything(reading)))
     reader.start()
-    outlet.close()
+    writer.close()
     reader.join()
     frames = [message.payload for message in drained if message.kind is MessageKind.FRAME]
     sent = [encode_bytes(Paused(1, 10_000 + step)) for step in range(count)]
@@ -98,13 +98,13 @@ def test_a_server_that_stands_still_for_long_makes_the_learner_wait_and_loses_no
     pipe: tuple[int, int],
 ) -> None:
     reading, writing = pipe
-    outlet = MessageWriter(writing)
+    writer = MessageWriter(writing)
     total = MAX_EVENTS + 10_000
     passed = threading.Semaphore(0)
 
     def announce() -> None:
         for step in range(total):
-            outlet.announce(Paused(1, step))
+            writer.announce(Paused(1, step))
             passed.release()
 
     learner = threading.Thread(target=announce)
@@ -115,7 +115,7 @@ def test_a_server_that_stands_still_for_long_makes_the_learner_wait_and_loses_no
     reader = threading.Thread(target=lambda: drained.extend(everything(reading)))
     reader.start()
     learner.join()
-    outlet.close()
+    writer.close()
     reader.join()
     assert drained == [(MessageKind.EVENT, encode_bytes(Paused(1, step))) for step in range(total)]
 
@@ -125,10 +125,10 @@ def test_once_nobody_can_read_messages_go_nowhere_and_nothing_waits(
 ) -> None:
     reading, writing = pipe
     os.close(reading)
-    outlet = MessageWriter(writing)
+    writer = MessageWriter(writing)
     for step in range(MAX_EVENTS + 10):
-        outlet.announce(Paused(1, step))
-    outlet.close()
+        writer.announce(Paused(1, step))
+    writer.close()
     assert "nobody reads the trainer's messages" in capfd.readouterr().err
 
 

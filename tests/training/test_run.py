@@ -15,15 +15,9 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.recipe import Recipe
 from hamlet_trio.training.run import DivergedError, StepOutcome, TrainingRun
 from hamlet_trio.world import METERS, WorldConfig
+from tests.training.local_runs import finish
 
 RECIPE = Recipe(learner=LearnerConfig(learning_starts=30, n_step=3), random_start=True, evaluations=1)
-
-
-def finish(run: TrainingRun) -> list[StepOutcome]:
-    outcomes = []
-    while not run.finished:
-        outcomes.append(run.step())
-    return outcomes
 
 
 def records(outcomes: list[StepOutcome]) -> list[EpisodeComplete]:
