@@ -1,4 +1,4 @@
-"""Films of recordings, made beside the class: each in a process of its own, at the lowest priority."""
+"""Films of recordings, each made in a process of its own at the lowest priority."""
 
 import importlib.util
 import os
@@ -25,13 +25,13 @@ from hamlet_trio.web.access.addresses import limit_key
 COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
 MAX_WAITING: Final = 8
 MAX_WAITING_OF_ONE: Final = 6
-"""Of those, how many one client may have ordered: others find a place."""
+"""How many of them one client may have ordered, so that others find a place."""
 PATIENCE: Final = 30.0
-"""Seconds after which a film that nobody asks about is given up."""
+"""Seconds after which a film that nobody asks about is cancelled."""
 LEAVING: Final = 3.0
-"""Seconds after which a film ends that somebody has left, unless somebody else asks about it."""
+"""Seconds after which a film that a client no longer wants is cancelled, unless another asks about it."""
 _NEEDED: Final = ("PIL", "imageio_ffmpeg")
-_END_PATIENCE: Final = 1.0  # seconds from asking a film's process to end to killing it
+_END_PATIENCE: Final = 1.0  # seconds from terminating a film's process to killing it
 _FAILURES_KEPT: Final = 16
 _LONGEST_LINE: Final = 10_000
 
@@ -39,7 +39,7 @@ State = Literal["waiting", "making", "ready", "failed"]
 
 
 class FilmKey(NamedTuple):
-    """Which film: of what, in which format, how fast."""
+    """Which film: of which recording, in which format, how fast."""
 
     recording: str
     format: FilmFormat
@@ -47,7 +47,7 @@ class FilmKey(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The name of its file."""
+        """The name of the film's file."""
         return f"{self.recording}-x{self.speed:g}.{self.format}"
 
 
@@ -65,11 +65,11 @@ class Film(Struct, frozen=True, kw_only=True):
 
 
 class FilmsBusyError(Exception):
-    """As many films wait as may, in all or of this client."""
+    """Too many films wait, in all or of this client."""
 
 
 class FilmsUnavailableError(Exception):
-    """Films need something that is not installed; the message says what."""
+    """Films need a package that is not installed; the message names it."""
 
 
 class FilmsStoppedError(Exception):
@@ -84,26 +84,26 @@ class _Job:
         self.scope = trio.CancelScope()
         self.state: State = "waiting"
         self.progress = FilmReport()
-        self.keep_on()
+        self.keep()
 
-    def keep_on(self) -> None:
-        """Somebody asked about it."""
+    def keep(self) -> None:
+        """Keep the film: a client has asked about it."""
         self.scope.deadline = trio.current_time() + PATIENCE
 
     def leave(self) -> None:
-        """Somebody does not want it any more."""
+        """Cancel the film soon: a client no longer wants it."""
         self.scope.deadline = min(self.scope.deadline, trio.current_time() + LEAVING)
 
 
 class FilmService:
-    """Makes films on demand, `films_at_once` at a time, and keeps the last `films_kept` of them.
+    """Make films on demand, `films_at_once` at a time, and keep the last `films_kept` of them.
 
     Bounds: `MAX_WAITING` films wait, `MAX_WAITING_OF_ONE` of one client; more raise `FilmsBusyError`. Memory:
     one small object for each of them, and for the last 16 that failed.
 
-    Resource handling: a film that is cancelled, or that nobody has asked about for `PATIENCE` seconds, ends
-    its process; so does the end of the server, and its death. Each process works in a folder of its own,
-    which goes with it, and from which a film is taken only while it is wanted. So nothing half made is left.
+    Resource handling: a film's process ends when the film is cancelled, when nobody has asked about it for
+    `PATIENCE` seconds, and when the server ends or dies. Each process works in a folder of its own, which is
+    removed with it, and a film is moved out of it only while it is wanted. So no partial film is left.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -116,7 +116,7 @@ class FilmService:
         self._nursery: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Make what is ordered until cancelled."""
+        """Make the films ordered until cancelled."""
         await trio.to_thread.run_sync(self._tidy)
         try:
             async with trio.open_nursery() as self._nursery:
@@ -127,13 +127,13 @@ class FilmService:
             self._jobs.clear()
 
     async def order(self, key: FilmKey, client: str) -> Film:
-        """Have a film made for a client, unless it is there or being made.
+        """Have a film made for a client, unless it exists or is being made.
 
-        Raises `FilmsBusyError` where too many wait, in all or of this client, `FilmsUnavailableError` where
-        there is nothing to make them with, and `FilmsStoppedError` while `run` is not running.
+        Raises `FilmsBusyError` if too many wait, in all or of this client, `FilmsUnavailableError` if a
+        package that films need is missing, and `FilmsStoppedError` while `run` is not running.
         """
         self._failures.pop(key, None)
-        if (film := await self.look(key)) is not None:
+        if (film := await self.state(key)) is not None:
             return film
         for needed in _NEEDED:
             if importlib.util.find_spec(needed) is None:
@@ -154,11 +154,11 @@ class FilmService:
         if len(waiting) >= MAX_WAITING or waiting.count(client) >= MAX_WAITING_OF_ONE:
             raise FilmsBusyError
 
-    async def look(self, key: FilmKey) -> Film | None:
-        """How a film stands, None for one that was not ordered; asking keeps it going."""
+    async def state(self, key: FilmKey) -> Film | None:
+        """Return a film's state, None if it was not ordered; asking keeps it from being cancelled."""
         job = self._jobs.get(key)
         if job is not None and not job.scope.cancel_called:
-            job.keep_on()
+            job.keep()
             return self._film(key, job.state, made=job.progress.made, of=job.progress.of)
         if (error := self._failures.get(key)) is not None:
             return self._film(key, "failed", error=error)
@@ -166,19 +166,19 @@ class FilmService:
         return None if size is None else self._film(key, "ready", size_bytes=size)
 
     def leave(self, key: FilmKey) -> None:
-        """End a film that is waiting or being made, unless somebody else asks about it within `LEAVING`."""
+        """Cancel a film that waits or is being made, unless another client asks about it within `LEAVING`."""
         if (job := self._jobs.get(key)) is not None:
             job.leave()
 
     async def drop(self, key: FilmKey) -> None:
-        """Cancel a film, or forget it."""
+        """Cancel a film, or remove it."""
         self._failures.pop(key, None)
         if (job := self._jobs.pop(key, None)) is not None:
             job.scope.cancel()
         await trio.to_thread.run_sync(partial(self.path(key).unlink, missing_ok=True))
 
     def path(self, key: FilmKey) -> Path:
-        """The file of a film, which is there once it is ready."""
+        """Return the file of a film, which exists once it is ready."""
         return self._folder / key.file_name
 
     async def _make(self, key: FilmKey, job: _Job) -> None:
@@ -188,27 +188,27 @@ class FilmService:
                     job.state = "making"
                     error = await self._film_in_folder(key, job)
                     if error is not None:
-                        self._note_failure(key, error)
+                        self._keep_failure(key, error)
                     await trio.to_thread.run_sync(self._prune)
         finally:
-            # Not where it was dropped and ordered again meanwhile.
+            # Unless it was dropped and ordered again meanwhile.
             if self._jobs.get(key) is job:
                 del self._jobs[key]
 
     async def _film_in_folder(self, key: FilmKey, job: _Job) -> str | None:
-        """Make the film in a folder of its own; returns why that failed, where it did."""
+        """Make the film in a folder of its own; return why it failed, if it did."""
         folder = self._folder / f".{secrets.token_hex(4)}.tmp"
         error: str | None = None
         try:
             await trio.to_thread.run_sync(partial(folder.mkdir, parents=True))
             error = await self._film_in_process(key, job, folder)
-            # It may have been dropped while its process was ending, and is then not to come back.
+            # If it was dropped while its process was ending, it must not come back.
             if error is None and not job.scope.cancel_called:
                 os.replace(folder / key.file_name, self.path(key))
-        except* OSError as problems:  # of a process that cannot start, Trio's nursery makes a group
+        except* OSError as problems:  # a group: the nursery's, if the process cannot start
             error = f"The film could not be begun or kept: {reason_of(problems)}."
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # not in a thread, for all may be cancelled
+            shutil.rmtree(folder, ignore_errors=True)  # not in a thread: everything may be cancelled
         return error
 
     async def _film_in_process(self, key: FilmKey, job: _Job, folder: Path) -> str | None:
@@ -238,7 +238,7 @@ class FilmService:
         get_logger(service="films").warning("film_failed", film=key.file_name, reason=reason)
         return reason
 
-    def _note_failure(self, key: FilmKey, error: str) -> None:
+    def _keep_failure(self, key: FilmKey, error: str) -> None:
         self._failures[key] = error
         if len(self._failures) > _FAILURES_KEPT:
             del self._failures[next(iter(self._failures))]
@@ -265,12 +265,12 @@ class FilmService:
         )
 
     def _tidy(self) -> None:
-        """Remove what a server that was killed left half made."""
+        """Remove what a killed server left behind."""
         for folder in self._folder.glob(".*.tmp"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _prune(self) -> None:
-        """Forget the oldest films past the bound."""
+        """Remove the oldest films beyond the bound."""
         aged = []
         for path in self._folder.glob("[0-9]*"):
             with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The routes of recordings and of films of them."""
+"""The routes of recordings and their films."""
 
 from functools import cached_property
 from http import HTTPStatus
@@ -38,7 +38,7 @@ class RecordingsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     offset: Annotated[int, Meta(ge=0, le=2**31, description="number of recordings before the page")] = 0
 
     def passes(self, entry: ListedRecording) -> bool:
-        """Whether this one is asked for; a damaged one only where nothing is."""
+        """Return whether the filters let a recording pass; a damaged one passes only without filters."""
         info = entry.info
         if info is None:
             return self.source is self.run is self.model is self.reason is None
@@ -72,33 +72,33 @@ class RecordingIndex:
 
     @cached_property
     def folder(self) -> "RecordingFolder":
-        """Imported with the first use: the port answers before numpy is there."""
+        """The folder; imported on first use, so that the port answers before numpy is loaded."""
         from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
 
         return RecordingFolder.of(self._settings)
 
-    def ask(self, query: RecordingsQuery) -> RecordingsResponse:
-        """Those that a query asks for."""
+    def page(self, query: RecordingsQuery) -> RecordingsResponse:
+        """Return the page of recordings that a query asks for."""
         passing = [entry for entry in self.folder.entries() if query.passes(entry)]
         return RecordingsResponse(passing[query.offset : query.offset + query.limit], len(passing))
 
     def find(self, recording: str) -> ListedRecording | None:
-        """One of them."""
+        """Return one recording, or None."""
         return next((entry for entry in self.folder.entries() if entry.recording == recording), None)
 
     def has(self, recording: str) -> bool:
-        """Whether it is there."""
+        """Return whether a recording exists."""
         return is_recording_id(recording) and (self.folder.path / f"{recording}.rec").is_file()
 
 
 def make_recording_routes(server: Metaserver) -> Blueprint:
-    """Recordings and films; the gate before them knows who may use which."""
+    """Return the routes of recordings and films. Access control, before them, decides who may use which."""
     routes = Blueprint("recordings", __name__)
     index = RecordingIndex(server)
     films = server.films
 
     async def key_of(recording: str) -> FilmKey:
-        """The film that this request is about."""
+        """Return the film that this request is about."""
         query = read_query(request.args.to_dict(flat=False), FilmQuery)
         if not await server.read_files(index.has, recording):
             raise _UnknownRecordingError
@@ -107,7 +107,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
     @routes.get("/api/recordings")
     async def listed() -> Response:
         query = read_query(request.args.to_dict(flat=False), RecordingsQuery)
-        return as_json(await server.read_files(index.ask, query))
+        return as_json(await server.read_files(index.page, query))
 
     @routes.get("/api/recordings/<recording>")
     async def one(recording: str) -> Response:
@@ -130,13 +130,13 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
         return response
 
     @routes.get("/api/recordings/<recording>/film")
-    async def how_it_stands(recording: str) -> Response:
-        film = await films.look(await key_of(recording))
+    async def film_state(recording: str) -> Response:
+        film = await films.state(await key_of(recording))
         return _unknown_film() if film is None else as_json(film)
 
     @routes.delete("/api/recordings/<recording>/film")
     async def drop(recording: str) -> Response:
-        """A teacher removes the film; from anybody else, others who wait for it keep it."""
+        """Remove the film for a teacher; for anyone else, leave it to others who still want it."""
         key = await key_of(recording)
         if current_principal().role is Role.TEACHER:
             await films.drop(key)
@@ -147,7 +147,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
     @routes.get("/api/recordings/<recording>/film/file")
     async def film_file(recording: str) -> Response:
         key = await key_of(recording)
-        film = await films.look(key)
+        film = await films.state(key)
         if film is None or film.state != "ready":
             return _unknown_film()
         path = films.path(key)
@@ -158,7 +158,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
 
 
 class _UnknownRecordingError(Exception):
-    """A request names a recording that is not there."""
+    """A request names a recording that does not exist."""
 
 
 def _add_refusals(routes: Blueprint) -> None:
@@ -192,6 +192,6 @@ def _unknown_film() -> Response:
 
 async def _download(folder: Path, name: str, content_type: str) -> Response:
     response = await send_from_directory(folder, name, mimetype=content_type, as_attachment=True)
-    response.timeout = None  # as long as the client reads: one that stops is dropped by the guard
+    response.timeout = None  # none while the client reads; one that stops reading is dropped by the guard
     response.headers["Cache-Control"] = "no-cache"
     return response

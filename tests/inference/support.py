@@ -94,7 +94,7 @@ class Client:
 
     def __init__(self, window: float = math.inf) -> None:
         self._frames, self._incoming = trio.open_memory_channel[str | bytes | None](math.inf)
-        self._outgoing, self._messages = trio.open_memory_channel[str](window)
+        self._to_client, self._messages = trio.open_memory_channel[str](window)
         self.code: CloseCode | None = None
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
@@ -108,13 +108,13 @@ class Client:
     async def send(self, text: str) -> None:
         if self._error is not None:
             raise self._error
-        await self._outgoing.send(text)
+        await self._to_client.send(text)
 
     def send_nowait(self, text: str) -> bool:
         if self._error is not None:
             return False
         try:
-            self._outgoing.send_nowait(text)
+            self._to_client.send_nowait(text)
         except trio.WouldBlock:
             return False
         return True

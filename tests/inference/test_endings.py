@@ -213,7 +213,7 @@ async def test_commands_beyond_the_queue_are_refused_one_by_one_and_the_others_c
     settings = Settings(command_burst=10_000, session_command_queue=500)
     with real_time_limit():
         async with greeted(service, settings=settings, window=0) as client:
-            # It goes on sending and no longer reads: the playhead waits once ten answers do.
+            # It goes on sending and no longer reads: the controller waits once ten answers wait.
             for _ in range(2000):
                 client.say("set_speed", speed=2)
             await wait_all_tasks_blocked()
