@@ -3,12 +3,14 @@
 hypercorn -k trio -c deploy/hypercorn.toml hamlet_trio.asgi:app
 """
 
+from hamlet_trio.common.standard_streams import open_standard_streams
 from hamlet_trio.logs import configure_logging
 from hamlet_trio.settings import SettingsError, load_settings
 from hamlet_trio.web.app import create_app
 from hamlet_trio.web.process_setup import capture_library_logs
 from hamlet_trio.web.serve import install_hypercorn_worker
 
+open_standard_streams()
 try:
     _settings = load_settings()
     configure_logging(_settings)

@@ -17,6 +17,7 @@ from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.serve import serve
 from hamlet_trio.cli.tokens import tokens
 from hamlet_trio.cli.train import train
+from hamlet_trio.common.standard_streams import open_standard_streams
 from hamlet_trio.settings import SettingsError
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.add_typer(deploy, name="deploy")
 
 def main() -> None:
     """Run the command line; what the user can fix is one sentence and exit code 1, not a traceback."""
+    open_standard_streams()
     try:
         app()
     except (SettingsError, UserError) as error:

@@ -19,6 +19,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from hamlet_trio.logs import dropped_lines
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.web.metaserver import Metaserver
 
@@ -83,6 +84,7 @@ class ServerCollector(Collector):
             Sample("connections_stalled", "clients dropped because they stopped reading", counts.stalled),
             Sample("connections_oversized", "connections closed with 1009", counts.oversized),
             Sample("connections_malformed", "requests that could not be read", counts.malformed),
+            Sample("log_lines_lost", "log lines that nobody took, and were given up", dropped_lines()),
         ]
 
     def _inference_gauges(self) -> list[Sample]:

@@ -21,7 +21,9 @@ class StructuredHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record."""
-        get_logger(library=record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        get_logger(library=record.name).log(
+            record.levelno, "library_message", message=record.getMessage(), exc_info=record.exc_info
+        )
 
 
 def capture_library_logs() -> None:

@@ -18,6 +18,8 @@ from hypercorn.trio.run import worker_serve
 from hypercorn.typing import AppWrapper
 from hypercorn.utils import wrap_app
 
+from hamlet_trio.common.line_sink import LineSink
+from hamlet_trio.common.standard_streams import open_standard_streams
 from hamlet_trio.logs import configure_logging, get_logger
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.token_file import check_access
@@ -29,17 +31,19 @@ from hamlet_trio.web.process_setup import capture_library_logs, raise_file_limit
 
 _GRACEFUL_TIMEOUT: Final = 1.0  # seconds for connections to end by themselves once the server drains
 _KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept
+_STDOUT: Final = 1
 _SHUTDOWN_MARGIN: Final = 10.0  # seconds the app has to end, beyond the trainer's grace
 
 Trigger = Callable[[], Awaitable[None]]
 
 
 def main(settings: Settings, *, banner: bool = False) -> int:
-    """Serve until SIGTERM or Ctrl-C; return the process's exit code.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C; return the process's exit code.
 
     0 after an orderly end; 1, with one sentence on standard error, if the port cannot be opened or logins are
     required but impossible.
     """
+    open_standard_streams()
     configure_logging(settings)
     capture_library_logs()
     try:
@@ -63,7 +67,7 @@ async def serve(
     banner: bool = False,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, on listening `sockets` or else where the settings say.
+    """Serve until SIGTERM, SIGHUP or SIGINT, on listening `sockets` or else where the settings say.
 
     Reports its addresses, such as "http://127.0.0.1:8765", once it serves. When the server drains, every
     session is closed with 1012 at once and a run is saved within `shutdown_grace`. A second signal ends the
@@ -76,7 +80,7 @@ async def serve(
 
     def announce(binds: list[str]) -> None:
         if banner:
-            print(make_banner(settings, opened[0].getsockname()[1]), flush=True)
+            LineSink(_STDOUT).write(make_banner(settings, opened[0].getsockname()[1]))
         task_status.started(binds)
 
     wrapped = wrap_app(app, app.config["MAX_CONTENT_LENGTH"], "asgi")
@@ -160,9 +164,12 @@ async def _serve_until_drained(
 async def _drain_on_signals(
     draining: trio.Event, server: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    """Drain at the first signal, end at the second."""
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in a worker, whose parent handles Ctrl-C
-    signals = [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGINT]
+    """Drain at the first signal, end at the second.
+
+    SIGINT is ignored in a worker, whose parent handles Ctrl-C, and SIGHUP under nohup; both stay so.
+    """
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+    signals = [signal.SIGTERM, *(number for number in known if signal.getsignal(number) != signal.SIG_IGN)]
     with trio.open_signal_receiver(*signals) as received:
         task_status.started()
         async for number in received:

@@ -9,7 +9,7 @@ import socket
 import pytest
 import trio
 
-from hamlet_trio.logs import configure_logging
+from hamlet_trio.logs import configure_logging, flush_logs
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard.tcp import detect_dead_peer
@@ -22,7 +22,7 @@ from hamlet_trio.web.process_setup import (
 
 
 def test_what_libraries_log_is_structured_with_its_traceback(
-    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+    root_logger: logging.Logger, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(Settings(log_format="json"))
     capture_library_logs()
@@ -33,13 +33,11 @@ def test_what_libraries_log_is_structured_with_its_traceback(
     except ValueError:
         logging.getLogger("hypercorn.error").exception("Error in %s", "ASGI")
     logging.getLogger("quart.app").info("not of interest")
-    (line,) = capsys.readouterr().err.splitlines()
+    assert flush_logs(10)
+    (line,) = capfd.readouterr().err.splitlines()
     logged = json.loads(line)
-    assert (logged["event"], logged["library"], logged["level"]) == (
-        "Error in ASGI",
-        "hypercorn.error",
-        "error",
-    )
+    assert (logged["event"], logged["level"]) == ("library_message", "error")
+    assert (logged["library"], logged["message"]) == ("hypercorn.error", "Error in ASGI")
     assert logged["exception"][0]["exc_value"] == "its reason"
 
 
