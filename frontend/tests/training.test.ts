@@ -11,7 +11,7 @@ function record(episode: number, change: Partial<EpisodeComplete> = {}): Episode
   return {
     type: 'episode_complete', episode, reward: -10, length: 76, loss: 0.5, epsilon: 0.9, avg_reward_5: -11,
     avg_length_5: 75, avg_loss_5: 0.4, buffer_size: 76 * episode, failure_reason: 'mood_depleted',
-    steps_per_second: 76, ...change,
+    steps_per_second: 76, q_value: 1.5, ...change,
   }
 }
 

@@ -105,6 +105,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TRIGGER failure_taken AFTER DELETE ON failures BEGIN {_TAKE} END;
     CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
     """,
+    "ALTER TABLE episodes ADD COLUMN q_value REAL;",
 )
 """Scripts that turn form n into form n + 1; the form is the file's `user_version`."""
 

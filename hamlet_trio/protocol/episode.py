@@ -15,6 +15,7 @@ CHARTS: Final = {
     "Loss": 3,
     "Exploration (ε)": 2,
     "Replay buffer": 0,
+    "Q-value": 2,
 }
 """Titles of the page's charts, in their order, with the decimals of their values."""
 
@@ -130,6 +131,15 @@ class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_comple
         ]
         | UnsetType
     ) = UNSET
+    q_value: Annotated[
+        float | None,
+        _figure(
+            "Mean Q-value of the actions taken, in the transitions learnt from; null without any.",
+            chart="Q-value",
+            line="actions taken",
+            tag="losses/q_values",
+        ),
+    ] = None
 
 
 class Figure(Struct, frozen=True):

@@ -22,7 +22,7 @@ from hamlet_trio.protocol.frame_parts import (
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.recording.info import Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 
 Controller = Literal["policy", "human", "recording"]
 

@@ -1,5 +1,6 @@
 """One step of a run, and its sums over the episodes under way and the last ones."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
@@ -48,6 +49,7 @@ class EpisodeSums:
     def __init__(self, num_worlds: int) -> None:
         self.totals: NDArray[np.float64] = np.zeros(num_worlds)
         self._losses = np.zeros(num_worlds)
+        self._q_values = np.zeros(num_worlds)
         self._updates = np.zeros(num_worlds, dtype=np.int64)
         self._recent: deque[tuple[float, int, float]] = deque(maxlen=_RECENT)
 
@@ -55,24 +57,27 @@ class EpisodeSums:
         """Begin episodes in these worlds."""
         self.totals[worlds] = 0.0
         self._losses[worlds] = 0.0
+        self._q_values[worlds] = 0.0
         self._updates[worlds] = 0
 
     def add_rewards(self, rewards: NDArray[np.float64]) -> None:
         """Add one step's reward in each world, (N,)."""
         self.totals += rewards
 
-    def add_updates(self, loss: float, updates: int) -> None:
-        """Count updates and their mean loss for every episode under way."""
+    def add_updates(self, loss: float, q_value: float, updates: int) -> None:
+        """Count updates, with their mean loss and Q-value, for every episode under way."""
         self._losses += loss * updates
+        self._q_values += q_value * updates
         self._updates += updates
 
-    def end(self, world: int, length: int) -> tuple[float, float]:
-        """End the episode of a world, now one of the last ones; give its return and mean loss."""
+    def end(self, world: int, length: int) -> tuple[float, float, float | None]:
+        """End the episode of a world, now one of the last ones; give its return, mean loss and Q-value."""
         updates = int(self._updates[world])
         total = float(self.totals[world])
         loss = float(self._losses[world]) / updates if updates else 0.0
+        q_value = float(self._q_values[world]) / updates if updates else math.nan
         self._recent.append((total, length, loss))
-        return total, loss
+        return total, loss, None if math.isnan(q_value) else q_value
 
     def means(self) -> tuple[float, float, float]:
         """Return the mean return, length and loss of the last five episodes; zeros before the first one."""
@@ -85,6 +90,7 @@ class EpisodeSums:
         return {
             "totals": self.totals.tolist(),
             "losses": self._losses.tolist(),
+            "q_values": self._q_values.tolist(),
             "updates": self._updates.tolist(),
             "recent": [list(row) for row in self._recent],
         }
@@ -93,5 +99,7 @@ class EpisodeSums:
         """Go on exactly from where `state_dict` was taken, for as many worlds."""
         self.totals[:] = state["totals"]
         self._losses[:] = state["losses"]
+        # Runs saved by an earlier version lack it, and so do the episodes that were under way then.
+        self._q_values[:] = state.get("q_values", math.nan)
         self._updates[:] = state["updates"]
         self._recent = deque(((r, n, loss) for r, n, loss in state["recent"]), maxlen=_RECENT)

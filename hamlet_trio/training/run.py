@@ -182,7 +182,7 @@ class TrainingRun:
             truncated=result.truncated[:, 0],
         )
         if metrics := learner.learn(self._updates_due()):
-            self._sums.add_updates(metrics.loss, metrics.updates)
+            self._sums.add_updates(*metrics)
         self._observations, self._next_observations = self._next_observations, self._observations
         self._sums.add_rewards(rewards)
         for x, y in worlds.positions[:, 0].tolist():
@@ -237,7 +237,7 @@ class TrainingRun:
 
     def _end_episode(self, world: int, epsilon: float) -> EpisodeComplete:
         length = int(self.worlds.steps[world])
-        total, loss = self._sums.end(world, length)
+        total, loss, q_value = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
         evaluates = self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)
@@ -254,6 +254,7 @@ class TrainingRun:
             failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
             steps_per_second=0.0,
             evaluation=self.evaluate() if evaluates else msgspec.UNSET,
+            q_value=q_value,
         )
 
     def _shaped(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,10 +1,15 @@
 """Runs and episodes for a history."""
 
-from typing import Any
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
 
 from hamlet_trio.history import EpisodeEnded, RunStarted
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
+
+FORMS: Final = Path(__file__).parent / "forms"
 
 
 def episode_complete(episode: int, **changes: Any) -> EpisodeComplete:
@@ -21,8 +26,17 @@ def episode_complete(episode: int, **changes: Any) -> EpisodeComplete:
         "buffer_size": 100,
         "failure_reason": "energy_depleted" if episode % 2 else None,
         "steps_per_second": 900.0,
+        "q_value": 3.5,
     }
     return EpisodeComplete(**fields | changes)
+
+
+def restore_form(path: Path, form: int) -> None:
+    """Write the history that an earlier version left in this form."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((FORMS / f"form{form}.sql").read_text(encoding="utf-8"))
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def started(run_id: str, **changes: Any) -> RunStarted:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded, schema
 from hamlet_trio.history.queries import FailureFilter
-from tests.history.support import ended, started
+from tests.history.support import ended, restore_form, started
 
 REASONS = ("energy_depleted", "mood_depleted", None)
 GROUPED = (
@@ -100,14 +100,10 @@ def test_a_summary_of_all_failures_reads_only_the_counts(path: Path, connection:
     assert reader.failure_summary(FailureFilter(min_episode=1)) == []
 
 
-def test_a_history_without_counts_is_counted_on_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as before:
-        for module in ("schema", "opening"):
-            before.setattr(f"hamlet_trio.history.{module}.MIGRATIONS", schema.MIGRATIONS[:2])
-        with closing(HistoryDatabase(path)) as database:
-            database.write([started("a"), *(ended("a", episode) for episode in range(1, 8))])
+def test_a_history_without_counts_is_counted_on_upgrade(path: Path) -> None:
+    restore_form(path, 2)
     with closing(HistoryDatabase(path)) as database:
-        database.write([ended("a", 9)])
+        database.write([ended("20260101-000000-aaaaaa", 9)])
     (group,) = HistoryReader(path).failure_summary(FailureFilter())
     assert (group.count, group.last_episode) == (5, 9)
     assert path.with_name("history.form2.db").is_file()

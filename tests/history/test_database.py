@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import UNSET
 
 from hamlet_trio.history import (
     CheckpointStored,
@@ -16,9 +18,10 @@ from hamlet_trio.history import (
     RunEnded,
     schema,
 )
+from hamlet_trio.history.columns import COLUMN_TYPES, row_of
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
-from tests.history.support import ended, started
+from tests.history.support import ended, restore_form, started
 
 
 @pytest.fixture
@@ -156,6 +159,28 @@ def test_an_older_form_is_upgraded_and_copied_before(
     assert HistoryReader(path).run("a").episodes == 2
     monkeypatch.undo()
     assert HistoryReader(path.with_name(f"history.form{len(schema.MIGRATIONS)}.db")).run("a").episodes == 1
+
+
+def test_a_history_of_form_3_is_upgraded_and_lacks_only_q_values(
+    database: HistoryDatabase, path: Path
+) -> None:
+    restore_form(path, 3)
+    run = "20260101-000000-aaaaaa"
+    database.write([ended(run, 6)])
+    *old, new = HistoryReader(path).episodes(run, EpisodesQuery())
+    assert new.q_value == 3.5
+    for number, episode in enumerate(old, start=1):
+        told = ended(run, number, evaluation=EvaluationSummary(480.0, 120.5, 3) if number == 5 else UNSET)
+        values = row_of(msgspec.structs.replace(told.complete, q_value=None), episode.ended)
+        assert row_of(episode, episode.ended) == values
+    assert path.with_name("history.form3.db").is_file()
+
+
+def test_the_tables_columns_are_those_of_the_struct(database: HistoryDatabase, path: Path) -> None:
+    database.write([])
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name, type FROM pragma_table_info('episodes')").fetchall()
+    assert dict(found) == {"run": "INTEGER"} | COLUMN_TYPES
 
 
 @pytest.mark.parametrize("module", [HistoryDatabase, HistoryReader])

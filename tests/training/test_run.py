@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hamlet_trio.agent.learner import LearnMetrics
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
 from hamlet_trio.agent.schedule import EpsilonSchedule
@@ -75,6 +76,45 @@ def test_learning_begins_once_enough_is_remembered(parameters: TrainingParameter
     assert episodes[1].loss > 0
     assert episodes[5].buffer_size == parameters.buffer_capacity
     assert run.updates == run.steps - 30 + 1
+
+
+def test_the_q_value_of_an_episode_is_the_mean_over_its_updates(
+    parameters: TrainingParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = TrainingRun(parameters, device="cpu", recipe=Recipe(learner=LearnerConfig(learning_starts=30)))
+    made: list[LearnMetrics] = []
+    learn = run._learner.learn
+
+    def noted(updates: int | None = None) -> LearnMetrics | None:
+        if metrics := learn(updates):
+            made.append(metrics)
+        return metrics
+
+    monkeypatch.setattr(run._learner, "learn", noted)
+    episodes = 0
+    while not run.finished:
+        if (record := run.step().record) is not None:
+            updates = sum(metrics.updates for metrics in made)
+            total = sum(metrics.q_value * metrics.updates for metrics in made)
+            expected = pytest.approx(total / updates) if made else None
+            assert record.q_value == expected, record.episode
+            made.clear()
+            episodes += expected is not None
+    assert episodes == 5, "in the first one nothing is learnt yet"
+
+
+def test_a_run_saved_without_q_values_goes_on(parameters: TrainingParameters) -> None:
+    first = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    while first.completed < 2 or first.episode_step < 10:
+        first.step()
+    state = first.state_dict()
+    del state["sums"]["q_values"]  # as the version before saved it
+    second = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    second.load_state_dict(state)
+    whole, resumed = records(finish(first)), records(finish(second))
+    assert resumed[0].q_value is None
+    assert resumed[0] == msgspec.structs.replace(whole[0], q_value=None)
+    assert resumed[1:] == whole[1:]
 
 
 def test_epsilon_follows_the_schedule_of_the_whole_run(parameters: TrainingParameters) -> None:
