@@ -63,6 +63,7 @@ def evaluate(
             f"The policy is for a world of {policy.spec.width} x {policy.spec.height} cells; "
             f"this one has {config.width} x {config.height}."
         )
+    policy = policy.in_world(config)
     exploration = EpsilonGreedy(np.random.SeedSequence(seed, spawn_key=(0,)))
     rows: list[EpisodeResult] = []
     for first in range(0, episodes, _WORLDS_AT_ONCE):

@@ -139,6 +139,12 @@ class ManualGradients:
 
     def backward(self, actions: Tensor, targets: Tensor) -> GradientStep:
         """As in `Gradients`."""
+        loss, gradient, chosen = self._value_gradient(actions, targets)
+        self._backprop.backward(gradient)
+        return self._step(loss, chosen)
+
+    def _value_gradient(self, actions: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the loss, its gradient [n, actions] by the values, and the values [n] of the actions."""
         count = len(actions)
         values = self._values if len(self._values) == count else self._values[:count]
         chosen = values.gather(1, actions).squeeze(1)
@@ -148,7 +154,9 @@ class ManualGradients:
         shares = slopes / count
         loss = torch.dot(shares, torch.sub(errors, slopes, alpha=0.5))
         gradient = torch.zeros_like(values).scatter_(1, actions, shares.unsqueeze(1))
-        self._backprop.backward(gradient)
+        return loss, gradient, chosen
+
+    def _step(self, loss: Tensor, chosen: Tensor) -> GradientStep:
         return GradientStep(loss.item(), torch.linalg.vector_norm(self._all).item(), chosen)
 
     def tensors(self) -> list[Tensor]:

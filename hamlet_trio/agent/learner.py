@@ -1,7 +1,7 @@
 """Deep Q-learning: act, remember, learn."""
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -36,6 +36,32 @@ class LearnMetrics(NamedTuple):
     """Q-value of the actions taken."""
     updates: int
     """Number of updates."""
+
+
+class StepAccumulator(Protocol):
+    """Turns single steps of several streams into the transitions to learn from."""
+
+    def push(
+        self,
+        *,
+        streams: NDArray[np.integer],
+        observations: NDArray[np.float32],
+        actions: NDArray[np.integer],
+        rewards: NDArray[np.floating],
+        next_observations: NDArray[np.float32],
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> Transitions:
+        """Add one step of each of k distinct streams and return the transitions that it completes."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of everything, as tensors."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue exactly from a `state_dict`."""
+        ...
 
 
 class DQNLearner:
@@ -95,19 +121,24 @@ class DQNLearner:
         self._updates_due = 0.0
         self._num_streams = num_streams
         self._streams = np.arange(num_streams)
-        self._accumulator = (
-            NStepAccumulator(config.n_step, config.gamma, num_streams, row_size)
-            if config.n_step > 1
-            else None
-        )
+        self._accumulator = self._make_accumulator(row_size)
         self._exploration: Exploration = (
             OptionExploration(exploration_seed, width, height)
             if config.exploration == "options"
             else EpsilonGreedy(exploration_seed)
         )
         self._exploration.begin(num_streams)
-        self._updater = Updater(config, self.network, self.target, self.device)
+        self._updater = self._make_updater()
         self._values = fastest_values(self.network)
+
+    def _make_accumulator(self, row_size: int) -> StepAccumulator | None:
+        config = self.config
+        if config.n_step == 1:
+            return None
+        return NStepAccumulator(config.n_step, config.gamma, self._num_streams, row_size)
+
+    def _make_updater(self) -> Updater:
+        return Updater(self.config, self.network, self.target, self.device)
 
     @property
     def updates(self) -> int:
@@ -130,10 +161,11 @@ class DQNLearner:
 
     def _greedy(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         with torch.inference_mode():
-            states = torch.from_numpy(self._preprocessed(observations)).to(self.device)
+            rows = torch.from_numpy(self._preprocessed(observations)).to(self.device)
             if self._preprocessing is None:
-                states = self.network.preprocess(states)
-            best: NDArray[np.int64] = self._values(states).argmax(dim=1).cpu().numpy()
+                rows = self.network.preprocess(rows)
+            values = self.network.action_values(self._values(self.network.encode(rows)), rows)
+            best: NDArray[np.int64] = values.argmax(dim=1).cpu().numpy()
         return best
 
     def remember(

@@ -14,12 +14,13 @@ from hamlet_trio.agent.networks import (
     GridNetwork,
     Network,
     NetworkSpec,
+    OptionsNetwork,
     RelationalNetwork,
     build_network,
 )
 from hamlet_trio.agent.networks.grid import keys_of
 from hamlet_trio.agent.networks.spec import SCALARS
-from hamlet_trio.world import ACTIONS
+from hamlet_trio.world import ACTIONS, WorldConfig
 
 _GRIDS_KEPT: Final = 256
 
@@ -32,11 +33,14 @@ class PolicyOutput(NamedTuple):
         q_values: (n, 5) float32.
         attention: (n, 6, 6) float32, the attention of meter i (row) to meter j, averaged over heads, in the
             order of METERS; None unless requested, and for networks without attention.
+        option_values: (n, places) float32, the value of the option to each place of `Policy.option_codes`,
+            NaN for a place that the world lacks; None for networks without options.
     """
 
     actions: NDArray[np.int64]
     q_values: NDArray[np.float32]
     attention: NDArray[np.float32] | None
+    option_values: NDArray[np.float32] | None = None
 
 
 class Policy:
@@ -66,12 +70,32 @@ class Policy:
         """The network's type, world shape and sizes."""
         return self._network.spec
 
+    @property
+    def option_codes(self) -> tuple[int, ...]:
+        """The codes of the places to which options lead, in the order of `option_values`."""
+        return self._network.codes if isinstance(self._network, OptionsNetwork) else ()
+
+    def in_world(self, world: WorldConfig) -> "Policy":
+        """Return the policy for a world whose places may differ from those that it was trained with.
+
+        Only a network of options knows places beside those that it sees; any other policy is returned as it
+        is.
+        """
+        if not isinstance(self._network, OptionsNetwork):
+            return self
+        policy = Policy(self._network)
+        assert isinstance(policy._network, OptionsNetwork)
+        policy._network.set_places(world)
+        return policy
+
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
         """Return the greedy actions and their values for observations (n, observation_size), n at least 1."""
-        weights = None
+        weights = option_values = None
         with torch.inference_mode():
             batch = torch.from_numpy(observations).to(self._device)
-            if self._grids is None:
+            if isinstance(self._network, OptionsNetwork):
+                q_values, option_values = self._network.q_and_option_values(batch)
+            elif self._grids is None:
                 q_values = self._network(batch)
             else:
                 q_values, weights = self._grids.act(observations, batch, attention=attention)
@@ -79,6 +103,7 @@ class Policy:
                 actions=q_values.argmax(dim=1).cpu().numpy(),
                 q_values=q_values.cpu().numpy(),
                 attention=None if weights is None else weights.cpu().numpy(),
+                option_values=None if option_values is None else option_values.cpu().numpy(),
             )
 
 

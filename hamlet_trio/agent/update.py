@@ -30,6 +30,13 @@ class ChunkResult(NamedTuple):
     q_value: float
 
 
+class States(NamedTuple):
+    """States as the replay buffer holds them, and as `Network.encode` turns them into inputs."""
+
+    rows: Tensor
+    encoded: Tensor
+
+
 class Updater:
     """Moves a network towards its TD targets, and the target network towards the network.
 
@@ -44,8 +51,10 @@ class Updater:
         network: Network,
         target: Network,
         device: torch.device,
+        *,
+        longest: int | None = None,
     ) -> None:
-        """Make an updater of `network`; batches hold what the learner keeps in its replay buffer."""
+        """Make an updater of `network`; transitions span at most `longest` steps, by default `n_step`."""
         self._parameters: list[Tensor] = list(network.parameters())
         self._target_parameters: list[Tensor] = list(target.parameters())
         self.optimizer = Adam(self._parameters, config.learning_rate)
@@ -53,11 +62,11 @@ class Updater:
         self._config = config
         self._network = network
         self._target = target
-        self._target_values = fastest_values(target)
+        self._fastest_target_values = fastest_values(target)
         self._device = device
         self._is_preprocessed = network.preprocessed_size is not None
         self._gradients = gradients_of(network, config.huber_delta)
-        self._discounts = (config.gamma ** np.arange(config.n_step + 1)).astype(np.float32)
+        self._discounts = (config.gamma ** np.arange((longest or config.n_step) + 1)).astype(np.float32)
 
     def update(self, batch: TransitionBatch, updates: int) -> ChunkResult:
         """Make `updates` updates, each from an equal share of the batch.
@@ -71,35 +80,45 @@ class Updater:
     def _update(self, batch: TransitionBatch, updates: int) -> ChunkResult:
         size = len(batch.actions) // updates
         actions = self._tensor(batch.actions).unsqueeze(1)
-        states = self._tensor(batch.observations)
-        next_states = self._tensor(batch.next_observations)
-        if not self._is_preprocessed:
-            states, next_states = self._network.preprocess(states), self._network.preprocess(next_states)
-        shares = _split(states, size)
+        states, next_states = self._states(batch.observations), self._states(batch.next_observations)
         # Double DQN asks the network as it is before the first update for the actions in the next states.
         needs_next_values = self._config.double and not self._config.munchausen
-        values = self._gradients.forward(shares[0], next_states if needs_next_values else None)
-        targets = self._targets(batch, actions, states, next_states, values[size:])
+        values = self._gradients.forward(
+            states.encoded[:size], next_states.encoded if needs_next_values else None
+        )
+        next_values = self._network.available(values[size:], next_states.rows) if needs_next_values else None
+        targets = self._targets(batch, actions, states, next_states, next_values)
         losses = 0.0
         q_values: list[Tensor] = []
-        for index, (share, share_actions, share_targets) in enumerate(
-            zip(shares, _split(actions, size), _split(targets, size), strict=True)
-        ):
-            if index:
-                self._gradients.forward(share)
-            step = self._gradients.backward(share_actions, share_targets)
+        for start in range(0, len(actions), size):
+            share = slice(start, start + size)
+            if start:
+                self._gradients.forward(states.encoded[share])
+            step = self._backward(share, actions, targets, states.rows, next_states.rows)
             self._apply(step)
             losses += step.loss
             q_values.append(step.q_values)
         return ChunkResult(losses, torch.cat(q_values).mean().item() * updates)
 
+    def _states(self, observations: NDArray[np.float32]) -> States:
+        rows = self._tensor(observations)
+        if not self._is_preprocessed:
+            rows = self._network.preprocess(rows)
+        return States(rows, self._network.encode(rows))
+
+    def _backward(
+        self, share: slice, actions: Tensor, targets: Tensor, rows: Tensor, next_rows: Tensor
+    ) -> GradientStep:
+        """Compute the gradient of one update from its share of the batch."""
+        return self._gradients.backward(actions[share], targets[share])
+
     def _targets(
         self,
         batch: TransitionBatch,
         actions: Tensor,
-        states: Tensor,
-        next_states: Tensor,
-        next_values: Tensor,
+        states: States,
+        next_states: States,
+        next_values: Tensor | None,
     ) -> Tensor:
         """Return the targets, float32 [b], of the Q-values of the actions taken, int64 [b, 1].
 
@@ -119,11 +138,14 @@ class Updater:
             log_policy = _log_policy(self._target_values(states), config.munchausen_temperature)
             bonus = (config.munchausen_temperature * log_policy.gather(1, actions)).squeeze(1)
             rewards = rewards + config.munchausen * bonus.clamp(config.munchausen_floor, 0.0)
-        elif config.double:
+        elif next_values is not None:
             value = values.gather(1, next_values.argmax(dim=1, keepdim=True)).squeeze(1)
         else:
             value = values.amax(dim=1)
         return rewards + self._tensor(discounts) * value
+
+    def _target_values(self, states: States) -> Tensor:
+        return self._network.available(self._fastest_target_values(states.encoded), states.rows)
 
     def _apply(self, step: GradientStep) -> None:
         """Move the network by its gradient, and the target network after it."""
@@ -155,11 +177,6 @@ def fastest_values(network: Network) -> Callable[[Tensor], Tensor]:
     """Return `Network.values` without gradients, by the network's `Backprop` where it has one."""
     backprop = network.backprop()
     return network.values if backprop is None else backprop.forward
-
-
-def _split(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
-    """Return the rows in parts of `size`, at no cost where there is one part."""
-    return (tensor,) if len(tensor) == size else torch.split(tensor, size)
 
 
 def _log_policy(values: Tensor, temperature: float) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.evaluation import evaluate
-from hamlet_trio.agent.learner import DQNLearner
+from hamlet_trio.agent.options_learner import make_learner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.common.devices import DeviceName
@@ -74,12 +74,8 @@ class TrainingRun:
         learner_seed, world_seed, self._evaluation_seed = _seeds(parameters.seed)
         self.parameters: Final = parameters
         self._recipe = recipe
-        self._learner = DQNLearner(
-            learner_config,
-            seed=learner_seed,
-            width=config.width,
-            height=config.height,
-            num_streams=parameters.num_envs,
+        self._learner = make_learner(
+            learner_config, world=config, seed=learner_seed, num_streams=parameters.num_envs
         )
         if start_from is not None:
             self._learner.start_from(start_from)

@@ -69,7 +69,7 @@ class PlainBackprop:
         self._chain.backward(gradient)
 
 
-def _split(gradient: Tensor) -> tuple[Tensor, Tensor]:
+def split_dueling(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradients of value [b, 1] and advantages [b, actions] from that of `layers.dueling`."""
     value = gradient.sum(dim=1, keepdim=True)
     return value, gradient - value / gradient.shape[1]
@@ -88,7 +88,7 @@ class DuelingBackprop:
 
     def backward(self, gradient: Tensor) -> None:
         """As in `Backprop`."""
-        self._chain.backward(torch.cat(_split(gradient), dim=1))
+        self._chain.backward(torch.cat(split_dueling(gradient), dim=1))
 
 
 class DuelingChains:
@@ -104,7 +104,7 @@ class DuelingChains:
 
     def backward(self, gradient: Tensor, *, through: bool = False) -> Tensor:
         """As in `Chain`, from the gradient [b, actions] of the Q-values."""
-        value, advantage = _split(gradient)
+        value, advantage = split_dueling(gradient)
         by_value = self._value.backward(value, through=True)
         by_features = by_value + self._advantage.backward(advantage, through=True)
         return self._features.backward(by_features, through=through)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
 from hamlet_trio.agent.networks.layers import Network, Shapes
+from hamlet_trio.agent.networks.options import OptionsNetwork
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
 from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork
@@ -21,6 +22,7 @@ NETWORKS: Final[dict[NetworkType, type[Network]]] = {
     network.network_type: network
     for network in (
         EgocentricNetwork,
+        OptionsNetwork,
         QNetwork,
         DuelingNetwork,
         SpatialNetwork,

@@ -23,10 +23,11 @@ from hamlet_trio.agent.networks.spec import SCALARS, EgocentricSizes, NetworkErr
 from hamlet_trio.world import METERS
 
 _PLACES: Final = 8  # codes of affordances in an observation's grid are 1 to 8
-_FEATURES_OF_A_PLACE: Final = 8
+FEATURES_OF_A_PLACE: Final = 8
 _LEVELS: Final = (0.2, 0.35, 0.5, 0.65, 0.8)
 _STEEPNESS: Final = 6.0
-FEATURES: Final = 2 + _PLACES * _FEATURES_OF_A_PLACE + len(METERS) * (1 + len(_LEVELS))
+METER_FEATURES: Final = len(METERS) * (1 + len(_LEVELS))
+FEATURES: Final = 2 + _PLACES * FEATURES_OF_A_PLACE + METER_FEATURES
 
 
 class MapReader(nn.Module, SelfInitialising):
@@ -56,23 +57,37 @@ class MapReader(nn.Module, SelfInitialising):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return the features of observations."""
-        count = len(observations)
-        codes, scale, levels = _constants(self._width, self._height, observations.device)
-        grid = observations[:, None, SCALARS:]
-        # Written as numbers at once: converting booleans would take longer than the rest.
-        is_place = torch.eq(grid, codes, out=observations.new_empty((count, _PLACES, grid.shape[2])))
-        seen = torch.mm(is_place.view(count * _PLACES, -1), self.cells).view(count, _PLACES, 3)
+        _, scale, levels = _constants(self._width, self._height, observations.device)
+        located = self.locate(observations)
         # From the agent to the place; 0 for an unseen place, whose count is 0.
-        offset = torch.addcmul(seen[:, :, :2], observations[:, None, :2] * scale, seen[:, :, 2:], value=-1)
-        distance = offset.abs().sum(dim=2, keepdim=True)
-        longest = float(max(self._width - 1, self._height - 1, 1))
-        # Half a cell of tolerance for rounding: x and y were divided and multiplied again.
-        places = torch.cat(
-            (offset / scale, offset > 0.5, offset < -0.5, distance / longest - 1, distance < 0.5), dim=2
-        )
+        agent = observations[:, None, :2] * scale
+        offset = torch.addcmul(located[:, :, :2], agent, located[:, :, 2:], value=-1)
+        places = self.describe(offset, scale)
         centred = observations[:, :SCALARS] * 2 - 1
         soft = torch.tanh((observations[:, 2:SCALARS, None] - levels) * _STEEPNESS)
         return torch.cat((centred[:, :2], places.flatten(1), centred[:, 2:], soft.flatten(1)), dim=1)
+
+    def locate(self, observations: Tensor) -> Tensor:
+        """Return x, y and 1 for each place [n, places, 3]; zeros for one under the agent."""
+        codes, _, _ = _constants(self._width, self._height, observations.device)
+        return self.find(observations, codes)
+
+    def find(self, observations: Tensor, codes: Tensor) -> Tensor:
+        """Return x, y and 1 for each place that is seen [n, places, 3], zeros for the others."""
+        count, places = len(observations), len(codes)
+        grid = observations[:, None, SCALARS:]
+        # Written as numbers at once: converting booleans would take longer than the rest.
+        is_place = torch.eq(grid, codes, out=observations.new_empty((count, places, grid.shape[2])))
+        return torch.mm(is_place.view(count * places, -1), self.cells).view(count, places, 3)
+
+    def describe(self, offset: Tensor, scale: Tensor) -> Tensor:
+        """Return the features [n, places, 8] of places at offsets [n, places, 2] from the agent."""
+        distance = offset.abs().sum(dim=2, keepdim=True)
+        longest = float(max(self._width - 1, self._height - 1, 1))
+        # Half a cell of tolerance for rounding: x and y were divided and multiplied again.
+        return torch.cat(
+            (offset / scale, offset > 0.5, offset < -0.5, distance / longest - 1, distance < 0.5), dim=2
+        )
 
 
 @cache

@@ -24,14 +24,14 @@ class Backprop(Protocol):
     """A Q-network's forward pass and the backward pass through the last one, written out without autograd."""
 
     def forward(self, preprocessed: Tensor) -> Tensor:
-        """Return the Q-values [n, actions] of preprocessed observations: `Network.values` up to rounding."""
+        """Return `Network.values` of encoded rows, up to rounding."""
         ...
 
     def backward(self, gradient: Tensor) -> None:
         """Write each parameter's gradient into its existing `grad`.
 
-        `gradient` [b, actions] is that of the Q-values of the first b rows of the last `forward`; the other
-        rows are ignored.
+        `gradient` is that of the values of the first b rows of the last `forward`; the other rows are
+        ignored.
         """
         ...
 
@@ -62,9 +62,24 @@ class Network(nn.Module, ABC):
         """Values in a preprocessed row, if replay buffers should hold those instead of observations."""
         return None
 
-    def values(self, preprocessed: Tensor) -> Tensor:
-        """Return the Q-values of preprocessed observations: `forward` is `values` of `preprocess`."""
-        return self(preprocessed)
+    def encode(self, rows: Tensor) -> Tensor:
+        """Return the inputs of `values`, from preprocessed rows, without any weights."""
+        return rows
+
+    def values(self, encoded: Tensor) -> Tensor:
+        """Return the values that are learnt, of actions or options, from encoded rows."""
+        return self(encoded)
+
+    def action_values(self, values: Tensor, rows: Tensor) -> Tensor:
+        """Return the Q-values of actions from `values` and the preprocessed rows that they are of.
+
+        `forward` is `action_values` of `values` of `encode` of `preprocess`.
+        """
+        return values
+
+    def available(self, values: Tensor, rows: Tensor) -> Tensor:
+        """Return the values with -inf in place of what cannot be chosen in a preprocessed row."""
+        return values
 
     def backprop(self) -> Backprop | None:
         """Return the written-out `values` and gradients, for networks small enough to gain by them."""

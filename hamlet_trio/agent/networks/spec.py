@@ -38,6 +38,13 @@ class EgocentricSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=T
     hidden: Widths = (128, 128)
 
 
+class OptionsSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The number of places that options lead to, and the units of each hidden layer."""
+
+    places: int = 8
+    hidden: Widths = (128, 128)
+
+
 class QNetworkSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Units of each hidden layer."""
 
@@ -96,11 +103,18 @@ class RelationalSizes(_Sizes, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 Sizes: TypeAlias = (
-    EgocentricSizes | QNetworkSizes | DuelingSizes | SpatialSizes | SpatialDuelingSizes | RelationalSizes
+    EgocentricSizes
+    | OptionsSizes
+    | QNetworkSizes
+    | DuelingSizes
+    | SpatialSizes
+    | SpatialDuelingSizes
+    | RelationalSizes
 )
 
 SIZES_OF: Final[dict[NetworkType, type[Sizes]]] = {
     "egocentric": EgocentricSizes,
+    "options": OptionsSizes,
     "qnetwork": QNetworkSizes,
     "dueling": DuelingSizes,
     "spatial": SpatialSizes,

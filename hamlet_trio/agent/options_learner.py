@@ -1,0 +1,109 @@
+"""Semi-Markov deep Q-learning over options."""
+
+import msgspec
+import torch
+from torch import Tensor
+
+from hamlet_trio.agent.checkpoint import Checkpoint
+from hamlet_trio.agent.gradients import GradientStep, ManualGradients
+from hamlet_trio.agent.learner import DQNLearner, StepAccumulator
+from hamlet_trio.agent.learner_config import LearnerConfig
+from hamlet_trio.agent.networks.options import OptionsBackprop, OptionsNetwork
+from hamlet_trio.agent.option_transitions import OptionAccumulator
+from hamlet_trio.agent.update import Updater
+from hamlet_trio.world import WorldConfig
+
+
+class OptionsLearner(DQNLearner):
+    """A `DQNLearner` that learns the values of options: shortest walks to places, each ending with its use.
+
+    Q-learning over options (Sutton, Precup and Singh 1999, section 3.2): a target discounts by gamma to the
+    power of the option's duration. Transitions are found in hindsight (intra-option learning, section 6). The
+    greedy policy chooses anew at every step (interruption, section 4). The change of the meters over each
+    option is learnt too, as an auxiliary task. `n_step` and `double` have no effect.
+    """
+
+    network: OptionsNetwork
+    target: OptionsNetwork
+
+    def __init__(self, config: LearnerConfig, *, world: WorldConfig, seed: int, num_streams: int = 1) -> None:
+        """Make a learner of options to the places of `world`; parameters and errors as of `DQNLearner`."""
+        codes = tuple(sorted(place.code for place in world.affordances))
+        config = msgspec.structs.replace(config, sizes={"places": len(codes), **config.sizes})
+        self._world = world
+        super().__init__(config, seed=seed, width=world.width, height=world.height, num_streams=num_streams)
+        # A network of other options than the world's comes from a checkpoint, which brings their codes.
+        self._set_places(codes if self.network.num_places == len(codes) else None)
+
+    def _set_places(self, codes: tuple[int, ...] | None = None) -> None:
+        for network in (self.network, self.target):
+            network.set_places(self._world, codes)
+
+    def _make_accumulator(self, row_size: int) -> StepAccumulator:
+        return OptionAccumulator(
+            self.config.gamma,
+            self._num_streams,
+            row_size,
+            places=self.network.num_places,
+            longest=self._longest_option(),
+        )
+
+    def _make_updater(self) -> Updater:
+        return OptionsUpdater(
+            self.config, self.network, self.target, self.device, longest=self._longest_option()
+        )
+
+    def _longest_option(self) -> int:
+        return self._world.width + self._world.height
+
+    def start_from(self, checkpoint: Checkpoint) -> None:
+        """As in `DQNLearner`; the places are those of this learner's world."""
+        super().start_from(checkpoint)
+        self._set_places()
+
+
+class OptionsUpdater(Updater):
+    """An `Updater` that learns the options' effects on the meters too."""
+
+    def __init__(
+        self,
+        config: LearnerConfig,
+        network: OptionsNetwork,
+        target: OptionsNetwork,
+        device: torch.device,
+        *,
+        longest: int,
+    ) -> None:
+        super().__init__(config, network, target, device, longest=longest)
+        self._options_network = network
+        self._gradients = self._effect_gradients = EffectGradients(
+            network, network.backprop(), config.huber_delta
+        )
+
+    def _backward(
+        self, share: slice, actions: Tensor, targets: Tensor, rows: Tensor, next_rows: Tensor
+    ) -> GradientStep:
+        meters = self._options_network.meters
+        effects = meters(next_rows[share]) - meters(rows[share])
+        return self._effect_gradients.backward_with_effects(actions[share], targets[share], effects)
+
+
+class EffectGradients(ManualGradients):
+    """`ManualGradients` with the loss of the predicted effects; the loss that is reported is without it."""
+
+    def __init__(self, network: OptionsNetwork, backprop: OptionsBackprop, delta: float) -> None:
+        super().__init__(network, backprop, delta)
+        self._options_backprop = backprop
+
+    def backward_with_effects(self, options: Tensor, targets: Tensor, effects: Tensor) -> GradientStep:
+        """As `backward`, and learn the `effects` float32 [n, 6] on the meters."""
+        loss, gradient, chosen = self._value_gradient(options, targets)
+        self._options_backprop.backward_with_effects(gradient, options, effects)
+        return self._step(loss, chosen)
+
+
+def make_learner(config: LearnerConfig, *, world: WorldConfig, seed: int, num_streams: int = 1) -> DQNLearner:
+    """Return the learner of a network type for a world; errors as of `DQNLearner`."""
+    if config.network_type == "options":
+        return OptionsLearner(config, world=world, seed=seed, num_streams=num_streams)
+    return DQNLearner(config, seed=seed, width=world.width, height=world.height, num_streams=num_streams)
