@@ -41,6 +41,9 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
         int,
         Meta(ge=1, le=32, description="number of worlds the agent learns in at once; the first one is shown"),
     ] = 1
+    random_start: Annotated[
+        float, Meta(ge=0, le=1, description="share of episodes that begin anywhere, with meters at random")
+    ] = 0.0
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,
         Meta(description="id of an interrupted run, or name of a model, to go on from"),

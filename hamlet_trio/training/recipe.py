@@ -21,7 +21,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
         updates_per_episode: gradient updates in an episode of any length, spread over its steps; None makes
             `learner.updates_per_step` instead. An agent that survives seven times as long does not need seven
             times the updates, and a lesson takes as long as planned.
-        random_start: whether episodes begin anywhere, with meters at random.
         evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
         evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
             one every time.
@@ -31,7 +30,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
     learner: LearnerConfig = LearnerConfig()
     schedule: EpsilonSchedule = EpsilonSchedule()
     updates_per_episode: int | None = None
-    random_start: bool = False
     evaluations: int = 20
     evaluation_episodes: int = 1
     evaluation_max_steps: int = 500

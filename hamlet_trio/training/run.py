@@ -83,6 +83,7 @@ class TrainingRun:
         self.worlds: Final = Worlds(count, config, seed=world_seed)
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
         self.completed = 0
+        self._begun = 0
         self.episode_starts: Final[list[WorldState | None]] = [None] * count
         # Overwritten and swapped at each step.
         self._observations: NDArray[np.float32] = np.empty((count, config.observation_size), dtype=np.float32)
@@ -213,13 +214,24 @@ class TrainingRun:
         return min(due, _MOST_UPDATES * worlds.num_worlds)
 
     def _begin_episodes(self, indices: NDArray[np.intp]) -> None:
-        self.worlds.reset(indices, random_start=self._recipe.random_start)
+        anywhere = self._begin_anywhere(len(indices))
+        for chosen, random_start in ((indices[~anywhere], False), (indices[anywhere], True)):
+            if chosen.size:
+                self.worlds.reset(chosen, random_start=random_start)
         for index in indices.tolist():
             self.episode_starts[index] = self.worlds.get_state(index)
         # Worlds in the middle of an episode observe the same as before.
         self.worlds.observe(out=self._shaped(self._observations))
         self._learner.begin_episodes(indices)
         self._sums.begin(indices)
+
+    def _begin_anywhere(self, count: int) -> NDArray[np.bool_]:
+        """Return which of the next `count` episodes begin anywhere, spread evenly over the run."""
+        share = self.parameters.random_start
+        due = np.floor(np.arange(self._begun, self._begun + count + 1) * share)
+        self._begun += count
+        chosen: NDArray[np.bool_] = np.diff(due) > 0
+        return chosen
 
     def _end_episodes(self, outcome: StepOutcome) -> StepOutcome:
         over = np.flatnonzero(self.worlds.over).tolist()
@@ -298,6 +310,7 @@ class TrainingRun:
             ],
             "visits": self.visits.ravel().tolist(),
             "completed": self.completed,
+            "begun": self._begun,
             "begun_after": self._begun_after,
             "is_shown": self._is_shown,
             "sums": self._sums.state_dict(),
@@ -317,6 +330,8 @@ class TrainingRun:
         self.worlds.observe(out=self._shaped(self._observations))
         self.visits[:] = np.array(state["visits"], dtype=np.int64).reshape(self.visits.shape)
         self.completed = state["completed"]
+        # Runs that an older version saved began no episode anywhere.
+        self._begun = state.get("begun", self.completed + self.worlds.num_worlds)
         self._begun_after = state["begun_after"]
         self._is_shown = state["is_shown"]
         self._sums.load_state_dict(state["sums"])

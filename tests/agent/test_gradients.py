@@ -23,6 +23,8 @@ NETWORKS: list[tuple[NetworkType, dict[str, Any]]] = [
     ("qnetwork", {"hidden": [7, 3, 5]}),
     ("egocentric", {}),
     ("egocentric", {"hidden": [9]}),
+    ("options", {}),
+    ("options", {"hidden": [9], "places": 3}),
     ("dueling", {}),
     ("dueling", {"features": [6], "value_hidden": [], "advantage_hidden": [4, 3]}),
     ("spatial", {}),
@@ -44,9 +46,10 @@ def random_batch(network: Network, rows: int) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(rows)
     observations = torch.rand(rows, SIZE, generator=generator)
     observations[:, SCALARS:] = torch.randint(11, (rows, WIDTH * HEIGHT), generator=generator)
-    actions = torch.randint(ACTIONS, (rows, 1), generator=generator)
+    values = getattr(network, "num_places", ACTIONS)
+    actions = torch.randint(values, (rows, 1), generator=generator)
     targets = torch.randn(rows, generator=generator)
-    return network.preprocess(observations), actions, targets
+    return network.encode(network.preprocess(observations)), actions, targets
 
 
 @pytest.mark.parametrize(("network_type", "sizes"), NETWORKS)

@@ -11,7 +11,10 @@ from hamlet_trio.agent.learner_config import LearnerConfig, LearnerConfigError
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"network_type": "big"}, "network_type is 'big'; it must be one of egocentric, qnetwork, dueling"),
+        (
+            {"network_type": "big"},
+            "network_type is 'big'; it must be one of egocentric, options, qnetwork",
+        ),
         ({"device": "tpu"}, "device is 'tpu'; it must be auto, cpu or cuda"),
         ({"target_update": "hard"}, "target_update is 'hard'; it must be soft or periodic"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be above 0 and at most 1"),

@@ -9,12 +9,14 @@ import torch
 from hamlet_trio.agent.learner import DQNLearner, LearnerError
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.options_learner import make_learner as make_learner_of
 from hamlet_trio.agent.run_state import decode_run_state, encode_run_state
-from hamlet_trio.world import Worlds
+from hamlet_trio.world import WorldConfig, Worlds
 from tests.agent.support import train
 
 SMALL: dict[NetworkType, dict[str, Any]] = {
     "egocentric": {"hidden": [8]},
+    "options": {"hidden": [8]},
     "qnetwork": {"hidden": [8]},
     "dueling": {"features": [8, 8]},
     "spatial": {"channels": [2], "combined": [8]},
@@ -24,6 +26,9 @@ SMALL: dict[NetworkType, dict[str, Any]] = {
 
 
 def make_config(network_type: NetworkType = "qnetwork", **settings: Any) -> LearnerConfig:
+    if network_type == "options":
+        # More options are completed, so that learning begins as early as with the other networks.
+        settings = {"exploration": "options", **settings}
     return LearnerConfig(
         network_type=network_type,
         sizes=SMALL[network_type],
@@ -36,7 +41,7 @@ def make_config(network_type: NetworkType = "qnetwork", **settings: Any) -> Lear
 
 
 def make_learner(config: LearnerConfig, seed: int = 1) -> DQNLearner:
-    return DQNLearner(config, seed=seed, num_streams=2)
+    return make_learner_of(config, world=WorldConfig(), seed=seed, num_streams=2)
 
 
 def same_weights(one: DQNLearner, other: DQNLearner) -> bool:

@@ -264,7 +264,11 @@ def test_absurd_sizes_are_refused_before_anything_is_allocated() -> None:
 @pytest.mark.parametrize(
     ("network_type", "sizes", "message"),
     [
-        ("nonesuch", {}, "There is no network type 'nonesuch'; there are egocentric, qnetwork, dueling"),
+        (
+            "nonesuch",
+            {},
+            "There is no network type 'nonesuch'; there are egocentric, options, qnetwork",
+        ),
         ("qnetwork", {"hidden": [0]}, r"hidden is \(0,\); it must be from 1"),
         ("qnetwork", {"hidden": "wide"}, "hidden"),
         ("qnetwork", {"depth": 3}, "depth"),
@@ -293,6 +297,8 @@ def test_weights_come_from_the_generator_alone(network_type: NetworkType) -> Non
     differing = [key for key in first if not torch.equal(first[key], other[key])]
     constant = {
         "map_reader.cells",
+        "place_reader.cells",
+        "place_reader.places",
         "meter_attention.in_proj_bias",
         "attention_norm.weight",
         "attention_norm.bias",

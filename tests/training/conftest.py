@@ -35,6 +35,7 @@ def parameters() -> TrainingParameters:
         seed=7,
         checkpoint_every=4,
         max_steps=20,
+        random_start=0.5,
     )
 
 

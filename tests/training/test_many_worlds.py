@@ -24,7 +24,6 @@ WORLDS = 5
 RECIPE = Recipe(
     learner=LearnerConfig(learning_starts=30, n_step=3, exploration="options"),
     updates_per_episode=20,
-    random_start=True,
     evaluations=2,
 )
 

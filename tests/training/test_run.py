@@ -15,10 +15,10 @@ from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.recipe import Recipe
 from hamlet_trio.training.run import DivergedError, StepOutcome, TrainingRun
-from hamlet_trio.world import METERS, WorldConfig
+from hamlet_trio.world import METERS, WorldConfig, Worlds, WorldState
 from tests.training.local_runs import finish
 
-RECIPE = Recipe(learner=LearnerConfig(learning_starts=30, n_step=3), random_start=True, evaluations=1)
+RECIPE = Recipe(learner=LearnerConfig(learning_starts=30, n_step=3), evaluations=1)
 
 
 def records(outcomes: list[StepOutcome]) -> list[EpisodeComplete]:
@@ -176,6 +176,41 @@ def test_going_on_from_a_saved_state_is_exact_wherever_it_was_taken(
     assert_same_weights(whole, second)
     assert second.updates == whole.updates
     assert np.array_equal(second.visits, whole.visits)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("worlds", [1, 3])
+def test_a_share_of_the_episodes_begins_anywhere(
+    parameters: TrainingParameters, share: float, worlds: int
+) -> None:
+    parameters = msgspec.structs.replace(
+        parameters, random_start=share, num_envs=worlds, num_episodes=12, max_steps=2
+    )
+    run = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    usual = Worlds(1, run.worlds.config).get_state(0)
+    begun: list[WorldState] = []
+    while not run.finished:
+        begun += [
+            start
+            for start in run.episode_starts
+            if start is not None and not any(start is known for known in begun)
+        ]
+        run.step()
+    assert len(begun) >= 12
+    anywhere = [start for start in begun if start.meters != usual.meters]
+    assert len(anywhere) == int(len(begun) * share)
+    assert len({start.meters for start in anywhere}) == len(anywhere)
+
+
+def test_a_state_of_before_random_starts_goes_on(parameters: TrainingParameters) -> None:
+    parameters = msgspec.structs.replace(parameters, random_start=0.0)
+    whole, second = (TrainingRun(parameters, device="cpu", recipe=RECIPE) for _ in range(2))
+    for _ in range(30):
+        whole.step()
+    state = whole.state_dict()
+    del state["begun"]
+    second.load_state_dict(state)
+    assert finish(second) == finish(whole)
 
 
 def test_a_state_is_a_copy(parameters: TrainingParameters) -> None:

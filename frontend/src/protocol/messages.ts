@@ -15,7 +15,7 @@ export interface TrainingParameters {
   /** seconds between the steps of a shown episode */
   step_delay: number
   /** which Q-network learns */
-  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** step size of the optimiser */
   learning_rate: number
   /** discount of future reward */
@@ -28,6 +28,8 @@ export interface TrainingParameters {
   max_steps: number
   /** number of worlds the agent learns in at once; the first one is shown */
   num_envs: number
+  /** share of episodes that begin anywhere, with meters at random */
+  random_start: number
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from: string | null
 }
@@ -131,7 +133,7 @@ export interface Connected {
   /** file name of the model that plays; null: untrained agent */
   model_name: string | null
   /** type of the Q-network */
-  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** grows with each addition to the protocol */
   protocol_version: number
 }
@@ -293,7 +295,7 @@ export interface ModelLoaded {
   /** file name of the model */
   model: string
   /** type of the Q-network */
-  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
 }
 
 /**
@@ -457,7 +459,7 @@ export interface StartTraining {
   /** seconds between the steps of a shown episode */
   step_delay?: number
   /** which Q-network learns */
-  network_type?: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type?: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** step size of the optimiser */
   learning_rate?: number
   /** discount of future reward */
@@ -470,6 +472,8 @@ export interface StartTraining {
   max_steps?: number
   /** number of worlds the agent learns in at once; the first one is shown */
   num_envs?: number
+  /** share of episodes that begin anywhere, with meters at random */
+  random_start?: number
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from?: string | null
 }
@@ -567,7 +571,7 @@ export interface TrainingStarted {
   /** parameters in force, with the chosen seed */
   parameters: TrainingParameters
   /** type of the Q-network */
-  network_type: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** device the learner computes on */
   device: string
 }
@@ -897,7 +901,7 @@ export interface RunsQuery {
   /** state of the run */
   state?: 'complete' | 'failed' | 'interrupted' | 'running' | 'stopped' | null
   /** type of the Q-network */
-  network_type?: 'dueling' | 'egocentric' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling' | null
+  network_type?: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling' | null
   /** id of the last run on the previous page */
   before?: string | null
   /** number of runs on a page */

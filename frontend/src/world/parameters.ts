@@ -47,6 +47,7 @@ const LABELS: Readonly<Record<string, string>> = {
   checkpoint_every: 'Episodes per checkpoint',
   max_steps: 'Steps per episode, at most',
   num_envs: 'Worlds at once',
+  random_start: 'Share of random starts',
   resume_from: 'Go on from',
 }
 

@@ -94,6 +94,7 @@ export function counted(count: number, one: string): string {
 export const NETWORK_LABELS: Readonly<Record<string, string>> = {
   qnetwork: 'plain network',
   dueling: 'dueling network',
+  options: 'network of options',
   egocentric: 'egocentric network',
   spatial: 'spatial network',
   spatial_dueling: 'spatial dueling network',

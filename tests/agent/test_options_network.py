@@ -1,0 +1,106 @@
+"""Options: which actions lead to which place, in the default world, in others and among other agents."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks import OptionsNetwork
+from hamlet_trio.agent.networks.options import toward_columns
+from hamlet_trio.agent.policy import Policy
+from hamlet_trio.world import ACTIONS, INTERACT, Effects, WorldConfig, Worlds
+from tests.agent.support import DEFAULT, FEWER, MOVED, WIDE, network_for
+
+
+def toward(network: OptionsNetwork, observations: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return network.toward(network.preprocess(torch.from_numpy(observations))).numpy()
+
+
+@pytest.mark.parametrize("world", [DEFAULT, FEWER, MOVED, WIDE])
+def test_an_option_is_a_shortest_walk_to_its_place_and_its_use(world: WorldConfig) -> None:
+    network = network_for(world)
+    free = msgspec.structs.replace(
+        world,
+        meters=tuple(msgspec.structs.replace(meter, drain=0.0) for meter in world.meters),
+        move=Effects(),
+    )
+    rng = np.random.default_rng(1)
+    for option, code in enumerate(network.codes):
+        place = next(place for place in world.affordances if place.code == code)
+        worlds = Worlds(1, free, seed=option)
+        worlds.reset(random_start=True)
+        x, y = worlds.positions[0, 0].tolist()
+        walked = 0
+        while True:
+            choices = np.flatnonzero(toward(network, worlds.observe()[:, 0])[0, option])
+            action = int(rng.choice(choices))
+            if action == INTERACT:
+                break
+            worlds.step([action])
+            walked += 1
+        assert worlds.positions[0, 0].tolist() == [place.x, place.y]
+        assert walked == abs(place.x - x) + abs(place.y - y)
+        assert choices.tolist() == [INTERACT]
+
+
+def test_columns_are_those_of_toward() -> None:
+    network = network_for(FEWER)
+    worlds = Worlds(64, FEWER, seed=2)
+    worlds.reset(random_start=True)
+    rows = network.preprocess(torch.from_numpy(worlds.observe()[:, 0]))
+    assert rows.shape[1] == network.preprocessed_size
+    assert np.array_equal(rows.numpy()[:, toward_columns(4)] > 0.5, network.toward(rows).numpy())
+
+
+def test_an_action_is_worth_the_best_option_that_it_begins() -> None:
+    network = network_for(DEFAULT)
+    observation = Worlds(1).observe()[:, 0]
+    rows = network.preprocess(torch.from_numpy(observation))
+    values = torch.tensor([[0.1, 0.9, 0.3, 0.2, 0.4, 0.0, 0.5, 0.6]])
+    begins = network.toward(rows)[0].numpy()
+    expected = [
+        values[0][begins[:, action]].max().item() if begins[:, action].any() else -1.0
+        for action in range(len(ACTIONS))
+    ]
+    np.testing.assert_allclose(network.action_values(values, rows)[0].numpy(), expected, rtol=1e-6)
+    assert expected[INTERACT] == -1.0, "there is nothing to use at the start"
+
+
+def test_a_place_that_another_agent_hides_is_still_where_it_is() -> None:
+    world = WorldConfig(num_agents=2, start=(1, 1))
+    network = network_for(world)
+    worlds = Worlds(1, world)
+    # agent_0 stands on the bed at (1, 1); agent_1 beside it, at (2, 1), sees the bed no more.
+    observations = worlds.observe()[0]
+    bed = network.codes.index(1)
+    assert np.flatnonzero(toward(network, observations[:1])[0, bed]).tolist() == [INTERACT]
+    assert np.flatnonzero(toward(network, observations[1:])[0, bed]).tolist() == [ACTIONS.index("left")]
+
+
+@pytest.mark.parametrize("world", [FEWER, MOVED])
+def test_a_policy_serves_a_world_of_other_places(world: WorldConfig) -> None:
+    policy = Policy(network_for(DEFAULT)).in_world(world)
+    assert set(policy.option_codes) - {-1} == {place.code for place in world.affordances}
+    worlds = Worlds(200, world, seed=4)
+    worlds.reset(random_start=True)
+    output = policy.act(worlds.observe()[:, 0])
+    assert output.option_values is not None
+    missing = np.array(policy.option_codes) == -1
+    assert np.isnan(output.option_values[:, missing]).all()
+    assert np.isfinite(output.option_values[:, ~missing]).all()
+    # Whatever is done is part of the best option, and `interact` is chosen on places alone.
+    best = np.nanmax(output.option_values, axis=1)
+    np.testing.assert_allclose(output.q_values.max(axis=1), best, rtol=1e-6)
+    cells = {(place.x, place.y) for place in world.affordances}
+    for (x, y), action in zip(worlds.positions[:, 0].tolist(), output.actions.tolist(), strict=True):
+        assert action != INTERACT or (x, y) in cells
+
+
+@pytest.mark.parametrize("network_type", ["egocentric", "qnetwork"])
+def test_other_networks_have_no_options(network_type: NetworkType) -> None:
+    policy = Policy.untrained(1, network_type=network_type)
+    assert policy.option_codes == ()
+    assert policy.act(Worlds(1).observe()[:, 0]).option_values is None
+    assert policy.in_world(FEWER) is policy
