@@ -63,5 +63,8 @@ class RunListener:
     def on_resume(self, episode: int, step: int) -> None:
         """The run goes on with the step after `step` of `episode`."""
 
+    def on_heartbeat(self) -> None:
+        """The loop goes round; called about every `HEARTBEAT` seconds, also while paused."""
+
     def on_end(self, result: RunResult) -> None:
         """The run ended, and what could be saved is saved."""

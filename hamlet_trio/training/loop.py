@@ -1,5 +1,6 @@
 """The one training loop: the trainer process and `hamlet train` differ only in their orders and listeners."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +9,15 @@ from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.history.records import Ending
 from hamlet_trio.training.listener import RunListener, RunResult
 from hamlet_trio.training.managed_run import ManagedRun, SaveError
-from hamlet_trio.training.orders import BeginOrder, Order, PauseOrder, ResumeOrder, StopOrder, WatchOrder
+from hamlet_trio.training.orders import (
+    HEARTBEAT,
+    BeginOrder,
+    Order,
+    PauseOrder,
+    ResumeOrder,
+    StopOrder,
+    WatchOrder,
+)
 
 
 class Orders(Protocol):
@@ -50,6 +59,7 @@ class TrainingLoop:
         self._watched = watched
         self._step_delay = step_delay
         self._next_step_at = 0.0
+        self._next_heartbeat_at = time.monotonic() + HEARTBEAT
         self._ending: Ending | None = None
 
     def run(self) -> RunResult:
@@ -107,8 +117,9 @@ class TrainingLoop:
 
     def _is_over(self) -> bool:
         """Carry out the orders that wait, while paused wait for more, and return whether the run ends now."""
+        self._beat()
         while self._ending is None and (self._paused or self._orders.has_order()):
-            self._obey(self._orders.get())
+            self._obey_next()
         return self._ending is not None or self._managed.run.finished
 
     def _wait(self) -> None:
@@ -120,11 +131,27 @@ class TrainingLoop:
             return
         # A step that took longer than the delay is no reason for a burst of steps afterwards.
         self._next_step_at = max(self._next_step_at + self._step_delay, time.monotonic())
-        while not self._paused and self._ending is None:
+        while not self._paused and self._ending is None and self._obey_next(self._next_step_at):
+            pass
+
+    def _obey_next(self, deadline: float = math.inf) -> bool:
+        """Wait for the next order and carry it out; returns False if none came until the deadline."""
+        while True:
+            self._beat()
             try:
-                self._obey(self._orders.get(self._next_step_at))
+                order = self._orders.get(min(deadline, self._next_heartbeat_at))
             except TimeoutError:
-                return
+                if time.monotonic() >= deadline:
+                    return False
+            else:
+                self._obey(order)
+                return True
+
+    def _beat(self) -> None:
+        if (now := time.monotonic()) >= self._next_heartbeat_at:
+            self._next_heartbeat_at = now + HEARTBEAT
+            for listener in self._listeners:
+                listener.on_heartbeat()
 
     def _obey(self, order: Order | None) -> None:
         match order:

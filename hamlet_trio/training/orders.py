@@ -15,6 +15,8 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.link import Message, MessageKind
 
+HEARTBEAT: Final = 2.0  # seconds between two heartbeats of a trainer
+
 
 class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
     """The first order of every trainer.
@@ -87,6 +89,13 @@ class EndedReport(Struct, frozen=True, kw_only=True, tag="ended"):
     problem: str | None = None
 
 
+class HeartbeatReport(Struct, frozen=True, tag="heartbeat"):
+    """The trainer's loop is alive; sent every `HEARTBEAT` seconds from the start, also while paused.
+
+    The learner sends it between two steps: it is late by as long as a step, an evaluation or a save takes.
+    """
+
+
 class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
     """The run cannot go on. Without `retry` another attempt would fail in the same way."""
 
@@ -94,7 +103,7 @@ class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
     retry: bool
 
 
-Report = StartedReport | PausedReport | ResumedReport | EndedReport | FailedReport
+Report = StartedReport | PausedReport | ResumedReport | HeartbeatReport | EndedReport | FailedReport
 
 TrainerEvent = EpisodeComplete | CheckpointSaved | TrainingEpisodeStart | TrainingHistory | Error
 

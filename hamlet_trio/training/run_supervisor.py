@@ -32,6 +32,7 @@ from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
     FailedReport,
+    HeartbeatReport,
     Order,
     PausedReport,
     PauseOrder,
@@ -321,6 +322,8 @@ class RunSupervisor:
             match content:
                 case None:
                     self._hub.broadcast_frame(message.payload.decode())
+                case HeartbeatReport():
+                    pass
                 case EndedReport() | FailedReport():
                     self._last_report = content
                 case StartedReport() | PausedReport() | ResumedReport():

@@ -21,6 +21,7 @@ from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
     FailedReport,
+    HeartbeatReport,
     PausedReport,
     ResumedReport,
     StartedReport,
@@ -85,6 +86,10 @@ class MessageListener(RunListener):
     def on_resume(self, episode: int, step: int) -> None:
         """Confirm that the run goes on."""
         self._writer.report(ResumedReport(episode, step))
+
+    def on_heartbeat(self) -> None:
+        """Show the supervisor that the learner does not hang."""
+        self._writer.report(HeartbeatReport())
 
     def on_end(self, result: RunResult) -> None:
         """Report how the run ended."""

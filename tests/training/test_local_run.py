@@ -1,6 +1,7 @@
 """Training without a server, as the command line does it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,14 +10,18 @@ import pytest
 from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.history import HistoryDatabase, HistoryReader
 from hamlet_trio.history.queries import RunsQuery
+from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.local_run import DivergedError, RunResult, SaveError, StartError
+from hamlet_trio.training.loop import TrainingLoop
 from hamlet_trio.training.managed_run import ManagedRun
+from hamlet_trio.training.orders import HEARTBEAT, Order, PauseOrder, ResumeOrder
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.store import RunStore
-from tests.training.local_runs import Listener, after, folders
+from tests.training.local_runs import Listener, after, folders, managed
 from tests.training.local_runs import train as train_below
 
 
@@ -155,3 +160,50 @@ def test_a_file_that_cannot_be_saved_is_refused_before_training(train: Any, tmp_
     with pytest.raises(StartError):
         train(TrainingParameters(seed=1), out=tmp_path / out)
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("step_delay", [0.0, 60.0])
+def test_heartbeats_are_sent_while_training_paused_and_waiting(
+    parameters: TrainingParameters, monkeypatch: pytest.MonkeyPatch, step_delay: float
+) -> None:
+    """Orders and clock are the test's own: each wait for an order takes as long as it may."""
+    now, beats = [0.0], [0]
+    waits: list[float] = []
+
+    class Beats(RunListener):
+        def on_heartbeat(self) -> None:
+            beats[0] += 1
+
+        def on_episode(self, complete: EpisodeComplete) -> None:
+            now[0] += HEARTBEAT
+
+    class Orders:
+        """Pause at once, resume after ten heartbeats, end after twenty."""
+
+        def __init__(self) -> None:
+            self.left: list[Order] = [PauseOrder()]
+
+        def has_order(self) -> bool:
+            return bool(self.left) or beats[0] >= 20
+
+        def get(self, deadline: float | None = None) -> Order | None:
+            if self.left:
+                return self.left.pop()
+            if beats[0] >= 20:
+                return None
+            if beats[0] == 10:
+                beats[0] += 1
+                return ResumeOrder()
+            assert deadline is not None
+            waits.append(deadline - now[0])
+            now[0] = max(now[0], deadline)
+            raise TimeoutError
+
+    monkeypatch.setattr("hamlet_trio.training.loop.time", SimpleNamespace(monotonic=lambda: now[0]))
+    endless = msgspec.structs.replace(parameters, num_episodes=1000, show_every=1)
+    run = managed(TrainingRun(endless, device="cpu"), "20250101-000000-abcdef")
+    monkeypatch.setattr(ManagedRun, "end", lambda *_: None)
+    TrainingLoop(run, Orders(), [Beats()], step_delay=step_delay).run()
+    assert beats[0] == 20
+    assert max(waits) == HEARTBEAT
+    assert run.run.steps > 0

@@ -13,6 +13,7 @@ from hamlet_trio.training.link import Message, MessageKind, PipeReader, pack
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
+    HeartbeatReport,
     Order,
     Report,
     StartedReport,
@@ -66,7 +67,8 @@ class Trainer:
         return [event for event in events if event["type"] == kind]
 
     def reports(self) -> list[Report]:
-        return [decode_report(m.payload) for m in self.messages if m.kind is MessageKind.CONTROL]
+        reports = [decode_report(m.payload) for m in self.messages if m.kind is MessageKind.CONTROL]
+        return [report for report in reports if not isinstance(report, HeartbeatReport)]
 
     def close(self) -> None:
         """What the death of its server does to all its pipes."""
