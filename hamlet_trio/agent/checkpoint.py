@@ -6,7 +6,6 @@ dict is read too.
 """
 
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,7 +244,7 @@ def _optimizer(content: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 def _epsilon(content: Mapping[str, Any], name: str) -> float:
     epsilon = content.get("epsilon", 0.0)
-    if not isinstance(epsilon, (int, float)) or not (math.isfinite(epsilon) and 0 <= epsilon <= 1):
+    if not isinstance(epsilon, (int, float)) or not 0 <= epsilon <= 1:
         raise CheckpointError(f"{name} is inconsistent: its epsilon is not a number from 0 to 1.")
     return float(epsilon)
 

@@ -20,6 +20,7 @@ MAX_LISTED: Final = 1000
 
 _SUFFIX: Final = ".pt"
 _MAX_NAME_BYTES: Final = 255
+_LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _Stamp: TypeAlias = tuple[int, int, int]
 
 
@@ -85,7 +86,7 @@ class ModelFolder:
         """Return the details of each model, in the order of `names`; slow for files that changed.
 
         A file is read again only when its modification time, size or inode changed; at most `MAX_LISTED` are
-        cached. A model's `evaluation` comes without its rows for single episodes.
+        cached. A model's `evaluation` holds its numbers alone.
         """
         with self._lock:
             kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
@@ -142,9 +143,8 @@ def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
     from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
     from hamlet_trio.agent.safe_load import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
 
-    modified = (
-        datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
+    moment = datetime.fromtimestamp(min(max(status.st_mtime, 0), _LATEST), UTC)
+    modified = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
     sha256 = None
     try:
         data = read_bytes(path)
@@ -171,4 +171,4 @@ def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
 
 
 def _scalars(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if not isinstance(value, (dict, list, tuple))}
+    return {name: value for name, value in values.items() if isinstance(value, (int, float))}

@@ -12,6 +12,7 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.evaluate import evaluate
 from hamlet_trio.cli.history import history
 from hamlet_trio.cli.models import models
+from hamlet_trio.cli.output import writing_output
 from hamlet_trio.cli.replay import replay
 from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.serve import serve
@@ -45,7 +46,8 @@ def main() -> None:
     """Run the command line; what the user can fix is one sentence and exit code 1, not a traceback."""
     open_standard_streams()
     try:
-        app()
+        with writing_output():
+            app()
     except (SettingsError, UserError) as error:
         print(f"hamlet: {error}", file=sys.stderr)
         sys.exit(1)

@@ -38,6 +38,7 @@ def evaluate(
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint
     from hamlet_trio.agent.evaluation import evaluate as play
     from hamlet_trio.agent.policy import Policy
+    from hamlet_trio.common.text import printable
     from hamlet_trio.world import WorldConfig
 
     torch.set_num_threads(1)
@@ -54,6 +55,8 @@ def evaluate(
             max_steps=max_steps,
             random_start=random_start,
         )
+    except msgspec.ValidationError as error:
+        raise UserError(f"{checkpoint} names an unusable world: {printable(error, 200)}.") from error
     except (CheckpointError, ValueError) as error:
         raise UserError(str(error)) from error
     if as_json:

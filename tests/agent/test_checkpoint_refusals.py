@@ -205,6 +205,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         saved(content(epsilon="much")),
         "is inconsistent: its epsilon is not a number from 0 to 1.",
     ),
+    "an epsilon that no float holds": (
+        saved(content(epsilon=10**400)),
+        "is inconsistent: its epsilon is not a number from 0 to 1.",
+    ),
     "no optimizer": (saved(content(optimizer=[1])), "is inconsistent: its optimizer is no state dict."),
     "metadata of another kind": (
         saved(content(metadata=[1])),
@@ -234,6 +238,26 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a number as a name": (
         saved(content(metadata={"network_type": "qnetwork", "parameters": {1: 2}})),
         "has metadata with a name that is not text.",
+    ),
+    "a huge number in the metadata": (
+        saved(content(metadata={"network_type": "qnetwork", "evaluation": {"mean_length": 10**400}})),
+        "has metadata with a number beyond 9,007,199,254,740,992.",
+    ),
+    "a negative episode": (
+        saved(content(metadata={"network_type": "qnetwork", "episode": -1})),
+        "has unusable metadata (Expected `int` >= 0 - at `$.episode`).",
+    ),
+    "a huge text in the metadata": (
+        saved(content(metadata={"network_type": "qnetwork", "title": "x" * 10_001})),
+        "has metadata with a text of over 10,000 characters.",
+    ),
+    "a huge name in the metadata": (
+        saved(content(metadata={"network_type": "qnetwork", "evaluation": {"x" * 10_001: 1}})),
+        "has metadata with a text of over 10,000 characters.",
+    ),
+    "an evaluation of text": (
+        saved(content(metadata={"network_type": "qnetwork", "evaluation": {"mean_length": "abc"}})),
+        "has metadata whose evaluation.mean_length is not a number.",
     ),
     "endless metadata": (
         saved(content(metadata=shared_lists())),

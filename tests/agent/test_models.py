@@ -158,6 +158,28 @@ def test_details_tell_the_file_and_its_story(tmp_path: Path) -> None:
     assert broken.sha256 == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
 
+def test_texts_for_people_are_bounded_printable_lines(tmp_path: Path) -> None:
+    write_model(tmp_path / "one.pt", title="\x1b[31mred\n" + "x" * 5000, story="a\n\tb", command="\x9b2J")
+    (details,) = ModelFolder(tmp_path).details()
+    assert details.title is not None
+    assert details.title.startswith("?[31mred xxx")
+    assert (len(details.title), details.title.isprintable()) == (200, True)
+    assert (details.story, details.command) == ("a b", "?2J")
+
+
+def test_an_evaluation_is_listed_with_its_numbers_alone(tmp_path: Path) -> None:
+    write_model(tmp_path / "one.pt", evaluation={"mean_length": 3, "note": "y", "rows": [1], "peak": None})
+    (details,) = ModelFolder(tmp_path).details()
+    assert details.evaluation == {"mean_length": 3}
+
+
+def test_a_file_from_an_impossible_year_is_listed(tmp_path: Path) -> None:
+    write_model(tmp_path / "one.pt")
+    os.utime(tmp_path / "one.pt", (0, 10**12))
+    (details,) = ModelFolder(tmp_path).details()
+    assert (details.name, details.modified[-1], details.network_type) == ("one.pt", "Z", "qnetwork")
+
+
 def test_details_read_a_file_again_only_when_it_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
