@@ -1,7 +1,21 @@
-"""Making foreign text fit for a message."""
+"""Text from elsewhere, made fit for a message."""
 
 
 def printable(text: object, limit: int = 80) -> str:
-    """At most `limit` characters of `text`, none of them a control character or half of a surrogate pair."""
+    """Return at most `limit` characters, with control characters and halves of surrogate pairs as `?`."""
     shown = "".join(character if character.isprintable() else "?" for character in str(text)[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def readable(text: object) -> str:
+    """Return the text, such as a path, with control characters and bytes that are not UTF-8 as escapes.
+
+    Any terminal, log and JSON document can hold the result. Python keeps the byte 0xFF of a file's name as
+    half of a surrogate pair, which none of them can; it becomes `\\xff`.
+    """
+    return "".join(c if c.isprintable() else _escape(c) for c in str(text))
+
+
+def _escape(character: str) -> str:
+    is_byte = "\udc80" <= character <= "\udcff"
+    return f"\\x{ord(character) - 0xDC00:02x}" if is_byte else ascii(character)[1:-1]

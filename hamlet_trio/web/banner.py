@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from hamlet_trio import __version__
+from hamlet_trio.common.text import readable
 from hamlet_trio.settings import Settings
 
 _EVERYWHERE: Final = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104  # recognised, not bound
@@ -15,6 +16,7 @@ def make_banner(settings: Settings, port: int) -> str:
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     place = f"{host}:{port}"
+    models = readable(Path(settings.models_dir).resolve())
     return "\n".join(
         [
             "",
@@ -23,7 +25,7 @@ def make_banner(settings: Settings, port: int) -> str:
             f"  Page       http://{place}/",
             f"  Inference  ws://{place}/ws",
             f"  Training   ws://{place}/ws/training",
-            f"  Models     http://{place}/api/models   (from {Path(settings.models_dir).resolve()})",
+            f"  Models     http://{place}/api/models   (from {models})",
             "",
             "  Ctrl-C ends it; a training run is saved first.",
             "",

@@ -1,10 +1,13 @@
-"""Set up a serving process: its limit of open files, its garbage collector, its libraries' logs."""
+"""Set up a serving process: its limit of open files, its garbage collector, its logs and warnings."""
 
 import gc
 import logging
+import os
 from typing import Any
 
+from hamlet_trio.common.text import readable
 from hamlet_trio.logs import get_logger
+from hamlet_trio.settings import unknown_variables
 
 resource: Any
 try:
@@ -32,6 +35,12 @@ def capture_library_logs() -> None:
     if not any(isinstance(handler, StructuredHandler) for handler in root.handlers):
         root.addHandler(StructuredHandler())
     root.setLevel(logging.WARNING)
+
+
+def warn_of_unknown_variables() -> None:
+    """Log the variables of the environment that look like settings and have no effect."""
+    if names := unknown_variables(os.environ):
+        get_logger().warning("unknown_variables", names=[readable(name) for name in names])
 
 
 def tune_garbage_collector() -> None:

@@ -27,7 +27,12 @@ from hamlet_trio.web.app import HamletApp, create_app
 from hamlet_trio.web.banner import make_banner
 from hamlet_trio.web.guard import ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.listening import CannotListenError, listen
-from hamlet_trio.web.process_setup import capture_library_logs, raise_file_limit, tune_garbage_collector
+from hamlet_trio.web.process_setup import (
+    capture_library_logs,
+    raise_file_limit,
+    tune_garbage_collector,
+    warn_of_unknown_variables,
+)
 
 _GRACEFUL_TIMEOUT: Final = 1.0  # seconds for connections to end by themselves once the server drains
 _KEEP_ALIVE: Final = 10.0  # seconds an idle HTTP connection, or half a request, is kept
@@ -46,6 +51,7 @@ def main(settings: Settings, *, banner: bool = False) -> int:
     open_standard_streams()
     configure_logging(settings)
     capture_library_logs()
+    warn_of_unknown_variables()
     try:
         check_access(settings)
         sockets = listen(settings.host, settings.port)

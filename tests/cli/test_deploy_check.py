@@ -146,12 +146,12 @@ def test_a_wrong_setting_is_named(
     assert any(named in sentence for sentence in problems(rows)), rows
 
 
-def test_a_misspelt_setting_and_an_open_host_are_warnings(deployment: Deployment, check: Check) -> None:
-    deployment.variables |= {"HAMLET_PROT": "8765", "HAMLET_HOST": "0.0.0.0"}
+def test_an_unknown_variable_and_an_open_host_are_warnings(deployment: Deployment, check: Check) -> None:
+    deployment.variables |= {"HAMLET_COLOUR": "red", "HAMLET_HOST": "0.0.0.0"}
     code, rows = check()
     warnings = [sentence for verdict, _, sentence in rows if verdict == "warning"]
     assert code == 0
-    assert any("HAMLET_PROT" in sentence for sentence in warnings)
+    assert any("HAMLET_COLOUR" in sentence for sentence in warnings)
     assert any("without nginx" in sentence for sentence in warnings)
 
 

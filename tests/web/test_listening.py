@@ -1,7 +1,9 @@
 """Opening the port, and the sentence where that fails."""
 
+import errno
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -48,3 +50,38 @@ def test_every_ipv6_address_means_every_ipv4_address_too() -> None:
         pytest.skip("this machine has no IPv6")
     with opened, socket.create_connection(("127.0.0.1", opened.getsockname()[1])):
         pass
+
+
+@pytest.fixture
+def localhost_with_two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+
+
+@pytest.mark.parametrize("missing", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+@pytest.mark.usefixtures("localhost_with_two_addresses")
+def test_localhost_is_served_without_ipv6(missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_server = socket.create_server
+
+    def without_ipv6(address: Any, *, family: int = socket.AF_INET, **options: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(missing, "no IPv6 here")
+        return create_server(address, family=family, **options)
+
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    (opened,) = listen("localhost", 0)
+    with opened:
+        assert opened.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_another_program_on_the_ipv6_address_of_the_port_is_noticed(host: str) -> None:
+    try:
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with other, pytest.raises(CannotListenError, match=r"Port \d+ is in use"):
+        listen(host, other.getsockname()[1])

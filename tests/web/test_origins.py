@@ -4,7 +4,7 @@ import pytest
 
 from hamlet_trio.web.origins import Origins
 
-LISTED = Origins(["https://hamlet.example.org", "http://Localhost:5173/", "http://[::1]:8080"])
+LISTED = Origins(["https://hamlet.example.org", "http://Localhost:5173", "http://[::1]:8080"])
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
 from hamlet_trio.cli.errors import UserError
-from hamlet_trio.settings import PREFIX, Settings, SettingsError, load_settings
+from hamlet_trio.settings import Settings, SettingsError, load_settings, unknown_variables
 
 
 def read_environment_file(path: Path) -> dict[str, str]:
@@ -39,11 +37,9 @@ def read_environment_file(path: Path) -> dict[str, str]:
 
 def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
     """Load the settings as the server will; return None for settings it would refuse."""
-    known = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)} | {PREFIX + "CONFIG"}
     findings = [
-        warning("settings", f"{name} is not a setting and has no effect; docs/settings.md lists them all.")
-        for name in sorted(environment)
-        if name.startswith(PREFIX) and name not in known
+        warning("settings", f"{name} is not a setting and has no effect; docs/settings.md lists them.")
+        for name in unknown_variables(environment)
     ]
     try:
         settings = load_settings(environment)

@@ -5,18 +5,10 @@ A setting `port` is read from the environment variable `HAMLET_PORT`, else from 
 docs/settings.md is generated from this struct.
 """
 
-import ipaddress
-import os
-import re
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.common.devices import DeviceName
 
 PREFIX: Final = "HAMLET_"
@@ -223,6 +215,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 20
 
 
+PATHS: Final = ("models_dir", "data_dir", "tokens_file", "cookie_key_file")
+"""The settings that name a folder or a file; a leading `~` stands for the home folder."""
+
 PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {
     "host": "127.0.0.1",
     "allowed_origins": (),
@@ -235,101 +230,3 @@ PRODUCTION_DEFAULTS: Final[dict[str, Any]] = {
     "log_level": "warning",
     "log_format": "json",
 }
-
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
-
-
-def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Read the settings; `overrides` (from the command line, None meaning absent) win over everything.
-
-    Raises `SettingsError` for a value that is not allowed, a file that cannot be read, or an insecure
-    combination in production, naming the variable and what is allowed.
-    """
-    environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    if config_file := environment.get(PREFIX + "CONFIG"):
-        values.update(_read_file(Path(config_file)))
-    values.update(_read_environment(environment))
-    values.update({name: value for name, value in overrides.items() if value is not None})
-    if values.get("profile") == "production":
-        values = PRODUCTION_DEFAULTS | values
-    try:
-        settings = msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(_explain(str(error), values)) from None
-    _check_safety(settings)
-    _check_trust(settings)
-    return settings
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"HAMLET_CONFIG names {path}, which cannot be read: {error.strerror}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"HAMLET_CONFIG names {path}, which is not valid TOML: {error}.") from None
-
-
-def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Settings):
-        text = environment.get(PREFIX + field.name.upper())
-        if text is None or text == "":
-            continue
-        is_list = isinstance(field.default, tuple)
-        values[field.name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
-    return values
-
-
-def _explain(reason: str, values: Mapping[str, Any]) -> str:
-    if "unknown field" in reason:
-        name = reason.rpartition("unknown field ")[2].strip("`")
-        return f"There is no setting {name}; docs/settings.md lists the settings."
-    name = reason.rpartition("`$.")[2].strip("`").partition("[")[0]
-    return f"{PREFIX}{name.upper()}={values.get(name)!s}: it must be {allowed(Settings, name)}."
-
-
-def _check_safety(settings: Settings) -> None:
-    """Refuse what would be unsafe in production."""
-    if settings.profile == "production" and "*" in settings.allowed_origins:
-        raise SettingsError(
-            "HAMLET_ALLOWED_ORIGINS=* lets any page on the web connect, which production refuses; "
-            "name your page's origins, such as https://hamlet.example.org."
-        )
-    if settings.profile == "production" and "null" in settings.allowed_origins:
-        raise SettingsError(
-            "HAMLET_ALLOWED_ORIGINS=null lets any page on the web connect from a sandboxed frame, which "
-            "production refuses; name your page's origins, such as https://hamlet.example.org."
-        )
-    if settings.profile == "production" and settings.login == "nobody":
-        raise SettingsError(
-            "HAMLET_LOGIN=nobody lets anyone start and stop training, which production refuses; "
-            "set it to teachers or everyone."
-        )
-
-
-def _check_trust(settings: Settings) -> None:
-    """Refuse a proxy that is not an address, and a sign-on header without a proxy to trust."""
-    for proxy in settings.trusted_proxies:
-        try:
-            ipaddress.ip_network(proxy, strict=False)
-        except ValueError:
-            raise SettingsError(
-                f"HAMLET_TRUSTED_PROXIES={proxy}: expected addresses or networks, such as 127.0.0.1 or "
-                "10.0.0.0/8, comma-separated."
-            ) from None
-    header = settings.trusted_user_header
-    if header and not _HEADER.fullmatch(header):
-        raise SettingsError(
-            f"HAMLET_TRUSTED_USER_HEADER={header}: expected the name of a header, such as X-Remote-User."
-        )
-    if header and not settings.trusted_proxies:
-        raise SettingsError(
-            f"HAMLET_TRUSTED_USER_HEADER={header} needs HAMLET_TRUSTED_PROXIES, the address of the proxy "
-            "that sets it; otherwise any client could send it."
-        )
-    if settings.trusted_teachers and not header:
-        raise SettingsError(
-            "HAMLET_TRUSTED_TEACHERS needs HAMLET_TRUSTED_USER_HEADER, the header with their user names."
-        )

@@ -1,0 +1,112 @@
+"""Read the settings from the command line, the environment, a TOML file and the defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.text import readable
+from hamlet_trio.settings.fields import PATHS, PREFIX, PRODUCTION_DEFAULTS, Settings, SettingsError
+from hamlet_trio.settings.safety import check_safety
+from hamlet_trio.settings.variables import CONFIG, is_service_link, near_misses, unknown_variables
+
+_LISTS: Final = frozenset(f.name for f in msgspec.structs.fields(Settings) if isinstance(f.default, tuple))
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings; `overrides` (from the command line, None meaning absent) win over everything.
+
+    Blanks and line ends around a value are dropped; in the name of a folder or file, `~` is the home folder.
+
+    Raises `SettingsError` for a value that is not allowed, a misspelt name, a file that cannot be read, or an
+    insecure combination in production, naming the variable and what is allowed.
+    """
+    environment = os.environ if environment is None else environment
+    _refuse_near_misses(environment)
+    values: dict[str, Any] = {}
+    if config_file := environment.get(CONFIG, "").strip():
+        values.update(_read_file(Path(_expanded(CONFIG, config_file))))
+    values.update(_read_environment(environment))
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    if values.get("profile") == "production":
+        values = PRODUCTION_DEFAULTS | values
+    for name in PATHS:
+        if isinstance(path := values.get(name), str):
+            values[name] = _expanded(_variable(name), path)
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("`$.")[2].strip("`").partition("[")[0]
+        shown = readable(values.get(name))
+        raise SettingsError(f"{_variable(name)}={shown}: it must be {allowed(Settings, name)}.") from None
+    check_safety(settings)
+    return settings
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _refuse_near_misses(environment: Mapping[str, str]) -> None:
+    for variable in unknown_variables(environment):
+        if meant := near_misses(variable[len(PREFIX) :], Settings.__struct_fields__):
+            names = " or ".join(map(_variable, meant))
+            raise SettingsError(f"{readable(variable)} is not a setting; did you mean {names}?")
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = environment.get(_variable(name), "").strip()
+        if text and not is_service_link(_variable(name), text):
+            text = (
+                text
+                if name in PATHS
+                else text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+            )
+            values[name] = _split(text) if name in _LISTS else text
+    return values
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    named = f"{CONFIG} names {readable(path)}"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{named}, which cannot be read: {error.strerror}.") from None
+    if content.startswith(_UTF16_MARKS) or b"\0" in content:
+        raise SettingsError(f"{named}, which is UTF-16; save it as UTF-8.")
+    try:
+        values = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{named}, whose line {line} is not UTF-8; save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{named}, which is not valid TOML: {error}.") from None
+    for name, value in values.items():
+        if name not in Settings.__struct_fields__:
+            meant = near_misses(name.lower().removeprefix(PREFIX.lower()), Settings.__struct_fields__)
+            hint = f"did you mean {' or '.join(meant)}?" if meant else "docs/settings.md lists the settings."
+            raise SettingsError(f"{named}, where {readable(name)} is not a setting; {hint}")
+        if isinstance(value, str):
+            values[name] = _split(value) if name in _LISTS else value.strip()
+    return values
+
+
+def _expanded(variable: str, path: str) -> str:
+    """Return the path with a leading `~` replaced by the home folder."""
+    if "\0" in path:
+        raise SettingsError(f"{variable}={readable(path)}: no file or folder can have this name.")
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise SettingsError(f"{variable}={readable(path)}: there is no such home folder; write out the path.")
+    return expanded

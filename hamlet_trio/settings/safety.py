@@ -1,0 +1,143 @@
+"""Refuse settings that are unsafe, and those that could only be mistakes."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from typing import Final
+
+from hamlet_trio.settings.fields import Settings, SettingsError
+
+ORIGIN: Final = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII
+)
+"""An origin as browsers send it (RFC 6454, section 6.2), which no two parsers read as different hosts."""
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
+_HEADERS_OF_CLIENTS: Final = re.compile(
+    r"(accept|access-control|content|if|proxy|sec)(-.*)?"
+    r"|x-forwarded-(for|host|port|proto|server|prefix|scheme|ssl)|x-(real|client|cluster-client)-ip"
+    r"|x-(requested-with|request-id|correlation-id|csrf-token|csrftoken|xsrf-token|http-method-override)"
+    r"|authorization|cache-control|connection|cookie2?|date|dnt|dpr|expect|forwarded|from|host|keep-alive"
+    r"|last-event-id|max-forwards|origin|pragma|priority|range|referer|save-data|te|traceparent|tracestate"
+    r"|trailer|transfer-encoding|upgrade(-insecure-requests)?|user-agent|via|viewport-width|warning|width",
+    re.IGNORECASE,
+)
+_EXAMPLE: Final = "https://hamlet.example.org"
+_WIDEST: Final = {4: 8, 6: 7}
+"""The shortest prefixes that a network of one's own can have: 10.0.0.0/8 and fc00::/7."""
+
+
+def check_safety(settings: Settings) -> None:
+    """Raise `SettingsError` for settings that would let the wrong people in, or nobody."""
+    _check_production(settings)
+    for origin in settings.allowed_origins:
+        _check_origin(origin, settings)
+    _check_proxies(settings)
+    _check_sign_on(settings)
+
+
+def _check_production(settings: Settings) -> None:
+    if settings.profile != "production":
+        return
+    if "*" in settings.allowed_origins:
+        raise SettingsError(
+            "HAMLET_ALLOWED_ORIGINS=* lets any page on the web connect, which production refuses; "
+            f"name your page's origins, such as {_EXAMPLE}."
+        )
+    if "null" in settings.allowed_origins:
+        raise SettingsError(
+            "HAMLET_ALLOWED_ORIGINS=null lets any page on the web connect from a sandboxed frame, which "
+            f"production refuses; name your page's origins, such as {_EXAMPLE}."
+        )
+    if settings.login == "nobody":
+        raise SettingsError(
+            "HAMLET_LOGIN=nobody lets anyone start and stop training, which production refuses; "
+            "set it to teachers or everyone."
+        )
+
+
+def _check_origin(origin: str, settings: Settings) -> None:
+    """Refuse what no browser ever sends, and a page's address without the port that its visitors use."""
+    if origin in ("*", "null"):
+        return
+    named = f"HAMLET_ALLOWED_ORIGINS={origin}"
+    parts = ORIGIN.fullmatch(origin)
+    if parts is None:
+        raise SettingsError(
+            f"{named} is not an origin as browsers send it: a scheme, a host and perhaps a port, without a "
+            f"path or slash, such as {_suggested(origin)}."
+        )
+    scheme, host, port = parts.groups()
+    if port is not None and not 0 < int(port) < 65536:
+        raise SettingsError(f"{named} has a port that does not exist; ports are 1 to 65535.")
+    # Behind a proxy, pages come from the proxy's port; without one, from the server's own.
+    own = f"{scheme}://{host}:{settings.port}"
+    is_direct = scheme.lower() == "http" and port is None and not settings.trusted_proxies
+    if is_direct and settings.port not in (0, 80) and own not in settings.allowed_origins:
+        raise SettingsError(
+            f"{named} lacks the port that browsers send for pages of this server; write {own}, or name the "
+            "proxy before the server in HAMLET_TRUSTED_PROXIES."
+        )
+
+
+def _suggested(origin: str) -> str:
+    """Return the origin that a text without a scheme, or with a path, was perhaps meant for."""
+    if found := ORIGIN.match(origin):
+        return found[0]
+    found = ORIGIN.match(f"https://{origin}") if "." in origin or ":" in origin else None
+    return found[0] if found else _EXAMPLE
+
+
+def _check_proxies(settings: Settings) -> None:
+    for proxy in settings.trusted_proxies:
+        try:
+            ip_network(proxy, strict=False)
+        except ValueError:
+            raise SettingsError(
+                f"HAMLET_TRUSTED_PROXIES={proxy}: expected addresses or networks, such as 127.0.0.1 or "
+                "10.0.0.0/8, comma-separated."
+            ) from None
+
+
+def _check_sign_on(settings: Settings) -> None:
+    """Refuse a sign-on header that clients could set."""
+    header = settings.trusted_user_header
+    named = f"HAMLET_TRUSTED_USER_HEADER={header}"
+    if settings.trusted_teachers and not header:
+        raise SettingsError(
+            "HAMLET_TRUSTED_TEACHERS needs HAMLET_TRUSTED_USER_HEADER, the header with their user names."
+        )
+    if not header:
+        return
+    if not _HEADER.fullmatch(header):
+        raise SettingsError(f"{named}: expected the name of a header, such as X-Remote-User.")
+    if _HEADERS_OF_CLIENTS.fullmatch(header):
+        raise SettingsError(
+            f"{named} is a header that clients or ordinary proxies set, so any client could log in as a "
+            "teacher; use one that only your single sign-on sets, such as X-Remote-User."
+        )
+    if not settings.trusted_proxies:
+        raise SettingsError(
+            f"{named} needs HAMLET_TRUSTED_PROXIES, the address of the proxy that sets it; otherwise any "
+            "client could send it."
+        )
+    for network in _joined(settings.trusted_proxies):
+        if network.prefixlen < _WIDEST[network.version]:
+            raise SettingsError(
+                f"HAMLET_TRUSTED_PROXIES={','.join(settings.trusted_proxies)} trusts {network}, and so any "
+                f"client to send {header}; name only the proxies that set it."
+            )
+
+
+def _joined(proxies: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
+    """Join neighbouring networks; two halves of the internet are all of it."""
+    networks = [_unmapped(ip_network(proxy, strict=False)) for proxy in proxies]
+    yield from collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
+    yield from collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:  # noqa: SIM102
+        if (mapped := network.network_address.ipv4_mapped) is not None:
+            return IPv4Network((int(mapped), network.prefixlen - 96))
+    return network
