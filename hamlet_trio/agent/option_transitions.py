@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hamlet_trio.agent.networks.options import toward_columns
+from hamlet_trio.agent.networks.options_network import toward_columns
 from hamlet_trio.agent.replay_buffer import Transitions
 from hamlet_trio.world import INTERACT
 

@@ -8,7 +8,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint
 from hamlet_trio.agent.gradients import GradientStep, ManualGradients
 from hamlet_trio.agent.learner import DQNLearner, StepAccumulator
 from hamlet_trio.agent.learner_config import LearnerConfig
-from hamlet_trio.agent.networks.options import OptionsBackprop, OptionsNetwork
+from hamlet_trio.agent.networks.options_network import OptionsBackprop, OptionsNetwork
 from hamlet_trio.agent.option_transitions import OptionAccumulator
 from hamlet_trio.agent.update import Updater
 from hamlet_trio.world import WorldConfig

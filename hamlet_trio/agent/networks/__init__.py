@@ -11,7 +11,7 @@ from hamlet_trio.agent.networks.building import (
 from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
 from hamlet_trio.agent.networks.grid import GridNetwork
 from hamlet_trio.agent.networks.layers import Network
-from hamlet_trio.agent.networks.options import OptionsNetwork
+from hamlet_trio.agent.networks.options_network import OptionsNetwork
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
 from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork

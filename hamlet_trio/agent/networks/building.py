@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks.egocentric import EgocentricNetwork
 from hamlet_trio.agent.networks.layers import Network, Shapes
-from hamlet_trio.agent.networks.options import OptionsNetwork
+from hamlet_trio.agent.networks.options_network import OptionsNetwork
 from hamlet_trio.agent.networks.perceptrons import DuelingNetwork, QNetwork
 from hamlet_trio.agent.networks.relational import RelationalNetwork
 from hamlet_trio.agent.networks.spatial import SpatialDuelingNetwork, SpatialNetwork
