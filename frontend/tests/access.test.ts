@@ -2,8 +2,8 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, afterEach, describe, expect, it, vi } from 'vitest'
 
-import { HttpProblem } from '@/net/http'
-import { type Session, useAccess } from '@/stores/access'
+import { HttpProblem } from '@/common/http'
+import { type Session, useAccess } from '@/access/access'
 
 const STUDENT: Session = { role: 'viewer', name: '3b', login: 'everyone', may_watch: true, may_train: false }
 

@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from 'vitest'
 
-import type { RunEvent } from '@/session/training'
-import { rememberEvents, rememberedEvents } from '@/stores/events'
+import type { RunEvent } from '@/train/run'
+import { rememberEvents, rememberedEvents } from '@/train/events'
 
 function happened(id: number): RunEvent {
   return { id, at: new Date(2026, 0, 1, 12, 0, id), kind: 'saved', text: `after episode ${id}` }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { DrawLoop } from '@/draw/loop'
+import { DrawLoop } from '@/world/loop'
 import { FrameFeed } from '@/session/feed'
 import { frameOfInference, sameGround } from '@/world/frame'
 import { update } from './frames'

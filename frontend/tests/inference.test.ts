@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { EpisodeEnd } from '@/protocol/messages'
-import { type FinishedEpisode, InferenceSession, type Wish } from '@/session/inference'
+import { type FinishedEpisode, InferenceSession, type Wish } from '@/session/session'
 import { SocketDouble } from './socket-double'
 import { update } from './frames'
 

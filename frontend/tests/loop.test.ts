@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { DrawLoop } from '@/draw/loop'
+import { DrawLoop } from '@/world/loop'
 
 class Screen {
   private waiting = new Map<number, FrameRequestCallback>()

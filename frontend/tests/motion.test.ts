@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { Motion, Pace } from '@/draw/motion'
+import { Motion, Pace } from '@/world/motion'
 
 describe('Motion', () => {
   it('appears in its first cell at once', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { complaint, fieldsOf, initialEntry, limits, sent } from '@/world/parameters'
+import { complaint, fieldsOf, initialEntry, limits, sent } from '@/train/parameters'
 
 const FIELDS = fieldsOf({
   training_parameters: { $ref: '#/$defs/TrainingParameters' },

@@ -2,8 +2,8 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, describe, expect, it } from 'vitest'
 
-import type { FinishedEpisode } from '@/session/inference'
-import { UNTRAINED, YOU, useRecords } from '@/stores/records'
+import type { FinishedEpisode } from '@/session/session'
+import { UNTRAINED, YOU, useRecords } from '@/session/results'
 
 function finished(steps: number, change: Partial<FinishedEpisode> = {}): FinishedEpisode {
   return {

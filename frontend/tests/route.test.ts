@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { formatRoute, parseRoute } from '@/stores/route'
+import { formatRoute, parseRoute } from '@/shell/route'
 
 describe('the address', () => {
   it('is empty for what everyone sees first', () => {

@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { serverUrl, socketUrl } from '@/net/http'
-import { Link, backoff, restarting } from '@/net/socket'
+import { serverUrl, socketUrl } from '@/common/http'
+import { Link, backoff, restarting } from '@/common/socket'
 import { SocketDouble } from './socket-double'
 
 interface Message { type: string }

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { EpisodeComplete, TrainingStatus } from '@/protocol/messages'
-import { EpisodeSeries } from '@/session/series'
-import { TimeLeft, spoken } from '@/session/timeleft'
-import { TrainingRun } from '@/session/training'
+import { EpisodeSeries } from '@/train/series'
+import { TimeLeft, spoken } from '@/train/timeleft'
+import { TrainingRun } from '@/train/run'
 import { SocketDouble } from './socket-double'
 
 function record(episode: number, change: Partial<EpisodeComplete> = {}): EpisodeComplete {

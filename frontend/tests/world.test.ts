@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
 import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
-import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/world/models'
-import { observe } from '@/world/observation'
-import { nextSpeed, speedIndex } from '@/world/speeds'
-import { endingLabel, placeKind } from '@/world/words'
+import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/models/details'
+import { observe } from '@/watch/observation'
+import { nextSpeed, speedIndex } from '@/session/speeds'
+import { endingLabel, placeKind } from '@/common/labels'
 import { update } from './frames'
 
 function meter(name: string): (typeof METERS)[number] {

@@ -7,7 +7,7 @@ from typing import Final
 from scripts.doc_tables.markdown import table
 from scripts.doc_tables.pages import REPOSITORY
 
-_DIALOG: Final = REPOSITORY / "frontend" / "src" / "components" / "ShortcutsDialog.vue"
+_DIALOG: Final = REPOSITORY / "frontend" / "src" / "shell" / "ShortcutsDialog.vue"
 _ROW: Final = re.compile(
     r"\{ keys: \[(?P<keys>[^\]]+)\], does: '(?P<does>[^']+)', where: '(?P<where>[^']+)' \}"
 )

@@ -1,10 +1,10 @@
 import { shallowRef } from 'vue'
 
-import { type DrawLoop, drawLoop } from '@/draw/loop'
-import { Motion, Pace } from '@/draw/motion'
+import { type DrawLoop, drawLoop } from '@/world/loop'
+import { Motion, Pace } from '@/world/motion'
 import type { AffordanceMarker } from '@/protocol/messages'
 import { type WorldFrame, sameGround } from '@/world/frame'
-import type { ActionName } from '@/world/words'
+import type { ActionName } from '@/common/labels'
 
 export interface Ground {
   width: number

@@ -1,0 +1,102 @@
+import type { IconName } from '@/common/icons'
+import type { AgentMarker, EpisodeEnd, Marker, RecordingInfo } from '@/protocol/messages'
+
+export type ActionName = AgentMarker['last_action']
+
+/** In the order of the wire's action numbers. */
+export const ACTIONS: readonly { name: ActionName; label: string; icon: IconName }[] = [
+  { name: 'up', label: 'Up', icon: 'arrow-up' },
+  { name: 'down', label: 'Down', icon: 'arrow-down' },
+  { name: 'left', label: 'Left', icon: 'arrow-left' },
+  { name: 'right', label: 'Right', icon: 'arrow-right' },
+  { name: 'interact', label: 'Interact', icon: 'interact' },
+]
+
+export interface PlaceKind {
+  label: string
+  icon: IconName
+  /** What a visit is for, in two or three words. */
+  purpose: string
+}
+
+const PLACES: Readonly<Record<string, PlaceKind>> = {
+  Bed: { label: 'Bed', icon: 'bed', purpose: 'for energy' },
+  Shower: { label: 'Shower', icon: 'shower', purpose: 'for hygiene' },
+  HomeMeal: { label: 'Home meal', icon: 'meal', purpose: 'for satiation' },
+  FastFood: { label: 'Fast food', icon: 'burger', purpose: 'for satiation' },
+  Job: { label: 'Job', icon: 'briefcase', purpose: 'for money' },
+  Gym: { label: 'Gym', icon: 'dumbbell', purpose: 'for mood' },
+  Bar: { label: 'Bar', icon: 'glass', purpose: 'for company' },
+  Recreation: { label: 'Recreation', icon: 'tree', purpose: 'for mood' },
+}
+
+/** A place the page has no picture of is still drawn, under its own name. */
+export function placeKind(type: string): PlaceKind {
+  return PLACES[type] ?? { label: type, icon: 'place', purpose: 'a place of this world' }
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  energy_depleted: 'Energy ran out',
+  hygiene_depleted: 'Hygiene ran out',
+  satiation_depleted: 'It starved',
+  mood_depleted: 'Mood collapsed',
+  bankrupt: 'Money ran out',
+}
+
+export function failureLabel(reason: string): string {
+  return FAILURES[reason] ?? capitalised(reason.replaceAll('_', ' '))
+}
+
+/** Why an episode ended, in words. */
+export function endingLabel(end: Pick<EpisodeEnd, 'reason' | 'failure_reason'>): string {
+  switch (end.reason) {
+    case 'max_steps':
+      return 'Survived to the last step'
+    case 'reset':
+      return 'Reset'
+    case 'model_changed':
+      return 'Another model was loaded'
+    case 'meter_depleted':
+      return failureLabel(end.failure_reason ?? 'a meter ran out')
+  }
+}
+
+/** One mark on an episode's timeline, in words. */
+export function markerLabel(marker: Marker): string {
+  switch (marker.kind) {
+    case 'interaction':
+      return `${placeKind(marker.what).label} used${marker.count > 1 ? ` ${marker.count} times` : ''}`
+    case 'critical':
+      return `${capitalised(marker.what)} turned critical`
+    case 'end':
+      return marker.what === 'max_steps' ? 'Survived to the last step' : failureLabel(marker.what)
+  }
+}
+
+/** Why an episode was kept. */
+export const KEPT_LABELS: Readonly<Record<RecordingInfo['reasons'][number], string>> = {
+  asked_for: 'asked for',
+  best_so_far: 'best so far',
+  worst_so_far: 'worst so far',
+  first_death: 'first death of its kind',
+  every_nth: 'one of many',
+}
+
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** So many of something that has a plain plural. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`
+}
+
+export const NETWORK_LABELS: Readonly<Record<string, string>> = {
+  qnetwork: 'plain network',
+  dueling: 'dueling network',
+  options: 'network of options',
+  egocentric: 'egocentric network',
+  spatial: 'spatial network',
+  spatial_dueling: 'spatial dueling network',
+  relational: 'relational network',
+}
