@@ -48,7 +48,7 @@ export default defineConfig({
   plugins: [
     vue(),
     preloadTextFace(),
-    gatherLicences('vue', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
+    gatherLicences('vue', '@vueuse/core', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },

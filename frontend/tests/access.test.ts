@@ -3,9 +3,10 @@ import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, afterEach, describe, expect, it, vi } from 'vitest'
 
 import { HttpProblem } from '@/common/http'
-import { type Session, useAccess } from '@/access/access'
+import type { SessionResponse } from '@/protocol/messages'
+import { useAccess } from '@/access/access'
 
-const STUDENT: Session = { role: 'viewer', name: '3b', login: 'everyone', may_watch: true, may_train: false }
+const STUDENT: SessionResponse = { role: 'viewer', name: '3b', login: 'everyone', may_watch: true, may_train: false }
 
 function answering(status: number, body: object, headers: Record<string, string> = {}): void {
   const all = { 'content-type': 'application/json', ...headers }
@@ -16,7 +17,7 @@ beforeEach(() => { setActivePinia(createPinia()) })
 afterEach(() => { vi.unstubAllGlobals() })
 
 describe('access', () => {
-  it('allows everything until the server has said otherwise, and while it cannot be reached', async () => {
+  it('allows everything until the server has answered, and while it cannot be reached', async () => {
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('refused')))
     const access = useAccess()
     expect([access.asked, access.mayWatch, access.mayTrain]).toEqual([false, true, true])
@@ -24,7 +25,7 @@ describe('access', () => {
     expect([access.asked, access.mayWatch, access.hasLogins]).toEqual([true, true, false])
   })
 
-  it('knows who one is after a login, and nothing of the secret', async () => {
+  it('knows the name after a login, and keeps nothing of the secret', async () => {
     answering(200, STUDENT)
     const access = useAccess()
     await access.login('k7mq-x2ra')
@@ -35,7 +36,7 @@ describe('access', () => {
     expect(JSON.stringify({ ...localStorage })).not.toContain('k7mq')
   })
 
-  it('tells why a login failed, and when to try again', async () => {
+  it('reports why a login failed, and when to try again', async () => {
     answering(429, { code: 'rate_limited', detail: 'wait' }, { 'retry-after': '6' })
     const problem = await useAccess().login('x').catch((error: unknown) => error)
     expect(problem).toBeInstanceOf(HttpProblem)

@@ -1,24 +1,46 @@
 // @vitest-environment happy-dom
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createPinia, setActivePinia } from 'pinia'
+import { effectScope, nextTick } from 'vue'
 
-import type { RunEvent } from '@/train/run'
-import { rememberEvents, rememberedEvents } from '@/train/events'
+import { useTrainingRun } from '@/train/use'
+import type { RunEvent, TrainingRun } from '@/train/run'
+import { SocketDouble } from './socket-double'
 
-function happened(id: number): RunEvent {
-  return { id, at: new Date(2026, 0, 1, 12, 0, id), kind: 'saved', text: `after episode ${id}` }
+async function watching(use: (run: TrainingRun) => void): Promise<void> {
+  const scope = effectScope()
+  scope.run(() => {
+    const run = useTrainingRun()
+    use(run)
+  })
+  await nextTick()
+  scope.stop()
 }
 
-describe('what happened', () => {
-  afterEach(() => { localStorage.clear() })
-
-  it('is remembered as it was, the newest of it', () => {
-    const events = Array.from({ length: 60 }, (_, index) => happened(60 - index))
-    rememberEvents(events)
-    expect(rememberedEvents()).toEqual(events.slice(0, 50))
+describe('the events of a run', () => {
+  beforeEach(() => {
+    setActivePinia(createPinia())
+    SocketDouble.install()
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('refused')))
+  })
+  afterEach(() => {
+    localStorage.clear()
+    vi.unstubAllGlobals()
   })
 
-  it('is nothing where the storage holds something else', () => {
+  it('are remembered as they were, the newest 50 of them', async () => {
+    let noted: RunEvent[] = []
+    await watching((run) => {
+      for (let episode = 1; episode <= 60; episode++) {
+        SocketDouble.newest.receive({ type: 'checkpoint_saved', model: 'a.pt', episode })
+      }
+      noted = run.events.slice(0, 50)
+    })
+    await watching((run) => { expect([...run.events]).toEqual(noted) })
+  })
+
+  it('are none where the storage holds something else', async () => {
     localStorage.setItem('hamlet.events', '[{"id": 1, "at": "never", "kind": "saved", "text": ""}]')
-    expect(rememberedEvents()).toEqual([])
+    await watching((run) => { expect(run.events).toHaveLength(0) })
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { complaint, fieldsOf, initialEntry, limits, sent } from '@/train/parameters'
+import { errorOf, fieldsOf, initialEntry, limits, wireValue } from '@/train/parameters'
 
 const FIELDS = fieldsOf({
   training_parameters: { $ref: '#/$defs/TrainingParameters' },
@@ -50,15 +50,15 @@ describe('the form of a run', () => {
     ['learning_rate', 'Infinity', 'This must be a number.'],
     ['seed', '', null],
     ['seed', '-1', 'Allowed: 0 to 4,294,967,295.'],
-    ['network_type', 'transformer', 'Choose one of the list.'],
+    ['network_type', 'transformer', 'Choose one from the list.'],
   ])('judges %s = "%s"', (name, entry, expected) => {
-    expect(complaint(field(name), entry)).toBe(expected)
+    expect(errorOf(field(name), entry)).toBe(expected)
   })
 
   it('sends numbers as numbers and nothing as null', () => {
-    expect(sent(field('num_episodes'), ' 50 ')).toBe(50)
-    expect(sent(field('seed'), '')).toBeNull()
-    expect(sent(field('noisy'), true)).toBe(true)
+    expect(wireValue(field('num_episodes'), ' 50 ')).toBe(50)
+    expect(wireValue(field('seed'), '')).toBeNull()
+    expect(wireValue(field('noisy'), true)).toBe(true)
     expect(limits(field('network_type'))).toBe('')
   })
 })

@@ -2,16 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { ReplayStarted } from '@/protocol/messages'
-import { type FinishedEpisode, InferenceSession, type Wish } from '@/session/session'
+import { InferenceSession } from '@/session/session'
+import type { DesiredState, FinishedEpisode } from '@/session/state'
 import { SocketDouble } from './socket-double'
 import { update } from './frames'
 
 beforeEach(() => { SocketDouble.install() })
 afterEach(() => { vi.unstubAllGlobals() })
 
-function connect(wish: Partial<Wish> = {}): { session: InferenceSession; socket: SocketDouble; finished: FinishedEpisode[] } {
+function connect(desired: Partial<DesiredState> = {}): { session: InferenceSession; socket: SocketDouble; finished: FinishedEpisode[] } {
   const finished: FinishedEpisode[] = []
-  const session = new InferenceSession(wish, (episode) => finished.push(episode), 'ws://x/ws')
+  const session = new InferenceSession(desired, (episode) => finished.push(episode), 'ws://x/ws')
   const socket = SocketDouble.newest
   socket.receive({
     type: 'connected', available_models: ['trained_agent.pt'], session_id: 'a1', model_name: 'trained_agent.pt',
@@ -86,7 +87,7 @@ describe('a recording', () => {
     expect(session.replays.state).toMatchObject({ opening: null, replay: { recording: 'r1' } })
     socket.drop()
     expect(session.replays.state.replay).toBeNull()
-    expect(session.wish.recording).toBe('r1')
+    expect(session.desired.recording).toBe('r1')
     session.close()
     vi.useRealTimers()
   })
@@ -95,7 +96,7 @@ describe('a recording', () => {
     const { session, socket } = connect()
     session.replays.open('gone')
     socket.receive({ type: 'error', message: 'Not here.', code: 'unknown_recording', command: 'load_recording', field: 'recording' })
-    expect(session.wish.recording).toBeNull()
+    expect(session.desired.recording).toBeNull()
     expect(session.state.error).toBe('Not here.')
     session.close()
   })
@@ -109,7 +110,7 @@ describe('a recording', () => {
     socket.receive({ type: 'branched', episode: 2, model_name: 'trained_agent.pt', step: 7, recording: 'r1' })
     socket.receive(playback({ controller: 'policy', playing: true }))
     socket.receive(update({ step: 8, episode: 2 }))
-    expect(session.wish.recording).toBeNull()
+    expect(session.desired.recording).toBeNull()
     socket.receive({
       type: 'episode_end', episode: 2, steps: 76, total_reward: -70, reason: 'meter_depleted', failure_reason: 'bankrupt',
     })
@@ -122,16 +123,16 @@ describe('a recording', () => {
     socket.receive(replay({ recording: 'r1', can_branch: false }))
     session.takeControl()
     socket.receive({ type: 'error', message: 'No.', code: 'cannot_branch', command: 'take_control', field: null })
-    expect(session.wish.human).toBe(false)
+    expect(session.desired.human).toBe(false)
     session.close()
   })
 
   it('is told when it is kept', () => {
     const { session, socket } = connect()
     session.replays.record()
-    expect(session.replays.state.keeping).toBe(true)
+    expect(session.replays.state.recording).toBe(true)
     socket.receive({ type: 'recording_saved', recording: { recording: 'r9', episode: 1, steps: 3 } })
-    expect(session.replays.state).toMatchObject({ keeping: false, kept: { recording: 'r9' } })
+    expect(session.replays.state).toMatchObject({ recording: false, recorded: { recording: 'r9' } })
     session.close()
   })
 
@@ -143,9 +144,9 @@ describe('a recording', () => {
     ]
     for (const move of moves) {
       socket.receive({ type: 'recording_saved', recording: { recording: 'r9', episode: 1, steps: 3 } })
-      expect(session.replays.state.kept).not.toBeNull()
+      expect(session.replays.state.recorded).not.toBeNull()
       move()
-      expect(session.replays.state.kept).toBeNull()
+      expect(session.replays.state.recorded).toBeNull()
     }
     session.close()
   })

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { serverUrl, socketUrl } from '@/common/http'
-import { Link, backoff, restarting } from '@/common/socket'
+import { ReconnectingSocket, backoff, isRestarting } from '@/common/socket'
 import { SocketDouble } from './socket-double'
 
 interface Message { type: string }
@@ -26,7 +26,7 @@ describe('addresses', () => {
   it('are those of the server that served the page, wss under https', () => {
     expect(socketUrl('ws', 'http://class:8765/?view=train')).toBe('ws://class:8765/ws')
     expect(socketUrl('ws/training', 'https://example.org/hamlet/#x')).toBe('wss://example.org/hamlet/ws/training')
-    expect(serverUrl('api/models', 'http://class:8765/?a=1').href).toBe('http://class:8765/api/models')
+    expect(serverUrl('api/models', {}, 'http://class:8765/?a=1').href).toBe('http://class:8765/api/models')
   })
 })
 
@@ -38,113 +38,113 @@ describe('backoff', () => {
   })
 })
 
-describe('Link', () => {
+describe('ReconnectingSocket', () => {
   it('stands with the first message and hands messages on', () => {
     const messages: Message[] = []
-    const link = new Link<Message, object>('ws://x/ws', { message: (message) => messages.push(message) })
-    expect(link.state.status).toBe('connecting')
-    expect(link.send({ command: 'play' })).toBe(false)
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: (message) => messages.push(message) })
+    expect(socket.state.status).toBe('connecting')
+    expect(socket.send({ command: 'play' })).toBe(false)
     SocketDouble.newest.receive({ type: 'connected' })
-    expect(link.state.status).toBe('open')
+    expect(socket.state.status).toBe('open')
     expect(messages).toEqual([{ type: 'connected' }])
-    expect(link.send({ command: 'play' })).toBe(true)
+    expect(socket.send({ command: 'play' })).toBe(true)
     expect(SocketDouble.newest.sent).toEqual([{ command: 'play' }])
-    link.close()
+    socket.close()
   })
 
   it('comes back after a lost server, with longer waits while it stays away', async () => {
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('refused')))
     const down = vi.fn()
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined, down })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined, down })
     SocketDouble.newest.receive({ type: 'connected' })
     SocketDouble.newest.drop(1012)
     expect(down).toHaveBeenCalledOnce()
-    expect(link.state).toMatchObject({ status: 'waiting', wasOpen: true, closeCode: 1012, attempts: 1 })
+    expect(socket.state).toMatchObject({ status: 'waiting', wasOpen: true, closeCode: 1012, attempts: 1 })
     for (let attempt = 2; attempt < 6; attempt++) {
-      await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
-      expect(link.state.status).toBe('connecting')
+      await vi.advanceTimersByTimeAsync(socket.state.retryAt - Date.now())
+      expect(socket.state.status).toBe('connecting')
       SocketDouble.newest.drop()
       await vi.advanceTimersByTimeAsync(0)
-      expect(link.state).toMatchObject({ status: 'waiting', attempts: attempt })
+      expect(socket.state).toMatchObject({ status: 'waiting', attempts: attempt })
     }
-    link.retry()
+    socket.retry()
     SocketDouble.newest.receive({ type: 'connected' })
-    expect(link.state).toMatchObject({ status: 'open', attempts: 0, closeCode: null })
+    expect(socket.state).toMatchObject({ status: 'open', attempts: 0, closeCode: null })
     expect(down).toHaveBeenCalledOnce()
-    link.close()
+    socket.close()
   })
 
   it('tells a full server from one that is away', async () => {
     answering(503, 'server_full')
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
     expect(fetch).toHaveBeenCalledWith(new URL('http://x/ws'), expect.anything())
-    expect(link.state).toMatchObject({ status: 'refused', refusal: { code: 'server_full', message: 'a sentence' } })
-    expect(link.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
+    expect(socket.state).toMatchObject({ status: 'refused', refusal: { code: 'server_full', message: 'a sentence' } })
+    expect(socket.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
     await vi.advanceTimersByTimeAsync(6000)
-    expect(link.state.status).toBe('connecting')
-    link.close()
+    expect(socket.state.status).toBe('connecting')
+    socket.close()
   })
 
   it('waits for a server that is about to come, and says nothing of why it lets nobody in otherwise', async () => {
     answering(503, 'starting')
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
-    expect(link.state.status).toBe('waiting')
+    expect(socket.state.status).toBe('waiting')
     answering(426, 'invalid_request')
-    await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+    await vi.advanceTimersByTimeAsync(socket.state.retryAt - Date.now())
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
-    expect(link.state).toMatchObject({ status: 'refused', refusal: null })
-    link.close()
+    expect(socket.state).toMatchObject({ status: 'refused', refusal: null })
+    socket.close()
   })
 
   it('gives a place up that nobody used, until somebody is back', async () => {
     const down = vi.fn()
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined, down })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined, down })
     SocketDouble.newest.receive({ type: 'connected' })
     SocketDouble.newest.drop(4408)
     expect(down).toHaveBeenCalledOnce()
     await vi.advanceTimersByTimeAsync(3_600_000)
-    expect(link.state.status).toBe('idle')
+    expect(socket.state.status).toBe('idle')
     expect(SocketDouble.all).toHaveLength(1)
-    link.retry()
-    expect(link.state.status).toBe('connecting')
+    socket.retry()
+    expect(socket.state.status).toBe('connecting')
     SocketDouble.newest.receive({ type: 'connected' })
-    expect(link.state).toMatchObject({ status: 'open', closeCode: null })
-    link.close()
+    expect(socket.state).toMatchObject({ status: 'open', closeCode: null })
+    socket.close()
   })
 
   it('does not take a server that restarts for a full one, unless it takes too long', async () => {
     answering(426)
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.receive({ type: 'connected' })
     SocketDouble.newest.drop(1012)
     for (let attempt = 2; attempt <= 5; attempt++) {
-      await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+      await vi.advanceTimersByTimeAsync(socket.state.retryAt - Date.now())
       SocketDouble.newest.drop()
       await vi.advanceTimersByTimeAsync(0)
-      expect(link.state).toMatchObject({ status: 'waiting', closeCode: 1012, attempts: attempt })
-      expect(restarting(link.state)).toBe(true)
+      expect(socket.state).toMatchObject({ status: 'waiting', closeCode: 1012, attempts: attempt })
+      expect(isRestarting(socket.state)).toBe(true)
     }
-    await vi.advanceTimersByTimeAsync(link.state.retryAt - Date.now())
+    await vi.advanceTimersByTimeAsync(socket.state.retryAt - Date.now())
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
-    expect(restarting(link.state)).toBe(false)
-    expect(link.state.status).toBe('refused')
-    link.close()
+    expect(isRestarting(socket.state)).toBe(false)
+    expect(socket.state.status).toBe('refused')
+    socket.close()
   })
 
   it('stays closed once this side closed it', async () => {
-    const link = new Link<Message, object>('ws://x/ws', { message: () => undefined })
-    const socket = SocketDouble.newest
-    socket.receive({ type: 'connected' })
-    link.close()
-    socket.drop(1000)
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
+    const other = SocketDouble.newest
+    other.receive({ type: 'connected' })
+    socket.close()
+    other.drop(1000)
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(link.state.status).toBe('closed')
+    expect(socket.state.status).toBe('closed')
     expect(SocketDouble.all).toHaveLength(1)
   })
 })

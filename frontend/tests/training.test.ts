@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { EpisodeComplete, TrainingStatus } from '@/protocol/messages'
 import { EpisodeSeries } from '@/train/series'
-import { TimeLeft, spoken } from '@/train/timeleft'
+import { TimeLeft, durationText } from '@/train/timeleft'
 import { TrainingRun } from '@/train/run'
 import { SocketDouble } from './socket-double'
 
@@ -67,7 +67,7 @@ describe('TimeLeft', () => {
   })
 
   it('speaks as people do', () => {
-    expect([3, 31, 61, 600, 4000].map(spoken)).toEqual([
+    expect([3, 31, 61, 600, 4000].map(durationText)).toEqual([
       'a few seconds', '30 seconds', '1 minute', '10 minutes', '1 h 7 min',
     ])
   })

@@ -5,7 +5,7 @@ import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meter
 import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/models/details'
 import { observe } from '@/watch/observation'
 import { nextSpeed, speedIndex } from '@/session/speeds'
-import { endingLabel, placeKind } from '@/common/labels'
+import { endingLabel, placeKind } from '@/world/labels'
 import { update } from './frames'
 
 function meter(name: string): (typeof METERS)[number] {

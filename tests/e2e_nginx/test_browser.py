@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e_nginx.proxy import NAME, Proxy
-from tests.e2e_page.conftest import FLAGS, Principal, left_out
+from tests.e2e_page.conftest import FLAGS, BrowserUser, left_out
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.web.access.conftest import Known
 
@@ -42,7 +42,7 @@ def trusting_browser(proxy: Proxy) -> Iterator[Browser]:
 def test_the_page_plays_and_complains_of_nothing(
     trusting_browser: Browser, built_page: None, proxy: Proxy, keys: Known
 ) -> None:
-    visitor = Principal(trusting_browser, f"https://{NAME}:{proxy.port}")
+    visitor = BrowserUser(trusting_browser, f"https://{NAME}:{proxy.port}")
     page = visitor.open()
     expect_connected(page)
     page.get_by_role("button", name="Play", exact=True).click()

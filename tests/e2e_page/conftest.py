@@ -1,4 +1,4 @@
-"""A real Chromium before a real server: what a person sees and does, view by view."""
+"""Run a real Chromium against a real server."""
 
 import importlib.util
 import os
@@ -40,14 +40,14 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 def left_out(what: str) -> None:
-    """Skip the test for want of something; a failure where everything must be there."""
+    """Skip the test because something is missing; fail it where everything must be there."""
     if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
         pytest.fail(what)
     pytest.skip(what)
 
 
 def page_tooling() -> ModuleType:
-    """frontend/tooling.py, which belongs to no package."""
+    """Import frontend/tooling.py, which belongs to no package."""
     spec = importlib.util.spec_from_file_location("tooling", ROOT / "frontend" / "tooling.py")
     assert spec is not None
     assert spec.loader is not None
@@ -58,7 +58,7 @@ def page_tooling() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def built_page() -> None:
-    """The page as its sources are now."""
+    """Build the page from its current sources."""
     tooling = page_tooling()
     try:
         tooling.build()
@@ -66,7 +66,7 @@ def built_page() -> None:
         left_out(f"the page: {error}")
 
 
-# As long as one that a person would write, and then some: the page has to have the room.
+# Longer than what a person would write: the page has to have the room.
 STORY: dict[str, Any] = {
     "title": "The best of all: it has a round of errands, keeps to it, and lives to the last step",
     "story": "Trained for a thousand episodes. " * 6,
@@ -76,7 +76,7 @@ STORY: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models of each stage; their weights are random, which is all that showing them needs."""
+    """Save models of each stage; random weights are enough to show them."""
     import torch
 
     folder = tmp_path_factory.mktemp("page_models")
@@ -102,11 +102,11 @@ StartPageServer = Callable[..., Server]
 def start_page_server(
     built_page: None, page_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartPageServer]:
-    """A function that starts a server with settings of its own, `start_page_server(max_sessions=1)`."""
+    """Return a function that starts a server with its own settings, `start_page_server(max_sessions=1)`."""
     servers: list[Server] = []
 
     def start(**settings: object) -> Server:
-        # A copy of its own: a training run saves among the models.
+        # A copy, since a training run saves among the models.
         models = tmp_path_factory.mktemp("models")
         shutil.copytree(page_models, models, dirs_exist_ok=True)
         folders = {
@@ -127,13 +127,13 @@ def start_page_server(
 
 @pytest.fixture(scope="module")
 def server(start_page_server: StartPageServer) -> Server:
-    """One server for every test of a module that leaves it as it was."""
+    """Start one server for the tests of a module that leave it unchanged."""
     return start_page_server()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or whichever is installed."""
+    """Launch the installed Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next((path for name in names if (path := shutil.which(name))), None)
     if program is None:
@@ -144,11 +144,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Principal:
-    """One person's browser: opens pages, and minds that none of them complains.
+class BrowserUser:
+    """Open pages in one person's browser, and check that none of them reports an error.
 
-    Everything the console calls an error, every uncaught exception and every failed request is kept in
-    `complaints`; `excuse` names parts of those that a test brings about on purpose.
+    Console errors and warnings, uncaught exceptions and failed requests are kept in `complaints`; `excuse`
+    names parts of those that a test causes on purpose.
     """
 
     def __init__(self, browser: Browser, base: str) -> None:
@@ -159,7 +159,7 @@ class Principal:
         self.complaints: list[str] = []
 
     def context(self, **options: object) -> BrowserContext:
-        """A browser of one's own: storage and sockets are shared with no other."""
+        """Make a browser context that shares storage and sockets with no other."""
         size = {"width": 1440, "height": 900}
         context = self._browser.new_context(**{"viewport": size, "reduced_motion": "reduce"} | options)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE_MS)
@@ -180,16 +180,16 @@ class Principal:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _failed(self, request: Request) -> None:
-        # What a browser gives up because the person goes elsewhere has not failed.
+        # A request that the browser cancels when the person navigates away has not failed.
         if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def excuse(self, *parts: str) -> None:
-        """Complaints that contain one of these are meant to be there."""
+        """Expect complaints that contain one of these parts."""
         self._excused += parts
 
     def leave(self) -> None:
-        """Close everything; fails where a page complained."""
+        """Close everything; fail if a page complained."""
         for context in self._contexts:
             context.close()
         left = [text for text in self.complaints if not any(part in text for part in self._excused)]
@@ -197,8 +197,8 @@ class Principal:
 
 
 @pytest.fixture
-def visitor(browser: Browser, server: Server) -> Iterator[Principal]:
-    """A visitor of the module's server."""
-    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
-    yield visitor
-    visitor.leave()
+def user(browser: Browser, server: Server) -> Iterator[BrowserUser]:
+    """Return a user of the module's server."""
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    yield user
+    user.leave()

@@ -1,4 +1,4 @@
-"""How tests read the page: by the names and numbers that a person reads."""
+"""Read the page as a person does: by its names and numbers."""
 
 import re
 
@@ -6,23 +6,23 @@ from playwright.sync_api import Locator, Page, expect
 
 
 def fact(page: Page | Locator, name: str) -> Locator:
-    """One of the facts of the episode, such as Step."""
+    """Return one of the facts of the episode, such as Step."""
     return page.locator(f".facts .fact:has(dt:text-is('{name}')) dd")
 
 
 def number(page: Page | Locator, name: str) -> float:
-    """A fact as a number."""
+    """Return a fact as a number."""
     return float(fact(page, name).inner_text().replace("\u2212", "-"))
 
 
 def expect_connected(page: Page | Locator) -> None:
-    """The world is there."""
+    """Wait until the world is shown."""
     expect(fact(page, "Episode")).to_have_text(re.compile(r"\d+"))
     expect(page.locator(".agent")).to_be_visible()
 
 
 def expect_all_connected(page: Page, count: int) -> list[Locator]:
-    """The compared sessions, with the world of each."""
+    """Return the compared sessions once each shows its world."""
     panes = page.get_by_role("article")
     expect(panes).to_have_count(count)
     for pane in panes.all():
@@ -31,13 +31,13 @@ def expect_all_connected(page: Page, count: int) -> list[Locator]:
 
 
 def expect_step_above(page: Page | Locator, step: int) -> None:
-    """The session has stepped on."""
+    """Wait until the session has made more steps."""
     above = "|".join(str(one) for one in range(step + 1, step + 1200))
     expect(fact(page, "Step")).to_have_text(re.compile(rf"^({above})$"))
 
 
 def agent_cell(page: Page | Locator) -> tuple[int, int]:
-    """Column and row, from 1, as the world describes itself."""
+    """Return the agent's column and row, from 1, as the world describes itself."""
     label = page.get_by_role("img", name=re.compile("cells")).first.get_attribute("aria-label") or ""
     found = re.search(r"agent 0 in column (\d+), row (\d+)", label)
     assert found, label

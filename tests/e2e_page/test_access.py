@@ -1,4 +1,4 @@
-"""Logging in on the page: the class code, a teacher's token, and out again, without a reload."""
+"""Log in on the page with the class code or a teacher's token, and out again, without a reload."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import Principal, StartPageServer
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.e2e_page.test_quality import violations
 from tests.web.access.conftest import Known, made
@@ -16,19 +16,19 @@ __all__ = ["made"]
 
 @pytest.fixture(scope="module")
 def school(start_page_server: StartPageServer, made: Known) -> Server:
-    """A server on which everyone logs in."""
+    """Start a server on which everyone logs in."""
     return start_page_server(login="everyone", tokens_file=made.file)
 
 
 @pytest.fixture
-def student(browser: Browser, school: Server) -> Iterator[Principal]:
-    """A visitor of it."""
-    visitor = Principal(browser, f"http://127.0.0.1:{school.port}")
-    yield visitor
-    visitor.leave()
+def student(browser: Browser, school: Server) -> Iterator[BrowserUser]:
+    """Return a user of it."""
+    user = BrowserUser(browser, f"http://127.0.0.1:{school.port}")
+    yield user
+    user.leave()
 
 
-def test_a_class_code_lets_one_watch_and_a_token_train(student: Principal, made: Known) -> None:
+def test_a_class_code_allows_watching_and_a_token_training(student: BrowserUser, made: Known) -> None:
     page = student.open()
     page.evaluate("window.neverReloaded = true")
     code = page.get_by_label("Class code")
@@ -37,7 +37,7 @@ def test_a_class_code_lets_one_watch_and_a_token_train(student: Principal, made:
     student.excuse("401")
     page.keyboard.type("wxyz-wxyz")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="That is not it")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This code or token is not valid")).to_be_visible()
     expect(code).to_have_attribute("aria-invalid", "true")
     page.get_by_role("button", name="Show what I type").click()
     expect(code).to_have_attribute("type", "text")
@@ -49,7 +49,7 @@ def test_a_class_code_lets_one_watch_and_a_token_train(student: Principal, made:
     expect_step_above(page, 2)
 
     page.get_by_role("link", name="Train").click()
-    expect(page.get_by_text("A teacher starts the runs here")).to_be_visible()
+    expect(page.get_by_text("Only a teacher can start a run")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_have_count(0)
     page.get_by_text("I am a teacher").click()
     page.get_by_label("Teacher's token").fill(made.teacher)
@@ -80,7 +80,7 @@ def test_a_class_code_lets_one_watch_and_a_token_train(student: Principal, made:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_entrance_fits_a_phone(student: Principal, made: Known, scheme: str) -> None:
+def test_the_login_page_fits_a_phone(student: BrowserUser, made: Known, scheme: str) -> None:
     page = student.open(viewport={"width": 360, "height": 640}, color_scheme=scheme)
     button = page.get_by_role("button", name="Log in")
     expect(button).to_be_in_viewport(ratio=1)
@@ -101,12 +101,12 @@ def test_the_entrance_fits_a_phone(student: Principal, made: Known, scheme: str)
     assert violations(page) == []
 
 
-def test_where_only_teachers_log_in_nobody_is_asked_to_watch(
+def test_watching_needs_no_login_where_only_teachers_log_in(
     browser: Browser, start_page_server: StartPageServer, made: Known
 ) -> None:
     server = start_page_server(login="teachers", tokens_file=made.file, idle_timeout=2)
-    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
-    page = visitor.open()
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    page = user.open()
     expect_connected(page)
     # And who leaves a paused session finds it again.
     expect(page.get_by_text("You were away")).to_be_visible()
@@ -116,5 +116,5 @@ def test_where_only_teachers_log_in_nobody_is_asked_to_watch(
     page.get_by_label("Teacher's token").fill(made.teacher)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Logged in: Ms Jones")).to_be_visible()
-    visitor.leave()
+    user.leave()
     server.end()

@@ -1,21 +1,21 @@
-"""4. Compare: sessions side by side under one hand."""
+"""Test Compare: sessions side by side with one set of controls."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import expect
 
-from tests.e2e_page.conftest import Principal
+from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_all_connected, expect_step_above, fact
 
 STAGES = ["checkpoint_ep50.pt", "checkpoint_ep455.pt", "checkpoint_ep1000.pt"]
 
 
-def test_a_class_sees_three_stages_at_once(visitor: Principal) -> None:
+def test_three_stages_are_compared_at_once(user: BrowserUser) -> None:
     sockets: list[str] = []
-    context = visitor.context()
+    context = user.context()
     context.on("page", lambda page: page.on("websocket", lambda socket: sockets.append(socket.url)))
-    page = visitor.open("?view=compare", context)
+    page = user.open("?view=compare", context)
     sessions = expect_all_connected(page, 3)
     for pane, model in zip(sessions, STAGES, strict=True):
         expect(pane.get_by_role("combobox")).to_have_value(model)
@@ -34,8 +34,8 @@ def test_a_class_sees_three_stages_at_once(visitor: Principal) -> None:
             expect(fact(pane, "Step")).to_have_text(str(step))
 
 
-def test_each_session_has_its_own_model_and_numbers(visitor: Principal) -> None:
-    page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
+def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:
+    page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
     one, other = expect_all_connected(page, 2)
     page.get_by_role("button", name="Play all").click()
     for pane in (one, other):
@@ -49,8 +49,8 @@ def test_each_session_has_its_own_model_and_numbers(visitor: Principal) -> None:
     expect(fact(other, "Episode")).not_to_have_text("1")
 
 
-def test_sessions_come_and_go_and_the_address_follows(visitor: Principal) -> None:
-    page = visitor.open("?view=compare&compare=checkpoint_ep50.pt&compare=checkpoint_ep455.pt")
+def test_the_address_follows_sessions_added_and_removed(user: BrowserUser) -> None:
+    page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=checkpoint_ep455.pt")
     expect_all_connected(page, 2)
     page.get_by_role("button", name="Add a model").click()
     page.get_by_role("button", name="Add a model").click()
@@ -66,8 +66,8 @@ def test_sessions_come_and_go_and_the_address_follows(visitor: Principal) -> Non
         expect(pane.get_by_role("combobox")).to_have_value(model)
 
 
-def test_one_speed_for_all_by_keyboard(visitor: Principal) -> None:
-    page = visitor.open("?view=compare")
+def test_the_keyboard_controls_all_sessions(user: BrowserUser) -> None:
+    page = user.open("?view=compare")
     sessions = expect_all_connected(page, 3)
     page.keyboard.press("+")
     expect(page.get_by_label("Speed", exact=True)).to_have_attribute("aria-valuetext", "1.5\u00d7 speed")

@@ -1,22 +1,22 @@
-"""5. Play it yourself."""
+"""Test Play."""
 
 import json
 import re
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.e2e_page.conftest import Principal
+from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact
 
 
 def press(page: Page, key: str, step: int) -> None:
-    """One key is one step."""
+    """Press a key, and expect that it is one step."""
     page.keyboard.press(key)
     expect(fact(page, "Step")).to_have_text(str(step))
 
 
-def test_arrow_keys_walk_and_space_uses_a_place(visitor: Principal) -> None:
-    page = visitor.open("?view=play")
+def test_arrow_keys_walk_and_space_uses_a_place(user: BrowserUser) -> None:
+    page = user.open("?view=play")
     expect_connected(page)
     for step, key in enumerate(["ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"], start=1):
         press(page, key, step)
@@ -31,7 +31,7 @@ def test_arrow_keys_walk_and_space_uses_a_place(visitor: Principal) -> None:
     expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", re.compile("good"))
 
 
-def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: Principal) -> None:
+def test_the_first_key_counts_before_the_server_has_confirmed_control(user: BrowserUser) -> None:
     held: list[str] = []
 
     def slow(socket: WebSocketRoute) -> None:
@@ -45,9 +45,9 @@ def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: P
 
         server.on_message(answer)
 
-    context = visitor.context()
+    context = user.context()
     context.route_web_socket(re.compile("/ws$"), slow)
-    page = visitor.open("?view=play", context)
+    page = user.open("?view=play", context)
     expect_connected(page)
     press(page, "ArrowUp", 1)
     press(page, "ArrowLeft", 2)
@@ -55,8 +55,8 @@ def test_the_first_key_counts_before_the_server_has_confirmed_control(visitor: P
     assert json.loads(held[0])["controller"] == "human"
 
 
-def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Principal) -> None:
-    page = visitor.open("?view=play")
+def test_an_ended_life_is_on_the_leaderboard(user: BrowserUser) -> None:
+    page = user.open("?view=play")
     expect_connected(page)
     result = page.get_by_role("button", name="Live again")
     # Waiting on the spot: it costs energy, and after some 67 steps there is none left.
@@ -80,9 +80,9 @@ def test_a_life_ends_and_stands_on_the_leaderboard(visitor: Principal) -> None:
     expect(page.get_by_role("row", name=re.compile("You"))).to_contain_text(steps)
 
 
-def test_models_that_were_watched_stand_beside(visitor: Principal) -> None:
-    context = visitor.context()
-    page = visitor.open("?speed=10&model=checkpoint_ep50.pt", context)
+def test_watched_models_are_on_the_leaderboard(user: BrowserUser) -> None:
+    context = user.context()
+    page = user.open("?speed=10&model=checkpoint_ep50.pt", context)
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
@@ -92,8 +92,8 @@ def test_models_that_were_watched_stand_beside(visitor: Principal) -> None:
     expect(page.get_by_role("row", name=re.compile("checkpoint ep50"))).to_have_count(0)
 
 
-def test_the_model_goes_on_and_gives_back(visitor: Principal) -> None:
-    page = visitor.open("?view=play")
+def test_the_model_takes_over_and_gives_control_back(user: BrowserUser) -> None:
+    page = user.open("?view=play")
     expect_connected(page)
     press(page, "ArrowUp", 1)
     page.get_by_role("button", name="Let the model go on").click()
@@ -105,8 +105,8 @@ def test_the_model_goes_on_and_gives_back(visitor: Principal) -> None:
         expect(fact(page, "Last action")).to_have_text(action)
 
 
-def test_hints_say_what_the_model_would_do(visitor: Principal) -> None:
-    page = visitor.open("?view=play")
+def test_hints_show_what_the_model_would_do(user: BrowserUser) -> None:
+    page = user.open("?view=play")
     expect_connected(page)
     page.get_by_role("button", name="Hints").click()
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
@@ -115,8 +115,8 @@ def test_hints_say_what_the_model_would_do(visitor: Principal) -> None:
     expect(bars.filter(has_text="would choose")).to_have_count(1)
 
 
-def test_thumbs_on_a_phone(visitor: Principal) -> None:
-    page = visitor.open("?view=play", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_play_by_touch_on_a_phone(user: BrowserUser) -> None:
+    page = user.open("?view=play", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     expect_connected(page)
     page.get_by_role("button", name="Left", exact=True).tap()
     expect(fact(page, "Step")).to_have_text("1")

@@ -1,4 +1,4 @@
-"""8. For everyone: assistive technology, light and dark, phone to projector, and nothing that jumps."""
+"""Test accessibility, themes, screen sizes and a steady layout."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import ROOT
-from tests.e2e_page.conftest import Principal, left_out
+from tests.e2e_page.conftest import BrowserUser, left_out
 from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
 
 AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -16,7 +16,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 def settle(page: Page, view: str) -> None:
-    """Wait until the view shows what it has."""
+    """Wait until the view has loaded."""
     if view == "train":
         expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     elif view in {"replays", "failures"}:
@@ -28,7 +28,7 @@ def settle(page: Page, view: str) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 AA."""
+    """Return what axe finds against WCAG 2.2 AA."""
     if not AXE.is_file():
         left_out("axe-core is not installed: python frontend/tooling.py test installs it")
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -41,16 +41,16 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing(visitor: Principal, view: str) -> None:
-    page = visitor.open(f"?view={view}&model=checkpoint_ep455.pt", color_scheme="light")
+def test_axe_finds_nothing(user: BrowserUser, view: str) -> None:
+    page = user.open(f"?view={view}&model=checkpoint_ep455.pt", color_scheme="light")
     settle(page, view)
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Principal) -> None:
-    page = visitor.open("?view=watch", viewport={"width": 360, "height": 640})
+def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(user: BrowserUser) -> None:
+    page = user.open("?view=watch", viewport={"width": 360, "height": 640})
     expect_connected(page)
     assert violations(page) == []
     page.get_by_role("button", name="Keyboard shortcuts").click()
@@ -59,8 +59,8 @@ def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(visitor: Principal) -> N
 
 
 @pytest.mark.parametrize("size", [(360, 640), (390, 844), (768, 1024), (1440, 900), (3840, 2160)])
-def test_nothing_is_cut_off_at_any_width(visitor: Principal, size: tuple[int, int]) -> None:
-    page = visitor.open(viewport={"width": size[0], "height": size[1]})
+def test_nothing_is_cut_off_at_any_width(user: BrowserUser, size: tuple[int, int]) -> None:
+    page = user.open(viewport={"width": size[0], "height": size[1]})
     for view in VIEWS:
         page.goto(page.url.split("?")[0] + f"?view={view}&model=checkpoint_ep455.pt")
         settle(page, view)
@@ -69,8 +69,8 @@ def test_nothing_is_cut_off_at_any_width(visitor: Principal, size: tuple[int, in
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (3840, 2160)])
-def test_a_lesson_is_seen_without_scrolling(visitor: Principal, size: tuple[int, int]) -> None:
-    page = visitor.open(viewport={"width": size[0], "height": size[1]})
+def test_views_fit_large_screens_without_scrolling(user: BrowserUser, size: tuple[int, int]) -> None:
+    page = user.open(viewport={"width": size[0], "height": size[1]})
     for view in ("watch", "play", "train"):
         page.goto(page.url.split("?")[0] + f"?view={view}")
         settle(page, view)
@@ -81,11 +81,9 @@ def test_a_lesson_is_seen_without_scrolling(visitor: Principal, size: tuple[int,
 
 
 @pytest.mark.parametrize("size", [(360, 740), (390, 844)])
-def test_a_phone_shows_the_world_the_meters_and_what_is_pressed_at_once(
-    visitor: Principal, size: tuple[int, int]
-) -> None:
+def test_a_phone_shows_world_meters_and_controls_at_once(user: BrowserUser, size: tuple[int, int]) -> None:
     width, height = size
-    page = visitor.open(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
+    page = user.open(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
     for view, last in (("watch", "Faster"), ("play", "Down")):
         page.goto(page.url.split("?")[0] + f"?view={view}")
         settle(page, view)
@@ -100,8 +98,8 @@ def test_a_phone_shows_the_world_the_meters_and_what_is_pressed_at_once(
             assert box["y"] + box["height"] <= views["y"], (view, size)
 
 
-def test_bars_keep_their_shape_in_forced_colours(visitor: Principal) -> None:
-    page = visitor.open("?view=watch", forced_colors="active")
+def test_bars_keep_their_shape_in_forced_colours(user: BrowserUser) -> None:
+    page = user.open("?view=watch", forced_colors="active")
     expect_connected(page)
     shades = "(bar) => [bar, bar.firstElementChild].map((one) => getComputedStyle(one).backgroundColor)"
     for name in ("Energy", "Money"):
@@ -114,8 +112,8 @@ def test_bars_keep_their_shape_in_forced_colours(visitor: Principal) -> None:
 
 
 @pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
-def test_nothing_shifts_while_frames_arrive(visitor: Principal, address: str) -> None:
-    page = visitor.open(address, reduced_motion="no-preference")
+def test_the_layout_does_not_shift_while_frames_arrive(user: BrowserUser, address: str) -> None:
+    page = user.open(address, reduced_motion="no-preference")
     expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
     page.evaluate("""() => {
         window.shifts = [];
@@ -137,7 +135,7 @@ def test_nothing_shifts_while_frames_arrive(visitor: Principal, address: str) ->
     assert page.evaluate("window.shifts") == []
 
 
-def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Principal) -> None:
+def test_the_agent_walks_smoothly_unless_motion_is_reduced(user: BrowserUser) -> None:
     watch = """() => {
         window.places = new Set();
         const agent = document.querySelector('.agent');
@@ -148,7 +146,7 @@ def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Principal)
         "[...window.places].filter((place) => !/^translate3d\\(\\d+00%, \\d+00%, 0px\\)$/.test(place)).length"
     )
     for motion, smooth in (("no-preference", True), ("reduce", False)):
-        page = visitor.open("?view=play", reduced_motion=motion)
+        page = user.open("?view=play", reduced_motion=motion)
         expect_connected(page)
         page.evaluate(watch)
         for step, key in enumerate(["ArrowUp", "ArrowLeft", "ArrowUp", "ArrowLeft"], start=1):
@@ -158,8 +156,8 @@ def test_the_agent_walks_smoothly_unless_motion_is_unwelcome(visitor: Principal)
         assert (page.evaluate(between.replace("\\d+00%", "(?:0|\\d+00)%")) > 0) is smooth
 
 
-def test_everything_can_be_reached_by_keyboard(visitor: Principal) -> None:
-    page = visitor.open()
+def test_everything_can_be_reached_by_keyboard(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     names = set()
     for _ in range(30):
@@ -188,10 +186,10 @@ def test_everything_can_be_reached_by_keyboard(visitor: Principal) -> None:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_the_theme_is_remembered_before_the_first_paint(visitor: Principal) -> None:
-    page = visitor.open()
+def test_the_theme_is_remembered_before_the_first_paint(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
-    page.get_by_role("button", name="Theme: as the system").click()
+    page.get_by_role("button", name="Theme: same as the system").click()
     page.get_by_role("button", name="Theme: light").click()
     expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
     page.reload()
@@ -199,9 +197,9 @@ def test_the_theme_is_remembered_before_the_first_paint(visitor: Principal) -> N
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 23, 26)"
 
 
-def test_a_strict_content_security_policy_is_enough(visitor: Principal) -> None:
-    """Nothing of the page is inline, neither scripts nor styles nor data; a violation is a complaint."""
-    page = visitor.open("?speed=10")
+def test_a_strict_content_security_policy_is_enough(user: BrowserUser) -> None:
+    """No script, style or data of the page is inline; the browser reports a violation as an error."""
+    page = user.open("?speed=10")
     answer = page.request.get(page.url, headers={"accept": "text/html"})
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert "data:" not in answer.headers["content-security-policy"]

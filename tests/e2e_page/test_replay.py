@@ -1,17 +1,17 @@
-"""Recordings: rewind and branch, record, find, replay, and take home as a film."""
+"""Test recordings: rewind, branch, record, find, replay and film."""
 
 import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e_page.conftest import Principal
+from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 from tests.e2e_page.test_quality import violations
 
 
 def step_to(page: Page, last: int) -> None:
-    """Step so often, from step 0."""
+    """Step to this step from step 0."""
     expect_connected(page)
     for step in range(1, last + 1):
         page.keyboard.press("ArrowRight")
@@ -19,7 +19,7 @@ def step_to(page: Page, last: int) -> None:
 
 
 def timeline(page: Page) -> Locator:
-    """The slider of the episode's steps."""
+    """Return the slider of the episode's steps."""
     return page.get_by_role("slider", name="Step", exact=True)
 
 
@@ -36,13 +36,13 @@ def drag(page: Page, start: float, end: float) -> None:
 
 
 def record(page: Page) -> None:
-    """Keep the episode on screen."""
+    """Record the episode on screen."""
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
 
 
-def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Principal) -> None:
-    page = visitor.open("?model=checkpoint_ep50.pt")
+def test_a_person_takes_over_from_an_earlier_step(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep50.pt")
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
     step_to(page, 12)
     episode = fact(page, "Episode").inner_text()
@@ -75,8 +75,8 @@ def test_a_live_episode_is_rewound_and_another_life_begins_by_hand(visitor: Prin
     expect_step_above(page, 6)
 
 
-def test_the_model_goes_on_from_an_earlier_step(visitor: Principal) -> None:
-    page = visitor.open()
+def test_the_model_goes_on_from_an_earlier_step(user: BrowserUser) -> None:
+    page = user.open()
     step_to(page, 8)
     drag(page, 1, 0.25)
     expect(fact(page, "Step")).to_have_text("2")
@@ -86,8 +86,8 @@ def test_the_model_goes_on_from_an_earlier_step(visitor: Principal) -> None:
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Principal) -> None:
-    page = visitor.open("?speed=10")
+def test_an_episode_is_recorded_replayed_and_branched_from_a_link(user: BrowserUser) -> None:
+    page = user.open("?speed=10")
     expect_connected(page)
     # By then a meter is critical, or a place was used against that.
     for steps in range(11, 56, 11):
@@ -101,7 +101,7 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Princ
     expect(page).to_have_url(re.compile(r"recording=[\w-]+"))
     link = page.url
 
-    other = visitor.open(f"?{link.split('?')[1]}")
+    other = user.open(f"?{link.split('?')[1]}")
     expect(other.get_by_role("status").filter(has_text="Replay of episode")).to_be_visible()
     expect(fact(other, "Step")).to_have_text("0")
     # From mark to mark: a meter turned critical, or a place was used.
@@ -129,8 +129,8 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(visitor: Princ
     expect(other).not_to_have_url(re.compile("recording="))
 
 
-def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Principal) -> None:
-    page = visitor.open("?model=checkpoint_ep1000.pt")
+def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
     step_to(page, 5)
     record(page)
@@ -166,8 +166,8 @@ def test_a_recording_is_found_and_taken_home_as_a_film(visitor: Principal) -> No
     assert b"ftyp" in Path(film.path()).read_bytes()[:16]
 
 
-def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Principal) -> None:
-    page = visitor.open("?recording=20200101-000000-000000")
+def test_a_missing_recording_is_reported_and_the_session_stays(user: BrowserUser) -> None:
+    page = user.open("?recording=20200101-000000-000000")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="20200101-000000-000000")).to_be_visible()
     expect(page).not_to_have_url(re.compile("recording="))
@@ -175,8 +175,8 @@ def test_a_recording_that_is_gone_is_said_and_the_session_stays(visitor: Princip
     expect(fact(page, "Step")).to_have_text("1")
 
 
-def test_a_thumb_moves_the_timeline_on_a_phone(visitor: Principal) -> None:
-    page = visitor.open(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_the_timeline_moves_by_touch(user: BrowserUser) -> None:
+    page = user.open(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     step_to(page, 10)
     box = timeline(page).bounding_box()
     assert box is not None

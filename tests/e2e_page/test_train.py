@@ -1,4 +1,4 @@
-"""6. Train, and 7. Failures."""
+"""Test Train and Failures."""
 
 import re
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.test_shutdown import trainer_of
-from tests.e2e_page.conftest import Principal, StartPageServer
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
 
 
 @pytest.fixture
 def run_server(start_page_server: StartPageServer) -> Iterator[Server]:
-    """A server for one test, since there is one run per server."""
+    """Start a server for one test, since there is one run per server."""
     server = start_page_server()
     yield server
     server.end()
 
 
 @pytest.fixture
-def teacher(browser: Browser, run_server: Server) -> Iterator[Principal]:
-    """A visitor of that server."""
-    visitor = Principal(browser, f"http://127.0.0.1:{run_server.port}")
-    yield visitor
-    visitor.leave()
+def teacher(browser: Browser, run_server: Server) -> Iterator[BrowserUser]:
+    """Return a user of that server."""
+    user = BrowserUser(browser, f"http://127.0.0.1:{run_server.port}")
+    yield user
+    user.leave()
 
 
 def start(page: Page, **entries: str) -> None:
@@ -36,12 +36,12 @@ def start(page: Page, **entries: str) -> None:
 
 
 def expect_points(page: Page, name: str, points: int) -> None:
-    """A chart says that it has so many points; charts follow a few times a second."""
+    """Wait until a chart reports this many points."""
     expect(page.get_by_role("img", name=re.compile(f"^{name}.* {points} points"))).to_be_visible()
 
 
-def test_the_form_has_the_servers_parameters_and_limits(visitor: Principal) -> None:
-    page = visitor.open("?view=train")
+def test_the_form_has_the_servers_parameters_and_limits(user: BrowserUser) -> None:
+    page = user.open("?view=train")
     episodes = page.get_by_label("Episodes", exact=True)
     expect(episodes).to_have_value("100")
     button = page.get_by_role("button", name="Start training")
@@ -73,7 +73,7 @@ def test_the_form_has_the_servers_parameters_and_limits(visitor: Principal) -> N
     expect(button).to_be_enabled()
 
 
-def test_a_run_from_start_to_stop(teacher: Principal) -> None:
+def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
     start(
         page,
@@ -133,7 +133,7 @@ def test_a_run_from_start_to_stop(teacher: Principal) -> None:
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
 
 
-def test_a_run_that_finishes(teacher: Principal) -> None:
+def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
     start(page, Episodes="3", Show_one_episode_in="100", Seconds_per_shown_step="0")
     events = page.get_by_role("log", name="What happened")
@@ -143,7 +143,7 @@ def test_a_run_that_finishes(teacher: Principal) -> None:
     expect_points(page, "Survival", 3)
 
 
-def test_a_crash_is_told_and_the_run_goes_on(teacher: Principal, run_server: Server) -> None:
+def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, run_server: Server) -> None:
     page = teacher.open("?view=train")
     start(
         page,
@@ -164,7 +164,7 @@ def test_a_crash_is_told_and_the_run_goes_on(teacher: Principal, run_server: Ser
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
-def test_failures_without_any(teacher: Principal) -> None:
+def test_failures_of_an_empty_history(teacher: BrowserUser) -> None:
     page = teacher.open("?view=failures")
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
     page.get_by_label("From episode").fill("-1")
@@ -172,13 +172,13 @@ def test_failures_without_any(teacher: Principal) -> None:
     expect(page.get_by_role("alert")).to_contain_text("min_episode")
 
 
-def test_a_server_that_keeps_no_failures_is_a_quiet_note(visitor: Principal) -> None:
+def test_a_server_without_history_is_a_quiet_note(user: BrowserUser) -> None:
     def gone(route: Route) -> None:
         route.fulfill(status=404, content_type="application/problem+json", body='{"code": "not_found"}')
 
-    context = visitor.context()
+    context = user.context()
     context.route("**/api/fail*", gone)
-    visitor.excuse("404")
-    page = visitor.open("?view=failures", context)
-    expect(page.get_by_text("This server keeps no failures yet.")).to_be_visible()
+    user.excuse("404")
+    page = user.open("?view=failures", context)
+    expect(page.get_by_text("This server keeps no history of training.")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""The page's types of all messages are those of the server's schema."""
+"""Test that the page's message types match the server's schema."""
 
 import importlib.util
 
@@ -6,7 +6,7 @@ from hamlet_trio.web.schema import build_schema
 from tests.e2e.conftest import ROOT
 
 
-def test_the_pages_types_are_those_of_the_schema() -> None:
+def test_the_pages_types_match_the_schema() -> None:
     path = ROOT / "frontend" / "scripts" / "generate_types.py"
     spec = importlib.util.spec_from_file_location("generate_types", path)
     assert spec is not None

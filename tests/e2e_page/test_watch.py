@@ -1,24 +1,24 @@
-"""2. Watch, and 3. Think."""
+"""Test Watch and its Think panel."""
 
 import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e_page.conftest import STORY, Principal, StartPageServer
+from tests.e2e_page.conftest import STORY, BrowserUser, StartPageServer
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
 
 
 def play(page: Page) -> None:
-    """Play, and see that it does."""
+    """Press Play, and wait until the session plays."""
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_the_world_is_there_before_anything_is_played(visitor: Principal) -> None:
-    page = visitor.open()
+def test_the_world_is_there_before_anything_is_played(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     expect(fact(page, "Step")).to_have_text("0")
     expect(fact(page, "Last action")).to_have_text("none yet")
@@ -30,8 +30,8 @@ def test_the_world_is_there_before_anything_is_played(visitor: Principal) -> Non
     expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", "50%, low")
 
 
-def test_play_pause_step_and_reset(visitor: Principal) -> None:
-    page = visitor.open()
+def test_play_pause_step_and_reset(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     play(page)
     expect_step_above(page, 3)
@@ -47,8 +47,8 @@ def test_play_pause_step_and_reset(visitor: Principal) -> None:
     expect(page.get_by_text("Reward of this step")).to_be_visible()
 
 
-def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Principal) -> None:
-    page = visitor.open("?speed=10")
+def test_an_episode_ends_with_its_reason_and_becomes_a_point(user: BrowserUser) -> None:
+    page = user.open("?speed=10")
     expect_connected(page)
     play(page)
     note = page.get_by_role("status").filter(has_text="ended episode")
@@ -59,8 +59,8 @@ def test_an_episode_ends_with_its_reason_and_becomes_a_point(visitor: Principal)
     expect(page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))).to_be_visible()
 
 
-def test_models_stand_with_their_stages_and_load(visitor: Principal) -> None:
-    page = visitor.open()
+def test_models_are_listed_with_their_stages_and_load(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     chooser = page.get_by_label("Model", exact=True)
     assert [text.strip() for text in chooser.locator("option").all_inner_texts()] == [
@@ -78,8 +78,8 @@ def test_models_stand_with_their_stages_and_load(visitor: Principal) -> None:
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_plays_on(visitor: Principal) -> None:
-    page = visitor.open("?model=damaged.pt")
+def test_a_failed_load_is_reported_and_the_old_model_plays_on(user: BrowserUser) -> None:
+    page = user.open("?model=damaged.pt")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_visible()
     expect(page.get_by_label("Model", exact=True)).to_have_value("trained_agent.pt")
@@ -91,20 +91,20 @@ def test_a_server_without_models_shows_its_untrained_agent(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:
     server = start_page_server(models_dir=tmp_path)
-    visitor = Principal(browser, f"http://127.0.0.1:{server.port}")
-    page = visitor.open("?model=gone.pt")
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    page = user.open("?model=gone.pt")
     expect_connected(page)
     expect(page.get_by_role("alert").filter(has_text="gone.pt")).to_be_visible()
     chosen = page.get_by_label("Model", exact=True).locator("option:checked")
     expect(chosen).to_have_text("Untrained agent")
     play(page)
     expect_step_above(page, 2)
-    visitor.leave()
+    user.leave()
     server.end()
 
 
-def test_every_shortcut(visitor: Principal) -> None:
-    page = visitor.open()
+def test_every_shortcut(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     page.keyboard.press("ArrowRight")
     expect(fact(page, "Step")).to_have_text("1")
@@ -127,8 +127,8 @@ def test_every_shortcut(visitor: Principal) -> None:
     expect(page.get_by_role("heading", name="What it thinks")).to_have_count(0)
 
 
-def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Principal) -> None:
-    page = visitor.open()
+def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     page.get_by_role("button", name="Reset").click()
     expect(fact(page, "Episode")).to_have_text("2")
@@ -142,8 +142,8 @@ def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(visitor: Princip
     expect(fact(page, "Episode")).to_have_text("3")
 
 
-def test_shortcuts_can_be_switched_off(visitor: Principal) -> None:
-    page = visitor.open()
+def test_shortcuts_can_be_switched_off(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_label("Shortcuts are on").uncheck()
@@ -155,8 +155,8 @@ def test_shortcuts_can_be_switched_off(visitor: Principal) -> None:
     expect(fact(page, "Step")).to_have_text("0")
 
 
-def test_a_thought_for_every_frame(visitor: Principal) -> None:
-    page = visitor.open("?model=checkpoint_ep1000.pt")
+def test_every_frame_shows_its_q_values(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
     expect(bars).to_have_count(5)
@@ -171,8 +171,8 @@ def test_a_thought_for_every_frame(visitor: Principal) -> None:
     expect(page.get_by_text("these 72 numbers")).to_be_visible()
 
 
-def test_thinking_can_be_switched_on_while_paused(visitor: Principal) -> None:
-    page = visitor.open("?think=0")
+def test_thinking_can_be_switched_on_while_paused(user: BrowserUser) -> None:
+    page = user.open("?think=0")
     expect_connected(page)
     page.get_by_role("button", name="Think").click()
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
@@ -190,8 +190,8 @@ def test_thinking_can_be_switched_on_while_paused(visitor: Principal) -> None:
         assert float(marked.locator(".number").inner_text().replace("\u2212", "-")) == max(values)
 
 
-def test_a_model_tells_its_story(visitor: Principal) -> None:
-    page = visitor.open()
+def test_a_models_story_is_shown(user: BrowserUser) -> None:
+    page = user.open()
     expect_connected(page)
     line = page.get_by_role("button", name=STORY["title"])
     line.click()
@@ -207,8 +207,8 @@ def test_a_model_tells_its_story(visitor: Principal) -> None:
     expect(line).to_have_count(0)
 
 
-def test_attention_of_a_relational_model(visitor: Principal) -> None:
-    page = visitor.open("?model=checkpoint_ep455.pt")
+def test_a_relational_model_shows_its_attention(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep455.pt")
     expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
     weights = page.get_by_role("table", name=re.compile("Attention")).locator(".percent")
     expect(weights).to_have_count(36)

@@ -1,6 +1,6 @@
 import uPlot from 'uplot'
 
-/** What a chart's line is drawn with. */
+/** How a chart's line is drawn. */
 export interface LineStyle {
   label: string
   color: string
@@ -13,12 +13,12 @@ export interface Palette {
   ink: string
   grid: string
   font: string
-  /** How much larger than on a desk everything is drawn: lines grow with the text, for a projector. */
+  /** The size of the text relative to a desk's screen; lines grow with it, for a projector. */
   scale: number
   lines: string[]
 }
 
-/** Colours as the theme has them now: a canvas knows no custom properties. */
+/** Return the theme's current colours, since a canvas does not know custom properties. */
 export function chartPalette(host: HTMLElement, names: readonly string[]): Palette {
   const probe = document.createElement('span')
   host.append(probe)
@@ -38,7 +38,7 @@ export function chartPalette(host: HTMLElement, names: readonly string[]): Palet
   return palette
 }
 
-/** Room for the values; around a single value as much as shows that it is a line, not a floor. */
+/** Return the axis' range; a constant value gets room on both sides. */
 function valueRange(low: number, high: number): [number, number] {
   if (low === high) {
     const room = Math.abs(low) * 0.25 || 1
@@ -48,7 +48,7 @@ function valueRange(low: number, high: number): [number, number] {
   return [from ?? low, to ?? high]
 }
 
-/** uPlot's options for lines over episodes: no legend and no dragging, the figure itself has the words. */
+/** Return uPlot's options for lines over episodes, without its legend: the figure has its own. */
 export function chartOptions(
   lines: readonly LineStyle[],
   palette: Palette,
@@ -97,9 +97,9 @@ export function chartOptions(
         alpha: line.faint ? 0.45 : 1,
         width: (line.faint ? 1.25 : 2.25) * palette.scale,
         dash: (line.dash ?? []).map((length) => length * palette.scale),
-        // What is measured now and then is one line all the same.
+        // Values that are measured now and then are joined.
         spanGaps: true,
-        // A single value has no line yet.
+        // A single value has no line, so it is drawn as a point.
         points: { show: (plot) => (line.points ?? false) || plot.data[0].length === 1, size: 5 * palette.scale },
       })),
     ],

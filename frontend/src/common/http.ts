@@ -1,10 +1,12 @@
-/** The server said no, in its own words (RFC 9457), or could not be reached (`status` 0). */
+import { type ShallowRef, shallowRef } from 'vue'
+
+/** The server refused, in its own words (RFC 9457), or could not be reached (`status` 0). */
 export class HttpProblem extends Error {
   constructor(
     message: string,
     readonly status: number,
     readonly code: string | null,
-    /** Seconds after which it may be asked again, where the server said so. */
+    /** Seconds to wait before the next attempt, where the server said so. */
     readonly retryAfter: number | null = null,
   ) {
     super(message)
@@ -12,72 +14,94 @@ export class HttpProblem extends Error {
   }
 }
 
-/** An address of the server that served this page, also where it is served under a path. */
-export function serverUrl(path: string, base: string = document.baseURI): URL {
+/** Return an address of the server that served this page, also where it is served under a path. */
+export function serverUrl(path: string, query: Record<string, string> = {}, base: string = document.baseURI): URL {
   const url = new URL(path, base)
-  url.search = ''
+  url.search = new URLSearchParams(query).toString()
   url.hash = ''
   return url
 }
 
-/** The same for a WebSocket: wss under https. */
+/** Return the same for a WebSocket: wss under https. */
 export function socketUrl(path: string, base: string = document.baseURI): string {
-  const url = serverUrl(path, base)
+  const url = serverUrl(path, {}, base)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href
 }
 
-interface Question {
+interface RequestOptions {
+  method?: 'GET' | 'POST' | 'DELETE'
   query?: Record<string, string>
   /** Sent as JSON. */
   body?: object
   signal?: AbortSignal
 }
 
-/** GET a JSON document; raises `HttpProblem` for anything else. */
-export async function getJson<T>(
-  path: string,
-  query: Record<string, string> = {},
-  signal?: AbortSignal,
-): Promise<T> {
-  return (await ask('GET', path, signal ? { query, signal } : { query })).json() as Promise<T>
-}
-
-/** POST a JSON document, or only an address, and read the answer's; raises `HttpProblem` for anything but success. */
-export async function postJson<T>(path: string, question: Omit<Question, 'signal'>): Promise<T> {
-  return (await ask('POST', path, question)).json() as Promise<T>
-}
-
-/** DELETE; raises `HttpProblem` where it was refused. */
-export async function remove(path: string, query: Record<string, string> = {}): Promise<void> {
-  await ask('DELETE', path, { query })
-}
-
-async function ask(method: string, path: string, { query, body, signal }: Question): Promise<Response> {
-  const url = serverUrl(path)
-  for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
+/**
+ * Ask the server, and read the JSON of its answer (null where it is empty). Raises `HttpProblem` for anything
+ * but success, and the browser's own error where `signal` aborted.
+ */
+export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  const { method = 'GET', query, body, signal } = options
+  const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) }
   let response: Response
   try {
-    response = await fetch(url, {
-      method,
-      headers: { accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) },
-      cache: 'no-store',
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      ...(signal ? { signal } : {}),
+    response = await fetch(serverUrl(path, query), {
+      method, headers, cache: 'no-store', ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }),
     })
   } catch (error) {
     if (signal?.aborted) throw error
     throw new HttpProblem('The server cannot be reached.', 0, null)
   }
   if (!response.ok) throw await problemOf(response)
-  return response
+  const text = await response.text()
+  return (text === '' ? null : JSON.parse(text)) as T
 }
 
 async function problemOf(response: Response): Promise<HttpProblem> {
   const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
-  const type = response.headers.get('content-type') ?? ''
   const after = Number(response.headers.get('retry-after')) || null
-  if (!type.includes('json')) return new HttpProblem(fallback, response.status, null, after)
-  const body = (await response.json()) as { detail?: string; title?: string; code?: string }
-  return new HttpProblem(body.detail ?? body.title ?? fallback, response.status, body.code ?? null, after)
+  const isJson = (response.headers.get('content-type') ?? '').includes('json')
+  const { detail, title, code } = isJson
+    ? ((await response.json()) as { detail?: string; title?: string; code?: string })
+    : {}
+  return new HttpProblem(detail ?? title ?? fallback, response.status, code ?? null, after)
+}
+
+/** A document of the server and how loading it went; `absent` is a 404: this server has no such route. */
+export interface Resource<T> {
+  /** The newest answer; a later failure leaves it. */
+  data: ShallowRef<T | null>
+  status: ShallowRef<'loading' | 'ready' | 'absent' | 'failed'>
+  /** Why the last attempt failed, in the server's words. */
+  problem: ShallowRef<string | null>
+  /** Ask again; the answer to an earlier request that is still on its way is dropped. */
+  refresh(): Promise<void>
+}
+
+/** Hold what `load` answers. Nothing is loaded before the first `refresh`. */
+export function useResource<T>(load: (signal: AbortSignal) => Promise<T>): Resource<T> {
+  const data: Resource<T>['data'] = shallowRef(null)
+  const status: Resource<T>['status'] = shallowRef('loading')
+  const problem: Resource<T>['problem'] = shallowRef(null)
+  let controller: AbortController | null = null
+
+  async function refresh(): Promise<void> {
+    controller?.abort()
+    const { signal } = (controller = new AbortController())
+    try {
+      const answer = await load(signal)
+      if (signal.aborted) return
+      data.value = answer
+      status.value = 'ready'
+      problem.value = null
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof HttpProblem)) throw error
+      status.value = error.status === 404 ? 'absent' : 'failed'
+      problem.value = error.message
+    }
+  }
+
+  return { data, status, problem, refresh }
 }

@@ -1,37 +1,37 @@
 import { shallowReactive } from 'vue'
 
-import { HttpProblem, getJson } from '@/common/http'
+import { HttpProblem, request } from '@/common/http'
 
 /**
- * connecting: the first or a repeated handshake is under way. open: the server has spoken.
- * waiting: the connection was lost or never made, `retryAt` tells when it is tried again.
- * refused: the server is there but let nobody in, for the reason it gives; tried again as well.
- * idle: the server ended a connection over which nothing went; not tried again until somebody is back.
- * closed: by us.
+ * connecting: the first or a repeated handshake is under way. open: the server has sent a message.
+ * waiting: the connection was lost or never made; it is tried again at `retryAt`.
+ * refused: the server answers but refuses connections, for the reason it gives; tried again as well.
+ * idle: the server ended a connection that nobody used; not tried again until somebody asks for it.
+ * closed: by this side.
  */
-export type LinkStatus = 'connecting' | 'open' | 'waiting' | 'refused' | 'idle' | 'closed'
+export type ConnectionStatus = 'connecting' | 'open' | 'waiting' | 'refused' | 'idle' | 'closed'
 
-/** Why the server let nobody in, in its words; the code is one of the protocol's. */
+/** Why the server refused a connection, in its words; the code is one of the protocol's. */
 export interface Refusal {
   code: string | null
   message: string
 }
 
-export interface LinkState {
-  status: LinkStatus
-  /** Failed attempts since the connection last stood. */
+export interface ConnectionState {
+  status: ConnectionStatus
+  /** Failed attempts since the connection was last open. */
   attempts: number
   /** When the next attempt is made, in ms of `Date.now`. */
   retryAt: number
-  /** Whether this link has ever stood: distinguishes "lost" from "not yet there". */
+  /** Whether it was ever open: tells "lost" from "not yet there". */
   wasOpen: boolean
-  /** Why the server ended the connection that stood, where it said so. */
+  /** Why the server ended the last open connection, where it said so. */
   closeCode: number | null
-  /** Why it is refused, where the server tells. */
+  /** Why it is refused, where the server says so. */
   refusal: Refusal | null
 }
 
-export interface LinkEvents<Message> {
+export interface ConnectionEvents<Message> {
   message(message: Message): void
   /** The connection is gone, by itself or by `close`. */
   down?(): void
@@ -40,30 +40,30 @@ export interface LinkEvents<Message> {
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 10_000
 const FULL_RETRY_MS = 5_000
-/** The server's close code when it ends to start anew, and how many attempts that may take. */
+/** The server's close code when it restarts, and how many attempts that may take. */
 const RESTARTING = 1012
 const RESTART_ATTEMPTS = 5
-/** Its close code where nothing went over the connection for long. */
+/** Its close code for a connection that was idle for too long. */
 const IDLE = 4408
-/** What it answers to the question why, where nothing is in the way of a handshake. */
+/** Its answer to a plain request where nothing prevents a handshake. */
 const UPGRADE_REQUIRED = 426
-/** Codes of a server that is not quite there: it is waited for, not complained of. */
-const COMING: readonly (string | null)[] = ['starting', 'draining']
+/** Codes of a server that starts or restarts: it is waited for. */
+const STARTING: readonly (string | null)[] = ['starting', 'draining']
 
-/** Whether the server said it would be back, and has not had its time for that yet. */
-export function restarting(state: LinkState): boolean {
+/** Return whether the server announced a restart and may still need time for it. */
+export function isRestarting(state: ConnectionState): boolean {
   return state.closeCode === RESTARTING && state.attempts <= RESTART_ATTEMPTS
 }
 
-/** Wait before attempt n (from 1): doubling, capped, and spread so that a class does not return as one. */
+/** Return the wait before attempt n (from 1), in ms: doubling, capped, and spread so that a class does not return at once. */
 export function backoff(attempt: number, random: () => number = Math.random): number {
   const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1))
   return longest * (0.5 + 0.5 * random())
 }
 
-/** A WebSocket that comes back: it reconnects until it is closed from this side. */
-export class Link<Message, Command> {
-  readonly state: LinkState = shallowReactive({
+/** Hold a WebSocket connection, and reconnect it until it is closed from this side. */
+export class ReconnectingSocket<Message, Command> {
+  readonly state: ConnectionState = shallowReactive({
     status: 'connecting',
     attempts: 0,
     retryAt: 0,
@@ -74,32 +74,29 @@ export class Link<Message, Command> {
 
   private socket: WebSocket | null = null
   private timer: ReturnType<typeof setTimeout> | null = null
-  private readonly retryNow = (): void => {
+  /** Try again at once rather than at `retryAt`. */
+  readonly retry = (): void => {
     if (['waiting', 'refused', 'idle'].includes(this.state.status)) this.connect()
   }
 
   constructor(
     private readonly url: string,
-    private readonly events: LinkEvents<Message>,
+    private readonly events: ConnectionEvents<Message>,
   ) {
-    window.addEventListener('online', this.retryNow)
+    window.addEventListener('online', this.retry)
     this.connect()
   }
 
-  /** Send a command; false, and nothing is kept for later, while no connection stands. */
+  /** Send a command; without an open connection return false and keep nothing for later. */
   send(command: Command): boolean {
     if (this.state.status !== 'open' || this.socket?.readyState !== WebSocket.OPEN) return false
     this.socket.send(JSON.stringify(command))
     return true
   }
 
-  /** Try again at once rather than at `retryAt`. */
-  retry(): void {
-    this.retryNow()
-  }
 
   close(): void {
-    window.removeEventListener('online', this.retryNow)
+    window.removeEventListener('online', this.retry)
     this.clearTimer()
     this.state.status = 'closed'
     this.socket?.close(1000)
@@ -113,7 +110,7 @@ export class Link<Message, Command> {
     this.socket = socket
     socket.addEventListener('message', (event: MessageEvent<string>) => { this.received(socket, event.data) })
     socket.addEventListener('close', (event) => {
-      // A socket replaced or closed by this side has nothing more to say.
+      // A socket that was replaced or closed by this side no longer counts.
       if (this.socket === socket) this.lost(event.code)
     })
   }
@@ -127,30 +124,30 @@ export class Link<Message, Command> {
   }
 
   private lost(code: number): void {
-    const stood = this.state.status === 'open'
+    const wasOpen = this.state.status === 'open'
     this.socket = null
     this.state.attempts += 1
-    if (stood) this.state.closeCode = code
-    if (stood && code === IDLE) {
+    if (wasOpen) this.state.closeCode = code
+    if (wasOpen && code === IDLE) {
       this.state.status = 'idle'
       this.events.down?.()
       return
     }
     this.wait(backoff(this.state.attempts), 'waiting')
-    if (stood) this.events.down?.()
-    // One that is restarting answers until it is gone, and is not full for that.
-    else if (!restarting(this.state)) void this.askWhy()
+    if (wasOpen) this.events.down?.()
+    // A restarting server still answers until it is gone, which does not make it full.
+    else if (!isRestarting(this.state)) void this.askWhy()
   }
 
-  /** A browser is not told why a handshake failed; asked without one, the same address tells. */
+  /** Ask why a handshake failed: the browser does not tell, but a plain request to the same address does. */
   private async askWhy(): Promise<void> {
     let refusal: Refusal | null = null
     try {
-      await getJson(this.url.replace(/^ws/, 'http'))
+      await request(this.url.replace(/^ws/, 'http'))
     } catch (error) {
       if (!(error instanceof HttpProblem)) throw error
-      // No answer here either, or one that it is about to come: it is simply away.
-      if (error.status === 0 || COMING.includes(error.code)) return
+      // No answer here either, or one that says it is starting: the server is away.
+      if (error.status === 0 || STARTING.includes(error.code)) return
       if (error.status !== UPGRADE_REQUIRED) refusal = { code: error.code, message: error.message }
     }
     if (this.state.status !== 'waiting') return

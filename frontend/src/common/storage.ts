@@ -1,28 +1,20 @@
-import { type Ref, ref, watch } from 'vue'
+import { type UseStorageOptions, useStorage } from '@vueuse/core'
+import type { Ref } from 'vue'
 
-/** A value that this browser remembers, where it lets pages remember anything. */
-export function stored<T>(key: string, initial: T, valid: (value: unknown) => value is T): Ref<T> {
-  const value = ref(read(key, initial, valid)) as Ref<T>
-  watch(value, (now) => { write(key, now) }, { deep: true })
-  return value
-}
-
-export function read<T>(key: string, initial: T, valid: (value: unknown) => value is T): T {
-  try {
-    const text = localStorage.getItem(`hamlet.${key}`)
-    if (text === null) return initial
-    const value: unknown = JSON.parse(text)
-    return valid(value) ? value : initial
-  } catch {
-    // Forbidden storage or a text that is not ours: as if nothing was stored.
-    return initial
-  }
-}
-
-export function write(key: string, value: unknown): void {
-  try {
-    localStorage.setItem(`hamlet.${key}`, JSON.stringify(value))
-  } catch {
-    // A full or forbidden storage costs the memory of this visit, nothing else.
-  }
+/**
+ * Return a value that this browser remembers, where it lets pages remember anything: a full or forbidden storage
+ * costs no more than the memory. `parse` gets what was stored and returns undefined for what is not ours.
+ */
+export function remembered<T>(
+  key: string,
+  initial: T,
+  parse: (stored: unknown) => T | undefined,
+  options: UseStorageOptions<T> = {},
+): Ref<T> {
+  return useStorage<T>(`hamlet.${key}`, initial, undefined, {
+    writeDefaults: false,
+    onError: () => undefined,
+    serializer: { read: (text) => parse(JSON.parse(text)) ?? initial, write: (value) => JSON.stringify(value) },
+    ...options,
+  })
 }

@@ -1,18 +1,18 @@
-import { NETWORK_LABELS } from '@/common/labels'
+import { counted } from '@/common/text'
+import type { ModelDetails } from '@/protocol/messages'
 
-/** What `/api/models` tells of a model; only the name is certain. */
-export interface ModelDetails {
-  name: string
-  network_type?: string | null
-  episode?: number | null
-  size_bytes?: number
-  evaluation?: { mean_length?: number; mean_return?: number } | null
-  title?: string | null
-  story?: string | null
-  watch_for?: string | null
-  command?: string | null
-  error?: string | null
+export const NETWORK_LABELS: Readonly<Record<string, string>> = {
+  qnetwork: 'plain network',
+  dueling: 'dueling network',
+  options: 'network of options',
+  egocentric: 'egocentric network',
+  spatial: 'spatial network',
+  spatial_dueling: 'spatial dueling network',
+  relational: 'relational network',
 }
+
+/** A model with what `/api/models` tells of it; only the name is certain. */
+export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails>
 
 export type Stage = 'early' | 'middle' | 'late' | 'trained' | 'unknown'
 
@@ -24,15 +24,15 @@ export const STAGE_LABELS: Readonly<Record<Stage, string>> = {
   unknown: 'Stage unknown',
 }
 
-/** Training episodes behind a checkpoint: from what the server tells, else from the file's name. */
-export function episodeOf(model: ModelDetails): number | null {
+/** Return the training episodes behind a checkpoint, from what the server tells, else from the file's name. */
+export function episodeOf(model: Model): number | null {
   if (typeof model.episode === 'number') return model.episode
   const named = /(?:ep|episode)_?(\d+)/i.exec(model.name)
   return named ? Number(named[1]) : null
 }
 
-/** A run of a few episodes saves under the same name as the best: what is known of a model goes before its name. */
-export function stageOf(model: ModelDetails): Stage {
+/** Return a model's stage. Its episodes count before its name: short runs save under the best model's name too. */
+export function stageOf(model: Model): Stage {
   const best = model.name === 'trained_agent.pt'
   const episode = episodeOf(model)
   if (episode === null) return best ? 'trained' : 'unknown'
@@ -41,8 +41,14 @@ export function stageOf(model: ModelDetails): Stage {
   return best ? 'trained' : 'late'
 }
 
-/** From clumsy to able: the order in which a class meets the models. */
-export function byStage(models: readonly ModelDetails[]): ModelDetails[] {
+/** Return how a model did in its greedy evaluation, where that is known. */
+export function evaluationOf(model: Model): { steps: number; total: number } | null {
+  const { mean_length: steps, mean_return: total } = model.evaluation ?? {}
+  return typeof steps === 'number' && typeof total === 'number' ? { steps, total } : null
+}
+
+/** Return the models from clumsy to able, the order in which a class meets them. */
+export function byStage(models: readonly Model[]): Model[] {
   const rank: Record<Stage, number> = { early: 0, middle: 1, late: 2, trained: 3, unknown: 4 }
   return [...models].sort(
     (a, b) =>
@@ -52,29 +58,29 @@ export function byStage(models: readonly ModelDetails[]): ModelDetails[] {
   )
 }
 
-/** The model's name without what every name has. */
+/** Return a model's name as people read it, without the file's ending. */
 export function shortName(name: string): string {
   return name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
 }
 
-/** As short as it gets, for where several stand side by side: a checkpoint is its episode and what is odd. */
+/** Return a short name for several models side by side: of a checkpoint its episode and its variant. */
 export function briefName(name: string): string {
-  const [, episode, oddity] = /^checkpoint_ep(\d+)(?:_(.+))?\.pt$/.exec(name) ?? []
+  const [, episode, variant] = /^checkpoint_ep(\d+)(?:_(.+))?\.pt$/.exec(name) ?? []
   if (episode === undefined) return shortName(name)
-  return oddity === undefined ? `episode ${episode}` : `episode ${episode}, ${oddity.replaceAll('_', ' ')}`
+  return variant === undefined ? `episode ${episode}` : `episode ${episode}, ${variant.replaceAll('_', ' ')}`
 }
 
-/** Whether a model is a checkpoint that shows its stage, and nothing odd besides. */
-export function isPlain(model: ModelDetails): boolean {
+/** Return whether a model is a plain checkpoint of its stage, not a variant. */
+export function isPlain(model: Model): boolean {
   return /^checkpoint_ep\d+\.pt$/.test(model.name)
 }
 
-/** One line for the chooser: stage, episode, kind of network. */
-export function describe(model: ModelDetails): string {
+/** Return one line for the chooser: stage, episodes, kind of network. */
+export function describe(model: Model): string {
   const episode = episodeOf(model)
   const parts = [
     STAGE_LABELS[stageOf(model)].toLowerCase(),
-    episode === null ? null : `${episode.toLocaleString('en')} ${episode === 1 ? 'episode' : 'episodes'}`,
+    episode === null ? null : counted(episode, 'episode'),
     model.network_type ? (NETWORK_LABELS[model.network_type] ?? model.network_type) : null,
   ]
   return parts.filter((part) => part !== null).join(', ')

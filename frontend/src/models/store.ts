@@ -1,40 +1,24 @@
 import { defineStore } from 'pinia'
-import { computed, shallowRef } from 'vue'
+import { computed } from 'vue'
 
-import { HttpProblem, getJson } from '@/common/http'
-import { type ModelDetails, byStage } from '@/models/details'
-
-interface ModelList {
-  models: string[]
-  details?: ModelDetails[]
-}
+import { request, useResource } from '@/common/http'
+import { type Model, byStage } from '@/models/details'
+import type { ModelsResponse } from '@/protocol/messages'
 
 /** The server's models with all it tells of them, from clumsy to able. */
 export const useModels = defineStore('models', () => {
-  const details = shallowRef<ModelDetails[]>([])
-  const problem = shallowRef<string | null>(null)
-  const loaded = shallowRef(false)
+  const { data, status, refresh } = useResource((signal) => request<ModelsResponse>('api/models', { signal }))
 
-  async function refresh(): Promise<void> {
-    try {
-      const list = await getJson<ModelList>('api/models')
-      const known = new Map((list.details ?? []).map((model) => [model.name, model]))
-      details.value = byStage(list.models.map((name) => known.get(name) ?? { name }))
-      problem.value = null
-      loaded.value = true
-    } catch (error) {
-      if (!(error instanceof HttpProblem)) throw error
-      problem.value = error.message
-    }
-  }
-
-  /** Those of a `connected` message too, which may be newer than the list. */
-  function including(names: readonly string[]): ModelDetails[] {
-    const known = new Set(details.value.map((model) => model.name))
-    return byStage([...details.value, ...names.filter((name) => !known.has(name)).map((name) => ({ name }))])
-  }
-
+  const details = computed(() => {
+    const known = new Map((data.value?.details ?? []).map((model): [string, Model] => [model.name, model]))
+    return byStage((data.value?.models ?? []).map((name) => known.get(name) ?? { name }))
+  })
   const byName = computed(() => new Map(details.value.map((model) => [model.name, model])))
 
-  return { details, byName, problem, loaded, refresh, including }
+  /** Return the models with those of a `connected` message, which may be newer than the list. */
+  function including(names: readonly string[]): Model[] {
+    return byStage([...details.value, ...names.filter((name) => !byName.value.has(name)).map((name) => ({ name }))])
+  }
+
+  return { details, byName, status, refresh, including }
 })

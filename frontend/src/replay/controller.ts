@@ -4,23 +4,23 @@ import type { InferenceCommand, RecordingInfo, ReplayStarted } from '@/protocol/
 import type { FrameFeed } from '@/session/feed'
 import { Seeker } from '@/replay/seeker'
 
-export interface ReplaysState {
+export interface ReplayState {
   /** What is replayed: a recording, or, where its `recording` is null, the session's own episode. */
   replay: ReplayStarted | null
   /** The step that was asked for and is not on screen yet. */
   seeking: number | null
   /** The recording that is being read. */
   opening: string | null
-  /** The episode on screen is being kept. */
-  keeping: boolean
-  /** What was kept last. */
-  kept: RecordingInfo | null
+  /** The episode on screen is being recorded. */
+  recording: boolean
+  /** What was recorded last. */
+  recorded: RecordingInfo | null
 }
 
-/** What a session shows of the past: recordings, and the earlier steps of its own episode. */
-export class Replays {
-  readonly state: ReplaysState = shallowReactive<ReplaysState>({
-    replay: null, seeking: null, opening: null, keeping: false, kept: null,
+/** Show recordings, and the earlier steps of a session's own episode. */
+export class ReplayController {
+  readonly state: ReplayState = shallowReactive<ReplayState>({
+    replay: null, seeking: null, opening: null, recording: false, recorded: null,
   })
 
   private readonly seeker: Seeker
@@ -28,16 +28,16 @@ export class Replays {
   constructor(
     private readonly feed: FrameFeed,
     private readonly send: (command: InferenceCommand) => boolean,
-    /** The wish of the session that this is part of. */
-    private readonly wish: { playing: boolean; recording: string | null },
+    /** The desired state of the session that this is part of. */
+    private readonly desired: { playing: boolean; recording: string | null },
   ) {
     this.seeker = new Seeker((step) => send({ command: 'seek', step }))
   }
 
-  /** Show a step that was made before, of the replay or of the session's own episode. */
+  /** Show an earlier step of the replay, or of the session's own episode. */
   seek(step: number): void {
-    this.wish.playing = false
-    this.dismissKept()
+    this.desired.playing = false
+    this.dismissRecorded()
     this.seeker.to(Math.max(0, step))
     this.state.seeking = this.seeker.pending
   }
@@ -46,7 +46,7 @@ export class Replays {
     this.seek(this.step - 1)
   }
 
-  /** The next step that was made; after the last one of the own episode comes the present. */
+  /** Show the next step; after the last one of the session's own episode, return to the present. */
   forth(): void {
     const { replay } = this.state
     if (replay === null) return
@@ -54,30 +54,29 @@ export class Replays {
     else if (replay.recording === null) this.leave()
   }
 
-  /** Keep the episode on screen as a recording. */
+  /** Record the episode on screen so far. */
   record(): void {
-    this.state.kept = null
-    this.state.keeping = this.send({ command: 'record' })
+    this.state.recorded = null
+    this.state.recording = this.send({ command: 'record' })
   }
 
   open(recording: string): void {
-    Object.assign(this.wish, { recording, playing: false })
-    this.state.kept = null
+    Object.assign(this.desired, { recording, playing: false })
+    this.state.recorded = null
     if (this.send({ command: 'load_recording', recording })) this.state.opening = recording
   }
 
-  /** Back to the session's own episode, where it was left. */
+  /** Return to the session's own episode, where it was left. */
   leave(): void {
-    this.wish.recording = null
+    this.desired.recording = null
     this.send({ command: 'leave_replay' })
   }
 
-  /** It lies over the world, so whoever moves on in that has done with it. */
-  dismissKept(): void {
-    this.state.kept = null
+  /** Hide the notice, which lies over the world, as soon as the world moves on. */
+  dismissRecorded(): void {
+    this.state.recorded = null
   }
 
-  /** The server's word of these. */
   started(replay: ReplayStarted): void {
     this.feed.pace.rest()
     Object.assign(this.state, { replay, opening: null })
@@ -86,16 +85,16 @@ export class Replays {
   ended(): void {
     this.forgetSeek()
     this.feed.pace.rest()
-    this.dismissKept()
-    this.wish.recording = null
+    this.dismissRecorded()
+    this.desired.recording = null
     this.state.replay = null
   }
 
-  saved(kept: RecordingInfo): void {
-    Object.assign(this.state, { keeping: false, kept })
+  saved(recorded: RecordingInfo): void {
+    Object.assign(this.state, { recording: false, recorded })
   }
 
-  /** A timeline that is dragged has its picture, and its words, at once. */
+  /** A step is on screen; while the timeline is dragged, texts follow at once too. */
   shown(step: number): void {
     if (this.state.seeking === null) return
     this.seeker.shown(step)
@@ -105,17 +104,17 @@ export class Replays {
 
   refused(command: string | null): void {
     if (command === 'seek') this.forgetSeek()
-    if (command === 'record') this.state.keeping = false
+    if (command === 'record') this.state.recording = false
     if (command === 'load_recording') {
       this.state.opening = null
-      this.wish.recording = this.state.replay?.recording ?? null
+      this.desired.recording = this.state.replay?.recording ?? null
     }
   }
 
   /** The connection is gone, and the replay with it. */
   down(): void {
     this.forgetSeek()
-    Object.assign(this.state, { replay: null, opening: null, keeping: false })
+    Object.assign(this.state, { replay: null, opening: null, recording: false })
   }
 
   private get step(): number {

@@ -1,32 +1,17 @@
 import { shallowReactive } from 'vue'
 
-import { HttpProblem, getJson, postJson, remove, serverUrl } from '@/common/http'
-
-export const FILM_FORMATS = ['mp4', 'webm', 'gif'] as const
-export type FilmFormat = (typeof FILM_FORMATS)[number]
-
-/** What the server says of a film. */
-export interface Film {
-  recording: string
-  format: FilmFormat
-  speed: number
-  state: 'waiting' | 'making' | 'ready' | 'failed'
-  /** Frames drawn, of so many. */
-  made: number
-  of: number
-  size_bytes: number | null
-  error: string | null
-}
+import { HttpProblem, request, serverUrl } from '@/common/http'
+import type { Film } from '@/protocol/messages'
 
 export interface FilmState {
   film: Film | null
-  /** Why there is none, in the server's words. */
+  /** Why the film failed, in the server's words. */
   problem: string | null
 }
 
 const ASK_MS = 700
 
-/** One film of one recording, from asking for it to its file. The server gives up one that nobody asks about. */
+/** Have the server make one film of a recording, and follow its progress. The server drops a film that nobody asks about. */
 export class FilmMaker {
   readonly state: FilmState = shallowReactive<FilmState>({ film: null, problem: null })
 
@@ -35,27 +20,25 @@ export class FilmMaker {
   private asking: ReturnType<typeof setTimeout> | null = null
   private over = false
 
-  constructor(recording: string, format: FilmFormat, speed: number) {
+  constructor(recording: string, format: Film['format'], speed: number) {
     this.path = `api/recordings/${encodeURIComponent(recording)}/film`
     this.query = { format, speed: String(speed) }
-    void this.follow(postJson<Film>(this.path, { query: this.query }))
+    void this.follow(request<Film>(this.path, { method: 'POST', query: this.query }))
   }
 
-  /** Where the finished film is. */
+  /** The address of the finished film. */
   get address(): string {
-    const url = serverUrl(`${this.path}/file`)
-    for (const [name, value] of Object.entries(this.query)) url.searchParams.set(name, value)
-    return url.href
+    return serverUrl(`${this.path}/file`, this.query).href
   }
 
-  /** Give the film up; one that is finished stays where it is. */
+  /** Cancel the film; a finished one stays. */
   async cancel(): Promise<void> {
     if (this.over) return
     this.end()
     try {
-      await remove(this.path, this.query)
+      await request(this.path, { method: 'DELETE', query: this.query })
     } catch (error) {
-      // One that nobody asks about any more ends by itself.
+      // A film that nobody asks about ends by itself.
       if (!(error instanceof HttpProblem)) throw error
     }
   }
@@ -82,6 +65,6 @@ export class FilmMaker {
       this.end()
       return
     }
-    this.asking = setTimeout(() => { void this.follow(getJson<Film>(this.path, this.query)) }, ASK_MS)
+    this.asking = setTimeout(() => { void this.follow(request<Film>(this.path, { query: this.query })) }, ASK_MS)
   }
 }

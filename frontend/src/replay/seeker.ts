@@ -1,6 +1,6 @@
 /**
- * Asks for steps one at a time. A dragged timeline wishes for more of them than a server should have to answer:
- * while one is on its way only the newest wish is kept, so that the picture follows the thumb and ends where it ends.
+ * Ask for steps one at a time. A dragged timeline asks for more of them than a server should have to answer:
+ * while one is on its way only the newest request is kept, so that the picture follows the thumb and ends where it does.
  */
 export class Seeker {
   private sent: number | null = null
@@ -8,7 +8,7 @@ export class Seeker {
 
   constructor(private readonly send: (step: number) => boolean) {}
 
-  /** The step that was wished for last and is not on screen yet. */
+  /** The step that was asked for last and is not on screen yet. */
   get pending(): number | null {
     return this.wanted ?? this.sent
   }
@@ -25,7 +25,7 @@ export class Seeker {
     this.next()
   }
 
-  /** What was wished for is void. */
+  /** Drop what was asked for. */
   forget(): void {
     this.sent = null
     this.wanted = null

@@ -4,7 +4,7 @@ import { type DrawLoop, drawLoop } from '@/world/loop'
 import { Motion, Pace } from '@/world/motion'
 import type { AffordanceMarker } from '@/protocol/messages'
 import { type WorldFrame, sameGround } from '@/world/frame'
-import type { ActionName } from '@/common/labels'
+import type { ActionName } from '@/world/labels'
 
 export interface Ground {
   width: number
@@ -17,7 +17,7 @@ export interface Ground {
  * that compared sessions share one layout and one paint.
  */
 const TEXT_MS = 100
-/** Where several worlds stand side by side, nobody reads every one's digits ten times a second. */
+/** With several worlds side by side, nobody reads the digits of each ten times a second. */
 const CALM_TEXT_MS = 200
 const HEAT_MS = 400
 
@@ -29,7 +29,7 @@ const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>
 }
 
 /**
- * What one stream of frames shows at the moment.
+ * Hold what one stream of frames shows at the moment.
  *
  * `push` takes every frame and keeps only the newest, outside Vue's reactivity: a hundred frames a
  * second cost little more than parsing them. Agents are drawn from `motions` at the screen's rate,
@@ -84,19 +84,19 @@ export class FrameFeed {
     this.still = still
   }
 
-  /** One of several on screen: text and bars turn less often. */
+  /** Update text and bars less often, for one of several worlds on screen. */
   calm(): void {
     this.textMs = CALM_TEXT_MS
   }
 
-  /** What is thought of the world on screen, which itself has not moved: it is about what comes next. */
+  /** Add Q-values and attention to the frame on screen; they are of the next step. */
   amend(extras: Pick<WorldFrame, 'qValues' | 'attention'>): void {
     if (this.frame === null) return
     this.frame = { ...this.frame, ...extras, ahead: true }
     this.loop.wake()
   }
 
-  /** The newest frame in words and bars now, not at their next turn. */
+  /** Show the newest frame in text and bars now, not at their next turn. */
   show(): void {
     this.snapshot.value = this.frame
   }

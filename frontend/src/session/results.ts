@@ -1,11 +1,12 @@
+import { useDebounceFn, useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 
-import type { FinishedEpisode } from '@/session/session'
-import { read, write } from '@/common/storage'
+import { remembered } from '@/common/storage'
+import type { FinishedEpisode } from '@/session/state'
 
 /** One episode that was seen to its end. */
-export interface Lived {
+export interface EpisodeResult {
   steps: number
   total: number
   /** How it ended: the failure's name, or `max_steps`. */
@@ -31,70 +32,68 @@ const KEPT_EPISODES = 300
 const KEPT_PLAYERS = 40
 const SAVE_MS = 1000
 
-type Book = Record<string, Lived[]>
+type ResultsByPlayer = Record<string, EpisodeResult[]>
 
-function isBook(value: unknown): value is Book {
-  return typeof value === 'object' && value !== null && Object.values(value).every(Array.isArray)
+function parse(stored: unknown): ResultsByPlayer | undefined {
+  const valid = typeof stored === 'object' && stored !== null && Object.values(stored).every(Array.isArray)
+  return valid ? (stored as ResultsByPlayer) : undefined
 }
 
 /** Episodes seen in this browser, by who played them: the charts of Watch and the leaderboard of Play. */
-export const useRecords = defineStore('records', () => {
-  const book = shallowRef<Book>(read<Book>('records', {}, isBook))
-  let saving: ReturnType<typeof setTimeout> | null = null
-
-  function add(finished: FinishedEpisode): void {
-    const { end, by } = finished
-    const whole = end.reason === 'meter_depleted' || end.reason === 'max_steps'
-    if (!whole || by === 'both') return
-    const player = by === 'human' ? YOU : (finished.model ?? UNTRAINED)
-    const lived = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason }
-    // The player that played last stands last, so that the first model is the one to forget.
-    const others = Object.entries(book.value).filter(([name]) => name !== player)
-    const oldest = others.length >= KEPT_PLAYERS ? others.find(([name]) => name !== YOU)?.[0] : null
-    book.value = {
-      ...Object.fromEntries(others.filter(([name]) => name !== oldest)),
-      [player]: [...of(player), lived].slice(-KEPT_EPISODES),
-    }
-    saving ??= setTimeout(save, SAVE_MS)
-  }
+export const useResults = defineStore('results', () => {
+  const stored = remembered<ResultsByPlayer>('records', {}, parse, { shallow: true, flush: 'sync' })
+  const results = shallowRef(stored.value)
 
   function save(): void {
-    if (saving !== null) clearTimeout(saving)
-    saving = null
-    write('records', book.value)
+    stored.value = results.value
+  }
+  const saveSoon = useDebounceFn(save, SAVE_MS, { maxWait: SAVE_MS })
+  useEventListener(window, 'pagehide', save)
+
+  function add({ model, by, end }: FinishedEpisode): void {
+    const whole = end.reason === 'meter_depleted' || end.reason === 'max_steps'
+    if (!whole || by === 'both') return
+    const player = by === 'human' ? YOU : (model ?? UNTRAINED)
+    const result = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason }
+    // The latest player is last, so that the first model is the one to forget.
+    const others = Object.entries(results.value).filter(([name]) => name !== player)
+    const oldest = others.length >= KEPT_PLAYERS ? others.find(([name]) => name !== YOU)?.[0] : null
+    results.value = {
+      ...Object.fromEntries(others.filter(([name]) => name !== oldest)),
+      [player]: [...of(player), result].slice(-KEPT_EPISODES),
+    }
+    void saveSoon()
   }
 
   function forget(): void {
-    book.value = {}
+    results.value = {}
     save()
   }
 
-  function of(player: string): readonly Lived[] {
-    return book.value[player] ?? []
+  function of(player: string): readonly EpisodeResult[] {
+    return results.value[player] ?? []
   }
 
   const standings = computed<Standing[]>(() =>
-    Object.entries(book.value)
-      .filter(([, lived]) => lived.length > 0)
-      .map(([player, lived]) => standing(player, lived))
+    Object.entries(results.value)
+      .filter(([, episodes]) => episodes.length > 0)
+      .map(([player, episodes]) => standing(player, episodes))
       .sort((a, b) => b.bestSteps - a.bestSteps || b.bestTotal - a.bestTotal),
   )
-
-  window.addEventListener('pagehide', () => { if (saving !== null) save() })
 
   return { add, of, forget, standings }
 })
 
-function standing(player: string, lived: readonly Lived[]): Standing {
-  const mean = (pick: (one: Lived) => number): number =>
-    lived.reduce((sum, one) => sum + pick(one), 0) / lived.length
+function standing(player: string, episodes: readonly EpisodeResult[]): Standing {
+  const mean = (pick: (one: EpisodeResult) => number): number =>
+    episodes.reduce((sum, one) => sum + pick(one), 0) / episodes.length
   return {
     player,
     human: player === YOU,
-    episodes: lived.length,
-    bestSteps: Math.max(...lived.map((one) => one.steps)),
+    episodes: episodes.length,
+    bestSteps: Math.max(...episodes.map((one) => one.steps)),
     meanSteps: mean((one) => one.steps),
-    bestTotal: Math.max(...lived.map((one) => one.total)),
+    bestTotal: Math.max(...episodes.map((one) => one.total)),
     meanTotal: mean((one) => one.total),
   }
 }

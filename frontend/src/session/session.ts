@@ -1,7 +1,7 @@
 import { shallowReactive, shallowRef } from 'vue'
 
 import { socketUrl } from '@/common/http'
-import { Link, type LinkState } from '@/common/socket'
+import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   Branched,
   EpisodeEnd,
@@ -11,52 +11,15 @@ import type {
   View,
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
-import { Replays } from '@/replay/controller'
+import { ReplayController } from '@/replay/controller'
+import { ActionQueue } from '@/session/actions'
+import type { DesiredState, FinishedEpisode, SessionState } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
-
-export interface SessionState {
-  sessionId: string | null
-  models: string[]
-  model: string | null
-  networkType: string | null
-  /** The model that is being loaded. */
-  loading: string | null
-  playing: boolean
-  speed: number
-  controller: Playback['controller']
-  episode: number
-  /** The episode on screen is over and the next has not begun. */
-  over: EpisodeEnd | null
-  /** How the last finished episode ended. */
-  last: EpisodeEnd | null
-  /** What the server refused, in its words. */
-  error: string | null
-}
-
-/** What the person chose; a new connection is brought to it again. */
-export interface Wish {
-  model: string | null
-  speed: number
-  playing: boolean
-  human: boolean
-  think: boolean
-  /** The recording to replay. */
-  recording: string | null
-}
-
-export interface FinishedEpisode {
-  /** The model that played it, null for the untrained agent. */
-  model: string | null
-  /** Who chose the actions; an episode that changed hands counts for nobody. */
-  by: 'policy' | 'human' | 'both'
-  end: EpisodeEnd
-}
 
 const SPEED_SETTLES_MS = 600
 const KEPT_EPISODES = 300
-const MOST_ACTS_WAITING = 3
 
-/** One `/ws` connection with its world: its own model, speed, episode and statistics. */
+/** Hold one `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
   readonly feed = new FrameFeed()
   readonly state: SessionState = shallowReactive<SessionState>({
@@ -75,51 +38,50 @@ export class InferenceSession {
   })
   /** Steps survived in each episode that this session's model finished, newest last. */
   readonly survived = shallowRef<readonly number[]>([])
-  /** What was asked for holds at once in the view; the server's word of it, in `state`, may be a moment late. */
-  readonly wish: Wish
+  /** What was asked for shows at once; `state`, which the server confirms, may be a moment late. */
+  readonly desired: DesiredState
 
-  readonly replays: Replays
+  readonly replays: ReplayController
 
-  private readonly connection: Link<InferenceMessage, InferenceCommand>
-  private acts: number[] = []
-  private acting = false
-  private hands = new Set<Playback['controller']>()
+  private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
+  private readonly actions = new ActionQueue((action) => this.socket.send({ command: 'act', action }))
+  private controllers = new Set<Playback['controller']>()
   private speedSentAt = -Infinity
-  private lastButOne: EpisodeEnd | null = null
+  private previousEnd: EpisodeEnd | null = null
 
   constructor(
-    wish: Partial<Wish> = {},
+    desired: Partial<DesiredState> = {},
     private readonly finished: (episode: FinishedEpisode) => void = () => undefined,
     url: string = socketUrl('ws'),
   ) {
-    this.wish = shallowReactive<Wish>({
-      model: null, speed: 1, playing: false, human: false, think: false, recording: null, ...wish,
+    this.desired = shallowReactive<DesiredState>({
+      model: null, speed: 1, playing: false, human: false, think: false, recording: null, ...desired,
     })
-    this.state.speed = this.wish.speed
-    this.replays = new Replays(this.feed, (command) => this.connection.send(command), this.wish)
-    this.connection = new Link(url, {
+    this.state.speed = this.desired.speed
+    this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
+    this.socket = new ReconnectingSocket(url, {
       message: (message) => { this.receive(message) },
       down: () => {
-        this.forgetActs()
+        this.actions.clear()
         this.replays.down()
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
       },
     })
   }
 
-  get link(): LinkState {
-    return this.connection.state
+  get connection(): ConnectionState {
+    return this.socket.state
   }
 
   play(): void {
-    this.wish.playing = true
-    this.replays.dismissKept()
-    this.connection.send({ command: 'play' })
+    this.desired.playing = true
+    this.replays.dismissRecorded()
+    this.socket.send({ command: 'play' })
   }
 
   pause(): void {
-    this.wish.playing = false
-    this.connection.send({ command: 'pause' })
+    this.desired.playing = false
+    this.socket.send({ command: 'pause' })
   }
 
   toggle(): void {
@@ -128,63 +90,61 @@ export class InferenceSession {
   }
 
   /**
-   * Exactly one step; a playing session, or one that is just told to play, is paused first. In a replay it is the
-   * next one that was made, and none follows the last.
+   * Make exactly one step; a playing session, or one that was just told to play, is paused first. In a replay,
+   * show the next recorded step.
    */
   step(): void {
-    if (this.state.playing || this.wish.playing) this.pause()
-    this.replays.dismissKept()
+    if (this.state.playing || this.desired.playing) this.pause()
+    this.replays.dismissRecorded()
     if (this.replays.state.replay !== null) this.replays.forth()
-    else this.connection.send({ command: 'step' })
+    else this.socket.send({ command: 'step' })
   }
 
   reset(): void {
-    this.connection.send({ command: 'reset' })
+    this.socket.send({ command: 'reset' })
   }
 
   setSpeed(speed: number): void {
-    this.wish.speed = speed
+    this.desired.speed = speed
     this.state.speed = speed
     this.speedSentAt = performance.now()
-    this.connection.send({ command: 'set_speed', speed })
+    this.socket.send({ command: 'set_speed', speed })
   }
 
   load(model: string): void {
-    // Another model begins another episode, and ends a replay with that.
-    this.wish.recording = null
+    // Another model begins another episode, which ends a replay.
+    this.desired.recording = null
     this.ask(model)
   }
 
   /** Ask for Q-values and attention with every frame, or for neither. */
   setThink(think: boolean): void {
-    this.wish.think = think
-    this.connection.send({ command: 'set_view', q_values: think, attention: think })
+    this.desired.think = think
+    this.socket.send({ command: 'set_view', q_values: think, attention: think })
   }
 
   takeControl(): void {
-    this.wish.human = true
-    this.connection.send({ command: 'take_control' })
+    this.desired.human = true
+    this.socket.send({ command: 'take_control' })
   }
 
   releaseControl(): void {
-    this.wish.human = false
-    // Keys that still wait were meant for one's own hands.
-    this.forgetActs()
-    this.connection.send({ command: 'release_control' })
+    this.desired.human = false
+    // Keys that still wait were the person's, not the model's.
+    this.actions.clear()
+    this.socket.send({ command: 'release_control' })
   }
 
   /**
-   * One step by the person's hand, once `takeControl` was called: the server takes commands in their order,
-   * so nobody waits for its answer to that. The next is sent when this one is seen, so that fast keys never act
-   * in a world that is not yet on screen: after an end, what was pressed for the old life is void.
+   * Make one step with the person's action, once `takeControl` was called: the server takes commands in their order,
+   * so its answer to that is not waited for.
    */
   act(action: number): void {
-    this.replays.dismissKept()
-    if (this.acts.length < MOST_ACTS_WAITING) this.acts.push(action)
-    this.sendAct()
+    this.replays.dismissRecorded()
+    this.actions.push(action)
   }
 
-  /** From the step on screen the model goes on, in a life of its own. */
+  /** Let the model go on from the step on screen, in a new life. */
   goOn(): void {
     if (this.replays.state.replay?.recording !== null) {
       this.takeControl()
@@ -198,11 +158,11 @@ export class InferenceSession {
   }
 
   retry(): void {
-    this.connection.retry()
+    this.socket.retry()
   }
 
   close(): void {
-    this.connection.close()
+    this.socket.close()
     this.feed.close()
   }
 
@@ -222,18 +182,16 @@ export class InferenceSession {
         break
       case 'episode_start':
         Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
-        this.hands = new Set()
+        this.controllers = new Set()
         break
       case 'state_update':
         this.feed.push(frameOfInference(message))
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
-        if (message.step > 0) this.hands.add(state.controller)
-        // After the last frame of a life its end follows, which voids what waits: until then nothing is sent.
-        this.acting = message.done
-        this.sendAct()
+        if (message.step > 0) this.controllers.add(state.controller)
+        this.actions.shown(message.done)
         // A frame tells what the last step was chosen from; a hint is about the world that is there now.
-        if (this.wish.human && this.wish.think && !this.acting) this.setThink(true)
+        if (this.desired.human && this.desired.think && !this.actions.busy) this.setThink(true)
         break
       case 'episode_end':
         this.ended(message)
@@ -242,7 +200,7 @@ export class InferenceSession {
         if (state.loading === message.model) state.loading = null
         this.survived.value = []
         Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
-        this.goOnAsWished()
+        this.continueAsDesired()
         break
       case 'playback':
         this.transport(message)
@@ -266,73 +224,63 @@ export class InferenceSession {
       case 'error':
         state.error = message.message
         this.replays.refused(message.command)
-        if (message.command === 'act') this.forgetActs()
-        if (message.command === 'take_control') this.wish.human = false
+        if (message.command === 'act') this.actions.clear()
+        if (message.command === 'take_control') this.desired.human = false
         if (message.command === 'load_model') {
           state.loading = null
-          this.wish.model = state.model
-          this.goOnAsWished()
+          this.desired.model = state.model
+          this.continueAsDesired()
         }
         break
     }
   }
 
-  private sendAct(): void {
-    const action = this.acting ? undefined : this.acts.shift()
-    if (action !== undefined) this.acting = this.connection.send({ command: 'act', action })
-  }
-
-  private forgetActs(): void {
-    this.acts = []
-    this.acting = false
-  }
-
   /** Bring a new connection to what was chosen on the last one. */
   private restore(): void {
-    const { wish, state } = this
-    if (wish.think) this.setThink(true)
-    if (wish.speed !== 1) this.setSpeed(wish.speed)
-    if (wish.human) this.takeControl()
-    if (wish.model !== null && wish.model !== state.model) this.ask(wish.model)
-    else this.goOnAsWished()
+    const { desired, state } = this
+    if (desired.think) this.setThink(true)
+    if (desired.speed !== 1) this.setSpeed(desired.speed)
+    if (desired.human) this.takeControl()
+    if (desired.model !== null && desired.model !== state.model) this.ask(desired.model)
+    else this.continueAsDesired()
   }
 
   private ask(model: string): void {
-    this.wish.model = model
+    this.desired.model = model
     this.state.error = null
-    if (this.connection.send({ command: 'load_model', model })) this.state.loading = model
+    if (this.socket.send({ command: 'load_model', model })) this.state.loading = model
   }
 
-  /** The model that was wished for is there, or never will be. */
-  private goOnAsWished(): void {
-    if (this.wish.recording !== null) this.replays.open(this.wish.recording)
-    else if (this.wish.playing && !this.state.playing) this.play()
+  /** The desired model is loaded, or cannot be. */
+  private continueAsDesired(): void {
+    if (this.desired.recording !== null) this.replays.open(this.desired.recording)
+    else if (this.desired.playing && !this.state.playing) this.play()
   }
 
   private ended(end: EpisodeEnd): void {
     this.state.over = end
-    this.forgetActs()
-    // An episode that was thrown away before its first step tells nothing.
+    this.actions.clear()
+    // An episode that ended before its first step has no result.
     if (end.steps > 0) {
-      this.lastButOne = this.state.last
+      this.previousEnd = this.state.last
       this.state.last = end
     }
     this.feed.pace.rest()
-    if (this.hands.size === 0) return
-    const by = this.hands.size > 1 ? 'both' : this.hands.has('human') ? 'human' : 'policy'
+    if (this.controllers.size === 0) return
+    const by = this.controllers.size > 1 ? 'both' : this.controllers.has('human') ? 'human' : 'policy'
     if (end.reason === 'meter_depleted' || end.reason === 'max_steps') {
       this.survived.value = [...this.survived.value, end.steps].slice(-KEPT_EPISODES)
     }
     this.finished({ model: this.state.model, by, end })
   }
 
-  /** A life that begins in the middle of another is nobody's whole life: it stands in no record. */
+  /** A life that begins in the middle of another is not a whole one: it counts in no result. */
   private branched(branch: Branched): void {
     Object.assign(this.state, { episode: branch.episode, model: branch.model_name, over: null })
-    // The life that waited was given up for this one; that is no ending worth telling.
-    if (this.state.last?.reason === 'reset') this.state.last = this.lastButOne
-    this.forgetActs()
-    this.hands = new Set(['policy', 'human'])
+    // The life that waited was given up for this one, which is not an ending to show.
+    if (this.state.last?.reason === 'reset') this.state.last = this.previousEnd
+    this.actions.clear()
+    this.controllers = new Set(['policy', 'human'])
   }
 
   private transport(playback: Playback): void {
@@ -340,8 +288,8 @@ export class InferenceSession {
     if (!playback.playing || playback.controller === 'human') this.feed.pace.rest()
     state.playing = playback.playing
     state.controller = playback.controller
-    // It has come to its end by itself.
-    if (playback.controller === 'recording' && !playback.playing) this.wish.playing = false
+    // A recording that has played to its end stops by itself.
+    if (playback.controller === 'recording' && !playback.playing) this.desired.playing = false
     // While a slider is being dragged, an answer to an earlier value must not pull it back.
     if (performance.now() - this.speedSentAt > SPEED_SETTLES_MS) state.speed = playback.speed
   }

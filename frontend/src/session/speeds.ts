@@ -1,7 +1,7 @@
-/** The speeds on offer, as multiples of ten steps a second: even steps to the eye, the server's whole range. */
+/** The offered speeds, as multiples of ten steps a second, over the server's whole range. */
 export const SPEEDS: readonly number[] = [0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10]
 
-/** The offered speed nearest to a value, in ratio. */
+/** Return the index of the offered speed nearest to a value, in ratio. */
 export function speedIndex(speed: number): number {
   let best = 0
   SPEEDS.forEach((offer, index) => {
@@ -10,7 +10,7 @@ export function speedIndex(speed: number): number {
   return best
 }
 
-/** One notch faster or slower, staying within the range. */
+/** Return the speed some notches faster or slower, within the range. */
 export function nextSpeed(speed: number, notches: number): number {
   const index = Math.min(SPEEDS.length - 1, Math.max(0, speedIndex(speed) + notches))
   return SPEEDS[index] ?? speed

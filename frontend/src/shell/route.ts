@@ -1,10 +1,11 @@
+import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
 export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures'] as const
 export type ViewName = (typeof VIEWS)[number]
 
-/** All that a link to the page says: whoever opens it sees the same view. */
+/** What the page's address says: a link shows the same view. */
 export interface Route {
   view: ViewName
   /** The model that is watched; null: the server's default. */
@@ -45,7 +46,7 @@ export function parseRoute(search: string): Route {
   }
 }
 
-/** The query of a link; what has its default is left out. */
+/** Return the query of a link, without what has its default. */
 export function formatRoute(route: Route): string {
   const query = new URLSearchParams()
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
@@ -62,7 +63,7 @@ export function formatRoute(route: Route): string {
 export const useRoute = defineStore('route', () => {
   const route = reactive(parseRoute(location.search))
 
-  /** Change what the address says. Another view is a new entry of the history, all else amends it. */
+  /** Change the address. Another view is a new entry of the browser's history; all else replaces the current one. */
   function go(change: Partial<Route>): void {
     const entry = change.view !== undefined && change.view !== route.view
     Object.assign(route, change)
@@ -71,12 +72,12 @@ export const useRoute = defineStore('route', () => {
     else history.replaceState(null, '', address)
   }
 
-  /** The address of a view as a link, for opening it elsewhere. */
+  /** Return the address of a view, for a link. */
   function linkTo(view: ViewName, change: Partial<Route> = {}): string {
     return formatRoute({ ...route, ...change, view }) || location.pathname
   }
 
-  window.addEventListener('popstate', () => Object.assign(route, parseRoute(location.search)))
+  useEventListener(window, 'popstate', () => { Object.assign(route, parseRoute(location.search)) })
 
   return { route: readonly(route) as Readonly<Route>, go, linkTo }
 })

@@ -1,17 +1,11 @@
 import { defineStore } from 'pinia'
-import { computed, shallowRef } from 'vue'
+import { computed } from 'vue'
 
-import { HttpProblem, getJson } from '@/common/http'
+import { request, useResource } from '@/common/http'
+import type { ServiceResponse } from '@/protocol/messages'
 import { VIEWS, type ViewName } from '@/shell/route'
 
-/** What the server says of itself at its own address. */
-interface Service {
-  version: string
-  endpoints: Partial<Record<Mode, string>>
-  training_active: boolean
-}
-
-export type Mode = 'inference' | 'training'
+type Mode = keyof ServiceResponse['endpoints']
 
 const MODES: Readonly<Record<ViewName, Mode>> = {
   watch: 'inference',
@@ -22,25 +16,16 @@ const MODES: Readonly<Record<ViewName, Mode>> = {
   failures: 'training',
 }
 
-/** What this server offers; until it has answered, everything. */
+/** What this server offers; until it has answered, everything. Where it cannot be reached, the view's connection says so. */
 export const useServer = defineStore('server', () => {
-  const service = shallowRef<Service | null>(null)
+  const { data: service, refresh } = useResource((signal) => request<ServiceResponse>('.', { signal }))
 
   const views = computed(() => VIEWS.filter((view) => offers(view)))
-  const trains = computed(() => service.value?.training_active ?? false)
+  const isTraining = computed(() => service.value?.training_active ?? false)
 
   function offers(view: ViewName): boolean {
-    return service.value === null || service.value.endpoints[MODES[view]] !== undefined
+    return service.value === null || MODES[view] in service.value.endpoints
   }
 
-  async function refresh(): Promise<void> {
-    try {
-      service.value = await getJson<Service>('.')
-    } catch (error) {
-      // The view's own connection says what is wrong, and what is known of the server stays known.
-      if (!(error instanceof HttpProblem)) throw error
-    }
-  }
-
-  return { service, views, trains, offers, refresh }
+  return { views, isTraining, offers, refresh }
 })

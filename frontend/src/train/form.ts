@@ -1,66 +1,47 @@
 import { defineStore } from 'pinia'
-import { computed, reactive, shallowRef } from 'vue'
+import { computed, reactive, watch } from 'vue'
 
-import { HttpProblem, getJson } from '@/common/http'
+import { request, useResource } from '@/common/http'
 import type { StartTraining } from '@/protocol/messages'
-import {
-  type Entry,
-  type ParameterField,
-  type WireSchema,
-  complaint,
-  fieldsOf,
-  initialEntry,
-  sent,
-} from '@/train/parameters'
+import { type Entry, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
 
-/** What a lesson is set up with; the rest stands under "More". */
+/** The parameters that a lesson needs; the rest is under "More parameters". */
 const FIRST = ['num_episodes', 'network_type', 'show_every', 'step_delay']
 
 /** The form of a training run. It keeps what was typed while other views are open. */
 export const useTrainForm = defineStore('trainform', () => {
-  const fields = shallowRef<ParameterField[]>([])
-  const problem = shallowRef<string | null>(null)
+  const { data: fields, problem, refresh } = useResource(async (signal) =>
+    fieldsOf(await request<WireSchema>('api/schema', { signal })))
   const entries = reactive<Record<string, Entry>>({})
+  watch(fields, () => { for (const field of fields.value ?? []) entries[field.name] ??= initialEntry(field) }, { flush: 'sync' })
 
-  const first = computed(() => fields.value.filter((field) => FIRST.includes(field.name)))
-  const more = computed(() => fields.value.filter((field) => !FIRST.includes(field.name)))
+  const first = computed(() => (fields.value ?? []).filter((field) => FIRST.includes(field.name)))
+  const more = computed(() => (fields.value ?? []).filter((field) => !FIRST.includes(field.name)))
 
-  const complaints = computed(() => {
+  const errors = computed(() => {
     const found: Record<string, string> = {}
-    for (const field of fields.value) {
-      const wrong = complaint(field, entries[field.name] ?? '')
-      if (wrong !== null) found[field.name] = wrong
+    for (const field of fields.value ?? []) {
+      const error = errorOf(field, entries[field.name] ?? '')
+      if (error !== null) found[field.name] = error
     }
     const batch = Number(entries.batch_size)
     const capacity = Number(entries.buffer_capacity)
     if (!found.batch_size && batch > capacity) found.batch_size = `At most the replay buffer, ${capacity}.`
     return found
   })
-  const valid = computed(() => fields.value.length > 0 && Object.keys(complaints.value).length === 0)
-
-  async function refresh(): Promise<void> {
-    try {
-      fields.value = fieldsOf(await getJson<WireSchema>('api/schema'))
-      problem.value = null
-    } catch (error) {
-      if (!(error instanceof HttpProblem)) throw error
-      problem.value = error.message
-      return
-    }
-    for (const field of fields.value) entries[field.name] ??= initialEntry(field)
-  }
+  const valid = computed(() => fields.value !== null && Object.keys(errors.value).length === 0)
 
   function reset(): void {
-    for (const field of fields.value) entries[field.name] = initialEntry(field)
+    for (const field of fields.value ?? []) entries[field.name] = initialEntry(field)
   }
 
-  /** Only what differs from the server's defaults goes over the wire. */
+  /** Return the parameters that differ from the server's defaults. */
   function parameters(): Omit<StartTraining, 'command' | 'type'> {
-    const changed = fields.value
-      .map((field) => [field, sent(field, entries[field.name] ?? '')] as const)
+    const changed = (fields.value ?? [])
+      .map((field) => [field, wireValue(field, entries[field.name] ?? '')] as const)
       .filter(([field, value]) => value !== field.initial)
     return Object.fromEntries(changed.map(([field, value]) => [field.name, value]))
   }
 
-  return { fields, problem, entries, first, more, complaints, valid, refresh, reset, parameters }
+  return { problem, entries, first, more, errors, valid, refresh, reset, parameters }
 })

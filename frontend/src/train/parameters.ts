@@ -1,4 +1,4 @@
-import { capitalised } from '@/common/labels'
+import { capitalised } from '@/common/text'
 
 /** A value of the form: text as typed, or a choice. */
 export type Entry = string | boolean
@@ -11,7 +11,7 @@ export interface ParameterField {
   min: number | null
   max: number | null
   choices: readonly string[]
-  /** Whether nothing at all is allowed too. */
+  /** Whether it may be left empty. */
   optional: boolean
   initial: unknown
 }
@@ -55,7 +55,7 @@ export function parameterLabel(name: string): string {
   return LABELS[name] ?? capitalised(name.replaceAll('_', ' '))
 }
 
-/** The fields of `start_training` as the server describes them, so that limits stand in one place only. */
+/** Return the fields of `start_training` as the server describes them, so that limits are stated once. */
 export function fieldsOf(schema: WireSchema): ParameterField[] {
   const name = schema.training_parameters.$ref.split('/').at(-1) ?? ''
   const properties = schema.$defs[name]?.properties ?? {}
@@ -89,12 +89,12 @@ export function initialEntry(field: ParameterField): Entry {
   return field.initial === null ? '' : String(field.initial)
 }
 
-/** What is wrong with an entry, in words, or null. */
-export function complaint(field: ParameterField, entry: Entry): string | null {
+/** Return what is wrong with an entry, in words, or null. */
+export function errorOf(field: ParameterField, entry: Entry): string | null {
   if (typeof entry === 'boolean') return null
   const text = entry.trim()
   if (text === '') return field.optional ? null : 'This needs a value.'
-  if (field.kind === 'choice') return field.choices.includes(text) ? null : 'Choose one of the list.'
+  if (field.kind === 'choice') return field.choices.includes(text) ? null : 'Choose one from the list.'
   if (field.kind === 'text') return null
   const value = Number(text)
   if (!Number.isFinite(value)) return 'This must be a number.'
@@ -104,7 +104,7 @@ export function complaint(field: ParameterField, entry: Entry): string | null {
   return null
 }
 
-/** The range of a field as people read it. */
+/** Return the range of a field as people read it. */
 export function limits(field: ParameterField): string {
   const show = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 10 })
   if (field.min !== null && field.max !== null) return `${show(field.min)} to ${show(field.max)}`
@@ -112,8 +112,8 @@ export function limits(field: ParameterField): string {
   return field.max === null ? '' : `${show(field.max)} or less`
 }
 
-/** The value that goes to the server. */
-export function sent(field: ParameterField, entry: Entry): unknown {
+/** Return the value of an entry on the wire. */
+export function wireValue(field: ParameterField, entry: Entry): unknown {
   if (typeof entry === 'boolean') return entry
   const text = entry.trim()
   if (text === '') return null

@@ -1,7 +1,7 @@
 import { shallowReactive, shallowRef } from 'vue'
 
 import { socketUrl } from '@/common/http'
-import { Link, type LinkState } from '@/common/socket'
+import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   EpisodeComplete,
   StartTraining,
@@ -13,7 +13,7 @@ import { FrameFeed } from '@/session/feed'
 import { EpisodeSeries } from '@/train/series'
 import { TimeLeft } from '@/train/timeleft'
 import { frameOfTraining } from '@/world/frame'
-import { NETWORK_LABELS } from '@/common/labels'
+import { NETWORK_LABELS } from '@/models/details'
 
 export type EventKind = 'started' | 'saved' | 'paused' | 'resumed' | 'stopped' | 'failed' | 'finished'
 
@@ -38,14 +38,14 @@ export interface RunState {
 export interface RunHooks {
   /** A model was saved. */
   saved?(): void
-  /** One more thing happened; all of them, newest first. */
+  /** Something happened; gets all events, newest first. */
   noted?(events: readonly RunEvent[]): void
 }
 
 const MAX_EVENTS = 200
 const CHART_MS = 400
 
-/** The one training run of the server, as seen from a `/ws/training` connection. */
+/** Follow the server's one training run over a `/ws/training` connection. */
 export class TrainingRun {
   readonly feed = new FrameFeed()
   readonly state: RunState = shallowReactive<RunState>({
@@ -61,12 +61,12 @@ export class TrainingRun {
   /** The run's episodes so far; replaced a few times a second at most. */
   readonly episodes = shallowRef<readonly EpisodeComplete[]>([])
 
-  private readonly connection: Link<TrainingMessage, TrainingCommand>
+  private readonly socket: ReconnectingSocket<TrainingMessage, TrainingCommand>
   private readonly series = new EpisodeSeries<EpisodeComplete>()
   private readonly timeLeft = new TimeLeft()
   private publishing: ReturnType<typeof setTimeout> | null = null
   private runId: string | null = null
-  /** The trainer is gone and is started anew. */
+  /** The trainer failed and is being restarted. */
   private crashed = false
   private eventId = 0
 
@@ -77,28 +77,28 @@ export class TrainingRun {
   ) {
     this.events.push(...remembered)
     this.eventId = Math.max(0, ...remembered.map(({ id }) => id))
-    this.connection = new Link(url, { message: (message) => { this.receive(message) } })
+    this.socket = new ReconnectingSocket(url, { message: (message) => { this.receive(message) } })
   }
 
-  get link(): LinkState {
-    return this.connection.state
+  get connection(): ConnectionState {
+    return this.socket.state
   }
 
   start(parameters: Omit<StartTraining, 'command' | 'type'>): void {
     this.state.error = null
-    this.connection.send({ command: 'start_training', ...parameters })
+    this.socket.send({ command: 'start_training', ...parameters })
   }
 
   pause(): void {
-    this.connection.send({ command: 'pause' })
+    this.socket.send({ command: 'pause' })
   }
 
   resume(): void {
-    this.connection.send({ command: 'resume' })
+    this.socket.send({ command: 'resume' })
   }
 
   stop(): void {
-    this.connection.send({ command: 'stop' })
+    this.socket.send({ command: 'stop' })
   }
 
   dismissError(): void {
@@ -106,11 +106,11 @@ export class TrainingRun {
   }
 
   retry(): void {
-    this.connection.retry()
+    this.socket.retry()
   }
 
   close(): void {
-    this.connection.close()
+    this.socket.close()
     this.feed.close()
     if (this.publishing !== null) clearTimeout(this.publishing)
   }
@@ -180,7 +180,7 @@ export class TrainingRun {
     }
   }
 
-  /** Another run than the one on screen: its charts begin anew. */
+  /** Start the charts from nothing for another run than the one on screen. */
   private follow(runId: string | null): void {
     if (runId === null || runId === this.runId) return
     this.runId = runId
@@ -191,7 +191,7 @@ export class TrainingRun {
     this.publishSoon()
   }
 
-  /** No message of its own tells that a new trainer has taken the run over. */
+  /** Note that a new trainer has taken over, for which there is no message. */
   private afterCrash(status: TrainingStatus): void {
     if (!this.crashed || status.state === 'starting') return
     this.crashed = false

@@ -1,7 +1,7 @@
-/** Past this many, records are thinned evenly, as the server thins what it sends to a late viewer. */
+/** Past this many, records are thinned evenly, as in the server's own history. */
 const CAPACITY = 2000
 
-/** Episode records in order, bounded: past the capacity every second one goes, and every second one to come. */
+/** Keep episode records in order, bounded: past the capacity every second one is dropped, then and from then on. */
 export class EpisodeSeries<Item extends { episode: number }> {
   private kept: Item[] = []
   private tip: Item | null = null
@@ -30,7 +30,7 @@ export class EpisodeSeries<Item extends { episode: number }> {
     for (const item of items) this.add(item)
   }
 
-  /** A run resumed from its last save repeats episodes: the repeated one counts, what followed is void. */
+  /** Add a record. A run resumed from its last save repeats episodes: the new record replaces it and all later ones. */
   add(item: Item): void {
     if (this.tip !== null && item.episode <= this.tip.episode) {
       this.kept = this.kept.filter((other) => other.episode < item.episode)

@@ -2,7 +2,7 @@ import type { EpisodeComplete } from '@/protocol/messages'
 
 const WINDOW = 20
 
-/** How long the rest of a run takes, from how long its last episodes took on this screen. */
+/** Estimate the rest of a run from how long its last episodes took on this screen. */
 export class TimeLeft {
   private arrivals: number[] = []
 
@@ -12,14 +12,14 @@ export class TimeLeft {
     if (this.arrivals.length > WINDOW + 1) this.arrivals.shift()
   }
 
-  /** A pause, or another run: what came before tells nothing of what comes. */
+  /** Forget the past, after a pause or for another run. */
   restart(): void {
     this.arrivals = []
   }
 
   /**
-   * Seconds left for `remaining` episodes, or null while nothing is known. A viewer who has not seen
-   * two episodes end yet estimates from the records: steps over steps a second.
+   * Return the seconds left for `remaining` episodes, or null while nothing is known. Before two episodes have
+   * ended on this screen the estimate comes from the run's records: steps over steps a second.
    */
   estimate(remaining: number, records: readonly EpisodeComplete[]): number | null {
     const first = this.arrivals[0]
@@ -34,8 +34,8 @@ export class TimeLeft {
   }
 }
 
-/** A duration as people say it. */
-export function spoken(seconds: number): string {
+/** Return a duration as people say it. */
+export function durationText(seconds: number): string {
   if (seconds < 10) return 'a few seconds'
   if (seconds < 55) return `${Math.round(seconds / 5) * 5} seconds`
   const minutes = Math.round(seconds / 60)

@@ -1,7 +1,7 @@
 import type { WorldFrame } from '@/world/frame'
 import { METERS, filled } from '@/world/meters'
 
-/** What stands for each kind of place in the numbers a network is given. */
+/** The number of each kind of place in a network's input. */
 const CODES: Readonly<Record<string, number>> = {
   Bed: 1, Shower: 2, HomeMeal: 3, FastFood: 4, Job: 5, Recreation: 6, Bar: 7, Gym: 8,
 }
@@ -15,7 +15,7 @@ export interface Observation {
   map: number[][]
 }
 
-/** The observation of one agent, as its network gets it: position, meters and the map, all as numbers. */
+/** Return one agent's observation as its network gets it: position, meters and the map, all as numbers. */
 export function observe(frame: WorldFrame, agentId: string): Observation | null {
   const agent = frame.agents.find(({ id }) => id === agentId)
   const state = frame.states[agentId]

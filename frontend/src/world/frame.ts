@@ -8,7 +8,7 @@ import type {
 } from '@/protocol/messages'
 
 /**
- * The world after a step, in one form for both endpoints; whatever draws a world draws this.
+ * The world after a step, in one form for both endpoints.
  * Agents are told apart by `id` alone: there may be several.
  */
 export interface WorldFrame {
@@ -82,7 +82,7 @@ export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
   }
 }
 
-/** Whether two frames show the same places on the same ground, so that the ground need not be drawn again. */
+/** Return whether two frames show the same places on the same ground, so that the ground need not be drawn again. */
 export function sameGround(a: WorldFrame, b: WorldFrame): boolean {
   return (
     a.width === b.width &&

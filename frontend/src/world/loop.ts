@@ -1,8 +1,8 @@
-/** Draws; true means that it wants to draw again at the next screen refresh. */
+/** Draw; return whether to draw again at the next screen refresh. */
 export type Draw = (now: number) => boolean
 
 /**
- * One animation-frame loop for everything that moves.
+ * Run one animation-frame loop for everything that moves.
  *
  * Messages may arrive faster than the screen refreshes: they only store what is newest and call
  * `wake`. The loop runs once a refresh while anything wants to be drawn, and rests otherwise.
@@ -30,7 +30,7 @@ export class DrawLoop {
     }
   }
 
-  /** Something changed: draw at the next refresh. */
+  /** Draw at the next refresh, because something changed. */
   wake(): void {
     if (this.handle === null && this.draws.size > 0) this.handle = this.request(this.run)
   }

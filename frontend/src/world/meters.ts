@@ -30,7 +30,7 @@ export const LEVEL_LABELS: Readonly<Record<Level, string>> = {
   critical: 'critical',
 }
 
-/** How full the bar is, 0..1. */
+/** Return how full the bar is, 0..1. */
 export function filled(kind: MeterKind, value: number): number {
   return Math.min(1, Math.max(0, (value - kind.min) / (kind.max - kind.min)))
 }
@@ -43,13 +43,13 @@ export function levelOf(kind: MeterKind, value: number): Level {
   return part > critical ? 'low' : 'critical'
 }
 
-/** The value as people read it: money in its own unit, everything else as a percentage. */
+/** Return the value as people read it: money in its own unit, everything else as a percentage. */
 export function shownValue(kind: MeterKind, value: number): string {
   if (kind.name === 'money') return formatSigned(Math.round(value), false)
   return `${Math.round(filled(kind, value) * 100)}%`
 }
 
-/** A number with a true minus sign, so that digits keep their places. */
+/** Format a number with a true minus sign, so that digits keep their places. */
 export function formatSigned(value: number, plus = true, digits = 0): string {
   const rounded = Number(value.toFixed(digits))
   const size = Math.abs(rounded).toFixed(digits)

@@ -2,7 +2,7 @@
 const WALK = 1.5
 /** No walk takes longer than this, however slow the session: a step is seen as a step. */
 const LONGEST_MS = 240
-/** How far into a wall an agent leans that cannot go on. */
+/** How far an agent that walks into a wall leans into it, in cells. */
 const LEAN = 0.16
 
 export interface Point {
@@ -11,7 +11,7 @@ export interface Point {
 }
 
 /**
- * Where one agent is drawn between two frames.
+ * Compute where one agent is drawn between two frames.
  *
  * Each frame sets the cell to reach and how long a step takes at the moment; `at` gives the place at
  * an instant. A new frame starts from wherever the agent is drawn then, so that at any rate of frames
@@ -55,7 +55,7 @@ export class Motion {
     return this.part(now) < 1
   }
 
-  /** The place on the way, without any leaning. */
+  /** Return the place on the way, without leaning. */
   private walk(now: number): Point {
     const part = this.part(now)
     return {
@@ -69,7 +69,7 @@ export class Motion {
   }
 }
 
-/** The time between frames as they really arrive, smoothed; what a walk takes. */
+/** Measure the time between frames, smoothed: how long a walk takes. */
 export class Pace {
   private last: number | null = null
   interval = 100
@@ -83,7 +83,7 @@ export class Pace {
     return this.interval
   }
 
-  /** After a pause the next gap tells nothing of the pace. */
+  /** Ignore the gap before the next frame, for instance after a pause. */
   rest(): void {
     this.last = null
   }

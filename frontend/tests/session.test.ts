@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { EpisodeEnd } from '@/protocol/messages'
-import { type FinishedEpisode, InferenceSession, type Wish } from '@/session/session'
+import { InferenceSession } from '@/session/session'
+import type { DesiredState, FinishedEpisode } from '@/session/state'
 import { SocketDouble } from './socket-double'
 import { update } from './frames'
 
@@ -16,13 +17,13 @@ function end(change: Partial<EpisodeEnd> = {}): EpisodeEnd {
   }
 }
 
-function connect(wish: Partial<Wish> = {}, model: string | null = 'trained_agent.pt'): {
+function connect(desired: Partial<DesiredState> = {}, model: string | null = 'trained_agent.pt'): {
   session: InferenceSession
   socket: SocketDouble
   finished: FinishedEpisode[]
 } {
   const finished: FinishedEpisode[] = []
-  const session = new InferenceSession(wish, (episode) => finished.push(episode), 'ws://x/ws')
+  const session = new InferenceSession(desired, (episode) => finished.push(episode), 'ws://x/ws')
   hello(model)
   return { session, socket: SocketDouble.newest, finished }
 }
@@ -81,7 +82,7 @@ describe('a session', () => {
     session.load('checkpoint_ep50.pt')
     socket.receive({ type: 'error', message: 'It is damaged.', code: 'unusable_model', command: 'load_model', field: 'model' })
     expect(session.state).toMatchObject({ loading: null, model: 'trained_agent.pt', error: 'It is damaged.' })
-    expect(session.wish.model).toBe('trained_agent.pt')
+    expect(session.desired.model).toBe('trained_agent.pt')
     session.close()
   })
 

@@ -1,5 +1,6 @@
 import type { IconName } from '@/common/icons'
-import type { AgentMarker, EpisodeEnd, Marker, RecordingInfo } from '@/protocol/messages'
+import { capitalised, counted } from '@/common/text'
+import type { AgentMarker, EpisodeEnd, Marker } from '@/protocol/messages'
 
 export type ActionName = AgentMarker['last_action']
 
@@ -15,7 +16,7 @@ export const ACTIONS: readonly { name: ActionName; label: string; icon: IconName
 export interface PlaceKind {
   label: string
   icon: IconName
-  /** What a visit is for, in two or three words. */
+  /** What a visit improves, in two or three words. */
   purpose: string
 }
 
@@ -30,7 +31,7 @@ const PLACES: Readonly<Record<string, PlaceKind>> = {
   Recreation: { label: 'Recreation', icon: 'tree', purpose: 'for mood' },
 }
 
-/** A place the page has no picture of is still drawn, under its own name. */
+/** Return what is shown of a place; one without a picture is drawn under its own name. */
 export function placeKind(type: string): PlaceKind {
   return PLACES[type] ?? { label: type, icon: 'place', purpose: 'a place of this world' }
 }
@@ -47,7 +48,7 @@ export function failureLabel(reason: string): string {
   return FAILURES[reason] ?? capitalised(reason.replaceAll('_', ' '))
 }
 
-/** Why an episode ended, in words. */
+/** Return why an episode ended, in words. */
 export function endingLabel(end: Pick<EpisodeEnd, 'reason' | 'failure_reason'>): string {
   switch (end.reason) {
     case 'max_steps':
@@ -61,42 +62,14 @@ export function endingLabel(end: Pick<EpisodeEnd, 'reason' | 'failure_reason'>):
   }
 }
 
-/** One mark on an episode's timeline, in words. */
+/** Return a mark of an episode's timeline in words. */
 export function markerLabel(marker: Marker): string {
   switch (marker.kind) {
     case 'interaction':
-      return `${placeKind(marker.what).label} used${marker.count > 1 ? ` ${marker.count} times` : ''}`
+      return `${placeKind(marker.what).label} used${marker.count > 1 ? ` ${counted(marker.count, 'time')}` : ''}`
     case 'critical':
       return `${capitalised(marker.what)} turned critical`
     case 'end':
       return marker.what === 'max_steps' ? 'Survived to the last step' : failureLabel(marker.what)
   }
-}
-
-/** Why an episode was kept. */
-export const KEPT_LABELS: Readonly<Record<RecordingInfo['reasons'][number], string>> = {
-  asked_for: 'asked for',
-  best_so_far: 'best so far',
-  worst_so_far: 'worst so far',
-  first_death: 'first death of its kind',
-  every_nth: 'one of many',
-}
-
-export function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-/** So many of something that has a plain plural. */
-export function counted(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`
-}
-
-export const NETWORK_LABELS: Readonly<Record<string, string>> = {
-  qnetwork: 'plain network',
-  dueling: 'dueling network',
-  options: 'network of options',
-  egocentric: 'egocentric network',
-  spatial: 'spatial network',
-  spatial_dueling: 'spatial dueling network',
-  relational: 'relational network',
 }

@@ -1,0 +1,39 @@
+import type { EpisodeEnd, Playback } from '@/protocol/messages'
+
+export interface SessionState {
+  sessionId: string | null
+  models: string[]
+  model: string | null
+  networkType: string | null
+  /** The model that is being loaded. */
+  loading: string | null
+  playing: boolean
+  speed: number
+  controller: Playback['controller']
+  episode: number
+  /** The episode on screen is over and the next has not begun. */
+  over: EpisodeEnd | null
+  /** How the last finished episode ended. */
+  last: EpisodeEnd | null
+  /** Why the server refused the last command, in its words. */
+  error: string | null
+}
+
+/** What the person chose; a new connection is brought to it again. */
+export interface DesiredState {
+  model: string | null
+  speed: number
+  playing: boolean
+  human: boolean
+  think: boolean
+  /** The recording to replay. */
+  recording: string | null
+}
+
+export interface FinishedEpisode {
+  /** The model that played it, null for the untrained agent. */
+  model: string | null
+  /** Who chose the actions; an episode that changed hands counts for neither. */
+  by: 'policy' | 'human' | 'both'
+  end: EpisodeEnd
+}
