@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.history.columns import COLUMNS, row_of
-from hamlet_trio.history.opening import database_errors, open_to_write
+from hamlet_trio.history.opening import database_errors, is_older_form, open_to_write
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
 
 _PRUNED_AT_ONCE: Final = 2000  # episodes; more would hold up other writes
@@ -21,9 +21,6 @@ _BEGIN: Final = """
         source = ?2, state = 'running', reason = NULL, ended = NULL, network_type = ?4, seed = ?5,
         device = ?6, parameters = ?7, package_version = ?8, torch_version = ?9
 """
-_EPISODE: Final = (
-    f"INSERT OR REPLACE INTO episodes (run, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
-)
 
 
 class HistoryDatabase:
@@ -36,6 +33,7 @@ class HistoryDatabase:
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self._connection: sqlite3.Connection | None = None
+        self._columns: list[str] = []
         self._numbers: dict[str, int] = {}
 
     def write(self, records: Sequence[Record]) -> None:
@@ -45,7 +43,7 @@ class HistoryDatabase:
         """
         try:
             with database_errors(self.path, "written"):
-                connection = self._open()
+                connection = self._open(upgrade=any(isinstance(record, RunStarted) for record in records))
                 if not records:
                     return
                 connection.execute("BEGIN IMMEDIATE")
@@ -84,9 +82,14 @@ class HistoryDatabase:
             with database_errors(self.path, "written"):
                 connection.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *, upgrade: bool = False) -> sqlite3.Connection:
+        if upgrade and self._connection is not None and is_older_form(self._connection):
+            self.close()
         if self._connection is None:
             self._connection = open_to_write(self.path)
+            # Those of the file's form, which may be older while another process has it open.
+            rows = self._connection.execute("SELECT name FROM pragma_table_info('episodes')").fetchall()
+            self._columns = [name for name in COLUMNS if (name,) in rows]
         return self._connection
 
     def _add(self, connection: sqlite3.Connection, record: Record) -> None:
@@ -94,7 +97,8 @@ class HistoryDatabase:
             case RunStarted():
                 _begin(connection, record)
             case EpisodeEnded():
-                _add_episode(connection, self._number(connection, record.run_id, record.at), record)
+                number = self._number(connection, record.run_id, record.at)
+                _add_episode(connection, number, record, self._columns)
             case CheckpointStored():
                 number = self._number(connection, record.run_id, record.at)
                 values = (number, record.episode, record.model, record.at)
@@ -155,9 +159,15 @@ def _begin(connection: sqlite3.Connection, record: RunStarted) -> None:
     )
 
 
-def _add_episode(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:
+def _add_episode(
+    connection: sqlite3.Connection, number: int, record: EpisodeEnded, columns: list[str]
+) -> None:
     complete = record.complete
-    connection.execute(_EPISODE, (number, *row_of(complete, record.at)))
+    row = dict(zip(COLUMNS, row_of(complete, record.at), strict=True))
+    connection.execute(
+        f"INSERT OR REPLACE INTO episodes (run, {', '.join(columns)}) VALUES (?{', ?' * len(columns)})",
+        (number, *(row[name] for name in columns)),
+    )
     connection.execute(
         "UPDATE runs SET episodes = max(episodes, ?) WHERE number = ?", (complete.episode, number)
     )

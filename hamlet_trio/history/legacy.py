@@ -1,8 +1,8 @@
-"""The legacy database, `metrics.db`, read as a history with one run.
+"""Older databases, read in the present form: the legacy `metrics.db`, and older forms of the history.
 
-Its tables are `metrics` (one row for each figure of an episode) and `failure_events`. Temporary views, which
-belong to the connection and not to the file, give them the form of the present tables, so that the queries
-of a history work on it.
+The tables of `metrics.db` are `metrics` (one row for each figure of an episode) and `failure_events`.
+Temporary views, which belong to the connection and not to the file, give older tables the form of the
+present ones, so that the queries of a history work on them.
 """
 
 import hashlib
@@ -27,6 +27,11 @@ _EMPTY_TABLES: Final = {
     "failure_events": ("SELECT 0 AS id, '' AS timestamp, 0 AS episode, '' AS agent_id, '' AS reason WHERE 0"),
 }
 """Views in place of tables that the file lacks."""
+
+_FAILURE_COUNTS: Final = (
+    "SELECT run, agent_id, reason, count(*) AS count, max(episode) AS last_episode,"
+    " max(timestamp) AS last_timestamp FROM failures GROUP BY run, agent_id, reason"
+)
 
 _TIME: Final = (
     "CASE typeof(timestamp) WHEN 'text' THEN timestamp"
@@ -60,15 +65,21 @@ def create_history_views(connection: sqlite3.Connection) -> None:
         "failures": (
             f"SELECT id, 1 AS run, {_TIME} AS timestamp, episode, agent_id, reason FROM failure_events"
         ),
-        "failure_counts": (
-            "SELECT run, agent_id, reason, count(*) AS count, max(episode) AS last_episode,"
-            " max(timestamp) AS last_timestamp FROM failures GROUP BY agent_id, reason"
-        ),
+        "failure_counts": _FAILURE_COUNTS,
         "checkpoints": "SELECT 1 AS run, 0 AS episode, '' AS model, '' AS saved WHERE 0",
     }
     for name, query in views.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
     _show_run(connection)
+
+
+def create_views_of_older_form(connection: sqlite3.Connection) -> None:
+    """Create views of the present form on the tables of an older form of the history."""
+    found = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('episodes')")}
+    columns = ", ".join(name if name in found else f"NULL AS {name}" for name in COLUMNS)
+    connection.execute(f"CREATE TEMP VIEW episodes AS SELECT run, {columns} FROM main.episodes")
+    if "failure_counts" not in table_names(connection):
+        connection.execute(f"CREATE TEMP VIEW failure_counts AS {_FAILURE_COUNTS}")
 
 
 def _pivot(names: tuple[str, ...]) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
-from msgspec import UNSET
 
 from hamlet_trio.history import (
     CheckpointStored,
@@ -16,12 +14,10 @@ from hamlet_trio.history import (
     HistoryError,
     HistoryReader,
     RunEnded,
-    schema,
 )
-from hamlet_trio.history.columns import COLUMN_TYPES, row_of
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
-from tests.history.support import ended, restore_form, started
+from tests.history.support import ended, started
 
 
 @pytest.fixture
@@ -141,46 +137,6 @@ def test_a_newer_form_is_refused(database: HistoryDatabase, path: Path) -> None:
         database.write([])
     with pytest.raises(HistoryError, match="form 99"):
         HistoryReader(path).runs(RunsQuery())
-
-
-def test_an_older_form_is_upgraded_and_copied_before(
-    database: HistoryDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database.write([started("a"), ended("a", 1)])
-    database.close()
-    longer = (*schema.MIGRATIONS, "ALTER TABLE runs ADD COLUMN title TEXT;")
-    for module in ("schema", "opening"):
-        monkeypatch.setattr(f"hamlet_trio.history.{module}.MIGRATIONS", longer)
-    with pytest.raises(HistoryError, match="brought up to date"):
-        HistoryReader(path).runs(RunsQuery())
-    database.write([ended("a", 2)])
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT title FROM runs").fetchall() == [(None,)]
-    assert HistoryReader(path).run("a").episodes == 2
-    monkeypatch.undo()
-    assert HistoryReader(path.with_name(f"history.form{len(schema.MIGRATIONS)}.db")).run("a").episodes == 1
-
-
-def test_a_history_of_form_3_is_upgraded_and_lacks_only_q_values(
-    database: HistoryDatabase, path: Path
-) -> None:
-    restore_form(path, 3)
-    run = "20260101-000000-aaaaaa"
-    database.write([ended(run, 6)])
-    *old, new = HistoryReader(path).episodes(run, EpisodesQuery())
-    assert new.q_value == 3.5
-    for number, episode in enumerate(old, start=1):
-        told = ended(run, number, evaluation=EvaluationSummary(480.0, 120.5, 3) if number == 5 else UNSET)
-        values = row_of(msgspec.structs.replace(told.complete, q_value=None), episode.ended)
-        assert row_of(episode, episode.ended) == values
-    assert path.with_name("history.form3.db").is_file()
-
-
-def test_the_tables_columns_are_those_of_the_struct(database: HistoryDatabase, path: Path) -> None:
-    database.write([])
-    with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute("SELECT name, type FROM pragma_table_info('episodes')").fetchall()
-    assert dict(found) == {"run": "INTEGER"} | COLUMN_TYPES
 
 
 @pytest.mark.parametrize("module", [HistoryDatabase, HistoryReader])
