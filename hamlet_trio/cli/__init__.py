@@ -18,6 +18,7 @@ from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.serve import serve
 from hamlet_trio.cli.tokens import tokens
 from hamlet_trio.cli.train import train
+from hamlet_trio.cli.world import world
 from hamlet_trio.common.standard_streams import open_standard_streams
 from hamlet_trio.settings import SettingsError
 
@@ -37,6 +38,7 @@ app.command()(replay)
 app.command()(failures)
 app.command()(runs)
 app.command()(export)
+app.add_typer(world, name="world")
 app.add_typer(history, name="history")
 app.add_typer(tokens, name="tokens")
 app.add_typer(deploy, name="deploy")

@@ -6,7 +6,7 @@ into its ValidationError, with the same sentence, when the configuration comes o
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -35,6 +35,20 @@ FATAL_METERS: Final = ("energy", "hygiene", "satiation", "mood", "money")
 """The meter behind each failure reason from code 1 on."""
 
 RewardName = Literal["shaped", "survival"]
+
+PLACE_TYPES: Final = {
+    1: "Bed",
+    2: "Shower",
+    3: "HomeMeal",
+    4: "FastFood",
+    5: "Job",
+    6: "Recreation",
+    7: "Bar",
+    8: "Gym",
+}
+"""The types of affordances that the wire and the page know, by the code of the usual world's affordance."""
+
+PlaceType = Literal["Bed", "Shower", "HomeMeal", "FastFood", "Job", "Recreation", "Bar", "Gym"]
 
 _LONGEST_SIDE = 128
 
@@ -108,6 +122,8 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             `WorldConfig.tired_below`; None when that makes no difference. Not for an affordance with a price.
         rewarded: the effects that the shaped reward counts, of which only positive ones matter; None for
             `effects`.
+        type: which of the eight known types it is shown as; left out, `name` if that is one of them, else
+            that of `code`. It changes no rule.
     """
 
     name: str
@@ -117,6 +133,15 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effects: Effects
     tired_money: float | None = None
     rewarded: Effects | None = None
+    # Absent by default, so that files of worlds without it stay as they were.
+    type: PlaceType | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def shown_type(self) -> PlaceType:
+        """Return the type as which it is shown."""
+        if self.type is not msgspec.UNSET:
+            return self.type
+        return self.name if self.name in get_args(PlaceType) else PLACE_TYPES[self.code]  # type: ignore[return-value]
 
     def __post_init__(self) -> None:
         check_name("affordances.name", self.name)
@@ -127,6 +152,8 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_effects(f"{path}.effects", self.effects)
         if self.rewarded is not None:
             _check_effects(f"{path}.rewarded", self.rewarded)
+        if self.type is not msgspec.UNSET and self.type not in get_args(PlaceType):
+            raise ConfigError(f"{path}.type", self.type, f"one of {', '.join(get_args(PlaceType))}")
         if self.tired_money is not None:
             if self.effects.money < 0:
                 raise ConfigError(

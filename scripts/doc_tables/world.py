@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.world.config import ACTIONS, FAILURE_REASONS, FATAL_METERS, METERS, Effects, WorldConfig
+from hamlet_trio.world.library import WorldLibrary
 from hamlet_trio.world.reward_config import Bands
 from scripts.doc_tables.markdown import code, number, signed, table
 
@@ -174,6 +175,16 @@ def configuration() -> str:
     return table(("Field of `WorldConfig`", "Default"), rows)
 
 
+def presets() -> str:
+    """List the worlds that come with Hamlet."""
+    rows = [
+        (code(entry.name), entry.world.title, entry.world.about)
+        for entry in WorldLibrary().worlds()
+        if entry.world is not None
+    ]
+    return table(("Name", "World", "What it asks"), rows)
+
+
 TABLES: Final = {
     "world-actions": actions,
     "world-meters": meters,
@@ -184,4 +195,5 @@ TABLES: Final = {
     "world-reward-terms": reward_terms,
     "world-reward-survival": survival,
     "world-configuration": configuration,
+    "world-presets": presets,
 }

@@ -1,0 +1,181 @@
+"""Keep worlds by name: the presets that come with the package, and a folder of one's own.
+
+Presets are read-only. A world of the folder is one file, `NAME.json` or `NAME.toml`; they are saved as JSON.
+"""
+
+import hashlib
+import os
+import re
+import threading
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.text import printable
+from hamlet_trio.world.world_file import World, WorldError, changes_of, load_world
+
+USUAL: Final = "usual"
+MAX_WORLDS: Final = 200
+"""Worlds in the folder, at most."""
+
+_PRESETS: Final = Path(__file__).with_name("presets")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+def worlds_path(data_dir: str) -> Path:
+    """Return the folder of worlds in a data folder."""
+    return Path(data_dir) / "worlds"
+
+
+class UnknownWorldError(LookupError):
+    """There is no world of this name; the message says where to look."""
+
+
+class ReadOnlyWorldError(Exception):
+    """The world is a preset, which cannot be changed."""
+
+
+class WorldExistsError(Exception):
+    """There is a world of this name, in another version than the writer has seen."""
+
+
+class WorldsFullError(Exception):
+    """The folder has as many worlds as are allowed."""
+
+
+class NamedWorld(Struct, frozen=True, kw_only=True):
+    """A world of the library.
+
+    Attributes:
+        name: lower-case letters, digits and hyphens.
+        preset: whether it comes with the package.
+        world: None where the file cannot be used.
+        error: why it cannot be used, in one sentence.
+    """
+
+    name: str
+    preset: bool
+    world: World | None
+    error: str | None = None
+
+
+class WorldLibrary:
+    """The presets and the worlds of one folder; thread-safe. A missing folder has no worlds.
+
+    Methods do file I/O.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def worlds(self) -> list[NamedWorld]:
+        """Return all worlds, the presets first; a file that cannot be used is listed with its error."""
+        presets = {path.stem: path for path in _PRESETS.glob("*.toml")}
+        own = {name: path for name, path in self._own().items() if name not in presets}
+        order = sorted(presets, key=lambda name: (name != USUAL, name))
+        return [
+            *(_read(name, presets[name], preset=True) for name in order),
+            *(_read(name, own[name], preset=False) for name in sorted(own)),
+        ]
+
+    def get(self, name: str) -> World:
+        """Return the world of an untrusted name. Raises `UnknownWorldError`, `WorldError`."""
+        preset = _preset(name)
+        path = preset or self._own().get(name)
+        if path is None:
+            raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
+        try:
+            return load_world(path)
+        except FileNotFoundError:
+            raise UnknownWorldError(f"There is no world {printable(name)!r} any more.") from None
+        except OSError as error:
+            raise WorldError(f"The world {name} cannot be read: {error.strerror}.") from None
+
+    def save(self, name: str, world: World, *, replacing: str | None = None) -> bool:
+        """Save a world under a name; return whether it is new.
+
+        `replacing` is the version (`version_of`) that is to be replaced, or None for a new world.
+
+        Raises `WorldError` for a name that is not allowed, `ReadOnlyWorldError` for that of a preset,
+        `WorldExistsError` where `replacing` is not the version in the folder, `WorldsFullError`, `OSError`.
+        """
+        assert self._folder is not None, "a library of presets alone saves nothing"
+        if not _NAME.fullmatch(name):
+            raise WorldError(
+                "A world's name has 1 to 64 lower-case letters, digits and inner hyphens.",
+                "name",
+            )
+        if _preset(name):
+            raise ReadOnlyWorldError(f"{name} is a preset and cannot be changed; choose another name.")
+        with self._lock:
+            own = self._own()
+            there = own.get(name)
+            if there is not None and replacing != version_of(there):
+                raise WorldExistsError(f"There is a world {name} already, in another version than yours.")
+            if there is None and replacing is not None:
+                raise WorldExistsError(f"The world {name} was removed meanwhile.")
+            if there is None and len(own) >= MAX_WORLDS:
+                raise WorldsFullError(f"There are {MAX_WORLDS} worlds already; remove one first.")
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._folder / f"{name}.json", as_json(world))
+            if there is not None and there.suffix != ".json":
+                there.unlink()
+        return there is None
+
+    def delete(self, name: str) -> None:
+        """Remove a world. Raises `UnknownWorldError`, `ReadOnlyWorldError`, `OSError`."""
+        if _preset(name):
+            raise ReadOnlyWorldError(f"{name} is a preset and cannot be removed.")
+        with self._lock:
+            path = self._own().get(name)
+            if path is None:
+                raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
+            path.unlink()
+
+    def _own(self) -> dict[str, Path]:
+        """Return the files of the folder by their worlds' names, at most twice `MAX_WORLDS`."""
+        if self._folder is None:
+            return {}
+        found: dict[str, Path] = {}
+        try:
+            with os.scandir(self._folder) as entries:
+                paths = sorted(Path(entry.path) for entry in entries if entry.is_file())
+        except OSError:
+            return {}  # missing or unreadable: there are the presets
+        for path in paths:
+            if path.suffix in (".json", ".toml") and _NAME.fullmatch(path.stem):
+                found.setdefault(path.stem, path)  # of two files of one name, the JSON one
+        return dict(islice(found.items(), 2 * MAX_WORLDS))
+
+
+def as_json(world: World) -> bytes:
+    """Return the file of a world: its title, its text, and how it differs from the usual world."""
+    fields: dict[str, Any] = {"title": world.title, "about": world.about, **changes_of(world.config)}
+    return msgspec.json.format(msgspec.json.encode({k: v for k, v in fields.items() if v != ""}), indent=2)
+
+
+def version_of(path: Path) -> str | None:
+    """Return the version of a world's file, for `If-Match`; None where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        return None
+
+
+def _preset(name: str) -> Path | None:
+    path = _PRESETS / f"{name}.toml"
+    return path if _NAME.fullmatch(name) and path.is_file() else None
+
+
+def _read(name: str, path: Path, *, preset: bool) -> NamedWorld:
+    try:
+        return NamedWorld(name=name, preset=preset, world=load_world(path))
+    except WorldError as error:
+        return NamedWorld(name=name, preset=preset, world=None, error=str(error))
+    except OSError as error:
+        return NamedWorld(name=name, preset=preset, world=None, error=f"It cannot be read: {error.strerror}.")

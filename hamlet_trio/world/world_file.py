@@ -1,0 +1,301 @@
+"""Read and write a world as a file: TOML or JSON, checked, with errors that name the field.
+
+A file holds the fields of `WorldConfig` in which the world differs from the usual one, and may begin with a
+`title` and an `about` text. Structs (`move`, `shaped` ...) may name only what they change. Meters and
+affordances may be listed whole, or changed by name, where `false` removes an affordance:
+
+    title = "Twice the price of sleep"
+
+    [affordances.Bed.effects]
+    money = -10
+
+    [affordances]
+    Bar = false
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.text import printable
+from hamlet_trio.world.checks import ConfigError
+from hamlet_trio.world.config import DEFAULT_METERS, PLACE_TYPES, WorldConfig
+
+MAX_BYTES: Final = 65_536
+"""The size of a world file, at most."""
+MAX_TITLE: Final = 100
+MAX_ABOUT: Final = 2_000
+
+FileKind: TypeAlias = Literal["toml", "json"]
+_NAMED: Final = ("meters", "affordances")
+_USUAL: Final[dict[str, Any]] = msgspec.to_builtins(WorldConfig())
+_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_TYPES: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+class WorldError(ValueError):
+    """A world that cannot be used; the message is one sentence.
+
+    Attributes:
+        field: dotted path of the field, such as `affordances.Bed.x`; empty when it is about the whole file.
+    """
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """A configuration with what it says about itself to people."""
+
+    config: WorldConfig = WorldConfig()
+    title: str = ""
+    about: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the configuration; worlds of equal rules share it, whatever their titles."""
+        return digest_of(self.config)
+
+
+def read_world(data: bytes, kind: FileKind) -> World:
+    """Read a world file.
+
+    Raises `WorldError` for text that is not UTF-8, TOML or JSON, for a file over `MAX_BYTES`, and for a field
+    that is unknown or out of range.
+    """
+    if len(data) > MAX_BYTES:
+        raise WorldError(f"The world has {len(data):,} bytes; at most {MAX_BYTES:,} are allowed.")
+    try:
+        text = data.decode("utf-8-sig")
+        fields: Any = tomllib.loads(text) if kind == "toml" else msgspec.json.decode(text)
+    except UnicodeDecodeError as error:
+        raise WorldError(
+            f"The world is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}."
+        ) from None
+    except (tomllib.TOMLDecodeError, msgspec.DecodeError, RecursionError) as error:
+        raise WorldError(f"The world is not {kind.upper()}: {printable(error, 200)}.") from None
+    return make_world(fields)
+
+
+def load_world(path: Path) -> World:
+    """Read a world from a file whose name ends in .toml or .json. Raises `WorldError`, `OSError`."""
+    suffix = path.suffix.lower()
+    if suffix not in (".toml", ".json"):
+        raise WorldError(f"{path.name} is no world file: its name must end in .toml or .json.")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    return read_world(data, "toml" if suffix == ".toml" else "json")
+
+
+def make_world(fields: object) -> World:
+    """Make a world of decoded fields, as in a file. Raises `WorldError`."""
+    if not isinstance(fields, Mapping):
+        raise WorldError("A world is an object of fields, such as `width` and `affordances`.")
+    config = dict(fields)
+    title = _text(config.pop("title", ""), "title", MAX_TITLE)
+    about = _text(config.pop("about", ""), "about", MAX_ABOUT)
+    return World(config=make_config(config), title=title, about=about)
+
+
+def make_config(fields: Mapping[str, Any]) -> WorldConfig:
+    """Make a configuration of the fields in which it differs from the usual one. Raises `WorldError`."""
+    whole = _without_dangling(_merged(_USUAL, fields), fields)
+    try:
+        return msgspec.convert(whole, WorldConfig)
+    except msgspec.ValidationError as error:
+        raise _as_world_error(error, whole) from None
+    except (OverflowError, RecursionError):
+        raise WorldError("The world has a number that is too large, or is nested too deeply.") from None
+
+
+def changes_of(config: WorldConfig) -> dict[str, Any]:
+    """Return the fields in which a configuration differs from the usual one, as `make_config` takes them."""
+    # Read as from a file, so that a whole number where a fraction is allowed is that fraction.
+    normal = msgspec.convert(msgspec.to_builtins(config), WorldConfig)
+    return _difference(_USUAL, msgspec.to_builtins(normal))
+
+
+def digest_of(config: WorldConfig) -> str:
+    """Return 16 hexadecimal digits that worlds of equal rules share.
+
+    Made from what differs from the usual world, so that a field added later leaves older digests as they are.
+    """
+    text = msgspec.json.encode(changes_of(config), order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def _text(value: object, field: str, longest: int) -> str:
+    if (
+        not isinstance(value, str)
+        or len(value) > longest
+        or (not value.replace("\n", " ").isprintable() and value)
+    ):
+        raise WorldError(f"`{field}` must be printable text of at most {longest:,} characters.", field)
+    return value
+
+
+def _merged(usual: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    whole = dict(usual)
+    for name, value in fields.items():
+        known = usual.get(name)
+        if name in _NAMED and isinstance(value, Mapping):
+            whole[name] = _merged_list(name, known or (), value)
+        elif isinstance(known, dict) and isinstance(value, Mapping):
+            whole[name] = _merged(known, value)
+        else:
+            whole[name] = value
+    return whole
+
+
+def _merged_list(name: str, usual: Sequence[dict[str, Any]], changes: Mapping[str, Any]) -> list[Any]:
+    """Change, add and remove entries by their names."""
+    entries: dict[str, Any] = {entry["name"]: entry for entry in usual}
+    for key, change in changes.items():
+        if change is False and name == "affordances":
+            if entries.pop(key, None) is None:
+                raise WorldError(
+                    f"There is no affordance {printable(key)!r} to remove.", f"{name}.{printable(key)}"
+                )
+        elif isinstance(change, Mapping):
+            entries[key] = _merged(entries.get(key, {"name": key}), change)
+        else:
+            raise WorldError(
+                f"`{name}.{printable(key)}` must be a table of what changes"
+                + (", or false to remove it." if name == "affordances" else "."),
+                f"{name}.{printable(key)}",
+            )
+    return list(entries.values())
+
+
+def _without_dangling(whole: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what the usual meters and meals say of affordances that this world does not have."""
+    listed = whole["affordances"]
+    if "affordances" not in fields or not isinstance(listed, list | tuple):
+        return whole
+    names = [entry.get("name") for entry in listed if isinstance(entry, dict)]
+    usual = {meter.name: meter.place for meter in DEFAULT_METERS}
+    if isinstance(whole["meters"], list | tuple):
+        whole["meters"] = [
+            {**meter, "place": None}
+            if isinstance(meter, dict)
+            and meter.get("place") not in names
+            and meter.get("place") == usual.get(str(meter.get("name")))
+            else meter
+            for meter in whole["meters"]
+        ]
+    if "meals" not in fields:
+        whole["meals"] = [meal for meal in whole["meals"] if meal in names]
+    return whole
+
+
+def _difference(usual: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name, value in own.items():
+        known = usual.get(name)
+        if value == known:
+            continue
+        if name in _NAMED and known is not None:
+            changes[name] = _difference_by_name(known, value)
+        elif isinstance(known, dict) and isinstance(value, dict):
+            changes[name] = _difference(known, value)
+        else:
+            changes[name] = value
+    return changes
+
+
+def _difference_by_name(usual: Sequence[Any], own: Sequence[Any]) -> Any:
+    """Return changes by name, or the whole list where entries stand in another order."""
+    known = {entry["name"]: entry for entry in usual}
+    mine = {entry["name"]: entry for entry in own}
+    kept = [key for key in known if key in mine]
+    if [*kept, *(key for key in mine if key not in known)] != list(mine):
+        return own
+    changes: dict[str, Any] = {key: False for key in known if key not in mine}
+    for key, entry in mine.items():
+        if entry != known.get(key):
+            change = _difference(known.get(key, {}), entry)
+            change.pop("name", None)
+            changes[key] = change
+    return changes
+
+
+def _as_world_error(error: msgspec.ValidationError, whole: dict[str, Any]) -> WorldError:
+    """Return the error as one sentence that names the field by its place in the file."""
+    cause = error.__cause__
+    if isinstance(cause, ConfigError):
+        return WorldError(
+            f"`{cause.field}` must be {cause.allowed}; it is {printable(repr(cause.value))}.", cause.field
+        )
+    found = _AT.match(str(error))
+    assert found is not None
+    field = _named_path(found["path"] or "", whole)
+    what = re.sub(r"`(\w+)(?: \| \w+)*`", lambda kind: _TYPES.get(kind[1], f"`{kind[1]}`"), found["what"])
+    if unknown := re.match(r"Object contains unknown field `(.*)`$", found["what"], re.DOTALL):
+        name = ".".join(part for part in (field, printable(unknown[1])) if part)
+        return WorldError(f"There is no field `{name}` in a world.", name)
+    if found["what"].startswith("Invalid enum value"):
+        return WorldError(f"`{field}` must be {_choices(field)}.", field)
+    if missing := re.match(r"Object missing required field `(.*)`$", found["what"]):
+        name = f"{field}.{missing[1]}"
+        return WorldError(f"`{name}` is missing.", name)
+    return WorldError(f"`{field}`: {what[0].lower()}{what[1:]}.", field)
+
+
+def _choices(field: str) -> str:
+    """Return the values that a field of a fixed choice allows, in words."""
+    if field.endswith(".type"):
+        return f"one of {', '.join(PLACE_TYPES.values())}"
+    return allowed(WorldConfig, field)
+
+
+def _named_path(path: str, whole: dict[str, Any]) -> str:
+    """Return msgspec's path with names in place of numbers: `affordances[0].x` as `affordances.Bed.x`."""
+
+    def name_of(found: re.Match[str]) -> str:
+        entries = whole.get(found[1])
+        entry = entries[int(found[2])] if isinstance(entries, list | tuple) else None
+        name = entry.get("name") if isinstance(entry, dict) else None
+        return f"{found[1]}.{printable(name)}" if isinstance(name, str) else found[0]
+
+    return re.sub(r"^(meters|affordances)\[(\d+)\]", name_of, path)
+
+
+def file_schema() -> dict[str, Any]:
+    """Return a JSON Schema (draft 2020-12) of world files: every field may be left out."""
+    (_,), definitions = msgspec.json.schema_components((WorldConfig,), ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        definition.pop("required", None)
+    whole = definitions.pop("WorldConfig")
+    fields = whole["properties"]
+    for name, kind in (("meters", "Meter"), ("affordances", "Affordance")):
+        change: dict[str, Any] = {"$ref": f"#/$defs/{kind}"}
+        if name == "affordances":
+            change = {"anyOf": [change, {"const": False}]}
+        by_name = {"type": "object", "additionalProperties": change}
+        fields[name] = {"anyOf": [{"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}, by_name]}
+    fields["title"] = {"type": "string", "maxLength": MAX_TITLE}
+    fields["about"] = {"type": "string", "maxLength": MAX_ABOUT}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Hamlet world",
+        "type": "object",
+        "properties": fields,
+        "additionalProperties": False,
+        "$defs": definitions,
+    }

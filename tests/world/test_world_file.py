@@ -1,0 +1,180 @@
+"""A world file is a world or one sentence that names the field."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hamlet_trio.world import Affordance, Effects, WorldConfig
+from hamlet_trio.world.config import PLACE_TYPES
+from hamlet_trio.world.world_file import (
+    MAX_BYTES,
+    World,
+    WorldError,
+    changes_of,
+    digest_of,
+    file_schema,
+    load_world,
+    make_config,
+    make_world,
+    read_world,
+)
+from tests.world.strategies import configs
+
+USUAL = WorldConfig()
+
+
+def toml(text: str) -> WorldConfig:
+    return read_world(text.encode(), "toml").config
+
+
+def sentence_or_world(read: Callable[[], World]) -> str:
+    """Return the digest of a world that was read, or the sentence of its refusal."""
+    try:
+        return read().digest
+    except WorldError as error:
+        return str(error)
+
+
+def test_an_empty_file_is_the_usual_world() -> None:
+    assert toml("") == USUAL
+    assert read_world(b"{}", "json").config == USUAL
+    assert changes_of(USUAL) == {}
+
+
+@given(configs())
+def test_any_world_survives_its_file(config: WorldConfig) -> None:
+    text = msgspec.json.encode(changes_of(config))
+    again = read_world(text, "json").config
+    assert again == config
+    assert digest_of(again) == digest_of(config)
+    whole = msgspec.json.encode(config)
+    assert read_world(whole, "json").config == config
+
+
+def test_a_place_can_be_changed_added_and_removed_by_name() -> None:
+    config = toml(
+        """
+        [affordances.Bed]
+        x = 0
+        [affordances.Bed.effects]
+        money = -1
+        [affordances]
+        Gym = false
+        [affordances.Library]
+        x = 3
+        y = 3
+        code = 8
+        type = "Recreation"
+        effects = { mood = 10 }
+        """
+    )
+    places = {place.name: place for place in config.affordances}
+    assert (places["Bed"].x, places["Bed"].effects) == (0, Effects(money=-1, energy=50, hygiene=5))
+    assert "Gym" not in places
+    assert places["Library"].shown_type == "Recreation"
+    assert config.meters[4].place is None, "no meter leads to a place that is gone"
+    assert len(config.affordances) == len(USUAL.affordances)
+
+
+def test_a_removed_meal_is_no_meal_any_more() -> None:
+    assert toml("[affordances]\nFastFood = false").meals == ("HomeMeal",)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("width = 1", "width", "an integer from 2 to 128"),
+        ('width = "a"', "width", "a whole number"),
+        ("colour = 1", "colour", "no field"),
+        ("[shaped]\ncolour = 1", "shaped.colour", "no field"),
+        ("[affordances.Bed]\nx = 99", "affordances.Bed.x", "from 0 to 7"),
+        ('[affordances.Bed.effects]\nmoney = "free"', "affordances.Bed.effects.money", "a number"),
+        ("[affordances.Pub]\nx = 0\ny = 0", "affordances.Pub.code", "missing"),
+        ('[affordances.Bed]\ntype = "Pub"', "affordances.Bed.type", "Bed, Shower"),
+        ("[affordances]\nPub = false", "affordances.Pub", "no affordance"),
+        ("[meters]\nmoney = 3", "meters.money", "a table"),
+        ("[meters.money]\nstart = 500", "meters.money.start", "at most 100"),
+        ("[move]\nenergy = inf", "move.energy", "finite"),
+        ('reward = "cash"', "reward", "shaped, survival"),
+        ('title = "a\\u001b[2J"', "title", "printable"),
+        (f'about = "{"a" * 2001}"', "about", "2,000"),
+    ],
+)
+def test_an_error_names_the_field_and_what_is_allowed(text: str, field: str, words: str) -> None:
+    with pytest.raises(WorldError) as caught:
+        toml(text)
+    assert caught.value.field == field
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"width =", b"[" * 10_000, b"a" * (MAX_BYTES + 1)])
+@pytest.mark.parametrize("kind", ["toml", "json"])
+def test_what_is_no_world_file_is_refused_with_a_sentence(data: bytes, kind: Any) -> None:
+    with pytest.raises(WorldError):
+        read_world(data, kind)
+
+
+def test_a_byte_order_mark_is_accepted() -> None:
+    assert read_world(b"\xef\xbb\xbfwidth = 9\n", "toml").config.width == 9
+
+
+@given(st.binary(max_size=300), st.sampled_from(["toml", "json"]))
+def test_any_bytes_are_a_world_or_a_sentence(data: bytes, kind: Any) -> None:
+    assert sentence_or_world(lambda: read_world(data, kind)).isprintable()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+names = st.sampled_from(
+    [*WorldConfig.__struct_fields__, "title", "about", "Bed", "Bar", "name", "x", "effects"]
+)
+
+
+@given(st.dictionaries(names, json_values | st.dictionaries(names, json_values, max_size=3), max_size=4))
+def test_any_fields_are_a_world_or_a_sentence(fields: dict[str, Any]) -> None:
+    assert sentence_or_world(lambda: make_world(fields)).isprintable()
+
+
+def test_the_digest_ignores_words_and_tells_rules_apart() -> None:
+    assert make_world({"title": "A"}).digest == make_world({"title": "B"}).digest
+    assert make_world({"width": 9}).digest != make_world({}).digest
+
+
+def test_a_type_changes_how_a_place_is_shown_and_nothing_else() -> None:
+    for place in USUAL.affordances:
+        assert place.shown_type == place.name == PLACE_TYPES[place.code]
+    assert Affordance("Corner Bar", 0, 0, 6, Effects()).shown_type == "Recreation"
+    assert "type" not in msgspec.to_builtins(USUAL.affordances[0]), "files stay as they were"
+
+
+def test_the_schema_accepts_what_the_reader_takes() -> None:
+    schema = file_schema()
+    assert set(schema["properties"]) == {*WorldConfig.__struct_fields__, "title", "about"}
+    assert not any("required" in part for part in schema["$defs"].values())
+    json.dumps(schema)
+
+
+def test_a_file_is_read_by_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "w.toml").write_text("width = 9")
+    (tmp_path / "w.json").write_text('{"width": 10}')
+    assert load_world(tmp_path / "w.toml").config.width == 9
+    assert load_world(tmp_path / "w.json").config.width == 10
+    (tmp_path / "w.yaml").write_text("width: 9")
+    with pytest.raises(WorldError, match=r"\.toml or \.json"):
+        load_world(tmp_path / "w.yaml")
+
+
+def test_make_config_leaves_what_it_was_given_alone() -> None:
+    fields: dict[str, Any] = {"affordances": {"Bed": {"x": 0}}}
+    make_config(fields)
+    assert fields == {"affordances": {"Bed": {"x": 0}}}
+    assert changes_of(WorldConfig()) == {}, "nor is the usual world changed"
