@@ -19,7 +19,7 @@ from hypercorn.typing import ASGIReceiveEvent
 
 from hamlet_trio.web import guard
 from hamlet_trio.web.guard import REPLACEMENTS, install_guard
-from hamlet_trio.web.guard.config import guarded
+from hamlet_trio.web.guard.guarded_config import guarded
 from hamlet_trio.web.guard.tasks import AppQueue
 from tests.web.guarded import GuardedApp, make_app
 from tests.web.killers import KILLERS, send_killer

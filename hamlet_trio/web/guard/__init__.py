@@ -18,7 +18,7 @@ from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 
-from hamlet_trio.web.guard.config import ConnectionCounts, ConnectionLimits, GuardedConfig
+from hamlet_trio.web.guard.guarded_config import ConnectionCounts, ConnectionLimits, GuardedConfig
 from hamlet_trio.web.guard.http import GuardedHTTP
 from hamlet_trio.web.guard.tasks import GuardedTaskGroup
 from hamlet_trio.web.guard.tcp import GuardedTCPServer

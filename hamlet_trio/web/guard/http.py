@@ -10,7 +10,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 _VERSIONS: Final = (b"1.0", b"1.1")

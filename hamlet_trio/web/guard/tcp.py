@@ -12,7 +12,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
 
 LINGER: Final = 1.0  # seconds for which an ended connection still discards input
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`

@@ -16,8 +16,8 @@ from wsproto.handshake import WEBSOCKET_VERSION, server_extensions_handshake
 from wsproto.utilities import generate_accept_token
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.config import ConnectionEnded, WriterRequest, guarded
 from hamlet_trio.web.guard.deflate import BoundedDeflate
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 SEND_NOWAIT: Final = "hamlet_trio.send_nowait"
