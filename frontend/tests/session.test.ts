@@ -61,6 +61,32 @@ describe('a session', () => {
     session.close()
   })
 
+  it('begins with another model in the same episode, without an ending', () => {
+    const { session, socket, finished } = connect()
+    session.load('checkpoint_ep50.pt')
+    session.play()
+    expect(socket.commands()).toEqual(['load_model'])
+    expect(session.playing).toBe(true)
+    socket.receive({ type: 'model_loaded', model: 'checkpoint_ep50.pt', network_type: 'qnetwork' })
+    socket.receive({ type: 'episode_start', episode: 1, model_name: 'checkpoint_ep50.pt' })
+    socket.receive(update({ step: 0 }))
+    expect(socket.commands()).toEqual(['load_model', 'play'])
+    expect(session.state).toMatchObject({ episode: 1, model: 'checkpoint_ep50.pt', over: null, last: null })
+    expect(finished).toEqual([])
+    session.close()
+  })
+
+  it('withdraws a play that waits for a model', () => {
+    const { session, socket } = connect()
+    session.load('checkpoint_ep50.pt')
+    session.play()
+    session.toggle()
+    expect(session.playing).toBe(false)
+    socket.receive({ type: 'model_loaded', model: 'checkpoint_ep50.pt', network_type: 'qnetwork' })
+    expect(socket.commands()).toEqual(['load_model', 'pause'])
+    session.close()
+  })
+
   it('goes on after a reconnect as it was', () => {
     vi.useFakeTimers()
     const { session } = connect()

@@ -79,7 +79,7 @@ describe('ReconnectingSocket', () => {
     const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
     SocketDouble.newest.drop()
     await vi.advanceTimersByTimeAsync(0)
-    expect(fetch).toHaveBeenCalledWith(new URL('http://x/ws'), expect.anything())
+    expect(fetch).toHaveBeenCalledWith(new URL(`http://x/ws?${new URLSearchParams({ origin: location.origin })}`), expect.anything())
     expect(socket.state).toMatchObject({ status: 'refused', refusal: { code: 'server_full', message: 'a sentence' } })
     expect(socket.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
     await vi.advanceTimersByTimeAsync(6000)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import trio
-from quart import Blueprint, Response, Websocket, websocket
+from quart import Blueprint, Response, Websocket, request, websocket
 from structlog.contextvars import bound_contextvars
 
 from hamlet_trio.connection import ServerFullError
@@ -112,7 +112,13 @@ def _add(sockets: Blueprint, server: Metaserver, endpoint: Endpoint) -> None:
 
     @sockets.get(endpoint.path, endpoint=f"{name}_asked")
     async def explain() -> Response:
-        """Say why a handshake was refused: browsers hide that from the page, so the page asks here."""
+        """Say why a handshake was refused: browsers hide that from the page, so the page asks here.
+
+        `?origin=` names the page's origin, which browsers send with handshakes but not with this request.
+        """
+        if not server.origins.allow(request.args.getlist("origin")):
+            forbidden = ErrorCode.FORBIDDEN_ORIGIN
+            return problem(HTTPStatus.FORBIDDEN, forbidden, forbidden.description)
         if not server.handshakes.has(current_principal().client):
             return _rate_limited(server)
         with ExitStack() as stack:

@@ -280,6 +280,21 @@ async def test_errors_are_problem_documents(
         assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
+@pytest.mark.parametrize(
+    ("origin", "status", "code"),
+    [
+        ("https://page.example", 426, ErrorCode.INVALID_REQUEST),
+        ("https://other.example", 403, ErrorCode.FORBIDDEN_ORIGIN),
+    ],
+)
+async def test_a_page_learns_whether_its_origin_may_connect(
+    origin: str, status: int, code: ErrorCode, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path, allowed_origins=["https://page.example"])
+    response = await app.test_client().get("/ws", query_string={"origin": origin})
+    assert (response.status_code, json.loads(await response.get_data())["code"]) == (status, code)
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/", "/api/models"])
 async def test_a_handshake_elsewhere_names_the_two_websockets(path: str, app: HamletApp) -> None:
     async with app.test_client().websocket(path) as socket:

@@ -27,7 +27,7 @@ export interface ConnectionState {
   wasOpen: boolean
   /** Why the server ended the last open connection, where it said so. */
   closeCode: number | null
-  /** Why it is refused, where the server says so. */
+  /** Why it is refused; null where the server answers but handshakes do not reach it. */
   refusal: Refusal | null
 }
 
@@ -45,7 +45,7 @@ const RESTARTING = 1012
 const RESTART_ATTEMPTS = 5
 /** Its close code for a connection that was idle for too long. */
 const IDLE = 4408
-/** Its answer to a plain request where nothing prevents a handshake. */
+/** Its answer to a plain request where the server itself would accept a handshake. */
 const UPGRADE_REQUIRED = 426
 /** Codes of a server that starts or restarts: it is waited for. */
 const STARTING: readonly (string | null)[] = ['starting', 'draining']
@@ -139,11 +139,14 @@ export class ReconnectingSocket<Message, Command> {
     else if (!isRestarting(this.state)) void this.askWhy()
   }
 
-  /** Ask why a handshake failed: the browser does not tell, but a plain request to the same address does. */
+  /**
+   * Ask why a handshake failed: the browser does not tell, but a plain request to the same address does. Where the
+   * server would accept one, something in between prevents it, and there is no refusal.
+   */
   private async askWhy(): Promise<void> {
     let refusal: Refusal | null = null
     try {
-      await request(this.url.replace(/^ws/, 'http'))
+      await request(this.url.replace(/^ws/, 'http'), { query: { origin: location.origin } })
     } catch (error) {
       if (!(error instanceof HttpProblem)) throw error
       // No answer here either, or one that says it is starting: the server is away.

@@ -73,10 +73,16 @@ export class InferenceSession {
     return this.socket.state
   }
 
+  /** Whether it plays, or will once the model that is being loaded is there. */
+  get playing(): boolean {
+    return this.state.playing || (this.state.loading !== null && this.desired.playing)
+  }
+
+  /** Play; while a model is being loaded, that model plays as soon as it is there. */
   play(): void {
     this.desired.playing = true
     this.replays.dismissRecorded()
-    this.socket.send({ command: 'play' })
+    if (this.state.loading === null) this.socket.send({ command: 'play' })
   }
 
   pause(): void {
@@ -85,7 +91,7 @@ export class InferenceSession {
   }
 
   toggle(): void {
-    if (this.state.playing) this.pause()
+    if (this.playing) this.pause()
     else this.play()
   }
 

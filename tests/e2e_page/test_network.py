@@ -1,0 +1,78 @@
+"""Test what the page says when something between it and the server blocks WebSockets."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import Server
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
+from tests.e2e_page.seen import expect_connected
+
+_UPGRADE = re.compile(rb"(?im)^(upgrade|connection):[^\n]*\n")
+
+
+class UpgradeDroppingProxy:
+    """Forward HTTP to a server as nginx does by default: without the `Upgrade` header."""
+
+    def __init__(self, port: int) -> None:
+        self._server = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._forward, args=(client,), daemon=True).start()
+
+    def _forward(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as reader, socket.create_connection(self._server) as server:
+            head = b"".join(iter(reader.readline, b"\r\n"))
+            server.sendall(_UPGRADE.sub(b"", head) + b"Connection: close\r\n\r\n")
+            while part := server.recv(65536):
+                client.sendall(part)
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[UpgradeDroppingProxy]:
+    """Run such a proxy in front of the module's server."""
+    proxy = UpgradeDroppingProxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+def test_a_proxy_that_drops_upgrade_is_named(browser: Browser, proxy: UpgradeDroppingProxy) -> None:
+    user = BrowserUser(browser, f"http://127.0.0.1:{proxy.port}")
+    user.excuse("426")
+    page = user.open()
+    notice = page.get_by_role("alert").filter(has_text="This page cannot connect")
+    expect(notice).to_contain_text("a proxy does not pass the Upgrade header on")
+    user.leave()
+
+
+def test_a_forbidden_origin_is_named(browser: Browser, start_page_server: StartPageServer) -> None:
+    server = start_page_server(allowed_origins="http://page.example")
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    user.excuse("403")
+    page = user.open()
+    notice = page.get_by_role("alert").filter(has_text="This page cannot connect")
+    expect(notice).to_contain_text("HAMLET_ALLOWED_ORIGINS")
+    user.leave()
+
+
+def test_a_model_chosen_before_the_first_step_keeps_the_episode(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep50.pt")
+    expect_connected(page)
+    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_text("No episode has ended yet").first).to_be_visible()
