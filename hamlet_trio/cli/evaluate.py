@@ -7,6 +7,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
 _MOST_ROWS = 30
@@ -61,7 +62,7 @@ def evaluate(
         raise UserError(str(error)) from error
     if as_json:
         facts = {"checkpoint": checkpoint, "network_type": loaded.metadata.network_type}
-        print(msgspec.json.encode(facts | msgspec.to_builtins(result)).decode())
+        print(to_json(facts | msgspec.to_builtins(result)).decode())
         return
     table = Table(title=f"{checkpoint} ({loaded.metadata.network_type})")
     for column in ("episode", "survived", "return", "ended by"):

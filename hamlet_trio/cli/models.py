@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
 
@@ -16,7 +17,6 @@ def models(
     ] = False,
 ) -> None:
     """List the models that can be watched, with how each was trained."""
-    import msgspec
     from rich.table import Table
 
     from hamlet_trio.agent.models import ModelFolder
@@ -24,7 +24,7 @@ def models(
     folder = Path(load_settings(models_dir=models_dir).models_dir)
     details = ModelFolder(folder).details()
     if as_json:
-        print(msgspec.json.encode({"models": details}).decode())
+        print(to_json({"models": details}).decode())
         return
     if not details:
         print(f"There is no model in {folder}; `hamlet train --out {folder}/my_agent.pt` makes one.")

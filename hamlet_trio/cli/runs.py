@@ -11,6 +11,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -162,11 +163,10 @@ def _reader(db: Path | None) -> Iterator["HistoryReader"]:
 
 def _print(name: str, rows: Iterable[Any], columns: tuple[str, ...], as_json: bool) -> None:
     """Print structs as JSON under this name, or these fields as a table without empty columns."""
-    import msgspec
 
     rows = list(rows)
     if as_json:
-        print(msgspec.json.encode({name: rows}).decode())
+        print(to_json({name: rows}).decode())
         return
     if not rows:
         print("Nothing was found.")

@@ -10,6 +10,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ def show(
     ] = False,
 ) -> None:
     """List the tokens and class codes, without their secrets, which are not stored."""
-    import msgspec
     from rich.table import Table
 
     from hamlet_trio.web.access.token_file import TokenFileError, read_tokens
@@ -95,7 +95,7 @@ def show(
         for token in known
     ]
     if as_json:
-        print(msgspec.json.encode({"tokens": rows}).decode())
+        print(to_json({"tokens": rows}).decode())
         return
     if not rows:
         print(f"There is no token in {path}; `hamlet tokens create --role teacher --name NAME` makes one.")

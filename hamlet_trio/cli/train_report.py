@@ -7,6 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.training.listener import RunListener, RunResult
 from hamlet_trio.training.managed_run import ManagedRun
@@ -53,7 +54,7 @@ class JsonReport(Report):
         )
 
     def _print(self, message: object) -> None:
-        print(msgspec.json.encode(message).decode(), flush=True)
+        print(to_json(message).decode(), flush=True)
 
 
 class ProgressReport(Report):

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.encoding import path_from_text, to_json
 from hamlet_trio.film.formats import FilmFormat
 
 _NICENESS: Final = 19
@@ -60,7 +61,7 @@ class _Reporter:
     def write(self, report: FilmReport) -> None:
         """Write one line."""
         try:
-            os.write(sys.stdout.fileno(), msgspec.json.encode(report) + b"\n")
+            os.write(sys.stdout.fileno(), to_json(report) + b"\n")
         except OSError:  # the pipe's other end is closed
             self._ended = True
 
@@ -78,8 +79,9 @@ def main(argument: str) -> int:
     from hamlet_trio.recording.file import RecordingError, read_recording  # noqa: PLC0415
 
     try:
-        recording = read_recording(Path(order.recording))
-        make_film(recording, Path(order.out), kind=order.kind, speed=order.speed, on_frame=reporter.on_frame)
+        recording = read_recording(Path(path_from_text(order.recording)))
+        out = Path(path_from_text(order.out))
+        make_film(recording, out, kind=order.kind, speed=order.speed, on_frame=reporter.on_frame)
     except FilmCancelledError:
         return 1
     except (FilmError, RecordingError) as error:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from hamlet_trio.common.text import readable
 from hamlet_trio.history.columns import COLUMNS, row_of
 from hamlet_trio.history.opening import database_errors, is_older_form, open_to_write
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
@@ -101,16 +102,18 @@ class HistoryDatabase:
                 _add_episode(connection, number, record, self._columns)
             case CheckpointStored():
                 number = self._number(connection, record.run_id, record.at)
-                values = (number, record.episode, record.model, record.at)
+                model = readable(record.model)
+                values = (number, record.episode, model, record.at)
                 connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", values)
-                connection.execute("UPDATE runs SET model = ? WHERE number = ?", (record.model, number))
+                connection.execute("UPDATE runs SET model = ? WHERE number = ?", (model, number))
             case RunEnded():
+                texts = [text and readable(text) for text in (record.reason, record.model)]
                 connection.execute(
                     # `interrupted` may be inferred from a missing process; an end that the run itself has
                     # recorded takes precedence.
                     "UPDATE runs SET state = ?1, reason = ?2, ended = ?3, model = coalesce(?4, model)"
                     " WHERE run_id = ?5 AND (?1 != 'interrupted' OR state IN ('running', 'interrupted'))",
-                    (record.state, record.reason, record.at, record.model, record.run_id),
+                    (record.state, texts[0], record.at, texts[1], record.run_id),
                 )
 
     def _number(self, connection: sqlite3.Connection, run_id: str, at: str) -> int:

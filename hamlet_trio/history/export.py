@@ -5,8 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.history.columns import COLUMNS, StoredEpisode, row_of
 from hamlet_trio.history.results import RunDetails
 
@@ -23,11 +22,11 @@ def csv_rows(episodes: Iterable[StoredEpisode]) -> str:
 
 def json_pieces(run: RunDetails, pages: Iterable[list[StoredEpisode]]) -> Iterator[bytes]:
     """Yield the pieces of one JSON object, `{"run", "episodes"}`."""
-    yield b'{"run":' + msgspec.json.encode(run) + b',"episodes":['
+    yield b'{"run":' + to_json(run) + b',"episodes":['
     first = True
     for page in pages:
         if page:
-            yield (b"" if first else b",") + msgspec.json.encode(page)[1:-1]
+            yield (b"" if first else b",") + to_json(page)[1:-1]
             first = False
     yield b"]}\n"
 

@@ -5,11 +5,14 @@ A setting `port` is read from the environment variable `HAMLET_PORT`, else from 
 docs/settings.md is generated from this struct.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.devices import DeviceName
+from hamlet_trio.common.encoding import path_from_text, path_to_text
 
 PREFIX: Final = "HAMLET_"
 
@@ -213,6 +216,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     films_kept: Annotated[
         int, Meta(ge=1, le=100_000, description="films kept; the oldest are removed first")
     ] = 20
+
+    def with_portable_paths(self) -> "Settings":
+        """Return these settings with paths that JSON and MessagePack can hold."""
+        return self._with_paths(path_to_text)
+
+    def with_native_paths(self) -> "Settings":
+        """Return the settings from which `with_portable_paths` made these."""
+        return self._with_paths(path_from_text)
+
+    def _with_paths(self, converted: Callable[[str], str]) -> "Settings":
+        return msgspec.structs.replace(self, **{name: converted(getattr(self, name)) for name in PATHS})
 
 
 PATHS: Final = ("models_dir", "data_dir", "tokens_file", "cookie_key_file")

@@ -15,6 +15,7 @@ from hamlet_trio.agent.learner import LearnerError
 from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.common.devices import DeviceName
+from hamlet_trio.common.encoding import path_from_text, path_to_text
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.lock import LockedError
 from hamlet_trio.history.records import Ending
@@ -207,9 +208,10 @@ def open_run(
     except RunNotFoundError:
         known = None
     record = known or RunRecord(run_id=run_id, parameters=parameters)
-    if out is not None and str(out.absolute()) != record.out:
-        record = msgspec.structs.replace(record, out=str(out.absolute()), previous_kept=False)
-    elsewhere = record.out and Path(record.out)
+    named = None if out is None else path_to_text(str(out.absolute()))
+    if named is not None and named != record.out:
+        record = msgspec.structs.replace(record, out=named, previous_kept=False)
+    elsewhere = record.out and Path(path_from_text(record.out))
     try:
         state = store.read_state(run_id) if plan.resume else None
         saved = None if state is None else decode_run_state(zlib.decompress(state))

@@ -238,7 +238,7 @@ class RunSupervisor:
             BeginOrder(
                 run_id=self.run_id,
                 parameters=self._parameters,
-                settings=self._settings,
+                settings=self._settings.with_portable_paths(),
                 resume=resume,
                 paused=self._status.phase.pause_requested,
                 watched=len(self._hub) > 0,

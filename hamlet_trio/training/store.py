@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -83,7 +84,7 @@ class RunStore:
         """Write a run's record; raises `OSError`, and then the older record is whole."""
         folder = self._folder(record.run_id)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "run.json", msgspec.json.format(msgspec.json.encode(record), indent=2))
+        write_atomically(folder / "run.json", msgspec.json.format(to_json(record), indent=2))
 
     def write_state(self, run_id: str, state: bytes) -> None:
         """Write what a resume needs; raises `OSError`, and then the older state is whole."""

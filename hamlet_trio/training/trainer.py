@@ -125,7 +125,7 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
     from hamlet_trio.training.scalars import EpisodeScalars  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    settings, plan = begin.settings, RunPlan(begin.run_id, begin.parameters, begin.resume)
+    settings, plan = begin.settings.with_native_paths(), RunPlan(begin.run_id, begin.parameters, begin.resume)
     store = RunStore(Path(settings.data_dir))
     listener = MessageListener(writer, resume=begin.resume)
     try:

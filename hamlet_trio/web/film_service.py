@@ -16,6 +16,7 @@ import trio
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.descriptions import reason_of
+from hamlet_trio.common.encoding import path_to_text
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
@@ -213,8 +214,8 @@ class FilmService:
 
     async def _film_in_process(self, key: FilmKey, job: _Job, folder: Path) -> str | None:
         order = FilmOrder(
-            recording=str(self._recordings / f"{key.recording}.rec"),
-            out=str(folder / key.file_name),
+            recording=path_to_text(str(self._recordings / f"{key.recording}.rec")),
+            out=path_to_text(str(folder / key.file_name)),
             kind=key.format,
             speed=key.speed,
         )

@@ -3,9 +3,10 @@
 from http import HTTPStatus
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from quart import Response
+
+from hamlet_trio.common.encoding import to_json
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -24,7 +25,7 @@ class Problem(Struct, frozen=True):
 def problem_document(status: int, code: str, detail: str, field: str | None = None) -> bytes:
     """Return the JSON of a problem document."""
     phrase = HTTPStatus(status).phrase
-    return msgspec.json.encode(Problem(status, phrase, str(code), detail, field=field or UNSET))
+    return to_json(Problem(status, phrase, str(code), detail, field=field or UNSET))
 
 
 class ProblemResponse(Response):

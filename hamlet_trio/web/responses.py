@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 from quart import Response
 
 from hamlet_trio.agent.models import ModelDetails
+from hamlet_trio.common.encoding import to_json
 from hamlet_trio.history import Failure, FailureGroup, RunSummary, StoredEpisode
 from hamlet_trio.protocol.messages import TrainingState
 
@@ -94,4 +94,4 @@ class HealthResponse(Struct, frozen=True):
 
 def as_json(body: Struct | dict[str, Any]) -> Response:
     """Return the struct as a JSON response."""
-    return Response(msgspec.json.encode(body), content_type="application/json")
+    return Response(to_json(body), content_type="application/json")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from hamlet_trio.common.encoding import to_json
+
 deploy = typer.Typer(no_args_is_help=True, help="Check a deployment before it is restarted.")
 
 
@@ -36,8 +38,6 @@ def check(
     """
     import os
 
-    import msgspec
-
     from hamlet_trio.cli.deploy.environment import check_settings, read_environment_file
     from hamlet_trio.cli.deploy.findings import Severity
     from hamlet_trio.cli.deploy.nginx import check_nginx
@@ -57,7 +57,7 @@ def check(
     problems = sum(finding.verdict is Severity.PROBLEM for finding in findings)
     if as_json:
         rows = [finding._asdict() for finding in findings]
-        print(msgspec.json.encode({"problems": problems, "findings": rows}).decode())
+        print(to_json({"problems": problems, "findings": rows}).decode())
     else:
         width = max(len(finding.about) for finding in findings)
         for verdict, about, sentence in findings:
