@@ -13,9 +13,10 @@ def readable(text: object) -> str:
     Any terminal, log and JSON document can hold the result. Python keeps the byte 0xFF of a file's name as
     half of a surrogate pair, which none of them can; it becomes `\\xff`.
     """
-    return "".join(c if c.isprintable() else _escape(c) for c in str(text))
+    return "".join(c if c.isprintable() else escape(c) for c in str(text))
 
 
-def _escape(character: str) -> str:
+def escape(character: str) -> str:
+    """Return one character as an ASCII escape, a byte that is not UTF-8 as `\\xff`."""
     is_byte = "\udc80" <= character <= "\udcff"
     return f"\\x{ord(character) - 0xDC00:02x}" if is_byte else ascii(character)[1:-1]
