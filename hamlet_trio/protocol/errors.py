@@ -80,6 +80,16 @@ class ErrorCode(StrEnum):
     FILMS_BUSY = "films_busy", "Too many films are waiting to be made; try again after `Retry-After` seconds."
     FILMS_UNAVAILABLE = "films_unavailable", "This server cannot make films; the message says why."
 
+    # Worlds.
+    UNKNOWN_WORLD = "unknown_world", "There is no such world; `GET /api/worlds` lists the worlds."
+    INVALID_WORLD = "invalid_world", "A field of the world is unknown or not allowed; `field` names it."
+    WORLD_READ_ONLY = "world_read_only", "The world is a preset, which nobody changes; choose another name."
+    WORLD_CHANGED = (
+        "world_changed",
+        "A world of that name is there in another version; read it, and send its `ETag` as `If-Match`.",
+    )
+    WORLDS_FULL = "worlds_full", "The folder has as many worlds as are allowed; remove one first."
+
     # Training.
     ALREADY_TRAINING = (
         "already_training",

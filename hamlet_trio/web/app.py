@@ -21,6 +21,7 @@ from hamlet_trio.web.recording_routes import make_recording_routes
 from hamlet_trio.web.routes import make_routes
 from hamlet_trio.web.services import Services
 from hamlet_trio.web.sockets import make_socket_routes
+from hamlet_trio.web.world_routes import make_world_routes
 
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.register_blueprint(make_socket_routes(server))
     app.register_blueprint(make_history_routes(server))
     app.register_blueprint(make_recording_routes(server))
+    app.register_blueprint(make_world_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
     @app.while_serving
@@ -105,6 +107,6 @@ def _add_cors(response: Response, server: Metaserver) -> None:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS"
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match"
         response.headers["Access-Control-Max-Age"] = "600"

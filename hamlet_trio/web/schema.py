@@ -21,6 +21,7 @@ from hamlet_trio.web.access.login_routes import LoginRequest, SessionResponse
 from hamlet_trio.web.film_service import Film
 from hamlet_trio.web.problems import Problem
 from hamlet_trio.web.recording_routes import FilmQuery, RecordingsQuery, RecordingsResponse
+from hamlet_trio.web.world_routes import WorldResponse, WorldsResponse
 
 _ENDPOINTS: Final = {
     "inference": {"commands": InferenceCommand, "messages": InferenceMessage},
@@ -49,6 +50,9 @@ HTTP: Final[dict[str, Exchange]] = {
     "GET /api/recordings/<recording>": Exchange(ListedRecording),
     "GET /api/recordings/<recording>/film": Exchange(Film, FilmQuery),
     "POST /api/recordings/<recording>/film": Exchange(Film, FilmQuery),
+    "GET /api/worlds": Exchange(WorldsResponse),
+    "GET /api/worlds/<name>": Exchange(WorldResponse),
+    "PUT /api/worlds/<name>": Exchange(WorldResponse),
     "GET /api/session": Exchange(SessionResponse),
     "POST /api/login": Exchange(SessionResponse, body=LoginRequest),
     "POST /api/logout": Exchange(SessionResponse),

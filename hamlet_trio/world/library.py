@@ -63,6 +63,14 @@ class NamedWorld(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class StoredWorld(Struct, frozen=True, kw_only=True):
+    """A world as it is stored; `version` is that of its file."""
+
+    world: World
+    preset: bool
+    version: str
+
+
 class WorldLibrary:
     """The presets and the worlds of one folder; thread-safe. A missing folder has no worlds.
 
@@ -85,16 +93,21 @@ class WorldLibrary:
 
     def get(self, name: str) -> World:
         """Return the world of an untrusted name. Raises `UnknownWorldError`, `WorldError`."""
+        return self.stored(name).world
+
+    def stored(self, name: str) -> StoredWorld:
+        """Return the world of an untrusted name with its version; raises as `get` does."""
         preset = _preset(name)
         path = preset or self._own().get(name)
         if path is None:
             raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
         try:
-            return load_world(path)
+            world = load_world(path)
         except FileNotFoundError:
             raise UnknownWorldError(f"There is no world {printable(name)!r} any more.") from None
         except OSError as error:
             raise WorldError(f"The world {name} cannot be read: {error.strerror}.") from None
+        return StoredWorld(world=world, preset=preset is not None, version=version_of(path) or "")
 
     def save(self, name: str, world: World, *, replacing: str | None = None) -> bool:
         """Save a world under a name; return whether it is new.

@@ -326,7 +326,7 @@ async def test_head_and_options(app: HamletApp) -> None:
     options = await app.test_client().options("/api/status")
     assert options.status_code == 200
     assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-    assert options.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE, OPTIONS"
+    assert options.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
 
 @pytest.mark.parametrize(

@@ -1082,6 +1082,46 @@ export interface FilmQuery {
   speed?: number
 }
 
+/** `GET /api/worlds`: the worlds of this server. */
+export interface WorldsResponse {
+  /** presets first, `usual` before all */
+  worlds: ListedWorld[]
+}
+
+/** One world of the list. */
+export interface ListedWorld {
+  /** name that `world` takes in commands */
+  name: string
+  /** whether it comes with Hamlet and cannot be changed */
+  preset: boolean
+  /** title for people; empty without one */
+  title: string
+  /** what the world asks, for people; empty without it */
+  about: string
+  /** digest of the rules; null for a damaged file */
+  digest: string | null
+  /** why the file cannot be used, in one sentence */
+  error: string | null
+}
+
+/** `GET /api/worlds/NAME`: one world. Its `ETag` is what `If-Match` takes to replace it. */
+export interface WorldResponse {
+  /** name that `world` takes in commands */
+  name: string
+  /** whether it comes with Hamlet and cannot be changed */
+  preset: boolean
+  /** title for people; empty without one */
+  title: string
+  /** what the world asks, for people; empty without it */
+  about: string
+  /** digest of the rules */
+  digest: string
+  /** every field of the configuration */
+  config: Record<string, unknown>
+  /** fields in which it differs from the usual world */
+  changes: Record<string, unknown>
+}
+
 /** `GET /api/session`, and after logging in or out: who the client is, and what it may do. */
 export interface SessionResponse {
   /** role of the client: `anyone`, `viewer` or `teacher` */
@@ -1205,6 +1245,11 @@ export type ErrorCode =
   | 'unknown_film'
   | 'films_busy'
   | 'films_unavailable'
+  | 'unknown_world'
+  | 'invalid_world'
+  | 'world_read_only'
+  | 'world_changed'
+  | 'worlds_full'
   | 'already_training'
   | 'not_training'
   | 'training_busy'

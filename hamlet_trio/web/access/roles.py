@@ -60,6 +60,8 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/ws": {"GET": Role.VIEWER},
     "/ws/training": {"GET": Role.VIEWER},
     "/api/models": {"GET": Role.VIEWER},
+    "/api/worlds": {"GET": Role.VIEWER},
+    "/api/worlds/<name>": {"GET": Role.VIEWER, "PUT": Role.TEACHER, "DELETE": Role.TEACHER},
     "/api/failures": {"GET": Role.VIEWER},
     "/api/failure_summary": {"GET": Role.VIEWER},
     "/api/runs": {"GET": Role.VIEWER},

@@ -1,0 +1,102 @@
+"""The routes of worlds: presets for all, worlds of one's own for those who may train."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quart import Response
+
+from hamlet_trio.web.app import HamletApp
+from hamlet_trio.world import library
+
+NINE = {"title": "Nine", "width": 9}
+
+
+async def ask(app: HamletApp, method: str, path: str, body: object = None, **headers: str) -> Response:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    client = app.test_client()
+    return await client.open(path, method=method, data=data if body is not None else None, headers=named)  # type: ignore[return-value]
+
+
+async def told(response: Response) -> dict[str, Any]:
+    return json.loads(await response.get_data()) or {}
+
+
+async def test_presets_are_listed_and_shown(app: HamletApp) -> None:
+    listed = (await told(await ask(app, "GET", "/api/worlds")))["worlds"]
+    assert listed[0]["name"] == "usual"
+    assert all(entry["preset"] and entry["title"] and entry["digest"] for entry in listed)
+    shown = await told(await ask(app, "GET", "/api/worlds/two-bars"))
+    assert shown["changes"]["affordances"]["Recreation"] is False
+    assert shown["config"]["width"] == 8
+
+
+async def test_a_world_is_saved_read_replaced_and_removed(app: HamletApp) -> None:
+    made = await ask(app, "PUT", "/api/worlds/nine", NINE)
+    assert made.status_code == 201
+    assert (await told(made))["config"]["width"] == 9
+    version = made.headers["ETag"]
+    assert (await ask(app, "GET", "/api/worlds/nine")).headers["ETag"] == version
+    again = await ask(app, "PUT", "/api/worlds/nine", {"width": 10}, If_Match=version)
+    assert again.status_code == 200
+    assert again.headers["ETag"] != version
+    assert (await ask(app, "DELETE", "/api/worlds/nine")).status_code == 204
+    assert (await told(await ask(app, "GET", "/api/worlds/nine")))["code"] == "unknown_world"
+
+
+async def test_nobody_overwrites_what_they_have_not_seen(app: HamletApp) -> None:
+    await ask(app, "PUT", "/api/worlds/nine", NINE)
+    for headers in ({}, {"If_Match": f'"{"0" * 16}"'}):
+        refused = await ask(app, "PUT", "/api/worlds/nine", {"width": 10}, **headers)
+        assert (refused.status_code, (await told(refused))["code"]) == (412, "world_changed")
+    odd = await ask(app, "PUT", "/api/worlds/nine", NINE, If_Match="*")
+    assert (odd.status_code, (await told(odd))["field"]) == (400, "If-Match")
+    assert (await told(await ask(app, "GET", "/api/worlds/nine")))["title"] == "Nine"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"width": 1}, "width"),
+        ({"affordances": {"Bed": {"x": 99}}}, "affordances.Bed.x"),
+        ({"colour": 1}, "colour"),
+        (b"{", None),
+        (b"\xff", None),
+        ([], None),
+        ("text", None),
+    ],
+)
+async def test_an_invalid_world_names_its_field(app: HamletApp, body: object, field: str | None) -> None:
+    refused = await ask(app, "PUT", "/api/worlds/mine", body)
+    answer = await told(refused)
+    assert (refused.status_code, answer["code"], answer.get("field")) == (422, "invalid_world", field)
+    assert (await ask(app, "GET", "/api/worlds/mine")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["Nine", "a b", "..%2Fnine", "-a", "a" * 65, "%00"])
+async def test_a_name_that_is_not_allowed_is_refused(app: HamletApp, name: str) -> None:
+    assert (await ask(app, "PUT", f"/api/worlds/{name}", NINE)).status_code in (404, 405, 422)
+    assert (await ask(app, "GET", f"/api/worlds/{name}")).status_code == 404
+
+
+async def test_presets_are_read_only(app: HamletApp) -> None:
+    for method, body in (("PUT", NINE), ("DELETE", None)):
+        refused = await ask(app, method, "/api/worlds/usual", body)
+        assert (refused.status_code, (await told(refused))["code"]) == (409, "world_read_only")
+
+
+async def test_the_folder_is_bounded(app: HamletApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "MAX_WORLDS", 1)
+    await ask(app, "PUT", "/api/worlds/one", NINE)
+    refused = await ask(app, "PUT", "/api/worlds/two", NINE)
+    assert (refused.status_code, (await told(refused))["code"]) == (409, "worlds_full")
+
+
+async def test_a_folder_that_cannot_be_written_is_said(app: HamletApp, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "worlds").write_text("a file in the way")
+    refused = await ask(app, "PUT", "/api/worlds/nine", NINE)
+    assert (refused.status_code, (await told(refused))["code"]) == (507, "save_failed")
+    assert (await ask(app, "GET", "/api/worlds")).status_code == 200
