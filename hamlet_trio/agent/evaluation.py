@@ -9,6 +9,7 @@ from hamlet_trio.agent.policy import Policy
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds
 
 _WORLDS_AT_ONCE = 1024
+_RANDOM_STARTS_SEED = 4_174_203_519  # of no run: a run derives its seeds by hashing its own
 
 
 class EpisodeResult(Struct, frozen=True, kw_only=True):
@@ -68,15 +69,10 @@ def evaluate(
     rows: list[EpisodeResult] = []
     for first in range(0, episodes, _WORLDS_AT_ONCE):
         count = min(_WORLDS_AT_ONCE, episodes - first)
-        rows += _play(
-            policy,
-            config,
-            count=count,
-            seeds=(seed, first),
-            exploration=exploration,
-            epsilon=epsilon,
-            random_start=random_start,
-        )
+        world_seed = int(np.random.SeedSequence((seed, first), spawn_key=(1,)).generate_state(1)[0])
+        worlds = Worlds(count, config, seed=world_seed)
+        worlds.reset(random_start=random_start)
+        rows += _play(policy, worlds, exploration, epsilon=epsilon)
     return Evaluation(
         mean_length=float(np.mean([row.length for row in rows])),
         mean_return=float(np.mean([row.episode_return for row in rows])),
@@ -86,23 +82,28 @@ def evaluate(
     )
 
 
+def evaluate_starts(
+    policy: Policy, config: WorldConfig, *, usual: int, random: int
+) -> tuple[list[EpisodeResult], list[EpisodeResult]]:
+    """Play greedily from the configured start and from random ones, which are the same for every policy.
+
+    All episodes are played at once; returns the rows of `usual` and of `random` ones.
+    """
+    worlds = Worlds(usual + random, config, seed=_RANDOM_STARTS_SEED)
+    if random:
+        worlds.reset(np.arange(usual, usual + random), random_start=True)
+    rows = _play(policy.in_world(config), worlds, EpsilonGreedy(0), epsilon=0.0)
+    split = usual * config.num_agents
+    return rows[:split], rows[split:]
+
+
 def _play(
-    policy: Policy,
-    config: WorldConfig,
-    *,
-    count: int,
-    seeds: tuple[int, int],
-    exploration: EpsilonGreedy,
-    epsilon: float,
-    random_start: bool,
+    policy: Policy, worlds: Worlds, exploration: EpsilonGreedy, *, epsilon: float
 ) -> list[EpisodeResult]:
-    """Play one episode in each of `count` worlds; finished ones leave the batch."""
-    world_seed = int(np.random.SeedSequence(seeds, spawn_key=(1,)).generate_state(1)[0])
-    worlds = Worlds(count, config, seed=world_seed)
-    worlds.reset(random_start=random_start)
-    returns = np.zeros((count, worlds.num_agents))
-    lengths = np.zeros((count, worlds.num_agents), dtype=np.int64)
-    active = np.arange(count)
+    """Play one episode in each world to its end; finished ones leave the batch."""
+    returns = np.zeros((worlds.num_worlds, worlds.num_agents))
+    lengths = np.zeros((worlds.num_worlds, worlds.num_agents), dtype=np.int64)
+    active = np.arange(worlds.num_worlds)
     while active.size:
         observations = worlds.observe(active).reshape(-1, worlds.observation_size)
         explores, actions = exploration.draw(observations, epsilon)

@@ -31,7 +31,8 @@ class CheckpointMetadata(Struct, frozen=True, kw_only=True):
     """Facts about a trained network and texts for people; all but the network's own are optional.
 
     `sizes` are those of `networks.spec` as plain values, `world` the world configuration, `parameters` the
-    training parameters, `evaluation` at least `mean_length` (steps) and `mean_return`. `seed` is the run's,
+    training parameters, `evaluation` (from the usual start) and `evaluation_random` (from random
+    starts) at least `mean_length` (steps) and `mean_return`. `seed` is the run's,
     `episode` the last one trained. `title`, `story`, `watch_for` and `command` are for people.
 
     Of metadata that `read_metadata` returned, numbers are finite and at most 2**53, and texts are bounded;
@@ -47,6 +48,7 @@ class CheckpointMetadata(Struct, frozen=True, kw_only=True):
     seed: _Count | None = None
     parameters: dict[str, Any] = {}
     evaluation: dict[str, Any] | None = None
+    evaluation_random: dict[str, Any] | None = None
     title: str | None = None
     story: str | None = None
     watch_for: str | None = None

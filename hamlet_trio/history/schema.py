@@ -105,7 +105,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TRIGGER failure_taken AFTER DELETE ON failures BEGIN {_TAKE} END;
     CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
     """,
-    "ALTER TABLE episodes ADD COLUMN q_value REAL;",
+    """
+    ALTER TABLE episodes ADD COLUMN q_value REAL;
+    ALTER TABLE episodes ADD COLUMN evaluation_random_mean_length REAL;
+    ALTER TABLE episodes ADD COLUMN evaluation_random_mean_return REAL;
+    ALTER TABLE episodes ADD COLUMN evaluation_random_episodes INTEGER;
+    """,
 )
 """Scripts that turn form n into form n + 1; the form is the file's `user_version`."""
 

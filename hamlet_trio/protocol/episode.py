@@ -127,7 +127,7 @@ class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_comple
     evaluation: (
         Annotated[
             EvaluationSummary,
-            Meta(description="A greedy evaluation, in the episodes after which one was made."),
+            Meta(description="A greedy evaluation from the usual start, after the episodes that have one."),
         ]
         | UnsetType
     ) = UNSET
@@ -140,6 +140,16 @@ class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_comple
             tag="losses/q_values",
         ),
     ] = None
+    evaluation_random: (
+        Annotated[
+            EvaluationSummary,
+            Meta(
+                description="The same from random starts, which are the same in every run.",
+                extra={"suffix": ", random starts"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Figure(Struct, frozen=True):
@@ -175,17 +185,22 @@ class Figure(Struct, frozen=True):
         return value
 
 
-def figures_of(struct: type[Struct], path: tuple[str, ...] = ()) -> tuple[Figure, ...]:
-    """List the figures of a struct and of the structs in it, in their order."""
+def figures_of(struct: type[Struct], path: tuple[str, ...] = (), suffix: str = "") -> tuple[Figure, ...]:
+    """List the figures of a struct and of the structs in it, in their order.
+
+    A field of a struct may give the lines of that struct's figures a `suffix`.
+    """
     found: list[Figure] = []
     for name, hint in get_type_hints(struct, include_extras=True).items():
         kind, meta = plain_type(hint)
         if issubclass(kind, Struct):
-            found += figures_of(kind, (*path, name))
+            extra = meta.extra if meta is not None and meta.extra else {}
+            found += figures_of(kind, (*path, name), extra.get("suffix", ""))
             continue
         assert meta is not None, f"{name} has no figure"
         assert meta.extra is not None, f"{name} has no figure"
-        found.append(Figure((*path, name), kind, meta.description or "", **meta.extra))
+        line = meta.extra["line"] and meta.extra["line"] + suffix
+        found.append(Figure((*path, name), kind, meta.description or "", **meta.extra | {"line": line}))
     return tuple(found)
 
 
@@ -201,4 +216,4 @@ def plain_type(hint: Any) -> tuple[type[Any], Meta | None]:
 
 
 FIGURES: Final = figures_of(EpisodeComplete)
-"""Every figure of an episode; those of the evaluation have names that begin with `evaluation_`."""
+"""Every figure of an episode; those of an evaluation have names that begin with its field's."""

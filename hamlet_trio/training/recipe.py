@@ -24,6 +24,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         evaluations: greedy evaluations spread evenly over a run; the last episode always has one.
         evaluation_episodes: episodes of one evaluation. From the fixed start, a greedy policy plays the same
             one every time.
+        evaluation_random_starts: random starts that each evaluation plays too, the same in every run.
         evaluation_max_steps: their maximum length, so that figures compare and a pause never waits long.
     """
 
@@ -32,6 +33,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     updates_per_episode: int | None = None
     evaluations: int = 20
     evaluation_episodes: int = 1
+    evaluation_random_starts: int = 30
     evaluation_max_steps: int = 500
 
     def learner_config(self, parameters: TrainingParameters, device: DeviceName) -> LearnerConfig:

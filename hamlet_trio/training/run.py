@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
-from hamlet_trio.agent.evaluation import evaluate
+from hamlet_trio.agent.evaluation import EpisodeResult, evaluate_starts
 from hamlet_trio.agent.options_learner import make_learner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
@@ -71,7 +71,7 @@ class TrainingRun:
         learner_config = recipe.learner_config(parameters, device)
         if sizes is not None:
             learner_config = learner_config.for_network(parameters.network_type, sizes)
-        learner_seed, world_seed, self._evaluation_seed = _seeds(parameters.seed)
+        learner_seed, world_seed = _seeds(parameters.seed)
         self.parameters: Final = parameters
         self._recipe = recipe
         self._learner = make_learner(
@@ -84,6 +84,8 @@ class TrainingRun:
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
         self.completed = 0
         self._begun = 0
+        # The last evaluation, and the number of updates it was made after.
+        self._evaluated: tuple[int, tuple[EvaluationSummary, EvaluationSummary]] | None = None
         self.episode_starts: Final[list[WorldState | None]] = [None] * count
         # Overwritten and swapped at each step.
         self._observations: NDArray[np.float32] = np.empty((count, config.observation_size), dtype=np.float32)
@@ -248,7 +250,11 @@ class TrainingRun:
         total, loss, q_value = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
-        evaluates = self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)
+        usual, random = (
+            self.evaluate()
+            if self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)
+            else (msgspec.UNSET, msgspec.UNSET)
+        )
         return EpisodeComplete(
             episode=self.completed,
             reward=total,
@@ -261,7 +267,8 @@ class TrainingRun:
             buffer_size=len(self._learner.replay_buffer),
             failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
             steps_per_second=0.0,
-            evaluation=self.evaluate() if evaluates else msgspec.UNSET,
+            evaluation=usual,
+            evaluation_random=random,
             q_value=q_value,
         )
 
@@ -275,26 +282,34 @@ class TrainingRun:
         """Return a copy of the current policy."""
         return self._learner.policy()
 
-    def evaluate(self) -> EvaluationSummary:
-        """Evaluate the current policy greedily in worlds of its own; changes nothing in the run."""
-        result = evaluate(
-            self._learner.policy(),
-            self.worlds.config,
-            episodes=self._recipe.evaluation_episodes,
-            seed=self._evaluation_seed,
-            max_steps=min(self.worlds.config.max_steps, self._recipe.evaluation_max_steps),
-        )
-        return EvaluationSummary(result.mean_length, result.mean_return, len(result.episodes))
+    def evaluate(self) -> tuple[EvaluationSummary, EvaluationSummary]:
+        """Evaluate the current policy greedily from the usual start and from random ones.
+
+        It plays in worlds of its own, and changes nothing in the run.
+        """
+        if self._evaluated is None or self._evaluated[0] != self.updates:
+            recipe, config = self._recipe, self.worlds.config
+            max_steps = min(config.max_steps, recipe.evaluation_max_steps)
+            usual, random = evaluate_starts(
+                self._learner.policy(),
+                msgspec.structs.replace(config, max_steps=max_steps),
+                usual=recipe.evaluation_episodes,
+                random=recipe.evaluation_random_starts,
+            )
+            self._evaluated = self.updates, (_summary(usual), _summary(random))
+        return self._evaluated[1]
 
     def checkpoint(self) -> Checkpoint:
         """Return the network with its metadata, to be saved before the next step."""
+        usual, random = self.evaluate()
         metadata = CheckpointMetadata(
             network_type=self.parameters.network_type,
             world=msgspec.to_builtins(self.worlds.config),
             episode=self.completed,
             seed=self.parameters.seed,
             parameters=msgspec.to_builtins(self.parameters),
-            evaluation=msgspec.to_builtins(self.evaluate()),
+            evaluation=msgspec.to_builtins(usual),
+            evaluation_random=msgspec.to_builtins(random),
         )
         return self._learner.checkpoint(metadata, epsilon=self.epsilon)
 
@@ -335,10 +350,19 @@ class TrainingRun:
         self._begun_after = state["begun_after"]
         self._is_shown = state["is_shown"]
         self._sums.load_state_dict(state["sums"])
+        self._evaluated = None
 
 
-def _seeds(seed: int | None) -> tuple[int, int, int]:
-    """Return independent seeds of learner, world and evaluation."""
+def _summary(rows: list[EpisodeResult]) -> EvaluationSummary:
+    return EvaluationSummary(
+        float(np.mean([row.length for row in rows])),
+        float(np.mean([row.episode_return for row in rows])),
+        len(rows),
+    )
+
+
+def _seeds(seed: int | None) -> tuple[int, int]:
+    """Return independent seeds of learner and world."""
     assert seed is not None, "the seed is chosen before a run is made"
-    learner, world, evaluation = np.random.SeedSequence(seed).generate_state(3, np.uint64).tolist()
-    return learner, world, evaluation
+    learner, world = np.random.SeedSequence(seed).generate_state(2, np.uint64).tolist()
+    return learner, world

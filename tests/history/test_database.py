@@ -32,8 +32,11 @@ def database(path: Path) -> Iterator[HistoryDatabase]:
 
 
 def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: Path) -> None:
-    evaluation = EvaluationSummary(480.0, 120.5, 3)
-    database.write([started("a"), ended("a", 1), ended("a", 2, evaluation=evaluation)])
+    evaluations = {
+        "evaluation": EvaluationSummary(480.0, 120.5, 3),
+        "evaluation_random": EvaluationSummary(310.5, 20.25, 30),
+    }
+    database.write([started("a"), ended("a", 1), ended("a", 2, **evaluations)])
     database.write([CheckpointStored(run_id="a", model="mine.pt", episode=2), ended("a", 3)])
     database.write([RunEnded(run_id="a", state="stopped", reason="enough")])
     run = HistoryReader(path).run("a")
@@ -46,7 +49,7 @@ def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: P
     assert (run.steps, run.best_return, run.best_episode, run.longest) == (36, -1 / 3, 1, 13)
     assert run.failures == {"energy_depleted": 2}
     assert [(kept.model, kept.episode) for kept in run.checkpoints] == [("mine.pt", 2)]
-    told = ended("a", 2, evaluation=evaluation).complete
+    told = ended("a", 2, **evaluations).complete
     kept = HistoryReader(path).episodes("a", EpisodesQuery(after=1, limit=1))[0]
     for name in told.__struct_fields__:
         assert getattr(kept, name) == getattr(told, name), name

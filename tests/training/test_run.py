@@ -134,9 +134,20 @@ def test_evaluations_are_spread_over_the_run_and_change_nothing(parameters: Trai
 
 
 def test_an_evaluation_has_a_cap_of_its_own(parameters: TrainingParameters) -> None:
-    run = TrainingRun(parameters, device="cpu", recipe=Recipe(evaluation_episodes=3, evaluation_max_steps=9))
-    summary = run.evaluate()
-    assert (summary.mean_length, summary.episodes) == (9, 3)
+    recipe = Recipe(evaluation_episodes=3, evaluation_max_steps=9, evaluation_random_starts=5)
+    usual, random = TrainingRun(parameters, device="cpu", recipe=recipe).evaluate()
+    assert (usual.mean_length, usual.episodes) == (9, 3)
+    assert random.mean_length <= 9
+    assert random.episodes == 5
+
+
+def test_random_starts_of_evaluations_are_the_same_in_every_run(parameters: TrainingParameters) -> None:
+    first = TrainingRun(parameters, device="cpu", recipe=RECIPE)
+    other = TrainingRun(msgspec.structs.replace(parameters, seed=8), device="cpu", recipe=RECIPE)
+    other.load_state_dict(first.state_dict())
+    assert first.evaluate() == other.evaluate()
+    other.step()
+    assert other.evaluate() is other.evaluate(), "no update was made in between"
 
 
 @pytest.mark.parametrize("num_episodes", [1, 7, 19, 20, 21, 1000])
@@ -256,7 +267,9 @@ def test_a_checkpoint_tells_of_the_run_and_gives_another_its_weights(parameters:
     assert checkpoint.metadata.world is not None
     assert checkpoint.metadata.world["end_penalty"] == 50
     assert checkpoint.metadata.world["max_steps"] == 20
-    assert checkpoint.metadata.evaluation == msgspec.to_builtins(run.evaluate())
+    evaluations = [checkpoint.metadata.evaluation, checkpoint.metadata.evaluation_random]
+    assert evaluations == [msgspec.to_builtins(summary) for summary in run.evaluate()]
+    assert evaluations[0] != evaluations[1]
 
     wanted = msgspec.structs.replace(parameters, network_type="relational", seed=9)
     following = TrainingRun(wanted, device="cpu", start_from=checkpoint)

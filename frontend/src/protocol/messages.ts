@@ -545,10 +545,12 @@ export interface EpisodeComplete {
   failure_reason: string | null
   /** Environment steps a second in this episode. */
   steps_per_second: number
-  /** A greedy evaluation, in the episodes after which one was made. */
+  /** A greedy evaluation from the usual start, after the episodes that have one. */
   evaluation?: EvaluationSummary
   /** Mean Q-value of the actions taken, in the transitions learnt from; null without any. */
   q_value: number | null
+  /** The same from random starts, which are the same in every run. */
+  evaluation_random?: EvaluationSummary
 }
 
 /** A greedy evaluation in worlds of its own: means over `episodes` episodes. */
@@ -998,10 +1000,12 @@ export interface StoredEpisode {
   failure_reason: string | null
   /** Environment steps a second in this episode. */
   steps_per_second: number | null
-  /** A greedy evaluation, in the episodes after which one was made. */
+  /** A greedy evaluation from the usual start, after the episodes that have one. */
   evaluation: EvaluationSummary | null
   /** Mean Q-value of the actions taken, in the transitions learnt from; null without any. */
   q_value: number | null
+  /** The same from random starts, which are the same in every run. */
+  evaluation_random: EvaluationSummary | null
 }
 
 /** Which episodes of a run, in their order. */
@@ -1298,6 +1302,7 @@ export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: Ep
       { label: 'steps', style: 'faint', value: (episode) => episode.length },
       { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_length_5 },
       { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_length ?? null },
+      { label: 'greedy evaluation, random starts', style: 'points', value: (episode) => episode.evaluation_random?.mean_length ?? null },
     ],
   },
   {
@@ -1307,6 +1312,7 @@ export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: Ep
       { label: 'return', style: 'faint', value: (episode) => episode.reward },
       { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_reward_5 },
       { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_return ?? null },
+      { label: 'greedy evaluation, random starts', style: 'points', value: (episode) => episode.evaluation_random?.mean_return ?? null },
     ],
   },
   {
