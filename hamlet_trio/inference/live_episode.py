@@ -23,7 +23,7 @@ class LiveEpisode:
     Attributes:
         model: the model that plays.
         view: which of its outputs frames show.
-        over: whether the episode has ended.
+        over: whether the episode has ended, or none has begun.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class LiveEpisode:
     ) -> None:
         self.model = model
         self.view = NO_POLICY_VIEW
-        self.over = False
+        self.over = True
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -66,7 +66,7 @@ class LiveEpisode:
         )
 
     async def begin(self) -> None:
-        """Begin the next episode."""
+        """Begin the next episode. One that takes the place of an unfinished one keeps its number."""
         self._count_episode()
         self._total_reward = 0.0
         self._start = self._engine.start
@@ -79,7 +79,7 @@ class LiveEpisode:
         visits, frame = replay.visits_at(step), replay.frame(step, self.view)
         await self._engine.restore(self._slot, self.model.policy, replay.state_at(step))
         # The end and the beginning are sent together: in between a client would have no episode to act in.
-        await self.end("reset")
+        await self.leave("reset")
         self._count_episode()
         self._total_reward = replay.return_at(step)
         self._start = replay.played.start
@@ -107,6 +107,11 @@ class LiveEpisode:
             messages.EpisodeEnd(self._episode, len(self._actions), self._total_reward, reason, failure)
         )
 
+    async def leave(self, reason: EndReason) -> None:
+        """End the episode for another one, unless it has had no step: then that takes its number."""
+        if self._actions:
+            await self.end(reason)
+
     async def inspect(self) -> tuple[list[float] | None, list[list[float]] | None]:
         """Return the Q-values and the attention that `view` shows, for the world as it stands."""
         snapshot = await self._engine.inspect(self._slot, self.model.policy, self.view)
@@ -123,8 +128,9 @@ class LiveEpisode:
         self._visits.replace({})
 
     def _count_episode(self) -> None:
-        self._episode += 1
-        self._counters.episodes += 1
+        if self.over:
+            self._episode += 1
+            self._counters.episodes += 1
         self.over = False
 
     async def _show(self, snapshot: WorldSnapshot) -> None:

@@ -24,10 +24,16 @@ class SaveEpisode(NamedTuple):
 
 Job: TypeAlias = commands.LoadModel | commands.LoadRecording | SaveEpisode
 
-JobResult: TypeAlias = LoadedPolicy | Replay | RecordingInfo | BadMessageError
 
-SessionEvent: TypeAlias = commands.InferenceCommand | JobResult
-"""What a session controller takes from its queue: a command, why a frame is none, or a job's result."""
+class JobDone(NamedTuple):
+    """A job and its result, which is an error ready to be sent if the job failed."""
+
+    job: Job
+    result: LoadedPolicy | Replay | RecordingInfo | BadMessageError
+
+
+SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
+"""What a session controller takes from its queue: a command, why a frame is not one, or a finished job."""
 
 
 class LoadQueue:
@@ -55,23 +61,18 @@ class LoadQueue:
         try:
             self._send.send_nowait(job)
         except trio.WouldBlock:
-            raise BadMessageError(
-                ErrorCode.TOO_MANY_LOADS,
-                "Too many models or recordings wait to be read or kept; wait for one, then send it again.",
-                command=_command(job),
-            ) from None
+            raise too_many_loads(job) from None
 
     async def run(self) -> None:
         """Do queued jobs until cancelled."""
         async for job in self._receive:
-            result: JobResult
             try:
-                result = await self._do(job)
+                done = JobDone(job, await self._do(job))
             except BadMessageError as error:
-                result = error
-            await self._results.put_when_room(result)
+                done = JobDone(job, error)
+            await self._results.put_when_room(done)
 
-    async def _do(self, job: Job) -> JobResult:
+    async def _do(self, job: Job) -> LoadedPolicy | Replay | RecordingInfo:
         match job:
             case commands.LoadModel():
                 return await self._lease.acquire(job.model)
@@ -79,6 +80,15 @@ class LoadQueue:
                 return await self._recordings.load(job.recording)
             case SaveEpisode():
                 return await self._recordings.save(job.played, job.model.policy, self._session_id)
+
+
+def too_many_loads(job: Job) -> BadMessageError:
+    """Return the refusal of one job too many."""
+    return BadMessageError(
+        ErrorCode.TOO_MANY_LOADS,
+        "Too many models or recordings wait to be read or written; wait for one, then send it again.",
+        command=_command(job),
+    )
 
 
 def _command(job: Job) -> str:

@@ -1,13 +1,21 @@
 """The session controller: the one owner of a session's state; waits for its next command or deadline."""
 
 import math
+from collections import deque
 from typing import Final, TypeAlias
 
 import trio
 from msgspec import UNSET
 
 from hamlet_trio.inference.live_episode import LiveEpisode
-from hamlet_trio.inference.load_queue import JobResult, LoadQueue, SaveEpisode, SessionEvent
+from hamlet_trio.inference.load_queue import (
+    MAX_WAITING,
+    JobDone,
+    LoadQueue,
+    SaveEpisode,
+    SessionEvent,
+    too_many_loads,
+)
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
@@ -36,6 +44,11 @@ class SessionController:
     Everything happens in this one task, one thing after another. So a pause needs no lock: a step in progress
     is completed and its frame sent before the command is read, and nothing follows the answer. When the
     client reads slowly, the controller waits in the message sender.
+
+    While a model or a recording is loaded, commands that came after it are held, so that all take effect in
+    the order in which they were sent; but turns go on, and `pause` and `status` are carried out at once.
+    Bounds: as many are held as the queue holds, more are refused with `rate_limited`; `MAX_WAITING` of them
+    may be loads, more are refused with `too_many_loads`.
     """
 
     def __init__(
@@ -59,6 +72,8 @@ class SessionController:
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human = False
+        self._loading = False
+        self._held: deque[SessionEvent] = deque()
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
         """Greet the client and play until cancelled. Raises `EngineError` if the engine fails."""
@@ -69,7 +84,7 @@ class SessionController:
         await self._episode.begin()
         while True:
             deadline = self._deadline()
-            event = await self._queue.get(deadline)
+            event = await self._next_event(deadline)
             if event is None:
                 self._sender.due = deadline
                 await self._take_turn()
@@ -81,6 +96,29 @@ class SessionController:
                     await self._refuse(error)
             for _ in range(self._queue.take_overflow()):
                 await self._refuse(_QUEUE_FULL)
+
+    async def _next_event(self, deadline: float) -> SessionEvent | None:
+        """Return the next event whose turn it is, or None at `deadline`; hold those behind a load."""
+        while True:
+            may_release = bool(self._held) and not self._loading
+            event = await self._queue.get(-math.inf if may_release else deadline)
+            if event is None:
+                return self._held.popleft() if may_release else None
+            if isinstance(event, JobDone | commands.Pause | commands.Status):
+                return event
+            if not (self._loading or self._held):
+                return event
+            await self._hold(event)
+
+    async def _hold(self, event: SessionEvent) -> None:
+        """Hold a command back until those before it have been carried out, if there is room."""
+        loads = commands.LoadModel | commands.LoadRecording
+        if isinstance(event, loads) and sum(isinstance(held, loads) for held in self._held) >= MAX_WAITING:
+            await self._refuse(too_many_loads(event))
+        elif len(self._held) < self._queue.limit:
+            self._held.append(event)
+        else:
+            await self._refuse(event if isinstance(event, BadMessageError) else _QUEUE_FULL)
 
     # --- turns ---------------------------------------------------------------------------------------------
 
@@ -135,24 +173,29 @@ class SessionController:
                 self._record()
             case commands.LoadModel() | commands.LoadRecording():
                 self._loads.put(event)
-            case LoadedPolicy() | Replay() | RecordingInfo() | BadMessageError():
-                await self._handle_result(event)
+                self._loading = True
+            case JobDone():
+                await self._handle_done(event)
+            case BadMessageError():
+                raise event
             case _:
                 await self._change_playback(event)
 
-    async def _handle_result(self, result: JobResult) -> None:
-        match result:
-            case LoadedPolicy():
-                await self._change_model(result)
-            case Replay():
+    async def _handle_done(self, done: JobDone) -> None:
+        if not isinstance(done.job, SaveEpisode):
+            self._loading = False
+        match done.result:
+            case LoadedPolicy() as model:
+                await self._change_model(model)
+            case Replay() as replay:
                 self._playing = False
-                await self._replay.begin(result)
+                await self._replay.begin(replay)
                 await self._send_playback()
                 await self._replay.seek(0)
-            case RecordingInfo():
-                await self._sender.send(messages.RecordingSaved(result))
-            case BadMessageError():
-                raise result
+            case RecordingInfo() as info:
+                await self._sender.send(messages.RecordingSaved(info))
+            case BadMessageError() as error:
+                raise error
 
     async def _change_playback(self, command: _PlaybackCommand) -> None:
         """Carry out one of the commands that are answered with `playback`."""
@@ -165,6 +208,7 @@ class SessionController:
                 self._playing = True
             case commands.Pause():
                 self._playing = False
+                self._withdraw_held()
             case commands.SetSpeed():
                 self._pace.set_speed(command.speed, now, self._intermission)
             case commands.ReleaseControl():
@@ -180,6 +224,10 @@ class SessionController:
                 await self._episode.begin()
             elif self._replay.is_at_end:
                 await self._replay.seek(0)
+
+    def _withdraw_held(self) -> None:
+        """Withdraw each `play` and `step` that still waits for a load."""
+        self._held = deque(held for held in self._held if not isinstance(held, commands.Play | commands.Step))
 
     async def _take_control(self) -> None:
         if self._replay.is_on:
@@ -246,7 +294,7 @@ class SessionController:
         self._pace.restart(trio.current_time())
         await self._sender.send(messages.ModelLoaded(model.name, model.network_type))
         await self._replay.end()
-        await self._episode.end("model_changed")
+        await self._episode.leave("model_changed")
         await self._episode.begin()
 
     # --- recordings and replays ----------------------------------------------------------------------------

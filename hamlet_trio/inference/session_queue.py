@@ -1,7 +1,7 @@
 """The queue from which a session controller takes its events, and waits until its next deadline."""
 
 import math
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import trio
 
@@ -18,6 +18,7 @@ class SessionQueue(Generic[Event]):
     """
 
     def __init__(self, limit: int, timers: Timers) -> None:
+        self.limit: Final = limit
         self._send, self._receive = trio.open_memory_channel[Event](limit)
         self._overflow = 0
         self._timers = timers

@@ -62,7 +62,7 @@ class ReferenceSession:
         self.now = 0.0
         self.playing = False
         self.human = False
-        self.over = False
+        self.over = True
         self.speed = 1.0
         self.episode = 0
         self.steps: list[ReferenceStep] = []
@@ -162,7 +162,7 @@ class ReferenceSession:
         self.model = model
         self.visited.clear()
         self.anchor = self.now
-        return [("model_loaded", model), *self._end_replay(), *self._end("model_changed"), *self._begin()]
+        return [("model_loaded", model), *self._end_replay(), *self._leave("model_changed"), *self._begin()]
 
     def record(self) -> list[Summary]:
         if self._shows_recording or len(self.steps) == 1:
@@ -209,9 +209,8 @@ class ReferenceSession:
         return self._begin() if self.over else []
 
     def _begin(self) -> list[Summary]:
-        self.episode += 1
+        self._count_episode()
         self.steps = []
-        self.over = False
         self.world.reset()
         return [("episode_start", self.episode, self.model), self._frame(0)]
 
@@ -219,6 +218,13 @@ class ReferenceSession:
         self.world.step([action])
         frame = self._frame(action)
         return [frame, *(self._end("meter_depleted") if self.world.over[0] else [])]
+
+    def _count_episode(self) -> None:
+        self.episode += self.over
+        self.over = False
+
+    def _leave(self, reason: str) -> list[Summary]:
+        return self._end(reason) if len(self.steps) > 1 else []
 
     def _end(self, reason: str) -> list[Summary]:
         if self.over:
@@ -265,9 +271,8 @@ class ReferenceSession:
         answer = self._end_replay()
         if replay is None or (replay.recording is None and at == replay.last):
             return answer
-        answer += self._end("reset")
-        self.episode += 1
-        self.over = False
+        answer += self._leave("reset")
+        self._count_episode()
         self.steps = list(replay.steps[: at + 1])
         self.visited = set(self.steps[at].visited)
         self.world.set_state(0, self.steps[at].state)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 import torch
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
+from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.connection import ServerFullError
@@ -314,3 +316,21 @@ def real_time_limit(seconds: float = 60) -> Iterator[None]:
         finally:
             watchdog.cancel()
     assert not scope.cancelled_caught, f"still waiting after {seconds} s of real time"
+
+
+class ModelGate:
+    """Keep every load of a model waiting until the gate is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._opened = threading.Event()
+        resolve = ModelFolder.resolve
+
+        def held(folder: ModelFolder, name: str) -> Path:
+            assert self._opened.wait(60)
+            return resolve(folder, name)
+
+        monkeypatch.setattr(ModelFolder, "resolve", held)
+
+    def open(self) -> None:
+        """Let all loads through from now on."""
+        self._opened.set()

@@ -1,12 +1,10 @@
 """load_model: read off the event loop, in order, and a failure changes nothing."""
 
-import threading
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
-from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.messages import (
     EpisodeEnd,
@@ -21,28 +19,11 @@ from tests.inference.support import (
     RIGHT,
     UP,
     Client,
+    ModelGate,
     advance,
     save_model,
     uses,
 )
-
-
-class Gate:
-    """Holds every look into the models folder until it is opened."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._opened = threading.Event()
-        resolve = ModelFolder.resolve
-
-        def held(folder: ModelFolder, name: str) -> Path:
-            assert self._opened.wait(60)
-            return resolve(folder, name)
-
-        monkeypatch.setattr(ModelFolder, "resolve", held)
-
-    def open(self) -> None:
-        """Let all through from now on."""
-        self._opened.set()
 
 
 async def test_load_model_tells_then_begins_a_new_episode(client: Client) -> None:
@@ -61,7 +42,7 @@ async def test_load_model_plays_the_old_one_meanwhile(
 ) -> None:
     await client.ask("set_speed", speed=2)
     await client.ask("play")
-    gate = Gate(monkeypatch)
+    gate = ModelGate(monkeypatch)
     client.say("load_model", model="down.pt")
     for step in range(1, 4):
         await advance(mock_clock, 0.05)
@@ -97,14 +78,14 @@ async def test_load_model_in_order(client: Client) -> None:
     assert (await client.skip_to(ModelLoaded)).model == "down.pt"
     assert (await client.skip_to(Error)).code == "unknown_model"
     assert (await client.skip_to(ModelLoaded)).model == "up.pt"
-    assert (await client.skip_to(StateUpdate)).episode == 3
+    assert (await client.skip_to(StateUpdate)).episode == 1
     assert (await client.step()).action == UP
 
 
 async def test_load_model_with_too_many_waiting_is_refused(
     service: InferenceService, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(monkeypatch)
+    gate = ModelGate(monkeypatch)
     client.say("load_model", model="down.pt")
     await client.assert_silent()  # it is being loaded now, so that eight more may wait
     for _ in range(10):
@@ -113,7 +94,7 @@ async def test_load_model_with_too_many_waiting_is_refused(
     gate.open()
     loaded = [(await client.skip_to(ModelLoaded)).model for _ in range(9)]
     assert loaded == ["down.pt"] + ["up.pt"] * 8
-    assert (await client.skip_to(StateUpdate)).episode == 10
+    assert (await client.skip_to(StateUpdate)).episode == 1
     assert uses(service.policies) == 1
 
 

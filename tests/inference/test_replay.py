@@ -223,8 +223,7 @@ async def test_load_model_in_a_replay_begins_an_episode(client: Client, kept: Re
     client.say("load_model", model="down.pt")
     await client.expect(ModelLoaded)
     await client.expect(ReplayEnded)
-    assert (await client.expect(EpisodeEnd)).reason == "model_changed"
-    assert (await client.expect(EpisodeStart)).model_name == "down.pt"
+    assert await client.expect(EpisodeStart) == EpisodeStart(1, "down.pt")
     await client.expect(StateUpdate)
 
 
