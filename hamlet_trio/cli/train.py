@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -13,6 +13,8 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.options import with_training_options
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import load_settings
+
+_HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)  # Windows has none
 
 OutOption = Annotated[
     Path | None,
@@ -95,14 +97,15 @@ def _episodes(text: str) -> set[int]:
 
 @contextmanager
 def _interruption() -> Iterator["Interruption"]:
-    """Have Ctrl-C and SIGTERM ask for the end within the block, instead of raising in the middle of a step.
+    """Have Ctrl-C, SIGTERM and a closed terminal ask for the end within the block, between two steps.
 
-    A second Ctrl-C raises `KeyboardInterrupt`, as always.
+    A second Ctrl-C raises `KeyboardInterrupt`, as always. SIGHUP stays ignored where it is, as under nohup.
     """
     interruption = Interruption()
-    previous = {
-        number: signal.signal(number, interruption.request) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        numbers.append(_HANGUP)
+    previous = {number: signal.signal(number, interruption.request) for number in numbers}
     try:
         yield interruption
     finally:
@@ -121,6 +124,6 @@ class Interruption:
 
     def request(self, number: int, frame: object) -> None:
         """Handle the signal."""
-        if self._requested:
+        if self._requested and number != _HANGUP:
             raise KeyboardInterrupt
         self._requested = True

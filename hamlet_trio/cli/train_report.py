@@ -1,7 +1,11 @@
 """What `hamlet train` prints: a progress bar for people, lines of JSON for machines."""
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
 
 import msgspec
 from rich.console import Console
@@ -13,8 +17,39 @@ from hamlet_trio.training.listener import RunListener, RunResult
 from hamlet_trio.training.managed_run import ManagedRun
 
 
+class _Output:
+    """Writes to standard output until that fails, as when the terminal was closed; then to nowhere."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        with self._giving_up():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with self._giving_up():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # In place of the stream's own descriptor, so that what it holds back finds an end too.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
 class Report(RunListener):
-    """Shows a run to the user of the command line, until it is closed."""
+    """Shows a run to the user of the command line, until it is closed. Training never fails for it."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -22,6 +57,9 @@ class Report(RunListener):
 
 class JsonReport(Report):
     """Prints one JSON object a line on standard output, and problems on standard error."""
+
+    def __init__(self) -> None:
+        self._output = _Output()
 
     def on_start(self, managed: ManagedRun) -> None:
         """Print the parameters in force."""
@@ -34,7 +72,8 @@ class JsonReport(Report):
 
     def on_problem(self, problem: Exception | str) -> None:
         """Print what was not saved or recorded; training goes on."""
-        print(f"hamlet: {problem}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"hamlet: {problem}", file=sys.stderr)
 
     def on_end(self, result: RunResult) -> None:
         """Print how the run ended, unless the command ends with an error."""
@@ -54,14 +93,14 @@ class JsonReport(Report):
         )
 
     def _print(self, message: object) -> None:
-        print(to_json(message).decode(), flush=True)
+        print(to_json(message).decode(), file=self._output, flush=True)
 
 
 class ProgressReport(Report):
     """Shows a progress bar with the newest episode's figures, means over the last five."""
 
     def __init__(self) -> None:
-        self._console = Console()
+        self._console = Console(file=cast(TextIO, _Output()))
         self._progress = Progress(
             TextColumn("episode"),
             MofNCompleteColumn(),

@@ -1,6 +1,7 @@
 """Writing a file so that a reader sees the old content or the new, never half."""
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
     """Replace `path` by a file holding `data`, through a temporary file in the same folder.
 
-    The data is on the disk when this returns (fsync of file and folder). Raises `OSError` when it cannot be
-    written; then an older file of that name is unchanged and the temporary one is gone. The temporary's name
+    The data is on the disk when this returns (fsync of file and folder), if the file system can do that;
+    shared folders of virtual machines cannot. Raises `OSError` when it cannot be written; then an older file
+    of that name is unchanged and the temporary one is gone. The temporary's name
     begins with a dot and ends in `.tmp`, so that no listing takes it for a model. `mode` is what the file's
     permissions are made from, less the umask.
     """
@@ -22,7 +24,7 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -31,12 +33,23 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
     _sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system knows how (Windows does not open folders)."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system knows how (Windows does not open folders).
+
+    No failure is reported: the new file stands, and an error would say that the old one does.
+    """
+    with contextlib.suppress(OSError):
+        if hasattr(os, "O_DIRECTORY"):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

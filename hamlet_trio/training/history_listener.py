@@ -6,6 +6,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
+from hamlet_trio.common.text import printable
 from hamlet_trio.history import (
     CheckpointStored,
     EpisodeEnded,
@@ -83,7 +84,7 @@ class HistoryListener(RunListener):
                 run_id=self._run_id,
                 state=result.how if result.problem is None else "failed",
                 reason=result.problem,
-                model=None if result.model is None else result.model.name,
+                model=None if result.model is None else printable(result.model.name),
             )
         )
 

@@ -105,6 +105,7 @@ class _Snapshots(RunListener):
             return
         path = self._managed.model_path.with_name(f"checkpoint_ep{complete.episode}.pt")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_checkpoint(path, self._managed.run.checkpoint())
         except (OSError, CheckpointError) as error:
             self._reporter.on_problem(SaveError(f"The snapshot {path} was not saved: {error}"))

@@ -18,6 +18,7 @@ from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.encoding import path_from_text, path_to_text
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.lock import LockedError
+from hamlet_trio.common.text import printable
 from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, TrainingHistory
@@ -111,7 +112,7 @@ class ManagedRun:
         if self.has_learnt:
             self._save_model()
         self._update(episode=self.run.completed)
-        return CheckpointSaved(self.model_path.name, self.run.completed)
+        return CheckpointSaved(printable(self.model_path.name), self.run.completed)
 
     def end(self, how: Ending, reason: str | None = None) -> RunResult:
         """Save for the last time; a run that failed, for this `reason`, keeps the model it saved last.
@@ -165,7 +166,7 @@ class ManagedRun:
             raise SaveError(str(error)) from error
         except OSError as error:
             raise SaveError(f"The models folder cannot be made: {error.strerror}.") from error
-        self._update(model=self.model_path.name)
+        self._update(model=printable(self.model_path.name))
 
     def _update(self, **changes: Any) -> None:
         self._record = msgspec.structs.replace(self._record, **changes)

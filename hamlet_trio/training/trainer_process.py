@@ -17,7 +17,8 @@ from hamlet_trio.logs import Logger
 from hamlet_trio.training.link import LinkError, Message, MessageKind, MessageStream, pack
 from hamlet_trio.training.orders import Order, encode_control
 
-COMMAND: Final = (sys.executable, "-m", "hamlet_trio.training.trainer")
+# -P: a file beside the user, such as a student's random.py, is not imported in place of a library.
+COMMAND: Final = (sys.executable, "-P", "-m", "hamlet_trio.training.trainer")
 _EXIT_PATIENCE: Final = 5.0  # seconds from the end of its messages to the end of the process
 _LONGEST_LINE: Final = 2000  # characters of one line of the trainer's standard error that are logged
 

@@ -23,7 +23,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.addresses import limit_key
 
-COMMAND: Final = (sys.executable, "-m", "hamlet_trio.film.worker")
+COMMAND: Final = (sys.executable, "-P", "-m", "hamlet_trio.film.worker")  # -P: as for the trainer process
 MAX_WAITING: Final = 8
 MAX_WAITING_OF_ONE: Final = 6
 """How many of them one client may have ordered, so that others find a place."""
