@@ -29,6 +29,7 @@ _DIRECTORY_ENTRY: Final = b"PK\x01\x02"
 _PICKLE_MAGIC: Final = b"\x80"
 
 # What torch.save writes: data, and calls of the few names below.
+_INSTRUCTIONS: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _ALLOWED_INSTRUCTIONS: Final = frozenset(
     {
         "PROTO",
@@ -189,17 +190,24 @@ def _one_folder(contents: dict[str, bytes], name: str) -> dict[str, bytes]:
 
 def _check_pickle(pickled: bytes, name: str) -> None:
     """Refuse every instruction that `torch.save` does not write, before any is executed."""
+    stream = io.BytesIO(pickled)
+    instruction = None
     try:
-        for instruction, argument, _ in pickletools.genops(pickled):
-            if instruction.name == "GLOBAL" and argument not in _ALLOWED_NAMES:
-                wanted = printable(argument).replace(" ", ".")
-                raise CheckpointError(
-                    f"{name} wants to run code when it is read ({wanted}), so it was not loaded."
-                )
+        while instruction is None or instruction.name != "STOP":
+            instruction = _INSTRUCTIONS.get(stream.read(1))
+            if instruction is None:
+                raise ValueError("no instruction")
+            # Refused before its argument is read: reading text with escapes would warn of unknown ones.
             if instruction.name not in _ALLOWED_INSTRUCTIONS:
                 raise CheckpointError(
                     f"{name} holds pickle instructions that could run code and that torch does not write "
                     f"({instruction.name}), so it was not loaded."
+                )
+            argument = None if instruction.arg is None else instruction.arg.reader(stream)
+            if instruction.name == "GLOBAL" and argument not in _ALLOWED_NAMES:
+                wanted = printable(argument).replace(" ", ".")
+                raise CheckpointError(
+                    f"{name} wants to run code when it is read ({wanted}), so it was not loaded."
                 )
     except (ValueError, UnicodeError, IndexError) as error:
         raise CheckpointError(f"{name} is damaged: its description ends or breaks off early.") from error

@@ -384,6 +384,13 @@ def test_any_change_of_the_description_is_refused_or_harmless(changes: list[tupl
     )
 
 
+def test_text_with_unknown_escapes_is_refused_without_a_warning() -> None:
+    """`pickletools` would warn of `\\z`, and a warning is an error here."""
+    changed = rezipped(GOOD, lambda name, data: b"S'\\z'\n." if name.endswith("data.pkl") else data)
+    with pytest.raises(CheckpointError, match="STRING"):
+        parse_checkpoint(changed, "model.pt")
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_are_refused(data: bytes) -> None:
