@@ -24,7 +24,9 @@ Done = Annotated[bool, Meta(description="whether this step ended the episode")]
 Action = Annotated[
     int, Meta(ge=0, le=4, description="action taken: 0 up, 1 down, 2 left, 3 right, 4 interact")
 ]
-LastAction = Annotated[ActionName, Meta(description="action the agent took at this step")]
+LastAction = Annotated[
+    ActionName | Literal[""], Meta(description="action the agent took at this step; empty at step 0")
+]
 FailureReason = Annotated[str | None, Meta(description="failure that ended the episode, or null")]
 HeatMap = Annotated[
     dict[str, Unit], Meta(description='visits of each cell "x,y", relative to the most visited cell')

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct
 
+from hamlet_trio.protocol.frame_parts import LastAction
 from hamlet_trio.protocol.messages import (
     AGENT_COLOR,
     AGENT_ID,
@@ -134,7 +135,7 @@ class FrameBuilder:
         view: PolicyView,
     ) -> StateUpdate:
         """Return a frame for `/ws`. `total_reward` is the episode's return so far."""
-        last_action = _ACTIONS[snapshot.action]
+        last_action: LastAction = _ACTIONS[snapshot.action] if step else ""
         return StateUpdate(
             step=step,
             action=snapshot.action,
@@ -186,7 +187,7 @@ class FrameBuilder:
         )
 
 
-def _agents(snapshot: WorldSnapshot, last_action: ActionName) -> dict[str, AgentState]:
+def _agents(snapshot: WorldSnapshot, last_action: LastAction) -> dict[str, AgentState]:
     """Return the agents' state by id; money and mood are shown in their own units, the others normalised."""
     meters = snapshot.meters
     return {

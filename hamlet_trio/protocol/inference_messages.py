@@ -53,7 +53,7 @@ class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
 
 
 class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
-    """The world after a step. Step 0 is the start: `action` is 0, `last_action` "up", reward 0.
+    """The world after a step. Step 0 is the start: `action` is 0, `last_action` empty, reward 0.
 
     `q_values` and `attention` are those from which the action was chosen (at step 0: of the first
     observation).

@@ -45,7 +45,7 @@ async def test_the_frame_of_step_0_to_the_letter(service: InferenceService) -> N
         "grid": {
             "width": 8,
             "height": 8,
-            "agents": [{"id": "agent_0", "x": 4, "y": 4, "color": color, "last_action": "up"}],
+            "agents": [{"id": "agent_0", "x": 4, "y": 4, "color": color, "last_action": ""}],
             "affordances": [
                 {"type": name, "x": x, "y": y, "qualifier": ""}
                 for name, x, y in (
@@ -70,7 +70,7 @@ async def test_the_frame_of_step_0_to_the_letter(service: InferenceService) -> N
                     "mood": 100.0,
                     "social": 0.5,
                 },
-                "last_action": "up",
+                "last_action": "",
                 "reward": 0.0,
             }
         },

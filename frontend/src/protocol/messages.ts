@@ -148,7 +148,7 @@ export interface EpisodeStart {
 }
 
 /**
- * The world after a step. Step 0 is the start: `action` is 0, `last_action` "up", reward 0. `q_values` and
+ * The world after a step. Step 0 is the start: `action` is 0, `last_action` empty, reward 0. `q_values` and
  * `attention` are those from which the action was chosen (at step 0: of the first observation).
  */
 export interface StateUpdate {
@@ -208,8 +208,8 @@ export interface AgentMarker {
   y: number
   /** colour to draw the agent in, as `#rrggbb` */
   color: string
-  /** action the agent took at this step */
-  last_action: 'down' | 'interact' | 'left' | 'right' | 'up'
+  /** action the agent took at this step; empty at step 0 */
+  last_action: 'down' | 'interact' | 'left' | 'right' | 'up' | ''
   /** reward of this step */
   reward?: number
 }
@@ -230,8 +230,8 @@ export interface AffordanceMarker {
 export interface AgentState {
   /** the agent's meters */
   meters: Meters
-  /** action the agent took at this step */
-  last_action: 'down' | 'interact' | 'left' | 'right' | 'up'
+  /** action the agent took at this step; empty at step 0 */
+  last_action: 'down' | 'interact' | 'left' | 'right' | 'up' | ''
   /** reward of this step */
   reward: number
 }

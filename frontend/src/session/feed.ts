@@ -66,7 +66,7 @@ export class FrameFeed {
       if (motion === undefined) this.motions.set(agent.id, (motion = new Motion()))
       const before = previous?.agents.find((other) => other.id === agent.id)
       const stayed = before !== undefined && before.x === agent.x && before.y === agent.y
-      const direction = DIRECTIONS[agent.last_action]
+      const direction = agent.last_action && DIRECTIONS[agent.last_action]
       if (stayed && !fresh && direction) motion.bump(direction, now, interval, this.still)
       else if (!stayed || fresh) motion.moveTo(agent, now, interval, this.still || fresh)
     }

@@ -2,7 +2,7 @@ import type { IconName } from '@/common/icons'
 import { capitalised, counted } from '@/common/text'
 import type { AgentMarker, EpisodeEnd, Marker } from '@/protocol/messages'
 
-export type ActionName = AgentMarker['last_action']
+export type ActionName = Exclude<AgentMarker['last_action'], ''>
 
 /** In the order of the wire's action numbers. */
 export const ACTIONS: readonly { name: ActionName; label: string; icon: IconName }[] = [
