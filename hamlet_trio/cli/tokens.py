@@ -75,6 +75,7 @@ def show(
     """List the tokens and class codes, without their secrets, which are not stored."""
     from rich.table import Table
 
+    from hamlet_trio.common.text import printable
     from hamlet_trio.web.access.token_file import TokenFileError, read_tokens
 
     path = _path(file)
@@ -84,8 +85,8 @@ def show(
         raise UserError(str(error)) from None
     rows = [
         {
-            "id": token.id,
-            "name": token.name,
+            "id": printable(token.id),
+            "name": printable(token.name),
             "role": token.role,
             "kind": token.kind,
             "created": f"{token.created:%Y-%m-%d}",

@@ -35,21 +35,12 @@ class WebSocketTransport:
     """Adapt Quart's WebSocket to a session's transport, and postpone the end of `patience` with each frame.
 
     The deadline lies `seconds` after the last frame in either direction, or up to 1 % later.
-
-    `on_frame` is called with each frame, too.
     """
 
-    def __init__(
-        self,
-        socket: Websocket,
-        patience: trio.CancelScope,
-        seconds: float,
-        on_frame: Callable[[], object] = lambda: None,
-    ) -> None:
+    def __init__(self, socket: Websocket, patience: trio.CancelScope, seconds: float) -> None:
         self._socket = socket
         self._patience = patience
         self._seconds = seconds
-        self._on_frame = on_frame
         self._next_change = -math.inf
         scope: dict[str, Any] = socket.scope  # type: ignore[assignment]  # a TypedDict, whose `state` is optional
         self._send_nowait: SendNowait | None = scope.get("state", {}).get(SEND_NOWAIT)
@@ -79,7 +70,6 @@ class WebSocketTransport:
             margin = self._seconds / 100
             self._patience.deadline = now + self._seconds + margin
             self._next_change = now + margin
-        self._on_frame()
 
 
 class Endpoint(NamedTuple):
@@ -184,9 +174,8 @@ async def _serve(
     try:
         await socket.accept()
         with server.access.hold(principal) as login, trio.CancelScope() as patience:
-            idle_timeout, refresh = server.settings.idle_timeout, server.access.refresh
             code = await session(
-                WebSocketTransport(socket, patience, idle_timeout, refresh),
+                WebSocketTransport(socket, patience, server.settings.idle_timeout),
                 session_id=session_id,
                 settings=server.settings,
                 draining=server.draining,

@@ -6,7 +6,8 @@ from hamlet_trio.protocol.errors import ErrorCode
 from scripts.doc_tables.pages import REPOSITORY
 from tests.docs.reading import TEXTS
 
-LEVELS = {"warning", "error", "exception"}
+LEVELS = {"warning": 0, "error": 0, "exception": 0, "log": 1}
+"""The methods of a logger, with the place of the event among their arguments."""
 
 
 def section(title: str) -> str:
@@ -21,15 +22,14 @@ def codes_in(text: str) -> set[str]:
 
 
 def logged_events() -> set[str]:
-    """Every event that the code logs at one of these levels: the first argument of a logger's method."""
+    """Every event that the code logs at one of these levels."""
     found = set()
     for path in (REPOSITORY / "hamlet_trio").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                first = node.args[0] if node.args else None
-                named = isinstance(first, ast.Constant) and isinstance(first.value, str)
-                if node.func.attr in LEVELS and named:
-                    found.add(ast.literal_eval(node.args[0]))
+                for event in node.args[LEVELS.get(node.func.attr, len(node.args)) :][:1]:
+                    if isinstance(event, ast.Constant) and isinstance(event.value, str):
+                        found.add(event.value)
     return found
 
 

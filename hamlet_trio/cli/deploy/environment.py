@@ -117,14 +117,18 @@ def _check_secrets(settings: Settings) -> Iterator[Finding]:
 
 def _check_teachers(settings: Settings) -> Iterator[Finding]:
     from hamlet_trio.web.access.roles import Role
-    from hamlet_trio.web.access.token_file import check_access, read_tokens, tokens_path
+    from hamlet_trio.web.access.token_file import TokenFileError, check_access, read_tokens, tokens_path
 
     try:
         check_access(settings)
     except SettingsError as error:
         yield problem("login", str(error))
         return
-    known = read_tokens(tokens_path(settings))
+    try:
+        known = read_tokens(tokens_path(settings))
+    except TokenFileError as error:
+        yield problem("login", str(error))
+        return
     if not known.has(Role.TEACHER) and not settings.trusted_teachers:
         yield problem("login", "Every teacher's token has expired; hamlet tokens create --role teacher.")
     elif settings.login == "everyone" and not known.has(Role.VIEWER) and not settings.trusted_user_header:

@@ -1,9 +1,12 @@
 """Decide who sends a request and what they may do; every request and handshake passes through here."""
 
-import math
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 import trio
@@ -13,9 +16,16 @@ from quart.wrappers.base import BaseRequestWebsocket
 from hamlet_trio.connection import Permit
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.settings import Settings, SettingsError
+from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.addresses import Proxies
-from hamlet_trio.web.access.cookies import PLAIN_NAME, SECURE_NAME, Cookies, cookie_key_path, read_key
+from hamlet_trio.web.access.cookies import (
+    KEY_BYTES,
+    PLAIN_NAME,
+    SECURE_NAME,
+    Cookies,
+    cookie_key_path,
+    read_key,
+)
 from hamlet_trio.web.access.limits import ClientRate, RateLimitedLog
 from hamlet_trio.web.access.roles import Role, role_for_command
 from hamlet_trio.web.access.token_connections import TokenConnections
@@ -28,7 +38,8 @@ from hamlet_trio.web.access.token_file import (
 from hamlet_trio.web.access.tokens import Token, hash_token, is_token, normalize_code
 
 _GUESSES_AT_ONCE: Final = 2  # threads that check class codes, 16 MiB each
-_REFRESH_INTERVAL: Final = 1.0  # seconds between two looks at the tokens file on behalf of open connections
+_WATCH_INTERVAL: Final = 1.0  # seconds between two looks at the tokens file and the wall clock
+_CLOCK_JUMP: Final = 1.0  # seconds by which the wall clock and the steady one may diverge between two looks
 _WARNING_RATE: Final = 1.0  # refused logins logged per second in the long run
 _WARNING_BURST: Final = 60
 _BEARER: Final = "bearer "
@@ -36,12 +47,13 @@ _CHALLENGE: Final = 'Bearer realm="Hamlet"'
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Represent the sender of a request: its address, its token if any, and its role."""
+    """Represent the sender of a request: its address, its role, and its token and end of login if any."""
 
     client: str
     role: Role
     name: str | None = None
     token_id: str | None = None
+    ends: datetime | None = None
 
 
 class RefusedError(Exception):
@@ -63,7 +75,10 @@ class AccessControl:
     script which sends one with each request does not pay for scrypt each time; at most one entry per code.
     A code that many clients offer at the same time is checked once while the others wait.
 
-    The constructor reads the cookie key and raises `SettingsError` if logins are required but impossible.
+    A tokens file or cookie key that cannot be read is logged and named in `problem`; until the tokens can be
+    read, nobody is admitted by one, and with a key of the server's own, logins end when it restarts.
+
+    The constructor reads the cookie key and raises `SettingsError` if there is no teacher.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -72,14 +87,10 @@ class AccessControl:
         self._proxies = Proxies(settings.trusted_proxies)
         self._connections = TokenConnections()
         self._tokens = WatchedTokens(tokens_path(settings), self._connections.apply)
-        self._refresh_at = math.inf if settings.login == "nobody" else 0.0
         self._cookies: Cookies | None = None
+        self._key_problem: str | None = None
         if settings.login != "nobody":
-            try:
-                key = read_key(cookie_key_path(settings))
-            except TokenFileError as error:
-                raise SettingsError(str(error)) from None
-            self._cookies = Cookies(key, settings.login_hours * 3600)
+            self._cookies = Cookies(self._read_key(cookie_key_path(settings)), settings.login_hours * 3600)
         self._failures = ClientRate(settings.login_rate / 60, settings.login_burst)
         self._guesses = trio.CapacityLimiter(_GUESSES_AT_ONCE)
         self._known_codes: dict[str, str] = {}
@@ -90,6 +101,34 @@ class AccessControl:
     def lifetime(self) -> int:
         """Return the seconds a browser login lasts."""
         return int(self._settings.login_hours * 3600)
+
+    @property
+    def problem(self) -> str | None:
+        """Return why tokens or logins do not work as they should; None if they do."""
+        return self._tokens.problem or self._key_problem
+
+    async def run(self) -> None:
+        """End open connections with their token or login, until cancelled.
+
+        Neither a file nor the wall clock announces a change, so both are looked at each second.
+        """
+        if self._settings.login == "nobody":
+            await trio.sleep_forever()
+        drift = time.time() - trio.current_time()
+        while True:
+            tokens = self._tokens.now()  # which has ended connections if the file has changed
+            before, drift = drift, time.time() - trio.current_time()
+            if abs(drift - before) > _CLOCK_JUMP and self._tokens.problem is None:
+                self._connections.apply(tokens)
+            await trio.sleep(_WATCH_INTERVAL)
+
+    def _read_key(self, path: Path) -> bytes:
+        try:
+            return read_key(path)
+        except TokenFileError as error:
+            self._key_problem = str(error)
+            get_logger(service="access").error("cookie_key_unreadable", reason=self._key_problem)
+            return secrets.token_bytes(KEY_BYTES)
 
     def client(self, request: BaseRequestWebsocket) -> str:
         """Return the client's address."""
@@ -138,14 +177,7 @@ class AccessControl:
             token = await self._code_known_by_now(secret)
         if token is not None:
             return token
-        if not self._failures.take(client):
-            self._log.warning("login_refused", client=client, reason="too many failures")
-            raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                ErrorCode.RATE_LIMITED,
-                "Too many logins from your address failed (HAMLET_LOGIN_RATE); wait a moment.",
-                retry_after=self._failures.retry_after,
-            )
+        self.take_failure(client)
         if not is_token(secret):
             token = await self._check_code(secret)
         if token is None:
@@ -158,6 +190,18 @@ class AccessControl:
             )
         self._failures.give_back(client)
         return token
+
+    def take_failure(self, client: str) -> None:
+        """Count a failed login; raise `RefusedError` (429) for a client with too many of them."""
+        if self._failures.take(client):
+            return
+        self._log.warning("login_refused", client=client, reason="too many failures")
+        raise RefusedError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            ErrorCode.RATE_LIMITED,
+            "Too many logins from your address failed (HAMLET_LOGIN_RATE); wait a moment.",
+            retry_after=self._failures.retry_after,
+        )
 
     async def _code_known_by_now(self, secret: str) -> Token | None:
         """Return the code if it is known, or becomes known while another client's check is running.
@@ -234,22 +278,14 @@ class AccessControl:
     def hold(self, principal: Principal) -> Iterator[trio.CancelScope]:
         """Hold a connection of this principal; the scope is cancelled when its token ends.
 
-        A revocation is noticed at the next use of any token, and by `refresh`, which is called with each
-        frame of any connection. An unreadable tokens file ends no open connection.
+        An unreadable tokens file ends no open connection.
         """
         if principal.token_id is None:
             with trio.CancelScope() as scope:
                 yield scope
             return
-        with self._connections.hold(principal.token_id, self._tokens.now()) as scope:
+        with self._connections.hold(principal.token_id, self._tokens.now(), principal.ends) as scope:
             yield scope
-
-    def refresh(self) -> None:
-        """Look at the tokens file, unless that happened within the last second."""
-        now = trio.current_time()
-        if now >= self._refresh_at:
-            self._refresh_at = now + _REFRESH_INTERVAL
-            self._tokens.now()
 
     @property
     def role_of_anyone(self) -> Role:
@@ -267,9 +303,9 @@ class AccessControl:
     def _by_cookie(self, request: BaseRequestWebsocket, client: str) -> Principal | None:
         assert self._cookies is not None, "nobody logs in here"
         value = request.cookies.get(SECURE_NAME if self.is_secure(request) else PLAIN_NAME)
-        token_id = None if value is None else self._cookies.read(value)
-        token = None if token_id is None else self._tokens.now().by_id(token_id)
-        return None if token is None else token_principal(client, token)
+        login = None if value is None else self._cookies.read(value)
+        token = None if login is None else self._tokens.now().by_id(login[0])
+        return None if token is None or login is None else token_principal(client, token, login[1])
 
     def _by_header(self, request: BaseRequestWebsocket, client: str) -> Principal | None:
         header = self._settings.trusted_user_header
@@ -283,6 +319,6 @@ class AccessControl:
         return Principal(client=client, role=Role.TEACHER if is_teacher else Role.VIEWER, name=name)
 
 
-def token_principal(client: str, token: Token) -> Principal:
-    """Return the principal at this address that showed this token."""
-    return Principal(client=client, role=token.grants, name=token.name, token_id=token.id)
+def token_principal(client: str, token: Token, ends: datetime | None = None) -> Principal:
+    """Return the principal at this address that showed this token, in a login that ends then."""
+    return Principal(client=client, role=token.grants, name=token.name, token_id=token.id, ends=ends)

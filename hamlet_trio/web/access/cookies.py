@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from hamlet_trio.web.access.token_file import PRIVATE, TokenFileError
 SECURE_NAME: Final = "__Host-hamlet"
 """The cookie's name under https: browsers accept the prefix only with Secure and for this very host."""
 PLAIN_NAME: Final = "hamlet"
-_KEY_BYTES: Final = 32
+KEY_BYTES: Final = 32
 _PURPOSE: Final = "hamlet login 1"
 
 
@@ -43,8 +44,10 @@ def read_key(path: Path) -> bytes:
         raise TokenFileError(
             f"HAMLET_COOKIE_KEY_FILE, {path}, cannot be used: {error.strerror}; it must be the service's own."
         ) from None
-    if len(key) < _KEY_BYTES:
-        raise TokenFileError(f"HAMLET_COOKIE_KEY_FILE, {path}, is too short for a key; remove it.")
+    if len(key) < KEY_BYTES:
+        raise TokenFileError(
+            f"HAMLET_COOKIE_KEY_FILE, {path}, is too short for a key; remove it and restart."
+        )
     return key
 
 
@@ -54,7 +57,7 @@ def _make_key(path: Path) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     try:
         with open(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.write(secrets.token_bytes(KEY_BYTES))
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     finally:
@@ -74,10 +77,10 @@ class Cookies:
         """Return a value, valid from now on, for a client that showed this token."""
         return str(self._serializer.dumps(token_id))
 
-    def read(self, value: str) -> str | None:
-        """Return the token's id; None for a value that is forged, damaged or too old."""
+    def read(self, value: str) -> tuple[str, datetime] | None:
+        """Return the token's id and when the login ends; None for a forged, damaged or expired value."""
         try:
-            token_id = self._serializer.loads(value, max_age=self.seconds)
+            token_id, signed = self._serializer.loads(value, max_age=self.seconds, return_timestamp=True)
         except BadSignature:
             return None
-        return token_id if isinstance(token_id, str) else None
+        return (token_id, signed + timedelta(seconds=self.seconds)) if isinstance(token_id, str) else None

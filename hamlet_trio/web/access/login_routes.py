@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from quart import Blueprint, Quart, Response, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.settings import Login, Settings
@@ -107,7 +108,7 @@ def make_login_routes(access: AccessControl, settings: Settings) -> Blueprint:
     async def login() -> Response:
         if settings.login == "nobody":
             return _session_response(current_principal(), settings)
-        token = await access.recognise(_read_secret(await request.get_data()), current_principal().client)
+        token = await access.recognise(await _read_secret(access), current_principal().client)
         principal = token_principal(current_principal().client, token)
         get_logger(service="access").info(
             "logged_in", client=principal.client, token=token.id, name=token.name, role=token.role
@@ -128,10 +129,12 @@ def make_login_routes(access: AccessControl, settings: Settings) -> Blueprint:
     return routes
 
 
-def _read_secret(body: str | bytes) -> str:
+async def _read_secret(access: AccessControl) -> str:
+    """Return the secret in the body. Raises `RefusedError`; what cannot be decoded counts as a failure."""
     try:
-        return msgspec.json.decode(body, type=LoginRequest).secret.strip()
-    except msgspec.MsgspecError:
+        return decode_json(await request.get_data(), LoginRequest).secret.strip()
+    except msgspec.DecodeError:
+        access.take_failure(current_principal().client)
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             ErrorCode.INVALID_REQUEST,

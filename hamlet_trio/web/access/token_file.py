@@ -8,14 +8,17 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.lock import FileLock, LockedError
+from hamlet_trio.common.text import printable
 from hamlet_trio.logs import get_logger
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.access.tokens import Tokens, new_tokens
 
 PRIVATE: Final = 0o600
+_MAX_BYTES: Final = 16 * 2**20
 _State: TypeAlias = tuple[int, int, int]
 
 Value = TypeVar("Value")
@@ -33,7 +36,11 @@ def tokens_path(settings: Settings) -> Path:
 def read_tokens(path: Path) -> Tokens:
     """Return the tokens in the file, none if there is no file. Raises `TokenFileError`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Tokens)
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise TokenFileError(f"{path} is not a tokens file: it has more than {_MAX_BYTES:,} bytes.")
+        return decode_json(data, Tokens)
     except FileNotFoundError:
         return new_tokens()
     except OSError as error:
@@ -41,19 +48,22 @@ def read_tokens(path: Path) -> Tokens:
             f"The tokens in {path} cannot be read: {error.strerror}; the file must belong to the user that "
             "Hamlet runs as."
         ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TokenFileError(f"{path} is not a file of tokens, or damaged: {error}.") from None
+    except msgspec.DecodeError as error:
+        raise TokenFileError(f"{path} is not a tokens file, or damaged: {printable(error, 200)}.") from None
 
 
 def check_access(settings: Settings) -> None:
-    """Raise `SettingsError` if training requires a login and nobody could log in as a teacher."""
+    """Raise `SettingsError` if training requires a login and nobody could log in as a teacher.
+
+    A tokens file that exists but cannot be read is not that: the server starts without it and waits for it.
+    """
     if settings.login == "nobody" or settings.trusted_teachers:
         return
     path = tokens_path(settings)
     try:
         tokens = read_tokens(path)
-    except TokenFileError as error:
-        raise SettingsError(f"HAMLET_TOKENS_FILE: {error}") from None
+    except TokenFileError:
+        return
     # One that has expired counts: a server that is up must be able to start again.
     if not any(token.grants is Role.TEACHER for token in tokens.tokens):
         raise SettingsError(
@@ -106,28 +116,28 @@ class WatchedTokens:
     for each of its states. Reading is retried at each use, because its cause may disappear without a trace
     in the file: wrong ownership, or a lack of file descriptors.
 
-    `on_change` is called with the tokens each time the file was read.
+    `on_change` is called with the tokens each time the file was read; `problem` says why it could not be.
     """
 
     def __init__(self, path: Path, on_change: Callable[[Tokens], object] = lambda _: None) -> None:
         self.path: Final = path
         self._on_change = on_change
         self._state: _State | None = None
-        self._has_failed = False
         self._complained: _State | None = None
+        self.problem: str | None = None
         self._tokens = new_tokens()
 
     def now(self) -> Tokens:
         """Return the current tokens."""
         state = _state_of(self.path)
-        if self._has_failed or state != self._state:
+        if self.problem is not None or state != self._state:
             self._state = state
             try:
                 self._tokens = read_tokens(self.path)
-                self._has_failed, self._complained = False, None
+                self.problem = self._complained = None
                 self._on_change(self._tokens)
             except TokenFileError as error:
-                self._tokens, self._has_failed = new_tokens(), True
+                self._tokens, self.problem = new_tokens(), str(error)
                 if state != self._complained:
                     self._complained = state
                     get_logger().error("tokens_unreadable", reason=str(error))

@@ -38,7 +38,7 @@ class Token(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     role: RoleName
     kind: Kind
-    hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     created: _Timestamp
     expires: _Timestamp | None = None
 
@@ -55,7 +55,7 @@ class Token(Struct, frozen=True, kw_only=True):
 class Tokens(Struct, frozen=True, kw_only=True):
     """Represent the content of the tokens file. Codes share `salt`, so that one scrypt checks a guess."""
 
-    salt: Annotated[str, Meta(pattern="^(?:[0-9a-f]{2})+$")]
+    salt: Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{2})+\Z", max_length=128)]
     tokens: tuple[Token, ...] = ()
     version: Literal[1] = 1
 

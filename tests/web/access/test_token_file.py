@@ -1,16 +1,21 @@
 """The file of tokens: private, whole, and followed while it changes."""
 
+import contextlib
 import errno
 import json
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.web.access.cookies import Cookies, read_key
+from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.access.token_file import (
     TokenFileError,
     WatchedTokens,
@@ -99,7 +104,7 @@ def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
 ) -> None:
     watched = WatchedTokens(known.file)
     with monkeypatch.context() as forbidden:
-        forbidden.setattr(Path, "read_bytes", _refuse)  # root, as whom tests may run, is refused nothing
+        forbidden.setattr(Path, "open", _refuse)  # root, as whom tests may run, is refused nothing
         assert watched.now().tokens == watched.now().tokens == ()
     assert watched.now().recognise(known.teacher) is not None
     assert [event["event"] for event in logged] == ["tokens_unreadable"]
@@ -121,7 +126,7 @@ def test_whoever_asked_is_told_of_each_change_also_of_a_damaged_file_that_goes(
     assert len(logged) == 1
 
 
-def _refuse(path: Path) -> bytes:
+def _refuse(path: Path, _: str) -> None:
     raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
@@ -154,8 +159,51 @@ def test_a_short_key_is_refused(tmp_path: Path) -> None:
 def test_a_cookie_is_read_by_whoever_has_the_key_and_until_it_ends() -> None:
     cookies = Cookies(b"k" * 32, 3600)
     value = cookies.make("0a1b2c3d")
-    assert Cookies(b"k" * 32, 3600).read(value) == "0a1b2c3d"
+    read = Cookies(b"k" * 32, 3600).read(value)
+    assert read is not None
+    assert read[0] == "0a1b2c3d"
+    assert abs((read[1] - datetime.now(UTC)).total_seconds() - 3600) < 60
     assert Cookies(b"l" * 32, 3600).read(value) is None
     assert Cookies(b"k" * 32, -1).read(value) is None
     for forged in ("", "x", value[:-1], value.replace(value[0], "X", 1), value + "."):
         assert cookies.read(forged) is None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_any_bytes_in_the_file_are_tokens_or_one_sentence(
+    data: st.DataObject, known: Known, tmp_path: Path
+) -> None:
+    whole = known.file.read_bytes()
+    start = data.draw(st.integers(0, len(whole)))
+    damaged = whole[:start] + data.draw(st.binary(max_size=3)) + whole[start + data.draw(st.integers(0, 3)) :]
+    path = tmp_path / "damaged.json"
+    path.write_bytes(damaged)
+    with contextlib.suppress(TokenFileError):
+        read_tokens(path)
+    tokens = WatchedTokens(path).now()
+    for secret in (known.teacher, "hamlet_\ud800"):
+        tokens.recognise(secret)
+    assert tokens.by_id("none") is None
+    tokens.has(Role.TEACHER)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"salt": "00", "tokens": [{"name": ' + b"[" * 200_000,
+        b'{"salt": "00\\n"}',
+        b"\xef\xbb\xbf{}",
+        b" " * (16 * 2**20 + 1),
+        b"\0" * 100,
+    ],
+    ids=range(6),
+)
+def test_what_is_no_file_of_tokens_is_one_sentence(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_bytes(content)
+    with pytest.raises(TokenFileError, match=r"tokens\.json") as caught:
+        read_tokens(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
