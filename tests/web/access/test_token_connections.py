@@ -78,7 +78,7 @@ async def test_connections_end_with_their_token_and_no_others(
         nursery.start_soon(connections.hold, token_id)
     await trio.sleep(2)
     revoke(known.file, viewer)
-    await trio.sleep(1)
+    await trio.sleep(1.5)
     assert connections.ended == [viewer, viewer]
     await connections.hold(viewer)  # admitted just before it was revoked
     known.file.write_text("no tokens")

@@ -21,22 +21,25 @@ async def test_a_damaged_tokens_file_admits_nobody_and_ends_nothing(
     app = guarded()
     access = app.server.access
     nursery.start_soon(access.run)
-    await trio.sleep(1)
-    assert access.problem is not None
-    assert "tokens.json" in access.problem
+
+    def problem() -> str:
+        return access.problem or ""
+
+    await trio.sleep(1.5)
+    assert "tokens.json" in problem()
     assert [event["event"] for event in logged] == ["tokens_unreadable"]
     browser = Browser(app)
     assert await browser.problem("GET /api/models", headers=bearer(known.teacher)) == (401, "bad_credentials")
     known.file.write_bytes(whole)
-    await trio.sleep(1)
-    assert access.problem is None
+    await trio.sleep(1.5)
+    assert problem() == ""
     assert (await browser.ask("GET /api/session", headers=bearer(known.teacher))).status_code == 200
     teacher = Principal(client=CLIENT, role=Role.TEACHER, token_id=known.id_of("token", "teacher"))
     with access.hold(teacher) as scope:
         for content in (b"", b"{", b"[" * 100_000, b"\0" * 10):
             known.file.write_bytes(content)
             await trio.sleep(2)
-            assert access.problem is not None
+            assert "tokens.json" in problem()
         known.file.unlink()
         known.file.mkdir()
         await trio.sleep(2)
