@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 Hamlet = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -30,7 +32,7 @@ def hamlet(environment: dict[str, str], tmp_path: Path) -> Hamlet:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -10,6 +10,7 @@ import pytest
 
 from hamlet_trio.history import HistoryDatabase
 from tests.history.support import ended, started
+from tests.patience import PATIENCE
 
 COMMANDS = (
     ["export"],
@@ -36,7 +37,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str], out: int)
         stdout=out,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     return done.returncode, done.stderr

@@ -16,6 +16,7 @@ from hamlet_trio.history import HistoryDatabase, RunEnded
 from tests.cli.conftest import Hamlet
 from tests.history.legacy_database import make_legacy
 from tests.history.support import started
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +120,7 @@ def test_analyze_failures_works_and_says_that_it_is_deprecated(
             env=environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hamlet_trio.common.line_sink import MAX_WAITING, LineSink
+from tests.patience import PATIENCE
 
 LINE = "x" * 9_999
 
@@ -62,7 +63,7 @@ def test_a_reader_that_takes_nothing_costs_lines_which_are_counted_and_reported_
     lines = pipe.read_all().splitlines()
     assert len(lines) == written - dropped
     assert {len(line) for line in lines} == {len(LINE)}
-    assert pipe.lost.get(timeout=30) == dropped
+    assert pipe.lost.get(timeout=PATIENCE) == dropped
     assert pipe.lost.empty()
 
 

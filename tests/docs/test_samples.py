@@ -15,9 +15,9 @@ from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 from bench.server import free_port, running_server
 from scripts.doc_tables.pages import DOCS, REPOSITORY
 from tests.docs.reading import EVERY_PAGE
+from tests.patience import PATIENCE
 
 SAMPLES = DOCS / "samples"
-LIMIT = 120  # seconds; far more than any of them needs
 
 
 def run_sample(name: str, *arguments: str, warnings: str = "error") -> str:
@@ -27,7 +27,7 @@ def run_sample(name: str, *arguments: str, warnings: str = "error") -> str:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -75,7 +75,7 @@ def test_train_ends_with_a_sentence_when_somebody_stops_the_run(port: int) -> No
         assert process.stdout is not None
         assert process.stdout.readline().startswith("1 ")
         trio.run(send, address, {"command": "stop"})
-        printed = process.communicate(timeout=LIMIT)[0].splitlines()
+        printed = process.communicate(timeout=PATIENCE)[0].splitlines()
     assert process.returncode == 0
     assert printed[-1].startswith("stopped: ")
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-PATIENCE: Final = 60.0  # seconds after which a test that waits for a message fails instead
+from tests.patience import PATIENCE
 
 QUICK: Final[dict[str, Any]] = {"network_type": "qnetwork", "batch_size": 8, "max_steps": 20, "step_delay": 0}
 """Parameters of a run whose episodes are short and learn little, for tests that want their number alone."""

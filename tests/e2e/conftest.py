@@ -15,9 +15,9 @@ import pytest
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
+from tests.patience import PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 60.0  # seconds after which a test that waits for a server fails instead
 
 
 class Server:

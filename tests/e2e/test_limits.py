@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.e2e.client import QUICK, viewing, watching
+from tests.e2e.client import QUICK, Player, viewing, watching
 from tests.e2e.conftest import StartServer
 from tests.web.access.conftest import add_token
 from tests.web.wire import TEXT, Client, connect, frame, handshake, request
@@ -91,11 +91,19 @@ async def test_a_viewer_that_never_reads_is_dropped_and_the_others_go_on(
     server = start_server(send_timeout=1, max_viewers=2)
     async with viewing(server.port) as teacher:
         silent = await open_without_reading(server.port, "/ws/training")
-        await teacher.send("start_training", num_episodes=5000, show_every=1, seed=1, **QUICK)
-        await trio.to_thread.run_sync(server.wait_for, "client_stalled")
-        await trio.to_thread.run_sync(server.wait_for, "disconnected")
+        await teacher.send("start_training", num_episodes=100_000, show_every=1, seed=1, **QUICK)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read_on, teacher)  # or it would be one that never reads, too
+            await trio.to_thread.run_sync(server.wait_for, "client_stalled")
+            await trio.to_thread.run_sync(server.wait_for, "disconnected")
+            nursery.cancel_scope.cancel()
         await teacher.send("stop")
         await teacher.expect("training_stopped")
         async with viewing(server.port):
             pass
         await trio.aclose_forcefully(silent.stream)
+
+
+async def read_on(player: Player) -> None:
+    while True:
+        await player.receive()

@@ -12,10 +12,10 @@ import pytest
 import trio
 
 from tests.e2e.client import watching
+from tests.patience import PATIENCE
 from tests.web.wire import request
 
 SERVE = [sys.executable, "-m", "hamlet_trio.cli", "serve"]
-PATIENCE = 60.0
 
 
 class Unread:

@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from tests.e2e.client import QUICK, viewing, watching
-from tests.e2e.conftest import PATIENCE, Server, StartServer
+from tests.e2e.conftest import Server, StartServer
 from tests.e2e.test_start import WAYS
+from tests.patience import PATIENCE
 
 
 def trainer_of(server: Server) -> psutil.Process:

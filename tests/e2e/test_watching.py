@@ -1,7 +1,5 @@
 """Watching agents through any WebSocket library: the example of the documentation, and independence."""
 
-import time
-
 import trio
 
 from tests.e2e.client import QUICK, Player, connected, viewing, watching
@@ -15,12 +13,9 @@ async def test_load_a_model_and_play(shared_server: Server) -> None:
         opening = [(await player.receive())["type"] for _ in range(3)]
         assert opening == ["connected", "episode_start", "state_update"]
         assert (await player.expect("model_loaded"))["model"] == "first.pt"
-        assert (await player.expect("episode_end"))["reason"] == "model_changed"
-        assert (await player.expect("episode_start"))["model_name"] == "first.pt"
-        begun = time.monotonic()
+        start = await player.expect("episode_start")
+        assert (start["episode"], start["model_name"]) == (1, "first.pt")
         frames = await player.frames(21)
-        # Absolute deadlines cannot be early, so this bound holds on any machine; a late one may be busy.
-        assert time.monotonic() - begun > 1.5
         steps = [frame["step"] for frame in frames if frame["episode"] == frames[-1]["episode"]]
         assert steps == list(range(steps[0], steps[0] + len(steps)))
 
@@ -35,10 +30,10 @@ async def test_two_clients_are_independent(shared_server: Server) -> None:
         assert (await one.expect("playback"))["speed"] == 10
         await one.send("play")
         await two.send("step")
-        assert (await two.expect("state_update", step=1))["episode"] == 2
+        assert (await two.expect("state_update", step=1))["episode"] == 1
         await one.frames(10)
         await one.send("reset")
-        assert (await one.expect("episode_end", reason="reset"))["episode"] >= 2
+        assert (await one.expect("episode_end", reason="reset"))["episode"] >= 1
         await two.send("status")
         assert await two.receive() == {
             "type": "playback",

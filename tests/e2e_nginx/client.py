@@ -9,8 +9,9 @@ from typing import Final
 import trio
 from trio_websocket import wrap_client_stream
 
-from tests.e2e.client import PATIENCE, Player, authorization
+from tests.e2e.client import Player, authorization
 from tests.e2e_nginx.proxy import NAME, Proxy
+from tests.patience import PATIENCE
 from tests.web.wire import Answer, Client
 
 _addresses: Final = itertools.count(2)

@@ -15,7 +15,8 @@ from typing import Final
 
 import trustme
 
-from tests.e2e.conftest import PATIENCE, ROOT
+from tests.e2e.conftest import ROOT
+from tests.patience import PATIENCE
 
 NAME: Final = "hamlet.example.org"
 SHIPPED: Final = ROOT / "deploy" / "nginx.conf"

@@ -8,10 +8,11 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 
-from tests.e2e.client import PATIENCE, QUICK, Player
+from tests.e2e.client import QUICK, Player
 from tests.e2e_nginx.client import connected, new_address
 from tests.e2e_nginx.conftest import Instances
 from tests.e2e_nginx.proxy import Proxy
+from tests.patience import PATIENCE
 from tests.web.access.conftest import Known
 
 SESSIONS: Final = 100
@@ -102,6 +103,14 @@ class Member:
             while not self.away:
                 await self._changed.wait()
 
+    async def can_resume(self) -> str:
+        """Wait until it is told of the one interrupted run; return the run's id."""
+        with trio.fail_after(PATIENCE):
+            while not self.resumable:  # a run whose trainer is still saving is told of once it has saved
+                await self._changed.wait()
+        (run_id,) = self.resumable
+        return run_id
+
     async def has_completed(self, episode: int) -> None:
         """Wait until it has heard of an episode of at least this number."""
         with trio.fail_after(PATIENCE):
@@ -167,7 +176,7 @@ async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
                 last = teacher.episodes[-1]
                 for viewer in viewers:
                     await viewer.has_come_back()
-                (run_id,) = teacher.resumable
+                run_id = await teacher.can_resume()
                 await (await teacher.is_there()).send("start_training", resume_from=run_id)
                 await teacher.has_completed(last + 3)
             # What a person does too: the next one only when /readyz says that this one is back.

@@ -12,6 +12,7 @@ import trustme
 from tests.e2e_nginx.client import ask, connect, connected, new_address
 from tests.e2e_nginx.conftest import ORIGIN, Instances
 from tests.e2e_nginx.proxy import NAME, Proxy, free_port, running_nginx
+from tests.patience import PATIENCE
 from tests.web.access.conftest import Known
 from tests.web.wire import connect as connect_directly
 from tests.web.wire import handshake
@@ -113,7 +114,7 @@ async def head_seen_by_an_instance(listening: tuple[Proxy, int], sent: bytes, ad
     (listener,) = await trio.open_tcp_listeners(port, host="127.0.0.1")
     async with listener, connect(proxy, address) as client:
         await client.send(sent)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             instance = await listener.accept()
             head = b""
             while b"\r\n\r\n" not in head:

@@ -23,6 +23,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_ch
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from tests.e2e.conftest import ROOT, Server, launch
+from tests.patience import PATIENCE
 
 FLAGS: Final = [
     "--headless",
@@ -34,7 +35,7 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS: Final = 30_000
+PATIENCE_MS: Final = PATIENCE * 1000
 
 expect.set_options(timeout=PATIENCE_MS)
 

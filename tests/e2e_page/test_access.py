@@ -104,17 +104,27 @@ def test_the_login_page_fits_a_phone(student: BrowserUser, made: Known, scheme: 
 def test_watching_needs_no_login_where_only_teachers_log_in(
     browser: Browser, start_page_server: StartPageServer, made: Known
 ) -> None:
-    server = start_page_server(login="teachers", tokens_file=made.file, idle_timeout=2)
+    server = start_page_server(login="teachers", tokens_file=made.file)
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
     page = user.open()
-    expect_connected(page)
-    # And who leaves a paused session finds it again.
-    expect(page.get_by_text("You were away")).to_be_visible()
-    page.get_by_role("button", name="Go on").click()
     expect_connected(page)
     page.get_by_role("button", name="Log in").click()
     page.get_by_label("Teacher's token").fill(made.teacher)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Logged in: Ms Jones")).to_be_visible()
+    user.leave()
+    server.end()
+
+
+def test_a_paused_session_that_was_left_goes_on_when_asked_to(
+    browser: Browser, start_page_server: StartPageServer
+) -> None:
+    server = start_page_server(idle_timeout=1)
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    page = user.open()
+    expect(page.get_by_text("You were away")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("You were away")).not_to_be_visible()
+    expect(page.get_by_text("You were away")).to_be_visible()  # and again
     user.leave()
     server.end()

@@ -157,7 +157,7 @@ def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> Non
     dialog.get_by_role("button", name="Cancel").click()
     dialog.get_by_role("button", name="Make the film").click()
     ready = dialog.get_by_role("link", name="Download")
-    expect(ready).to_be_visible(timeout=120_000)
+    expect(ready).to_be_visible()
     assert violations(page) == []
     with page.expect_download() as waiting:
         ready.click()

@@ -14,6 +14,7 @@ from hamlet_trio.history import HistoryReader, HistoryWriter, RunEnded, history_
 from hamlet_trio.history.queries import EpisodesQuery, RunsQuery
 from hamlet_trio.settings import Settings
 from tests.history.support import ended, started
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 @asynccontextmanager
 async def running(writer: HistoryWriter) -> AsyncIterator[trio.Nursery]:
     """The service, for as long as the context lasts."""
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(writer.run)
             yield nursery

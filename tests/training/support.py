@@ -17,6 +17,7 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService, serve_viewer
 from hamlet_trio.training.trainer_process import COMMAND
+from tests.patience import PATIENCE
 
 # More episodes than any test waits for, so that the run is on until it is stopped.
 ENDLESS: Final = {
@@ -133,7 +134,7 @@ class Server:
 @asynccontextmanager
 async def serve_training(settings: Settings, command: Sequence[str] = COMMAND) -> AsyncIterator[Server]:
     """A server for as long as the context lasts; then it is shut down, and no trainer may be left."""
-    with trio.fail_after(120):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as lasting:
             async with trio.open_nursery() as nursery:
                 server = Server(nursery, settings, command)

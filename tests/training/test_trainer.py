@@ -23,6 +23,7 @@ from hamlet_trio.training.orders import (
 )
 from hamlet_trio.training.store import RunStore, new_run_id
 from hamlet_trio.training.trainer_process import COMMAND
+from tests.patience import PATIENCE
 from tests.training.local_runs import folders
 
 
@@ -150,7 +151,7 @@ def test_a_server_that_is_killed_leaves_no_trainer_and_a_run_to_resume(
     while len(trainer.events("episode_complete")) < 8:
         trainer.read()
     trainer.close()
-    trainer.process.wait(timeout=60)
+    trainer.process.wait(timeout=PATIENCE)
     store = RunStore(tmp_path / "data")
     assert store.resumable() == [trainer.run_id]
     assert store.read(trainer.run_id).episode >= 8
@@ -161,6 +162,6 @@ def test_a_server_that_is_killed_before_the_run_began_leaves_nothing(
 ) -> None:
     trainers.append(trainer := Trainer(tmp_path, parameters, watched=False))
     trainer.close()
-    trainer.process.wait(timeout=60)
+    trainer.process.wait(timeout=PATIENCE)
     assert RunStore(tmp_path / "data").resumable() == []
     assert not (tmp_path / "models").exists()

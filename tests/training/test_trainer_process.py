@@ -16,6 +16,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.training.link import LinkError, Message, MessageKind, pack
 from hamlet_trio.training.orders import Order, PauseOrder, encode_control
 from hamlet_trio.training.trainer_process import Exit, run_trainer
+from tests.patience import PATIENCE
 
 EVENT = pack(MessageKind.EVENT, b"hello")
 
@@ -82,7 +83,7 @@ async def test_a_signal_is_told_by_its_name() -> None:
 
 async def test_one_that_sends_garbage_is_killed() -> None:
     child = Child("print('Hello!', flush=True); os.close(1); time.sleep(1000)")
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         await child.run()
     assert child.messages == []
     assert child.exit is not None
@@ -92,7 +93,7 @@ async def test_one_that_sends_garbage_is_killed() -> None:
 async def test_one_that_stops_speaking_but_stays_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hamlet_trio.training.trainer_process._EXIT_PATIENCE", 0.1)
     child = Child(SEND_PID + "os.close(1); os.close(2); time.sleep(1000)")
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         await child.run()
     assert not psutil.pid_exists(child.pid)
 

@@ -15,7 +15,7 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.web.guard import ConnectionCounts, ConnectionLimits, GuardedConfig, install_guard
 from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen
-from tests.web.wire import PATIENCE
+from tests.patience import PATIENCE
 
 
 @dataclass

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import trio
 from hypercorn.events import Event
+from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
 from hamlet_trio.web.guard import tcp as guard_tcp
 from hamlet_trio.web.guard.http import GuardedHTTP
 from hamlet_trio.web.guard.websocket import text_frame
+from tests.patience import PATIENCE
 from tests.web.guarded import GuardedApp, guarded_app
 from tests.web.killers import KILLERS, send_killer
 from tests.web.wire import (
@@ -71,7 +73,7 @@ async def test_an_error_inside_hypercorn_is_contained_and_logged(
 
 
 async def test_a_client_that_stops_reading_is_dropped_and_its_handler_told() -> None:
-    async with guarded_app(send_timeout=0.2) as app, connect(app.port) as reader:
+    async with guarded_app(send_timeout=2) as app, connect(app.port) as reader:
         await reader.open_websocket("/push")
         async with connect(app.port) as silent:
             await silent.open_websocket("/push")
@@ -128,9 +130,11 @@ async def test_what_is_sent_without_waiting_arrives_whole_and_in_order() -> None
                 texts += 1
 
 
-async def test_a_client_that_stops_reading_what_is_sent_without_waiting_is_dropped() -> None:
-    async with guarded_app(send_timeout=0.2) as app, connect(app.port) as silent:
+async def test_one_that_stops_reading_what_is_sent_without_waiting_is_dropped(mock_clock: MockClock) -> None:
+    async with guarded_app(send_timeout=20) as app, connect(app.port) as silent:
         await silent.open_websocket("/nowait")
+        await wait_all_tasks_blocked(0.05)  # the kernel has no more room
+        mock_clock.jump(20.1)
         await app.wait_for_handlers(0)
         assert app.counts.stalled == 1
 
@@ -183,7 +187,7 @@ async def test_after_1009_nothing_more_is_collected_and_the_handler_is_told() ->
         await client.send(frame(TEXT, b"a" * 2001))
         assert await client.read_close() == 1009
         await app.wait_for_handlers(0)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             with pytest.raises(trio.BrokenResourceError):  # the reset that follows the discarding
                 await _send_on(client)
 
@@ -391,5 +395,5 @@ async def test_a_client_that_reads_to_the_end_is_not_kept_waiting(monkeypatch: p
     monkeypatch.setattr(guard_tcp, "LINGER", 3600.0)
     async with guarded_app() as app, connect(app.port) as client:
         await client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE):
             await client.read_eof()

@@ -21,6 +21,7 @@ from hamlet_trio.web import guard
 from hamlet_trio.web.guard import REPLACEMENTS, install_guard
 from hamlet_trio.web.guard.guarded_config import guarded
 from hamlet_trio.web.guard.tasks import AppQueue
+from tests.patience import PATIENCE
 from tests.web.guarded import GuardedApp, make_app
 from tests.web.killers import KILLERS, send_killer
 from tests.web.wire import connect
@@ -129,7 +130,7 @@ async def test_each_killer_really_ends_a_server_without_the_guard(
         (bind,) = await nursery.start(serve)
         async with connect(int(bind.rpartition(":")[2])) as killer:
             await send_killer(killer, name)
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE):
                 await ended.wait()
 
 

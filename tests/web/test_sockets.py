@@ -27,6 +27,7 @@ from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.listening import listen
 from hamlet_trio.web.serve import make_config
 from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, serve_or_refuse
+from tests.patience import PATIENCE
 from tests.web.conftest import make_app
 from tests.web.wire import TEXT, connect, frame, handshake
 
@@ -113,7 +114,7 @@ async def test_a_session_is_closed_with_the_code_it_returns(code: CloseCode | No
         assert await client.read_text() == "answer"
         assert await client.read_close() == (code or 1000)
         await client.read_eof()
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             await server.place.given_back.wait()
 
 
@@ -167,7 +168,7 @@ async def test_an_error_in_the_cleanup_of_a_session_whose_client_left_does_not_v
     async with serving(tmp_path, session) as server:
         async with connect(server.port) as client:
             await client.open_websocket("/")
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             await server.place.given_back.wait()
     (error,) = [event for event in logged if event["log_level"] == "error"]
     assert "a bug in a cleanup" in "".join(traceback.format_exception(error["exc_info"]))
@@ -228,7 +229,7 @@ async def test_a_connection_over_which_nothing_goes_is_closed_with_4408(tmp_path
     async with serving(tmp_path, session, idle_timeout=0.05) as server, connect(server.port) as client:
         await client.open_websocket("/")
         assert await client.read_close() == 4408
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             await server.place.given_back.wait()
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import trio
 
+from tests.patience import PATIENCE
+
 TEXT: Final = 1
 BINARY: Final = 2
 CONTINUATION: Final = 0
@@ -17,7 +19,6 @@ PING: Final = 9
 PONG: Final = 10
 
 KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE: Final = 20.0  # seconds after which a test that waits for bytes fails instead
 
 
 @dataclass

@@ -5,13 +5,15 @@ import sys
 
 import pytest
 
+from tests.patience import PATIENCE
+
 # An import of a name that is None in sys.modules fails as if nothing of that name were installed.
 HIDE = "import sys; sys.modules[{0!r}] = None; "
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_the_world_imports_no_extra_and_no_torch() -> None:

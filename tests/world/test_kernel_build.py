@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hamlet_trio.world import kernel, kernel_build
+from tests.patience import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -114,7 +115,7 @@ def test_a_wheel_has_it_and_is_for_one_platform_and_a_source_archive_has_its_sou
         assert os.environ.get("HAMLET_REQUIRE_ALL") != "1", "hatchling is not installed"
         pytest.skip("needs hatchling")
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=300)
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=PATIENCE)
     (wheel,) = tmp_path.glob("*.whl")
     library = f"hamlet_trio/world/{kernel_build.library().name}"
     with zipfile.ZipFile(wheel) as archive:
