@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-from msgspec import Meta, Struct, defstruct
+from msgspec import Meta, Struct, convert, defstruct
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete, plain_type
 
@@ -50,22 +50,21 @@ def row_of(episode: Struct, ended: str) -> tuple[Any, ...]:
 
 
 def episode_of(row: tuple[Any, ...]) -> StoredEpisode:
-    """Make an episode of the values of `COLUMNS`."""
+    """Make an episode of the values of `COLUMNS`; raises `ValidationError` for values of other types."""
     fields = dict(zip(COLUMNS, row, strict=True))
-    for name, (struct, columns) in _NESTED.items():
-        values = [fields.pop(column) for column in columns]
-        fields[name] = None if None in values else struct(*values)
-    return StoredEpisode(**fields)
+    for name, columns in _NESTED.items():
+        values = {field: fields.pop(column) for field, column in columns.items()}
+        fields[name] = None if None in values.values() else values
+    return convert(fields, StoredEpisode)
 
 
-def _nested() -> dict[str, tuple[type[Struct], list[str]]]:
-    """The fields that hold a struct, each with that struct and the columns of its fields."""
-    hints = get_type_hints(EpisodeComplete)
-    names = dict.fromkeys(figure.path[0] for figure in FIGURES if len(figure.path) > 1)
-    return {
-        name: (plain_type(hints[name])[0], [figure.name for figure in FIGURES if figure.path[0] == name])
-        for name in names
-    }
+def _nested() -> dict[str, dict[str, str]]:
+    """Return the fields that hold a struct, each with that struct's fields and their columns."""
+    found: dict[str, dict[str, str]] = {}
+    for figure in FIGURES:
+        if len(figure.path) > 1:
+            found.setdefault(figure.path[0], {})[figure.path[1]] = figure.name
+    return found
 
 
 _NESTED: Final = _nested()

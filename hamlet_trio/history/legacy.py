@@ -35,7 +35,7 @@ _FAILURE_COUNTS: Final = (
 
 _TIME: Final = (
     "CASE typeof(timestamp) WHEN 'text' THEN timestamp"
-    " ELSE strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, 'unixepoch') END"
+    " ELSE coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, 'unixepoch'), '') END"
 )
 """A timestamp as text, converted if it is stored as seconds since 1970."""
 
@@ -63,7 +63,9 @@ def create_history_views(connection: sqlite3.Connection) -> None:
             " FROM figures LEFT JOIN reasons USING (episode)"
         ),
         "failures": (
-            f"SELECT id, 1 AS run, {_TIME} AS timestamp, episode, agent_id, reason FROM failure_events"
+            f"SELECT id, 1 AS run, {_TIME} AS timestamp, CAST(coalesce(episode, 0) AS INTEGER) AS episode,"
+            " CAST(coalesce(agent_id, '') AS TEXT) AS agent_id, CAST(coalesce(reason, '') AS TEXT) AS reason"
+            " FROM failure_events"
         ),
         "failure_counts": _FAILURE_COUNTS,
         "checkpoints": "SELECT 1 AS run, 0 AS episode, '' AS model, '' AS saved WHERE 0",

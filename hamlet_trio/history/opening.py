@@ -8,6 +8,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from hamlet_trio.common.text import printable
 from hamlet_trio.history.legacy import create_history_views, create_views_of_older_form, is_legacy
 from hamlet_trio.history.schema import MIGRATIONS, is_history, table_names, upgrade, version_of
 from hamlet_trio.settings import Settings
@@ -180,7 +183,8 @@ def database_errors(path: Path, what: str) -> Iterator[None]:
     """Turn errors of SQLite and of the file system in the block into `HistoryError`."""
     try:
         yield
-    except sqlite3.Error as error:
-        raise HistoryError(f"The history {path} cannot be {what}: {error}.") from error
+    # sqlite3 cannot decode its own messages on a damaged schema; damaged rows have values of other types.
+    except (sqlite3.Error, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise HistoryError(f"The history {path} cannot be {what}: {printable(error, 200)}.") from error
     except OSError as error:
         raise HistoryError(f"The history {path} cannot be {what}: {error.strerror}.") from error

@@ -1,9 +1,9 @@
 """Queries to a history. Each opens the file on its own, so that it holds up neither others nor the writer."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -30,6 +30,9 @@ _RUN: Final = (
 _EPISODE: Final = ", ".join(COLUMNS)
 
 
+_Result = TypeVar("_Result", bound=msgspec.Struct)
+
+
 class UnknownRunError(Exception):
     """Report that no run has that id."""
 
@@ -54,7 +57,7 @@ class HistoryReader:
                 f" FROM ({chosen}) AS failures JOIN runs ON number = run ORDER BY episode DESC, id DESC",
                 (*values, _limit(limit)),
             )
-            return [Failure(*row) for row in rows]
+            return _structs(Failure, rows)
 
     def failure_summary(
         self, query: FailureFilter, *, limit: int | None = None, top: int | None = None
@@ -78,7 +81,7 @@ class HistoryReader:
                 " GROUP BY agent_id, reason ORDER BY 3 DESC, 4 DESC, 1, 2 LIMIT ?",
                 (*values, _limit(top)),
             )
-            return [FailureGroup(*row) for row in rows]
+            return _structs(FailureGroup, rows)
 
     def runs(self, query: RunsQuery) -> list[RunSummary]:
         """Return the matching runs, newest first."""
@@ -89,7 +92,7 @@ class HistoryReader:
             rows = connection.execute(
                 f"SELECT {_RUN} FROM runs {where} ORDER BY run_id DESC LIMIT ?", (*values, query.limit)
             )
-            return [RunSummary(**_run_fields(row)) for row in rows]
+            return [msgspec.convert(_run_fields(row), RunSummary) for row in rows]
 
     def running(self) -> list[RunningRun]:
         """Return the runs without a stored end: they are in progress, or their process was killed."""
@@ -98,7 +101,7 @@ class HistoryReader:
                 "SELECT run_id, source, coalesce((SELECT ended FROM episodes WHERE run = number"
                 " ORDER BY episode DESC LIMIT 1), began) FROM runs WHERE state = 'running' ORDER BY run_id"
             )
-            return [RunningRun(*row) for row in rows]
+            return _structs(RunningRun, rows)
 
     def run(self, run_id: str) -> RunDetails:
         """Return one run; raises `UnknownRunError`."""
@@ -119,15 +122,15 @@ class HistoryReader:
             checkpoints = connection.execute(
                 "SELECT model, episode, saved FROM checkpoints WHERE run = ? ORDER BY episode", (number,)
             )
-            return RunDetails(
-                **_run_fields(row),
-                steps=steps,
-                best_return=best,
-                best_episode=best_episode,
-                longest=longest,
-                failures=dict(reasons.fetchall()),
-                checkpoints=[StoredCheckpoint(*checkpoint) for checkpoint in checkpoints],
-            )
+            details = {
+                "steps": steps,
+                "best_return": best,
+                "best_episode": best_episode,
+                "longest": longest,
+                "failures": dict(reasons.fetchall()),
+                "checkpoints": _structs(StoredCheckpoint, checkpoints),
+            }
+            return msgspec.convert(_run_fields(row) | details, RunDetails)
 
     def episodes(self, run_id: str, query: EpisodesQuery) -> list[StoredEpisode]:
         """Return the matching episodes in order; raises `UnknownRunError`."""
@@ -189,6 +192,12 @@ def _find(connection: sqlite3.Connection, run_id: str) -> tuple[int, tuple[Any, 
     if row is None:
         raise UnknownRunError(f"There is no run {printable(run_id[:80])!r} in the history.")
     return row[0], row[1:]
+
+
+def _structs(kind: type[_Result], rows: Iterable[tuple[Any, ...]]) -> list[_Result]:
+    """Make a struct of each row; raises `msgspec.ValidationError` for values of other types."""
+    names = kind.__struct_fields__
+    return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows]
 
 
 def _run_fields(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hamlet_trio.common.text import printable
 from hamlet_trio.recording.info import MAX_STEPS, RecordingInfo
 from hamlet_trio.recording.trajectory import Trajectory, play
 from hamlet_trio.world import ACTIONS, METERS, RULES_VERSION, WorldConfig, WorldState
@@ -76,11 +77,13 @@ class Recording(Struct, frozen=True, kw_only=True):
         try:
             trajectory = play(self.config, self.start, self.actions.tobytes())
         except ValueError as error:
-            raise DamagedRecordingError(f"{self.info.recording}{SUFFIX} is damaged: {error}.") from error
+            raise DamagedRecordingError(
+                f"{self.info.recording}{SUFFIX} is damaged: {printable(error, 200)}."
+            ) from error
         if trajectory.digest() != self.digest:
             raise OtherRulesError(
                 f"{self.info.recording}{SUFFIX} plays out differently here than where it was recorded "
-                f"(version {self.info.package_version}); replay it with that version."
+                f"(version {printable(self.info.package_version, 40)}); replay it with that version."
             )
         return trajectory
 
@@ -146,13 +149,13 @@ def decode(data: bytes, name: str) -> Recording:
         if versions.rules_version != RULES_VERSION:
             raise OtherRulesError(
                 f"{name} was recorded under version {versions.rules_version} of the world's rules (Hamlet "
-                f"{versions.package_version}); this one has version {RULES_VERSION}, under which it would "
-                "play out differently."
+                f"{printable(versions.package_version, 40)}); this one has version {RULES_VERSION}, under "
+                "which it would play out differently."
             )
         header = _headers.decode(text)
         return _assemble(header, _unpacked(data[_HEADER_AT + length :], header.info))
     except (ValueError, zlib.error, RecursionError) as error:
-        raise DamagedRecordingError(f"{name} is damaged: {error}.") from error
+        raise DamagedRecordingError(f"{name} is damaged: {printable(error, 200)}.") from error
 
 
 def read_recording(path: Path) -> Recording:

@@ -15,6 +15,7 @@ from hamlet_trio.settings.safety import check_safety
 from hamlet_trio.settings.variables import CONFIG, is_service_link, near_misses, unknown_variables
 
 _LISTS: Final = frozenset(f.name for f in msgspec.structs.fields(Settings) if isinstance(f.default, tuple))
+_SHOWN: Final = 200  # characters of a refused value
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -42,7 +43,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("`$.")[2].strip("`").partition("[")[0]
-        shown = readable(values.get(name))
+        shown = readable(values.get(name))[:_SHOWN]
         raise SettingsError(f"{_variable(name)}={shown}: it must be {allowed(Settings, name)}.") from None
     check_safety(settings)
     return settings
@@ -56,7 +57,7 @@ def _refuse_near_misses(environment: Mapping[str, str]) -> None:
     for variable in unknown_variables(environment):
         if meant := near_misses(variable[len(PREFIX) :], Settings.__struct_fields__):
             names = " or ".join(map(_variable, meant))
-            raise SettingsError(f"{readable(variable)} is not a setting; did you mean {names}?")
+            raise SettingsError(f"{readable(variable)[:_SHOWN]} is not a setting; did you mean {names}?")
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         if name not in Settings.__struct_fields__:
             meant = near_misses(name.lower().removeprefix(PREFIX.lower()), Settings.__struct_fields__)
             hint = f"did you mean {' or '.join(meant)}?" if meant else "docs/settings.md lists the settings."
-            raise SettingsError(f"{named}, where {readable(name)} is not a setting; {hint}")
+            raise SettingsError(f"{named}, where {readable(name)[:_SHOWN]} is not a setting; {hint}")
         if isinstance(value, str):
             values[name] = _split(value) if name in _LISTS else value.strip()
     return values
@@ -105,8 +106,10 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _expanded(variable: str, path: str) -> str:
     """Return the path with a leading `~` replaced by the home folder."""
     if "\0" in path:
-        raise SettingsError(f"{variable}={readable(path)}: no file or folder can have this name.")
+        raise SettingsError(f"{variable}={readable(path)[:_SHOWN]}: no file or folder can have this name.")
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
-        raise SettingsError(f"{variable}={readable(path)}: there is no such home folder; write out the path.")
+        raise SettingsError(
+            f"{variable}={readable(path)[:_SHOWN]}: there is no such home folder; write out the path."
+        )
     return expanded

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
 
+from hamlet_trio.common.text import readable
 from hamlet_trio.settings.fields import Settings, SettingsError
 
 ORIGIN: Final = re.compile(
@@ -60,12 +61,12 @@ def _check_origin(origin: str, settings: Settings) -> None:
     """Refuse what no browser ever sends, and a page's address without the port that its visitors use."""
     if origin in ("*", "null"):
         return
-    named = f"HAMLET_ALLOWED_ORIGINS={origin}"
+    named = f"HAMLET_ALLOWED_ORIGINS={readable(origin)[:200]}"
     parts = ORIGIN.fullmatch(origin)
     if parts is None:
         raise SettingsError(
             f"{named} is not an origin as browsers send it: a scheme, a host and perhaps a port, without a "
-            f"path or slash, such as {_suggested(origin)}."
+            f"path or slash, such as {readable(_suggested(origin))[:200]}."
         )
     scheme, host, port = parts.groups()
     if port is not None and not 0 < int(port) < 65536:

@@ -22,6 +22,7 @@ from hamlet_trio.common.text import printable
 from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, TrainingHistory
+from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.episodes import StepOutcome
 from hamlet_trio.training.listener import RunResult
@@ -215,27 +216,21 @@ def open_run(
     elsewhere = record.out and Path(path_from_text(record.out))
     try:
         state = store.read_state(run_id) if plan.resume else None
-        saved = None if state is None else decode_run_state(zlib.decompress(state))
-        run = TrainingRun(
-            parameters,
-            device=device,
-            recipe=recipe,
-            start_from=None if saved else _checkpoint_to_start_from(plan, models),
-            sizes=saved and saved["run"]["sizes"],
-        )
-        series = EpisodeSeries()
-        if saved is not None:
-            run.load_state_dict(saved["run"])
-            series.replace(msgspec.convert(saved["history"], TrainingHistory))
+        if state is None:
+            source = _checkpoint_to_start_from(plan, models)
+            run = TrainingRun(parameters, device=device, recipe=recipe, start_from=source)
+            series = EpisodeSeries()
+        else:
+            run, series = _restore(state, parameters, device=device, recipe=recipe)
         record = msgspec.structs.replace(record, parameters=run.parameters, episode=run.completed)
         if record != known:  # a trainer that died goes on also while the disk is full
             store.write(record)
+    except RunStateError as error:
+        raise StartError(f"The saved state of run {run_id} cannot be used: {error}") from error
     except (CheckpointError, ModelNameError, LearnerError, DeviceError, ConfigError) as error:
         raise StartError(str(error)) from error
     except OSError as error:
         raise StartError(f"The run's folder cannot be used: {error.strerror}.") from error
-    except (RunStateError, zlib.error, KeyError, ValueError) as error:
-        raise StartError(f"The saved state of run {run_id} cannot be used: {error}") from error
     return ManagedRun(
         run,
         record=record,
@@ -243,6 +238,24 @@ def open_run(
         model_path=out or elsewhere or models.path / DEFAULT_MODEL,
         series=series,
     )
+
+
+def _restore(
+    state: bytes, parameters: TrainingParameters, *, device: DeviceName, recipe: Recipe
+) -> tuple[TrainingRun, EpisodeSeries]:
+    """Return a run and its episodes as they were saved; raises `RunStateError`, and `DeviceError`."""
+    series = EpisodeSeries()
+    try:
+        saved = decode_run_state(zlib.decompress(state))
+        run = TrainingRun(parameters, device=device, recipe=recipe, sizes=saved["run"]["sizes"])
+        run.load_state_dict(saved["run"])
+        series.replace(msgspec.convert(saved["history"], TrainingHistory))
+    except (RunStateError, DeviceError):
+        raise
+    # Torch and numpy raise many kinds of errors for values of another type or shape.
+    except Exception as error:
+        raise RunStateError(printable(f"{type(error).__name__}: {error}", 200)) from error
+    return run, series
 
 
 def _checkpoint_to_start_from(plan: RunPlan, models: ModelFolder) -> Checkpoint | None:

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.lock import FileLock
+from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.parameters import TrainingParameters
 
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
@@ -77,8 +78,12 @@ class RunStore:
             return msgspec.json.decode(content, type=RunRecord)
         except FileNotFoundError:
             raise RunNotFoundError(f"There is no run {run_id}.") from None
-        except (OSError, msgspec.DecodeError) as error:
-            raise RunNotFoundError(f"The record of run {run_id} cannot be read: {error}.") from error
+        except OSError as error:
+            raise RunNotFoundError(f"The record of run {run_id} cannot be read: {error.strerror}.") from error
+        except (ValueError, RecursionError) as error:
+            raise RunNotFoundError(
+                f"The record of run {run_id} cannot be read: {printable(error, 200)}."
+            ) from error
 
     def write(self, record: RunRecord) -> None:
         """Write a run's record; raises `OSError`, and then the older record is whole."""

@@ -23,6 +23,7 @@ from hamlet_trio.agent.checkpoint import (
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.protocol.commands import inference_commands, training_commands
 from hamlet_trio.protocol.errors import BadMessageError
+from tests.fuzz import file_targets
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 _NAME: Final = "fuzzed.pt"
@@ -97,12 +98,13 @@ def seeds() -> dict[str, list[bytes]]:
         "commands": [b'{"command":"set_speed","speed":1.5}', b'{"type":"control","command":"play"}', order],
         "checkpoints": [whole],
         "pickles": [pickle],
-    }
+    } | file_targets.seeds()
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "commands": command,
     "checkpoints": checkpoint,
     "pickles": pickled,
+    **file_targets.TARGETS,
 }
 """Every target by the name of its corpus."""
