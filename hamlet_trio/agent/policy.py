@@ -33,14 +33,16 @@ class PolicyOutput(NamedTuple):
         q_values: (n, 5) float32.
         attention: (n, 6, 6) float32, the attention of meter i (row) to meter j, averaged over heads, in the
             order of METERS; None unless requested, and for networks without attention.
-        option_values: (n, places) float32, the value of the option to each place of `Policy.option_codes`,
-            NaN for a place that the world lacks; None for networks without options.
+        option_values: (n, places) float32, the value of each option, NaN for one to a place that the world
+            lacks; None for networks without options.
+        option_codes: the codes of the places to which the options lead; -1 for one that the world lacks.
     """
 
     actions: NDArray[np.int64]
     q_values: NDArray[np.float32]
     attention: NDArray[np.float32] | None
     option_values: NDArray[np.float32] | None = None
+    option_codes: tuple[int, ...] = ()
 
 
 class Policy:
@@ -49,6 +51,7 @@ class Policy:
     def __init__(self, network: Network) -> None:
         self._network = copy.deepcopy(network).eval().requires_grad_(False)
         self._device = next(self._network.parameters()).device
+        self._option_codes = self._network.codes if isinstance(self._network, OptionsNetwork) else ()
         self._grids = _KnownGrids(self._network) if isinstance(self._network, GridNetwork) else None
 
     @classmethod
@@ -70,11 +73,6 @@ class Policy:
         """The network's type, world shape and sizes."""
         return self._network.spec
 
-    @property
-    def option_codes(self) -> tuple[int, ...]:
-        """The codes of the places to which options lead, in the order of `option_values`."""
-        return self._network.codes if isinstance(self._network, OptionsNetwork) else ()
-
     def in_world(self, world: WorldConfig) -> "Policy":
         """Return the policy for a world whose places may differ from those that it was trained with.
 
@@ -83,10 +81,9 @@ class Policy:
         """
         if not isinstance(self._network, OptionsNetwork):
             return self
-        policy = Policy(self._network)
-        assert isinstance(policy._network, OptionsNetwork)
-        policy._network.set_places(world)
-        return policy
+        network = copy.deepcopy(self._network)
+        network.set_places(world)
+        return Policy(network)
 
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
         """Return the greedy actions and their values for observations (n, observation_size), n at least 1."""
@@ -104,6 +101,7 @@ class Policy:
                 q_values=q_values.cpu().numpy(),
                 attention=None if weights is None else weights.cpu().numpy(),
                 option_values=None if option_values is None else option_values.cpu().numpy(),
+                option_codes=self._option_codes,
             )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.logs import get_logger
+from hamlet_trio.protocol.frame_parts import OptionValue
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds, WorldState
 
@@ -56,6 +57,7 @@ class EngineRequest:
         "policy",
         "q_values",
         "shown_attention",
+        "shown_option_values",
         "shown_q_values",
         "state",
         "task",
@@ -85,6 +87,7 @@ class EngineRequest:
         self.answer: WorldSnapshot | EngineError | None = None
         self.shown_q_values: list[float] | None = None
         self.shown_attention: list[list[float]] | None = None
+        self.shown_option_values: list[OptionValue] | None = None
 
 
 class _ForwardPass(NamedTuple):
@@ -118,6 +121,7 @@ class BatchExecutor:
                 f"num_agents is {self._worlds.num_agents}; allowed: 1, a session watches one agent"
             )
         self.config = self._worlds.config
+        self._place_names = {place.code: place.name for place in self.config.affordances}
         self.start: Final = self._worlds.get_state(0)
         self.capacity = capacity
         self._observations = np.empty((capacity, 1, self._worlds.observation_size), dtype=np.float32)
@@ -198,6 +202,16 @@ class BatchExecutor:
             # Finite weights can still overflow in a forward pass; what is shown is always finite.
             if request.q_values:
                 request.shown_q_values = np.nan_to_num(output.q_values[row]).tolist()
+                if output.option_values is not None:
+                    request.shown_option_values = [
+                        OptionValue(self._place_names[code], value)
+                        for code, value in zip(
+                            output.option_codes,
+                            np.nan_to_num(output.option_values[row]).tolist(),
+                            strict=True,
+                        )
+                        if code in self._place_names
+                    ]
             if request.attention and output.attention is not None:
                 request.shown_attention = np.nan_to_num(output.attention[row]).tolist()
 
@@ -257,6 +271,7 @@ class BatchExecutor:
                 FAILURE_REASONS[failure] if terminated else None,
                 request.shown_q_values,
                 request.shown_attention,
+                request.shown_option_values,
             )
 
 

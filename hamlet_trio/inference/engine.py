@@ -90,9 +90,11 @@ class PolicyEngine:
         slot.started = True
         return await self._request(RequestKind.RESET, slot, policy, view)
 
-    async def restore(self, slot: Slot, policy: "Policy", state: WorldState) -> WorldSnapshot:
+    async def restore(
+        self, slot: Slot, policy: "Policy", state: WorldState, view: PolicyView = NO_POLICY_VIEW
+    ) -> WorldSnapshot:
         """Put the world into a state of an unfinished episode, from which the next step continues."""
-        return await self._request(RequestKind.RESTORE, slot, policy, NO_POLICY_VIEW, state=state)
+        return await self._request(RequestKind.RESTORE, slot, policy, view, state=state)
 
     async def step(
         self, slot: Slot, policy: "Policy", view: PolicyView = NO_POLICY_VIEW, *, action: int | None = None

@@ -10,7 +10,14 @@ from hamlet_trio.inference.policies import LoadedPolicy
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import messages
-from hamlet_trio.protocol.frames import NO_POLICY_VIEW, FrameBuilder, VisitCounter, WorldSnapshot
+from hamlet_trio.protocol.frames import (
+    NO_POLICY_VIEW,
+    FrameBuilder,
+    ShownOutputs,
+    VisitCounter,
+    WorldSnapshot,
+)
+from hamlet_trio.world import Worlds
 
 EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
 
@@ -24,6 +31,7 @@ class LiveEpisode:
         model: the model that plays.
         view: which of its outputs frames show.
         over: whether the episode has ended, or none has begun.
+        random_start: whether episodes begin anywhere, with meters at random.
     """
 
     def __init__(
@@ -38,6 +46,8 @@ class LiveEpisode:
         self.model = model
         self.view = NO_POLICY_VIEW
         self.over = True
+        self.random_start = False
+        self._random_starts = Worlds(1, engine.config)
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -69,10 +79,16 @@ class LiveEpisode:
         """Begin the next episode. One that takes the place of an unfinished one keeps its number."""
         self._count_episode()
         self._total_reward = 0.0
-        self._start = self._engine.start
         self._actions.clear()
         await self._sender.send(messages.EpisodeStart(self._episode, self.model.name))
-        await self._show(await self._engine.reset(self._slot, self.model.policy, self.view))
+        if self.random_start:
+            self._random_starts.reset(random_start=True)
+            self._start = self._random_starts.get_state(0)
+            begun = self._engine.restore(self._slot, self.model.policy, self._start, self.view)
+        else:
+            self._start = self._engine.start
+            begun = self._engine.reset(self._slot, self.model.policy, self.view)
+        await self._show(await begun)
 
     async def branch(self, replay: Replay, step: int) -> None:
         """End the episode, and begin one that continues another after `step` of its replay."""
@@ -112,10 +128,10 @@ class LiveEpisode:
         if self._actions:
             await self.end(reason)
 
-    async def inspect(self) -> tuple[list[float] | None, list[list[float]] | None]:
-        """Return the Q-values and the attention that `view` shows, for the world as it stands."""
+    async def inspect(self) -> ShownOutputs:
+        """Return the outputs that `view` shows, for the world as it stands."""
         snapshot = await self._engine.inspect(self._slot, self.model.policy, self.view)
-        return snapshot.q_values, snapshot.attention
+        return ShownOutputs(snapshot.q_values, snapshot.attention, snapshot.option_values)
 
     async def show_again(self) -> None:
         """Send the last frame once more, after a replay was on screen."""

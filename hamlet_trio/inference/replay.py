@@ -8,7 +8,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hamlet_trio.protocol.frames import FrameBuilder, PolicyView, VisitCounter, WorldSnapshot
+from hamlet_trio.protocol.frame_parts import OptionValue
+from hamlet_trio.protocol.frames import (
+    FrameBuilder,
+    PolicyView,
+    ShownOutputs,
+    VisitCounter,
+    WorldSnapshot,
+)
 from hamlet_trio.protocol.messages import ReplayStarted, StateUpdate
 from hamlet_trio.recording.capture import RecordingPolicy, policy_outputs
 from hamlet_trio.recording.file import Recording
@@ -49,9 +56,11 @@ class Replay:
         markers: tuple[Marker, ...],
         q_values: NDArray[np.float32] | None,
         attention: NDArray[np.float32] | None,
+        options: tuple[str, ...],
+        option_values: NDArray[np.float32] | None,
         visits_before: dict[str, int],
     ) -> None:
-        """`visits_before` are the heat map's when the episode began."""
+        """`options` are the places of `option_values`, `visits_before` the visits before the episode."""
         self.played: Final = played
         self.recording: Final = recording
         self._trajectory = msgspec.structs.replace(trajectory, observations=trajectory.observations[:0])
@@ -59,6 +68,8 @@ class Replay:
         self._markers = markers
         self._q_values = q_values
         self._attention = attention
+        self._options = options
+        self._option_values = option_values
         self._frames = FrameBuilder(trajectory.config)
         self._visits_before = visits_before
         self._visits = VisitCounter(trajectory.config)
@@ -80,6 +91,8 @@ class Replay:
             markers=info.markers,
             q_values=recording.q_values,
             attention=recording.attention,
+            options=recording.options,
+            option_values=recording.option_values,
             visits_before={},
         )
 
@@ -102,6 +115,8 @@ class Replay:
             markers=find_markers(trajectory),
             q_values=outputs.q_values,
             attention=outputs.attention,
+            options=outputs.options,
+            option_values=outputs.option_values,
             visits_before={cell: count for cell, count in before.items() if count > 0},
         )
 
@@ -142,13 +157,16 @@ class Replay:
             view=view,
         )
 
-    def outputs_at(self, step: int) -> tuple[list[float] | None, list[list[float]] | None]:
-        """Return the Q-values and the attention at a step, from which the next action was chosen."""
+    def outputs_at(self, step: int) -> ShownOutputs:
+        """Return the policy's outputs at a step, from which the next action was chosen."""
         if step >= self.steps:
-            return None, None
-        return (
+            return ShownOutputs()
+        return ShownOutputs(
             None if self._q_values is None else self._q_values[step].tolist(),
             None if self._attention is None else self._attention[step].tolist(),
+            None
+            if self._option_values is None
+            else list(map(OptionValue, self._options, self._option_values[step].tolist())),
         )
 
     def state_at(self, step: int) -> WorldState:
@@ -188,7 +206,7 @@ class Replay:
         x, y = played.positions[step].tolist()
         raw = played.meters[step]
         # What the action was chosen from; at step 0, where there was none, the first observation.
-        q_values, attention = self.outputs_at(max(step - 1, 0))
+        outputs = self.outputs_at(max(step - 1, 0))
         is_last = step == self.steps
         return WorldSnapshot(
             x,
@@ -202,6 +220,5 @@ class Replay:
             is_last and played.terminated,
             is_last and played.truncated,
             played.failure_reason if is_last and played.terminated else None,
-            q_values,
-            attention,
+            *outputs,
         )

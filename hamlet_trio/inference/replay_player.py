@@ -7,6 +7,7 @@ from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.frames import ShownOutputs
 from hamlet_trio.protocol.messages import ReplayEnded
 
 
@@ -64,12 +65,16 @@ class ReplayPlayer:
         if not self.is_at_end:
             await self.seek(self._step + 1)
 
-    def inspect(self) -> tuple[list[float] | None, list[list[float]] | None]:
-        """Return the Q-values and the attention of the step on screen, as far as wanted and recorded."""
+    def inspect(self) -> ShownOutputs:
+        """Return the outputs at the step on screen, as far as wanted and recorded."""
         assert self._replay is not None
         view = self._episode.view
-        q_values, attention = self._replay.outputs_at(self._step)
-        return q_values if view.q_values else None, attention if view.attention else None
+        outputs = self._replay.outputs_at(self._step)
+        return ShownOutputs(
+            outputs.q_values if view.q_values else None,
+            outputs.attention if view.attention else None,
+            outputs.option_values if view.q_values else None,
+        )
 
     async def branch(self) -> None:
         """End the replay and continue live from the step on screen, in a new episode that branches off there.

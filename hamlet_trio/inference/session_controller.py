@@ -25,7 +25,7 @@ from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, ShownOutputs
 from hamlet_trio.recording.info import RecordingInfo
 
 _PlaybackCommand: TypeAlias = (
@@ -161,8 +161,8 @@ class SessionController:
                 await self._act(event.action)
             case commands.TakeControl():
                 await self._take_control()
-            case commands.Reset():
-                await self._reset()
+            case commands.Reset() | commands.SetStart():
+                await self._begin_anew(event)
             case commands.SetView():
                 await self._set_view(event)
             case commands.Seek():
@@ -235,10 +235,14 @@ class SessionController:
         self._human = True
         await self._send_playback()
 
-    async def _reset(self) -> None:
+    async def _begin_anew(self, command: commands.Reset | commands.SetStart) -> None:
         self._pace.restart(trio.current_time())
         await self._replay.end()
-        await self._episode.end("reset")
+        if isinstance(command, commands.SetStart):
+            self._episode.random_start = command.random
+            await self._episode.leave("reset")
+        else:
+            await self._episode.end("reset")
         await self._episode.begin()
 
     async def _step(self) -> None:
@@ -280,12 +284,12 @@ class SessionController:
             before.q_values if wanted.q_values is UNSET else wanted.q_values,
             before.attention if wanted.attention is UNSET else wanted.attention,
         )
-        q_values, attention = None, None
+        outputs = ShownOutputs()
         if self._replay.is_on:
-            q_values, attention = self._replay.inspect()
+            outputs = self._replay.inspect()
         elif view != NO_POLICY_VIEW:
-            q_values, attention = await self._episode.inspect()
-        await self._sender.send(messages.View(view.q_values, view.attention, q_values, attention))
+            outputs = await self._episode.inspect()
+        await self._sender.send(messages.View(view.q_values, view.attention, *outputs))
 
     async def _change_model(self, model: LoadedPolicy) -> None:
         assert model.name is not None  # only files are loaded on command

@@ -30,6 +30,14 @@ class Reset(Struct, frozen=True, tag_field="command", tag="reset"):
     """End the episode and begin the next one."""
 
 
+class SetStart(Struct, frozen=True, tag_field="command", tag="set_start"):
+    """Choose where this session's episodes begin; the episode ends and the next one begins at once."""
+
+    random: Annotated[
+        bool, Meta(description="anywhere, with meters at random, instead of at the usual start")
+    ] = False
+
+
 class SetSpeed(Struct, frozen=True, tag_field="command", tag="set_speed"):
     """Set the multiple of 10 steps a second; `playback` tells the value used."""
 
@@ -92,6 +100,7 @@ InferenceCommand = (
     | Pause
     | Step
     | Reset
+    | SetStart
     | SetSpeed
     | LoadModel
     | Status

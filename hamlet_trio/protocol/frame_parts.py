@@ -107,6 +107,13 @@ class StepInfo(Struct, frozen=True):
 Info = Annotated[StepInfo, Meta(description="number of the step, and the failure that ended the episode")]
 
 
+class OptionValue(Struct, frozen=True):
+    """One option of a network that chooses among options: a walk to a place, and its use."""
+
+    place: Annotated[str, Meta(description="name of the affordance")]
+    value: Annotated[float, Meta(description="value of the option")]
+
+
 class RewardBreakdown(Struct, frozen=True):
     """The terms that add up to a step's reward."""
 

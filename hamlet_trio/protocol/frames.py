@@ -1,7 +1,7 @@
 """Build the frames of both endpoints from a world's state. Unlike the rest of `protocol`, imports numpy."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -16,6 +16,7 @@ from hamlet_trio.protocol.messages import (
     AgentState,
     InferenceGrid,
     Meters,
+    OptionValue,
     RewardBreakdown,
     StateUpdate,
     StepInfo,
@@ -42,6 +43,7 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
         terminated, truncated, failure_reason: how the step ended the episode, if it did.
         q_values, attention: five values and six rows of six, of the observation the action was chosen from
             (without a step: of the present one), if they were asked for and the policy has them.
+        option_values: likewise, the values of its options; asked for with `q_values`.
     """
 
     x: int
@@ -57,6 +59,15 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
     failure_reason: str | None = None
     q_values: list[float] | None = None
     attention: list[list[float]] | None = None
+    option_values: list[OptionValue] | None = None
+
+
+class ShownOutputs(NamedTuple):
+    """A policy's outputs for one observation, as they are shown; None for those not wanted or not there."""
+
+    q_values: list[float] | None = None
+    attention: list[list[float]] | None = None
+    option_values: list[OptionValue] | None = None
 
 
 class PolicyView(Struct, frozen=True):
@@ -156,6 +167,9 @@ class FrameBuilder:
             reward_breakdown=RewardBreakdown(*snapshot.components) if snapshot.components else UNSET,
             q_values=snapshot.q_values if view.q_values and snapshot.q_values is not None else UNSET,
             attention=snapshot.attention if view.attention else UNSET,
+            option_values=(
+                snapshot.option_values if view.q_values and snapshot.option_values is not None else UNSET
+            ),
         )
 
     def training_frame(

@@ -15,6 +15,7 @@ from hamlet_trio.protocol.frame_parts import (
     HeatMap,
     InferenceGrid,
     Info,
+    OptionValue,
     RewardBreakdown,
     StepNumber,
     StepReward,
@@ -22,7 +23,7 @@ from hamlet_trio.protocol.frame_parts import (
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.recording.info import Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 4
+PROTOCOL_VERSION: Final = 5
 
 Controller = Literal["policy", "human", "recording"]
 
@@ -89,6 +90,16 @@ class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
             "for a network without attention"
         ),
     ] = UNSET
+    option_values: (
+        Annotated[
+            list[OptionValue],
+            Meta(
+                description="values of the options, where `set_view` asked for Q-values and the network "
+                "chooses among options"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
@@ -139,6 +150,10 @@ class View(Struct, frozen=True, tag_field="type", tag="view"):
         Meta(
             description="attention weights of the observation on screen; null for a network without attention"
         ),
+    ] = None
+    current_option_values: Annotated[
+        list[OptionValue] | None,
+        Meta(description="values of the options in the observation on screen; null without options"),
     ] = None
 
 

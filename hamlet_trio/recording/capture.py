@@ -16,17 +16,22 @@ from hamlet_trio.world import RULES_VERSION, WorldConfig, WorldState
 
 
 class PolicyOutputs(NamedTuple):
-    """Q-values (N, 5) float32 and attention (N, 6, 6) float32, each None for a model without."""
+    """Q-values (N, 5), attention (N, 6, 6) and values (N, K) of the options to K places, each float32.
+
+    None for those that a model does not have; `options` are the places' names.
+    """
 
     q_values: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
+    option_values: NDArray[np.float32] | None = None
+    options: tuple[str, ...] = ()
 
 
 class RecordingPolicy(Protocol):
     """The part of `agent.policy.Policy` that is needed here, so that this imports no torch."""
 
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> Any:
-        """Return Q-values (n, 5) and attention (n, 6, 6) or None, of observations (n, observation_size)."""
+        """Return the `PolicyOutput` of observations (n, observation_size)."""
         ...
 
 
@@ -85,6 +90,8 @@ def make_recording(
         actions=trajectory.actions[1:],
         q_values=outputs.q_values,
         attention=outputs.attention,
+        options=outputs.options,
+        option_values=outputs.option_values,
         digest=trajectory.digest(),
         session_id=session_id,
     )
@@ -97,4 +104,13 @@ def policy_outputs(policy: RecordingPolicy | None, trajectory: Trajectory) -> Po
     output = policy.act(trajectory.observations, attention=True)
     # Finite weights can still overflow in a forward pass; what is shown is always finite.
     attention = None if output.attention is None else np.nan_to_num(output.attention)
-    return PolicyOutputs(np.nan_to_num(output.q_values), attention)
+    names = {place.code: place.name for place in trajectory.config.affordances}
+    columns = [column for column, code in enumerate(output.option_codes) if code in names]
+    if not columns:
+        return PolicyOutputs(np.nan_to_num(output.q_values), attention)
+    return PolicyOutputs(
+        np.nan_to_num(output.q_values),
+        attention,
+        np.nan_to_num(output.option_values[:, columns]),
+        tuple(names[output.option_codes[column]] for column in columns),
+    )

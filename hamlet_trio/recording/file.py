@@ -5,6 +5,8 @@
  4 bytes   length of the header, little-endian
 the header, JSON: the facts, the world's configuration and its state at the start, exactly
 the rest, compressed (zlib): one byte an action, then the model's outputs as float32
+
+Format 2 adds the values of options; a recording without them is written in format 1.
 """
 
 import hashlib
@@ -26,7 +28,8 @@ SUFFIX: Final = ".rec"
 MAX_FILE_BYTES: Final = 8_000_000
 
 _MAGIC: Final = b"HAMLETREC"
-_FORMAT: Final = 1
+_FORMATS: Final = (1, 2)
+_WITH_OPTIONS: Final = 2
 _SUM_AT: Final = len(_MAGIC) + 1
 _LENGTH_AT: Final = _SUM_AT + 32
 _HEADER_AT: Final = _LENGTH_AT + 4
@@ -54,6 +57,8 @@ class Recording(Struct, frozen=True, kw_only=True):
         actions: (N,) uint8.
         q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
         attention: (N, 6, 6) float32, likewise, of a model that has attention.
+        options: the K places to which the options of the model lead; empty for a model without.
+        option_values: (N, K) float32, likewise; None without options.
         digest: the trajectory's, computed when it was recorded.
         session_id: the session that saved it, for sharing the folder's room; None for training's and in older
             files.
@@ -67,6 +72,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     attention: NDArray[np.float32] | None
     digest: str
     session_id: str | None = None
+    options: tuple[str, ...] = ()
+    option_values: NDArray[np.float32] | None = None
 
     def play(self) -> Trajectory:
         """Play it out, bit for bit as it was recorded.
@@ -88,12 +95,13 @@ class Recording(Struct, frozen=True, kw_only=True):
         return trajectory
 
 
-class _Header(Struct, frozen=True, forbid_unknown_fields=True):
+class _Header(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     info: RecordingInfo
     world: WorldConfig
     start: WorldState
     digest: str
     session_id: str | None = None
+    options: tuple[str, ...] = ()
 
 
 class _Versions(Struct, frozen=True):
@@ -115,16 +123,24 @@ _versions: Final = msgspec.json.Decoder(_Versions)
 def encode(recording: Recording) -> bytes:
     """Return the bytes of a recording's file."""
     header = _encoder.encode(
-        _Header(recording.info, recording.config, recording.start, recording.digest, recording.session_id)
+        _Header(
+            recording.info,
+            recording.config,
+            recording.start,
+            recording.digest,
+            recording.session_id,
+            recording.options,
+        )
     )
     parts = [recording.actions.tobytes()]
     parts += [
         values.astype("<f4").tobytes()
-        for values in (recording.q_values, recording.attention)
+        for values in (recording.q_values, recording.attention, recording.option_values)
         if values is not None
     ]
     body = len(header).to_bytes(4, "little") + header + zlib.compress(b"".join(parts), level=6)
-    return _MAGIC + bytes([_FORMAT]) + hashlib.sha256(body).digest() + body
+    form = _WITH_OPTIONS if recording.options else 1
+    return _MAGIC + bytes([form]) + hashlib.sha256(body).digest() + body
 
 
 def decode(data: bytes, name: str) -> Recording:
@@ -135,8 +151,10 @@ def decode(data: bytes, name: str) -> Recording:
     """
     if not data.startswith(_MAGIC):
         raise DamagedRecordingError(f"{name} is not a recording of Hamlet.")
-    if data[len(_MAGIC) : _SUM_AT] != bytes([_FORMAT]):
-        raise OtherRulesError(f"{name} has a format of another version of Hamlet; this one reads {_FORMAT}.")
+    if not data[len(_MAGIC) : _SUM_AT] or data[len(_MAGIC)] not in _FORMATS:
+        raise OtherRulesError(
+            f"{name} has a format of another version of Hamlet; this one reads up to {_FORMATS[-1]}."
+        )
     if hashlib.sha256(data[_LENGTH_AT:]).digest() != data[_SUM_AT:_LENGTH_AT]:
         raise DamagedRecordingError(
             f"{name} is damaged: its contents do not match its checksum. Copy it again from where it came "
@@ -153,7 +171,7 @@ def decode(data: bytes, name: str) -> Recording:
                 "which it would play out differently."
             )
         header = _headers.decode(text)
-        return _assemble(header, _unpacked(data[_HEADER_AT + length :], header.info))
+        return _assemble(header, _unpacked(data[_HEADER_AT + length :], header))
     except (ValueError, zlib.error, RecursionError) as error:
         raise DamagedRecordingError(f"{name} is damaged: {printable(error, 200)}.") from error
 
@@ -167,9 +185,11 @@ def read_recording(path: Path) -> Recording:
     return decode(data, path.name)
 
 
-def _unpacked(packed: bytes, info: RecordingInfo) -> bytes:
+def _unpacked(packed: bytes, header: _Header) -> bytes:
     """Decompress the rest of the file, which must have exactly the length that the facts give."""
-    length = info.steps * (1 + 4 * (_Q_VALUES * info.q_values + _ATTENTION * info.attention))
+    info = header.info
+    outputs = _Q_VALUES * info.q_values + _ATTENTION * info.attention + len(header.options)
+    length = info.steps * (1 + 4 * outputs)
     unpacking = zlib.decompressobj()
     content = unpacking.decompress(packed, length)
     if len(content) != length or not unpacking.eof:
@@ -184,7 +204,9 @@ def _assemble(header: _Header, content: bytes) -> Recording:
     if (actions >= len(ACTIONS)).any():
         raise ValueError("it holds an unknown action")
     at, parts = steps, []
-    for is_present, width in ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION)):
+    options = len(header.options)
+    widths = ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION), (options > 0, options))
+    for is_present, width in widths:
         values = None
         if is_present:
             values = np.frombuffer(content, dtype="<f4", count=steps * width, offset=at).astype(np.float32)
@@ -192,7 +214,7 @@ def _assemble(header: _Header, content: bytes) -> Recording:
             if not np.isfinite(values).all():
                 raise ValueError("it holds a value that is not finite")
         parts.append(values)
-    q_values, attention = parts
+    q_values, attention, option_values = parts
     return Recording(
         info=info,
         config=header.world,
@@ -202,6 +224,8 @@ def _assemble(header: _Header, content: bytes) -> Recording:
         attention=None if attention is None else attention.reshape(steps, len(METERS), len(METERS)),
         digest=header.digest,
         session_id=header.session_id,
+        options=header.options,
+        option_values=None if option_values is None else option_values.reshape(steps, options),
     )
 
 

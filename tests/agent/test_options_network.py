@@ -82,12 +82,12 @@ def test_a_place_that_another_agent_hides_is_still_where_it_is() -> None:
 @pytest.mark.parametrize("world", [FEWER, MOVED])
 def test_a_policy_serves_a_world_of_other_places(world: WorldConfig) -> None:
     policy = Policy(network_for(DEFAULT)).in_world(world)
-    assert set(policy.option_codes) - {-1} == {place.code for place in world.affordances}
     worlds = Worlds(200, world, seed=4)
     worlds.reset(random_start=True)
     output = policy.act(worlds.observe()[:, 0])
+    assert set(output.option_codes) - {-1} == {place.code for place in world.affordances}
     assert output.option_values is not None
-    missing = np.array(policy.option_codes) == -1
+    missing = np.array(output.option_codes) == -1
     assert np.isnan(output.option_values[:, missing]).all()
     assert np.isfinite(output.option_values[:, ~missing]).all()
     # Whatever is done is part of the best option, and `interact` is chosen on places alone.
@@ -101,6 +101,6 @@ def test_a_policy_serves_a_world_of_other_places(world: WorldConfig) -> None:
 @pytest.mark.parametrize("network_type", ["egocentric", "qnetwork"])
 def test_other_networks_have_no_options(network_type: NetworkType) -> None:
     policy = Policy.untrained(1, network_type=network_type)
-    assert policy.option_codes == ()
-    assert policy.act(Worlds(1).observe()[:, 0]).option_values is None
+    output = policy.act(Worlds(1).observe()[:, 0])
+    assert (output.option_values, output.option_codes) == (None, ())
     assert policy.in_world(FEWER) is policy

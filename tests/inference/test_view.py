@@ -10,7 +10,7 @@ from hamlet_trio.agent.checkpoint import load_checkpoint
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.protocol.messages import StateUpdate, View
 from hamlet_trio.world import Worlds
-from tests.inference.support import UP, Client
+from tests.inference.support import UP, Client, save_model
 
 
 async def test_frames_show_nothing_unless_asked(client: Client) -> None:
@@ -37,6 +37,34 @@ async def test_q_values_are_those_the_action_was_chosen_from(client: Client, mod
         assert np.array(frame.attention) == pytest.approx(expected.attention[0], abs=1e-5)
         assert frame.action == expected.actions[0]
         world.step(expected.actions)
+
+
+async def test_the_values_of_options_come_with_q_values(client: Client, models: Path) -> None:
+    save_model(models / "options.pt", network_type="options", seed=3)
+    policy = Policy.from_checkpoint(load_checkpoint(models / "options.pt"))
+    client.say("load_model", model="options.pt")
+    await client.skip_to(StateUpdate)
+    assert (await client.step()).option_values is UNSET
+    client.say("set_view", q_values=True)
+    view = await client.expect(View)
+    assert view.current_option_values is not None
+    frame = await client.step()
+    assert frame.option_values == view.current_option_values
+    assert [option.place for option in view.current_option_values] == [
+        *("Bed", "Shower", "HomeMeal", "FastFood", "Job", "Recreation", "Bar", "Gym")
+    ]
+    world = Worlds(1)
+    world.step(policy.act(world.observe()[:, 0]).actions)
+    values = policy.act(world.observe()[:, 0]).option_values
+    assert values is not None
+    shown_values = [option.value for option in view.current_option_values]
+    assert shown_values == pytest.approx(values[0].tolist(), abs=1e-5)
+    _, replayed = await client.rewind(2)
+    shown = replayed.option_values
+    assert shown is not UNSET
+    assert [option.value for option in shown] == pytest.approx(shown_values, abs=1e-5)
+    client.say("set_view", q_values=False)
+    assert (await client.expect(View)).current_option_values is None
 
 
 async def test_step_0_shows_the_first_observations_values(client: Client) -> None:

@@ -47,6 +47,19 @@ def test_what_the_model_thought_comes_back_with_it() -> None:
     assert again.info.model == "relational.pt"
 
 
+def test_values_of_options_come_back_and_nothing_else_changes_the_format(recording: Recording) -> None:
+    policy = Policy.untrained(3, network_type="options")
+    made = record(policy=policy)
+    data = encode(made)
+    again = decode(data, "a.rec")
+    expected = policy.act(made.play().observations).option_values
+    assert again.option_values is not None
+    assert expected is not None
+    np.testing.assert_array_equal(again.option_values, expected)
+    assert again.options == ("Bed", "Shower", "HomeMeal", "FastFood", "Job", "Recreation", "Bar", "Gym")
+    assert (data[9], encode(recording)[9]) == (2, 1)
+
+
 def test_a_model_that_is_too_large_to_compute_with_leaves_finite_values() -> None:
     class Overflowing:
         def act(self, observations: np.ndarray, *, attention: bool = False) -> object:
@@ -134,7 +147,7 @@ def test_other_rules_are_refused_by_version(recording: Recording) -> None:
         decode(data, "old.rec")
     data = encode(recording)
     with pytest.raises(OtherRulesError, match="format"):
-        decode(data[:9] + b"\x02" + data[10:], "old.rec")
+        decode(data[:9] + b"\x03" + data[10:], "old.rec")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from hamlet_trio.protocol.commands import (
     Resume,
     Seek,
     SetSpeed,
+    SetStart,
     SetView,
     StartTraining,
     Status,
@@ -88,7 +89,20 @@ TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
 
 INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
     (
-        *(Play, Pause, Step, Reset, SetSpeed, LoadModel, Status, TakeControl, Act, ReleaseControl, SetView),
+        *(
+            Play,
+            Pause,
+            Step,
+            Reset,
+            SetStart,
+            SetSpeed,
+            LoadModel,
+            Status,
+            TakeControl,
+            Act,
+            ReleaseControl,
+            SetView,
+        ),
         *(RecordEpisode, LoadRecording, Seek, LeaveReplay),
     ),
     Role.VIEWER,
