@@ -49,7 +49,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
         query = read_query(_arguments(), RunsQuery)
         found = await server.read_files(reader.runs, query)
         after = None if len(found) < query.limit else found[-1].run_id
-        return as_json(RunsResponse(found, _next_page(before=after)))
+        return as_json(RunsResponse(found, _next_page(server, before=after)))
 
     @routes.get("/api/runs/<run_id>")
     async def run(run_id: str) -> Response:
@@ -65,7 +65,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
             query = read_query(_arguments(), EpisodesQuery)
             found = await server.read_files(reader.episodes, run_id, query)
             last = None if len(found) < query.limit else found[-1].episode
-            response = as_json(EpisodesResponse(run_id, found, _next_page(after=last)))
+            response = as_json(EpisodesResponse(run_id, found, _next_page(server, after=last)))
         response.vary.add("Accept")
         return response
 
@@ -113,10 +113,10 @@ def _arguments() -> dict[str, list[str]]:
     return request.args.to_dict(flat=False)
 
 
-def _next_page(**last: str | int | None) -> str | None:
+def _next_page(server: Metaserver, **last: str | int | None) -> str | None:
     """Return the address of the page after the last item, or None if there is none."""
     ((name, value),) = last.items()
     if value is None:
         return None
     kept = [(key, given) for key, given in request.args.items(multi=True) if key != name]
-    return f"{request.path}?{urlencode([*kept, (name, value)])}"
+    return f"{server.access.path_prefix(request)}{request.path}?{urlencode([*kept, (name, value)])}"

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from hamlet_trio.history.columns import COLUMNS
 from hamlet_trio.protocol.episode import EvaluationSummary
 from hamlet_trio.web.app import HamletApp
 from tests.history.support import ended, started
+from tests.web.access.conftest import CLIENT, PROXY, Browser
+from tests.web.conftest import make_app
 
 RUNS = ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc")
 LONG = RUNS[1]
@@ -52,6 +55,25 @@ async def test_runs_are_listed_newest_first_page_by_page(app: HamletApp) -> None
         seen.append([run["run_id"] for run in answer["runs"]])
         path = answer["next"]
     assert seen == [[RUNS[2], RUNS[1]], [RUNS[0]]]
+
+
+@pytest.mark.parametrize(
+    ("peer", "prefix", "path"),
+    [
+        (PROXY, "/hamlet", "/hamlet/api/runs"),
+        (PROXY, "/a/b-c/", "/a/b-c/api/runs"),
+        (PROXY, "//evil.example", "/api/runs"),
+        (PROXY, "https://evil.example/", "/api/runs"),
+        (CLIENT, "/hamlet", "/api/runs"),
+    ],
+)
+async def test_next_keeps_the_path_of_a_trusted_proxy(
+    peer: str, prefix: str, path: str, tmp_path: Path, app: HamletApp
+) -> None:
+    behind = Browser(make_app(tmp_path, trusted_proxies=(PROXY,)), peer)
+    response = await behind.ask("GET /api/runs?limit=2", headers={"X-Forwarded-Prefix": prefix})
+    answer = json.loads(await response.get_data())
+    assert answer["next"] == f"{path}?limit=2&before={RUNS[1]}"
 
 
 @pytest.mark.parametrize(

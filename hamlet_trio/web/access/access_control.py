@@ -1,5 +1,6 @@
 """Decide who sends a request and what they may do; every request and handshake passes through here."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ _CLOCK_JUMP: Final = 1.0  # seconds by which the wall clock and the steady one m
 _WARNING_RATE: Final = 1.0  # refused logins logged per second in the long run
 _WARNING_BURST: Final = 60
 _BEARER: Final = "bearer "
+_PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,8}")
 _CHALLENGE: Final = 'Bearer realm="Hamlet"'
 
 
@@ -143,6 +145,12 @@ class AccessControl:
         if forwarded is not None and self._proxies.trust(request.remote_addr):
             return forwarded == "https"
         return request.scheme in ("https", "wss")
+
+    def path_prefix(self, request: BaseRequestWebsocket) -> str:
+        """Return the path under which a trusted proxy serves this server, such as `/hamlet`, or nothing."""
+        prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
+        is_known = _PREFIX.fullmatch(prefix) and self._proxies.trust(request.remote_addr)
+        return prefix if is_known else ""
 
     async def identify(self, request: BaseRequestWebsocket) -> Principal:
         """Identify the sender by `Authorization: Bearer`, else by cookie or a trusted proxy's header.
