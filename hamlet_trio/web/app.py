@@ -30,6 +30,7 @@ _CODES: Final = {
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
 }
 _NO_SOCKET: Final = "There is no WebSocket at this address; there are /ws and /ws/training."
+_BODY_TIMEOUT: Final = 10.0  # seconds for a body to arrive, as for a head
 _MAX_BODY: Final = 65_536  # no route accepts a larger one
 _SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> HamletApp:
     app = HamletApp(settings)
     server = app.server
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+    app.config["BODY_TIMEOUT"] = _BODY_TIMEOUT
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = settings.shutdown_grace + _SERVICES_MARGIN
     install_access_control(app, server.access, server.origins)
     app.register_blueprint(make_login_routes(server.access, settings))

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from hypercorn.config import Config
 from hypercorn.events import Event
 from msgspec import Struct
 
 from hamlet_trio.settings import Settings
+
+PING_INTERVAL: Final = 25.0
+"""Seconds between two pings; proxies end a WebSocket that is silent for 30 s or 60 s."""
 
 
 class ConnectionLimits(Struct, frozen=True):
@@ -49,6 +53,7 @@ class GuardedConfig(Config):
         self.counts = counts
         self.alpn_protocols = ["http/1.1"]
         self.websocket_max_message_size = limits.max_message_bytes
+        self.websocket_ping_interval = PING_INTERVAL
         self.include_server_header = False
 
     def adopt(self, other: Config) -> None:

@@ -29,6 +29,9 @@ class GuardedWebSocket(WSStream):
     Memory: at most one message of `max_message_bytes`. A longer one, whole, fragmented or inflated, closes
     with 1009; a protocol error closes with wsproto's code for it (1002, 1007). Either ends the connection:
     nothing more is collected, and the app receives a disconnect.
+
+    It is pinged every `websocket_ping_interval` seconds, which proxies count as a sign of life: a person who
+    thinks, or a run that is paused, may be silent for long.
     """
 
     _message: bytearray | None = None
@@ -36,6 +39,10 @@ class GuardedWebSocket(WSStream):
     _refused = False  # the guard has
     _writes_frames = False  # the handshake is done, and texts are sent uncompressed
     _write_nowait: Callable[[bytes], bool] | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._pinging = trio.CancelScope()
 
     async def handle(self, event: Event) -> None:
         """Handle an event of the connection.
@@ -52,8 +59,10 @@ class GuardedWebSocket(WSStream):
         if isinstance(event, Request):
             event.state[SEND_NOWAIT] = self.send_nowait
         await super().handle(event)
-        if isinstance(event, Request) and self.closed:  # refused, so the app was never told
-            raise ConnectionEnded
+        if self.closed:
+            self._pinging.cancel()
+            if isinstance(event, Request):  # refused, so the app was never told
+                raise ConnectionEnded
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Send the app's message; a checkpoint even after the end, or an app that only sends would spin."""
@@ -133,6 +142,14 @@ class GuardedWebSocket(WSStream):
         wanted = WriterRequest()
         await self.send(wanted)  # type: ignore[arg-type]  # GuardedHTTP hands it on
         self._write_nowait = wanted.write_nowait
+        self.task_group.spawn(self._ping)
+
+    async def _ping(self) -> None:
+        interval = self.config.websocket_ping_interval
+        with self._pinging:
+            while interval:
+                await trio.sleep(interval)
+                await self._send_wsproto_event(Ping())
 
     def _agree(self, extensions: list[Extension]) -> bytes | None:
         try:

@@ -291,3 +291,14 @@ def test_a_server_on_which_nobody_could_train_does_not_start(tmp_path: Path, kno
 
 def test_roles_grow() -> None:
     assert Role.ANYONE < Role.VIEWER < Role.TEACHER
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    guarded: MakeApp, autojump_clock: MockClock
+) -> None:
+    began = trio.current_time()
+    async with guarded().test_client().request("/api/login", method="POST") as connection:
+        await connection.send(b"{")
+        await connection.receive()
+    assert connection.status_code == 408
+    assert trio.current_time() - began == 10
