@@ -297,7 +297,8 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     guarded: MakeApp, autojump_clock: MockClock
 ) -> None:
     began = trio.current_time()
-    async with guarded().test_client().request("/api/login", method="POST") as connection:
+    connection: Any = guarded().test_client().request("/api/login", method="POST")
+    async with connection:
         await connection.send(b"{")
         await connection.receive()
     assert connection.status_code == 408
