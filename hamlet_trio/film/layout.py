@@ -101,6 +101,11 @@ def agent_centre(config: WorldConfig, x: int, y: int) -> tuple[int, int]:
     return box.left + round(size * 0.76), box.top + round(size * 0.27)
 
 
+def timeline_x(step: int, steps: int) -> int:
+    """Return where a step of so many lies on the timeline."""
+    return TIMELINE.left + 3 + round((TIMELINE.width - 6) * min(step, steps) / max(steps, 1))
+
+
 def bar(top: int, pitch: int, index: int) -> Box:
     """Return the bar in row `index` of a table of bars."""
     left, right = PANEL.left + LABEL_WIDTH, PANEL.right - VALUE_WIDTH

@@ -143,7 +143,7 @@ def _encode(
         try:
             for number in range(count):
                 if number <= trajectory.steps:
-                    pixels = painter.paint(number).tobytes()
+                    pixels = painter.frame(number).tobytes()
                 encoder.stdin.write(pixels)
                 if not on_frame(number + 1, count):
                     raise FilmCancelledError
@@ -178,7 +178,7 @@ def _palette(painter: "Painter", trajectory: Trajectory) -> Any:
     from PIL import Image  # noqa: PLC0415 (an extra)
 
     steps = sorted({round(share * trajectory.steps / 7) for share in range(8)})
-    frames = [painter.paint(step).reduce(2) for step in steps]
+    frames = [painter.frame(step).reduce(2) for step in steps]
     sheet = Image.new("RGB", (frames[0].width, frames[0].height * len(frames)))
     for row, frame in enumerate(frames):
         sheet.paste(frame, (0, row * frame.height))
