@@ -12,14 +12,18 @@ from types import ModuleType
 
 
 def register() -> None:
-    """Register Hamlet-v0 with Gymnasium; a second call changes nothing.
-
-    The step limit is the world's own, so Gymnasium adds none.
-    """
+    """Register Hamlet-v0 and Hamlet-random-v0 with Gymnasium; a second call changes nothing."""
     from gymnasium.envs import registration  # noqa: PLC0415 - gymnasium is an extra
 
-    if "Hamlet-v0" not in registration.registry:
-        registration.register(id="Hamlet-v0", entry_point="hamlet_trio.world.gymnasium_env:HamletEnv")
+    for name, arguments in (("Hamlet-v0", {}), ("Hamlet-random-v0", {"random_start": True})):
+        if name not in registration.registry:
+            registration.register(
+                id=name,
+                entry_point="hamlet_trio.envs.gymnasium_env:HamletEnv",
+                vector_entry_point="hamlet_trio.envs.vector_env:HamletVectorEnv",
+                max_episode_steps=500,
+                kwargs=arguments,
+            )
 
 
 def register_with_gymnasium() -> None:

@@ -43,6 +43,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         used: the index in `config.affordances` of what was used, or -1.
         reward, total: the reward of this step, and the return so far.
         meters, normalised: the six meters, raw and as parts of 1.
+        others: the cells of other agents.
     """
 
     step: int
@@ -54,6 +55,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     total: float
     meters: Sequence[float]
     normalised: Sequence[float]
+    others: Sequence[tuple[int, int]] = ()
 
 
 class Ending(Struct, frozen=True):
@@ -72,6 +74,7 @@ class ScenePainter:
         self._agent = agent_token(size)
         self._dot = disc(max(size // 7, 3))
         self._ring = ring(size)
+        self._other = disc(2 * self._dot.width)
 
     def paint(self, scene: Scene, ending: Ending | None = None) -> Image.Image:
         """Return the frame of a scene, with a band across the grid where the episode has ended."""
@@ -158,6 +161,9 @@ class ScenePainter:
             strength = 0.5 * (1 - back / (TRAIL + 1))
             mask = self._dot.point([round(value * strength) for value in range(256)])
             image.paste(layout.AGENT, (x - mask.width // 2, y - mask.height // 2), mask)
+        for cell in scene.others:
+            x, y = layout.agent_centre(self._config, *cell)
+            image.paste(layout.SOFT, (x - self._dot.width, y - self._dot.height), self._other)
         x, y = layout.agent_centre(self._config, *present)
         if scene.action == INTERACT:
             colour = layout.ACCENT if scene.used >= 0 else layout.CRITICAL

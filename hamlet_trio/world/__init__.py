@@ -27,7 +27,8 @@ from hamlet_trio.world.state import RandomState, WorldState
 from hamlet_trio.world.worlds import Worlds
 
 if TYPE_CHECKING:
-    from hamlet_trio.world.pettingzoo_env import HamletParallelEnv
+    from hamlet_trio.envs.env_common import WorldLike
+    from hamlet_trio.envs.pettingzoo_env import HamletParallelEnv
 
 __all__ = [
     "ACTIONS",
@@ -59,11 +60,12 @@ __all__ = [
 
 
 def parallel_env(
-    config: WorldConfig | None = None,
+    config: "WorldLike | None" = None,
     *,
     num_agents: int | None = None,
     reward: RewardName | None = None,
     max_steps: int | None = None,
+    random_start: bool = False,
     render_mode: str | None = None,
 ) -> "HamletParallelEnv":
     """Return a PettingZoo ParallelEnv of one world; arguments and errors are those of HamletParallelEnv.
@@ -72,12 +74,17 @@ def parallel_env(
         ModuleNotFoundError: when the extra `gym` is not installed; the message says how to install it.
     """
     try:
-        from hamlet_trio.world.pettingzoo_env import HamletParallelEnv  # noqa: PLC0415 - an extra
+        from hamlet_trio.envs.pettingzoo_env import HamletParallelEnv  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         if error.name not in ("gymnasium", "pettingzoo"):
             raise
         message = f'parallel_env needs {error.name}: pip install "hamlet-trio[gym]"'
         raise ModuleNotFoundError(message, name=error.name) from error
     return HamletParallelEnv(
-        config, num_agents=num_agents, reward=reward, max_steps=max_steps, render_mode=render_mode
+        config,
+        num_agents=num_agents,
+        reward=reward,
+        max_steps=max_steps,
+        random_start=random_start,
+        render_mode=render_mode,
     )

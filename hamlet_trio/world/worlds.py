@@ -84,6 +84,14 @@ class Worlds:
         self.over = _read_only(self._all.over[:])
         self.reset()
 
+    def __repr__(self) -> str:
+        config = self.config
+        agents = f"{config.num_agents} agent{'s' if config.num_agents > 1 else ''}"
+        how = "kernel" if self.compiled else "numpy"
+        return (
+            f"<Worlds: {self.num_worlds} of {config.width}x{config.height}, {agents} each, stepped by {how}>"
+        )
+
     def reset(
         self,
         worlds: WorldIndices | None = None,

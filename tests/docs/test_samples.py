@@ -153,6 +153,11 @@ def test_gymnasium_random() -> None:
     assert re.match(r"\d+ steps, return -?[\d.]+, ended by \w+\nobservation \(72,\) float32", printed)
 
 
+def test_vector_env() -> None:
+    printed = run_sample("vector_env.py")
+    assert re.match(r"\(64, 72\) observations, [1-9]\d* episodes ended", printed)
+
+
 def test_pettingzoo_agents() -> None:
     lines = run_sample("pettingzoo_agents.py").splitlines()
     assert [line.split(":")[0] for line in lines] == ["agent_0", "agent_1", "agent_2"]

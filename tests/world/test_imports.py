@@ -40,7 +40,7 @@ def test_the_world_imports_no_extra_and_no_torch() -> None:
 def test_hamlet_is_registered_whichever_is_imported_first(imports: str) -> None:
     done = run(f"{imports}; gymnasium.make('Hamlet-v0'); print(gymnasium.registry['Hamlet-v0'].entry_point)")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "hamlet_trio.world.gymnasium_env:HamletEnv"
+    assert done.stdout.strip() == "hamlet_trio.envs.gymnasium_env:HamletEnv"
 
 
 @pytest.mark.parametrize("module", ["hamlet_trio", "hamlet_trio.world"])

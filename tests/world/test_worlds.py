@@ -348,3 +348,9 @@ def test_a_state_that_cannot_be_is_refused(changes: dict[str, object], message: 
         with pytest.raises(ValueError, match=r"128 bits|literal"):
             worlds.set_state(0, replace(before, random=random))
     assert worlds.get_state(0) == before
+
+
+def test_it_says_what_it_is() -> None:
+    assert repr(Worlds(3, WorldConfig(num_agents=2), compiled=False)) == (
+        "<Worlds: 3 of 8x8, 2 agents each, stepped by numpy>"
+    )

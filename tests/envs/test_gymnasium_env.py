@@ -2,16 +2,20 @@
 
 import copy
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec, VectorizeMode
 from gymnasium.utils.env_checker import check_env
 from msgspec.structs import replace
 
+from hamlet_trio.envs.gymnasium_env import HamletEnv
 from hamlet_trio.world import FAILURE_REASONS, METERS, ConfigError, EpisodeOverError, WorldConfig, Worlds
-from hamlet_trio.world.gymnasium_env import HamletEnv
+from hamlet_trio.world.library import UnknownWorldError, WorldLibrary
+from hamlet_trio.world.world_file import WorldError, make_world
 
 BARE = WorldConfig(
     width=5,
@@ -39,13 +43,65 @@ def test_the_spaces() -> None:
     assert env.action_space == gymnasium.spaces.Discrete(5)
 
 
-def test_gymnasium_adds_no_step_limit_of_its_own() -> None:
-    env = gymnasium.make("Hamlet-v0", max_steps=2)
+def test_the_step_limit_of_gymnasium_is_the_worlds_own() -> None:
+    assert gymnasium.spec("Hamlet-v0").max_episode_steps == 500
+    limits: list[dict[str, Any]] = [{"max_episode_steps": 2}, {"max_steps": 2}]
+    for options in (*limits, limits[0] | limits[1]):
+        env = gymnasium.make("Hamlet-v0", **options)
+        env.reset()
+        assert env.step(0)[2:4] == (False, False)
+        assert env.step(0)[2:4] == (False, True)
+
+
+def test_a_longer_limit_is_kept_too() -> None:
+    still = {"meters": {name: {"drain": 0} for name in METERS}, "loneliness_mood": 0, "max_steps": 900}
+    stay = {"failed_interact": {"energy": 0}}
+    for options in ({"config": still | stay}, {"config": still | stay, "max_steps": 700}):
+        env = gymnasium.make("Hamlet-v0", max_episode_steps=600, **options)
+        env.reset()
+        assert not any(any(env.step(4)[2:4]) for _ in range(599))
+        assert env.step(4)[2:4] == (False, True)
+
+
+def config_of(env: gymnasium.Env[Any, Any]) -> WorldConfig:
+    """The world inside the wrappers."""
+    inner = env.unwrapped
+    assert isinstance(inner, HamletEnv)
+    return inner.config
+
+
+@pytest.mark.parametrize("config", [BARE, "two-bars", {"width": 9}, WorldConfig(max_steps=100)])
+def test_a_spec_goes_through_json_with_its_world(config: Any) -> None:
+    env = gymnasium.make("Hamlet-v0", config=config)
     assert env.spec is not None
-    assert env.spec.max_episode_steps is None
-    env.reset()
-    assert env.step(0)[2:4] == (False, False)
-    assert env.step(0)[2:4] == (False, True)
+    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
+    assert config_of(again) == config_of(env)
+
+
+def test_a_world_is_chosen_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("width = 9\n")
+    monkeypatch.setenv("HAMLET_DATA_DIR", str(tmp_path))
+    WorldLibrary(tmp_path / "worlds").save("ten", make_world({"width": 10}))
+    assert HamletEnv("survival").config.reward == "survival"
+    assert HamletEnv(str(file)).config.width == HamletEnv(file).config.width == 9
+    assert HamletEnv("ten").config.width == 10
+    with pytest.raises(UnknownWorldError):
+        HamletEnv("nowhere")
+    with pytest.raises(WorldError, match="width"):
+        HamletEnv({"width": 1})
+
+
+def test_an_unknown_reset_option_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"options\.start is unknown; allowed: random_start"):
+        HamletEnv().reset(options={"start": 1})
+
+
+def test_hamlet_random_begins_anywhere() -> None:
+    env = gymnasium.make("Hamlet-random-v0")
+    positions = {env.reset(seed=seed)[1]["position"] for seed in range(20)}
+    assert len(positions) > 10
+    assert env.reset(seed=1, options={"random_start": False})[1]["position"] == (4, 4)
 
 
 def test_an_episode_is_that_of_the_world() -> None:
@@ -91,7 +147,7 @@ def test_the_start_is_not_random_by_default() -> None:
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_a_vector_of_environments(mode: str) -> None:
-    envs = gymnasium.make_vec("Hamlet-v0", num_envs=3, vectorization_mode=mode, max_steps=5)
+    envs = gymnasium.make_vec("Hamlet-v0", num_envs=3, vectorization_mode=VectorizeMode(mode), max_steps=5)
     try:
         observations, _ = envs.reset(seed=1)
         assert observations.shape == (3, 72)
@@ -131,8 +187,8 @@ def test_wrong_arguments_are_named() -> None:
         HamletEnv(max_steps=0)
     with pytest.raises(ConfigError, match=r"num_agents is 2; allowed: 1 .*parallel_env"):
         HamletEnv(WorldConfig(num_agents=2))
-    with pytest.raises(ValueError, match="render_mode is 'human'; allowed: ansi"):
-        HamletEnv(render_mode="human")
+    with pytest.raises(ValueError, match="render_mode is 'paper'; allowed: human, rgb_array, ansi"):
+        HamletEnv(render_mode="paper")
     with pytest.raises(ValueError, match=r"options\.random_start is 1; allowed: true or false"):
         HamletEnv().reset(options={"random_start": 1})
     env = HamletEnv()

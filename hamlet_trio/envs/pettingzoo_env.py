@@ -7,18 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from hamlet_trio.world.config import ACTIONS, RewardName, WorldConfig
-from hamlet_trio.world.env_common import (
-    RENDER_MODES,
+from hamlet_trio.envs.env_common import (
     AgentInfo,
+    WorldLike,
     agent_info,
-    check_render_mode,
-    draw,
-    make_config,
+    find_config,
     observation_limits,
     random_start_option,
+    with_fields,
 )
-from hamlet_trio.world.worlds import Worlds
+from hamlet_trio.envs.rendering import FPS, RENDER_MODES, Renderer
+from hamlet_trio.world import ACTIONS, RewardName, WorldConfig, Worlds
 
 Observation = NDArray[np.float32]
 
@@ -33,36 +32,38 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
     metadata: ClassVar[dict[str, Any]] = {
         "name": "hamlet_v0",
         "render_modes": list(RENDER_MODES),
-        "render_fps": 10,
+        "render_fps": FPS,
         "is_parallelizable": True,
     }
 
     def __init__(
         self,
-        config: WorldConfig | None = None,
+        config: WorldLike | None = None,
         *,
         num_agents: int | None = None,
         reward: RewardName | None = None,
         max_steps: int | None = None,
+        random_start: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        """Make the environment; the other arguments, where given, go before those of `config`.
+        """Make the environment; arguments and errors are those of HamletEnv.
 
-        Raises:
-            ConfigError: for a world that cannot be.
-            ValueError: for an unknown render mode.
+        `num_agents`, where given, goes before that of `config`. A picture shows the first agent's meters.
         """
-        made = make_config(config, reward=reward, max_steps=max_steps, num_agents=num_agents)
-        check_render_mode(render_mode)
+        made = with_fields(find_config(config), reward=reward, max_steps=max_steps, num_agents=num_agents)
+        self._random_start = random_start
         self.render_mode = render_mode
         self.possible_agents = [f"agent_{index}" for index in range(made.num_agents)]
         self.agents: list[str] = []
         self._index = {agent: index for index, agent in enumerate(self.possible_agents)}
         self._worlds = Worlds(1, made)
+        self._renderer = Renderer(render_mode, self._worlds)
         low, high = observation_limits(made)
         self.observation_spaces = {
             agent: gymnasium.spaces.Box(low, high, dtype=np.float32) for agent in self.possible_agents
         }
+        size = made.num_agents
+        self.state_space = gymnasium.spaces.Box(np.tile(low, size), np.tile(high, size), dtype=np.float32)
         self.action_spaces = {
             agent: gymnasium.spaces.Discrete(len(ACTIONS)) for agent in self.possible_agents
         }
@@ -85,12 +86,16 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
     ) -> tuple[dict[str, Observation], dict[str, AgentInfo]]:
         """Begin an episode with all agents; a seed restarts the random numbers.
 
+        Unknown options are ignored, as PettingZoo's API test demands.
+
         Raises:
             ValueError: when the option `random_start` is not a boolean.
         """
-        random_start = random_start_option(options)
+        random_start = random_start_option(options, self._random_start)
         self._worlds.reset(seeds=None if seed is None else [seed], random_start=random_start)
         self.agents = list(self.possible_agents)
+        self._renderer.begin()
+        self._renderer.show()
         return self._observations(self.agents), self._infos(self.agents)
 
     def step(
@@ -104,8 +109,9 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
     ]:
         """Take one step with an action for each of `agents`; the results are of those.
 
+        When no agent is left, no actions are answered by empty results.
+
         Raises:
-            EpisodeOverError: when no agent is left.
             ValueError: for a missing agent, one that is not there, or an action other than 0 to 4.
         """
         acting = self.agents
@@ -113,8 +119,13 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
             allowed = ", ".join(acting) or "none: reset first"
             given = ", ".join(actions) or "nobody"
             raise ValueError(f"actions is of {given}; allowed: one each of {allowed}")
+        if not acting:
+            return {}, {}, {}, {}, {}
         row = [actions.get(agent, 0) for agent in self.possible_agents]
         result = self._worlds.step([row])
+        if self.render_mode is not None:
+            self._renderer.note(row[0], result)
+            self._renderer.show()
         rewards, ended, cut = result.rewards[0], result.terminated[0], result.truncated[0]
         index = self._index
         self.agents = [agent for agent in acting if not (ended[index[agent]] or cut[index[agent]])]
@@ -126,12 +137,18 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
             self._infos(acting),
         )
 
-    def render(self) -> str | None:
-        """Return the world as text in the render mode `ansi`, else nothing."""
-        return draw(self._worlds) if self.render_mode == "ansi" else None
+    def state(self) -> Observation:
+        """Return the observations of all agents, one after the other, (A * size,) float32."""
+        observations: Observation = self._worlds.observe()[0].ravel()
+        return observations
+
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """Return the world as its render mode says: pixels, text, or nothing."""
+        return self._renderer.render() if self.render_mode is not None else None
 
     def close(self) -> None:
-        """Do nothing: there are no resources to release."""
+        """Close the window, if there is one."""
+        self._renderer.close()
 
     def _observations(self, agents: list[str]) -> dict[str, Observation]:
         seen = self._worlds.observe()[0]

@@ -1,12 +1,19 @@
 """The PettingZoo environment, against PettingZoo's own checks and against Worlds."""
 
+import warnings
+
 import gymnasium
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-from hamlet_trio.world import ConfigError, Effects, EpisodeOverError, WorldConfig, Worlds, parallel_env
+from hamlet_trio.world import ConfigError, Effects, WorldConfig, Worlds, parallel_env
+from hamlet_trio.world.library import WorldLibrary
+
+with warnings.catch_warnings():
+    # It imports games of its own, which warn of their own ways, where pygame is installed.
+    warnings.simplefilter("ignore")
+    from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 
 @pytest.mark.parametrize("num_agents", [1, 3])
@@ -42,8 +49,7 @@ def test_agents_leave_as_they_end() -> None:
                 left[agent] = (int(worlds.steps[0]), truncations[agent], infos[agent]["failure_reason"])
         assert list(observations) == list(rewards) == list(infos) == acting
     assert left == {"agent_1": (3, False, "satiation_depleted"), "agent_0": (6, True, None)}
-    with pytest.raises(EpisodeOverError):
-        env.step({})
+    assert env.step({}) == ({}, {}, {}, {}, {})
 
 
 def test_the_spaces_are_the_same_objects_each_time() -> None:
@@ -65,17 +71,52 @@ def test_wrong_actions_are_refused() -> None:
         env.step({"agent_0": 0, "agent_1": 7})
 
 
+def test_after_the_end_no_actions_have_no_results() -> None:
+    env = parallel_env(num_agents=2, max_steps=1)
+    env.reset()
+    env.step({"agent_0": 0, "agent_1": 0})
+    assert env.agents == []
+    assert env.step({}) == ({}, {}, {}, {}, {})
+    with pytest.raises(ValueError, match="allowed: one each of none: reset first"):
+        env.step({"agent_0": 0})
+
+
+def test_the_state_is_what_all_agents_see() -> None:
+    env = parallel_env(num_agents=3)
+    observations, _ = env.reset(seed=1)
+    state = env.state()
+    assert env.state_space.contains(state)
+    np.testing.assert_array_equal(state, np.concatenate(list(observations.values())))
+
+
+def test_a_world_is_chosen_by_name() -> None:
+    env = parallel_env("two-bars", num_agents=2)
+    assert env.config.affordances == WorldLibrary().get("two-bars").config.affordances
+    assert env.config.num_agents == 2
+
+
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ConfigError, match="num_agents is 65; allowed: an integer from 1 to 64"):
         parallel_env(num_agents=65)
-    with pytest.raises(ValueError, match="render_mode is 'human'; allowed: ansi"):
-        parallel_env(render_mode="human")
+    with pytest.raises(ValueError, match="render_mode is 'paper'; allowed: human, rgb_array, ansi"):
+        parallel_env(render_mode="paper")
 
 
 def test_it_can_be_drawn() -> None:
     env = parallel_env(num_agents=3, render_mode="ansi")
     env.reset()
-    lines = (env.render() or "").splitlines()
+    text = env.render()
+    assert isinstance(text, str)
+    lines = text.splitlines()
     assert lines[4:6] == [". . . . 0 1 . .", ". . . . . 2 . ."]
     assert lines[10].startswith("agent_2: energy")
     assert parallel_env().render() is None
+    pictures = parallel_env(num_agents=2, render_mode="rgb_array")
+    pictures.reset()
+    before = pictures.render()
+    pictures.step({"agent_0": 0, "agent_1": 3})
+    after = pictures.render()
+    assert isinstance(before, np.ndarray)
+    assert isinstance(after, np.ndarray)
+    assert before.shape == after.shape == (540, 960, 3)
+    assert (before != after).any()

@@ -1,0 +1,99 @@
+"""The common parts of the environments: their world, their spaces, infos and reset options."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypedDict
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from hamlet_trio.world import FAILURE_REASONS, METERS, RewardName, WorldConfig, Worlds
+from hamlet_trio.world.library import WorldLibrary, worlds_path
+from hamlet_trio.world.observation import AGENT_CODE, OTHER_AGENT_CODE
+from hamlet_trio.world.world_file import load_world, make_config
+
+WorldLike: TypeAlias = WorldConfig | str | os.PathLike[str] | Mapping[str, Any]
+"""A configuration, a world's name, a world file's path, or the fields that differ from the usual world."""
+
+RESET_OPTIONS: Final = ("random_start",)
+
+
+class AgentInfo(TypedDict):
+    """The info of an agent: raw meters by name, why it ended or None, and its cell (x, y)."""
+
+    meters: dict[str, float]
+    failure_reason: str | None
+    position: tuple[int, int]
+
+
+def find_config(world: WorldLike | None) -> WorldConfig:
+    """Return the configuration that is meant; None means the usual world.
+
+    A name is that of a preset, or of a world in the data folder (`HAMLET_DATA_DIR`, else `data`).
+
+    Raises:
+        WorldError: for fields that are not allowed.
+        UnknownWorldError: for a name that no world has.
+        OSError: for a file that cannot be read.
+    """
+    match world:
+        case None:
+            return WorldConfig()
+        case WorldConfig():
+            return world
+        case Mapping():
+            return make_config(world)
+        case str() if not world.endswith((".toml", ".json")):
+            folder = worlds_path(os.environ.get("HAMLET_DATA_DIR", "data"))
+            return WorldLibrary(folder).get(world).config
+        case _:
+            return load_world(Path(world)).config
+
+
+def with_fields(config: WorldConfig, **fields: RewardName | int | None) -> WorldConfig:
+    """Return the configuration with those fields that are not None.
+
+    Raises:
+        ConfigError: for a field that is not allowed.
+    """
+    changes: dict[str, Any] = {field: value for field, value in fields.items() if value is not None}
+    return replace(config, **changes)
+
+
+def random_start_option(options: Mapping[str, Any] | None, default: bool) -> bool:
+    """Return the option `random_start` of a reset.
+
+    Raises:
+        ValueError: when it is not a boolean.
+    """
+    value = (options or {}).get("random_start", default)
+    if not isinstance(value, bool):
+        raise ValueError(f"options.random_start is {value!r}; allowed: true or false")
+    return value
+
+
+def check_options(options: Mapping[str, Any] | None, *, also: tuple[str, ...] = ()) -> None:
+    """Raise ValueError for an option that `reset` does not know."""
+    known = (*RESET_OPTIONS, *also)
+    for name in options or {}:
+        if name not in known:
+            raise ValueError(f"options.{name} is unknown; allowed: {', '.join(known)}")
+
+
+def observation_limits(config: WorldConfig) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the lowest and highest value at each place of an observation."""
+    high = np.ones(config.observation_size, dtype=np.float32)
+    high[2 + len(METERS) :] = OTHER_AGENT_CODE if config.num_agents > 1 else AGENT_CODE
+    return np.zeros_like(high), high
+
+
+def agent_info(worlds: Worlds, agent: int) -> AgentInfo:
+    """Return the info of one agent of world 0."""
+    x, y = worlds.positions[0, agent].tolist()
+    return {
+        "meters": dict(zip(METERS, worlds.meters[0, agent].tolist(), strict=True)),
+        "failure_reason": FAILURE_REASONS[worlds.failure.item(agent)],
+        "position": (x, y),
+    }
