@@ -13,8 +13,8 @@ SOURCES = (".py", ".ts", ".vue", ".css", ".sh")
 GENERATED = {"frontend/src/protocol/messages.ts"}
 # The same thing of two parts: a module of the server and the command, route or mode that belongs to it.
 SHARED_STEMS = {
-    "commands", "errors", "frames", "history", "models", "replay", "schema", "serve", "server", "service",
-    "session", "tokens",
+    "commands", "errors", "frames", "models", "replay", "schema", "serve", "service",
+    "tokens",
 }  # fmt: skip
 
 

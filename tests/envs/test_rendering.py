@@ -54,12 +54,12 @@ def test_gymnasium_records_a_film(tmp_path: Path) -> None:
     if ffprobe is None:
         pytest.skip("ffprobe is not installed (Debian: ffmpeg)")
     pytest.importorskip("moviepy")
-    env = RecordVideo(gymnasium.make("Hamlet-v0", render_mode="rgb_array"), str(tmp_path))
+    env = RecordVideo(gymnasium.make("Hamlet-v0", render_mode="rgb_array"), str(tmp_path / "films"))
     env.reset(seed=1)
     for action in (0, 0, 3, 4):
         env.step(action)
     env.close()  # type: ignore[no-untyped-call]
-    (film,) = tmp_path.glob("*.mp4")
+    (film,) = (tmp_path / "films").glob("*.mp4")
     command = [ffprobe, "-v", "error", "-show_streams", "-of", "json", str(film)]
     (stream,) = json.loads(subprocess.check_output(command))["streams"]
     assert (stream["width"], stream["height"]) == (WIDTH, HEIGHT)
