@@ -1,5 +1,6 @@
 """The columns of an episode in the history, made from the figures that `episode_complete` tells."""
 
+import sqlite3
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 from msgspec import Meta, Struct, convert, defstruct
@@ -41,6 +42,12 @@ else:
         frozen=True,
         kw_only=True,
     )
+
+
+def columns_in(connection: sqlite3.Connection) -> list[str]:
+    """Return the columns that a history has, which lacks the newest ones if its form is older."""
+    rows = connection.execute("SELECT name FROM pragma_table_info('episodes')").fetchall()
+    return [name for name in COLUMNS if (name,) in rows]
 
 
 def row_of(episode: Struct, ended: str) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.common.text import readable
-from hamlet_trio.history.columns import COLUMNS, row_of
+from hamlet_trio.history.columns import COLUMNS, columns_in, row_of
 from hamlet_trio.history.opening import database_errors, is_older_form, open_to_write
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
 
@@ -88,9 +88,7 @@ class HistoryDatabase:
             self.close()
         if self._connection is None:
             self._connection = open_to_write(self.path)
-            # Those of the file's form, which may be older while another process has it open.
-            rows = self._connection.execute("SELECT name FROM pragma_table_info('episodes')").fetchall()
-            self._columns = [name for name in COLUMNS if (name,) in rows]
+            self._columns = columns_in(self._connection)
         return self._connection
 
     def _add(self, connection: sqlite3.Connection, record: Record) -> None:

@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime
 from typing import Final
 
-from hamlet_trio.history.columns import COLUMN_TYPES, COLUMNS
+from hamlet_trio.history.columns import COLUMN_TYPES, COLUMNS, columns_in
 from hamlet_trio.history.schema import is_history, table_names
 
 _FIGURES: Final[dict[str, tuple[str, ...]]] = {
@@ -77,7 +77,7 @@ def create_history_views(connection: sqlite3.Connection) -> None:
 
 def create_views_of_older_form(connection: sqlite3.Connection) -> None:
     """Create views of the present form on the tables of an older form of the history."""
-    found = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('episodes')")}
+    found = columns_in(connection)
     columns = ", ".join(name if name in found else f"NULL AS {name}" for name in COLUMNS)
     connection.execute(f"CREATE TEMP VIEW episodes AS SELECT run, {columns} FROM main.episodes")
     if "failure_counts" not in table_names(connection):

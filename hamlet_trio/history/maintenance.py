@@ -6,13 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from hamlet_trio.history.columns import COLUMNS
+from hamlet_trio.history.columns import columns_in
 from hamlet_trio.history.database import HistoryDatabase
 from hamlet_trio.history.legacy import is_legacy
 from hamlet_trio.history.opening import HistoryError, database_errors, open_to_write, reading
 
 _RUN_COLUMNS = "run_id, source, state, reason, began, ended, episodes"
-_EPISODE_COLUMNS = ", ".join(COLUMNS)
 _FAILURE_COLUMNS = "timestamp, episode, agent_id, reason"
 
 
@@ -49,9 +48,11 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, run: tuple[obj
     if target.execute("SELECT 1 FROM runs WHERE run_id = ?", run[:1]).fetchone():
         raise HistoryError(f"It was imported already, as run {run[0]}.")
     number = target.execute(f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", run).lastrowid
+    columns = columns_in(target)
+    names = ", ".join(columns)
     episodes = target.executemany(
-        f"INSERT INTO episodes (run, {_EPISODE_COLUMNS}) VALUES ({number}{', ?' * len(COLUMNS)})",
-        source.execute(f"SELECT {_EPISODE_COLUMNS} FROM episodes"),
+        f"INSERT INTO episodes (run, {names}) VALUES ({number}{', ?' * len(columns)})",
+        source.execute(f"SELECT {names} FROM episodes"),
     )
     failures = target.executemany(
         f"INSERT INTO failures (run, {_FAILURE_COLUMNS}) VALUES ({number}, ?, ?, ?, ?)",
