@@ -75,10 +75,10 @@ def read_metadata(content: object) -> CheckpointMetadata:
         metadata = msgspec.convert(content, CheckpointMetadata)
     except msgspec.ValidationError as error:
         raise MetadataError(f"has unusable metadata ({printable(error, 200)})") from error
-    for name in _MEANS:
-        value = (metadata.evaluation or {}).get(name, 0)
+    for part, name in itertools.product(("evaluation", "evaluation_random"), _MEANS):
+        value = (getattr(metadata, part) or {}).get(name, 0)
         if not isinstance(value, (int, float)):
-            raise MetadataError(f"has metadata whose evaluation.{name} is not a number")
+            raise MetadataError(f"has metadata whose {part}.{name} is not a number")
     texts = {name: getattr(metadata, name) for name in _TEXTS}
     lines = {name: printable(" ".join(text.split()), _TEXTS[name]) for name, text in texts.items() if text}
     return msgspec.structs.replace(metadata, **lines)

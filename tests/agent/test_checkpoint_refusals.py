@@ -259,6 +259,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         saved(content(metadata={"network_type": "qnetwork", "evaluation": {"mean_length": "abc"}})),
         "has metadata whose evaluation.mean_length is not a number.",
     ),
+    "an evaluation from random starts without a number": (
+        saved(content(metadata={"network_type": "qnetwork", "evaluation_random": {"mean_return": None}})),
+        "has metadata whose evaluation_random.mean_return is not a number.",
+    ),
     "endless metadata": (
         saved(content(metadata=shared_lists())),
         "has metadata of over 200,000 values or 16 levels.",

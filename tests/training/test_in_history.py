@@ -105,3 +105,23 @@ async def test_a_history_in_trouble_is_told_once_and_the_run_goes_on(
         assert "history.db cannot be written" in errors[0]["message"]
         assert [m["episode"] for m in client.seen if m["type"] == "episode_complete"] == [1, 2, 3, 4, 5, 6]
         assert server.history.statistics().waiting == 9  # the run's begin and end, one save, six episodes
+
+
+async def test_runs_go_on_beside_a_history_with_a_damaged_schema(
+    serving: Serving, settings: Settings, parameters: TrainingParameters
+) -> None:
+    path = history_path(settings)
+    with closing(HistoryDatabase(path)) as database:
+        database.write([])
+    data = path.read_bytes()
+    at = data.index(b"CREATE INDEX failures_by_episode")
+    path.write_bytes(data[: at + 3] + b"\xee" + data[at + 4 :])
+    async with serving(settings) as server:
+        client = await server.connect()
+        await client.send("status")
+        assert (await client.until("training_status"))["state"] == "idle"
+        await client.send("start_training", **plain(parameters))
+        assert (
+            "history.db cannot be written" in (await client.until("error", code="history_failed"))["message"]
+        )
+        await client.until("training_complete")
