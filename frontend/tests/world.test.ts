@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
-import { METERS, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
+import { METERS, extent, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
 import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/models/details'
 import { observe } from '@/watch/observation'
 import { nextSpeed, speedIndex } from '@/session/speeds'
@@ -16,9 +16,9 @@ function meter(name: string): (typeof METERS)[number] {
 
 describe('meters', () => {
   it.each([
-    ['energy', 0.81, 'good'], ['energy', 0.8, 'fine'], ['energy', 0.4, 'low'], ['energy', 0.3, 'critical'],
-    ['money', 50, 'good'], ['money', 20, 'fine'], ['money', -40, 'low'], ['money', -100, 'critical'],
-    ['mood', 21, 'low'], ['mood', 20, 'critical'], ['social', 0.5, 'low'],
+    ['energy', 0.8, 'good'], ['energy', 0.79, 'fine'], ['energy', 0.4, 'low'], ['energy', 0.29, 'critical'],
+    ['money', 50, 'good'], ['money', 19, 'fine'], ['money', -40, 'low'], ['money', -100, 'critical'],
+    ['mood', 20, 'low'], ['mood', 19, 'critical'], ['social', 0.5, 'fine'], ['social', 0.49, 'low'],
   ] as const)('%s at %d is %s', (name, value, level) => {
     expect(levelOf(meter(name), value)).toBe(level)
   })
@@ -26,6 +26,10 @@ describe('meters', () => {
   it('are filled from end to end, whatever arrives', () => {
     expect(filled(meter('money'), 0)).toBe(0.5)
     expect(filled(meter('mood'), 250)).toBe(1)
+    expect(extent(meter('money'), 0)).toEqual([0.5, 0.5])
+    expect(extent(meter('money'), 50)).toEqual([0.5, 0.75])
+    expect(extent(meter('money'), -50)).toEqual([0.25, 0.5])
+    expect(extent(meter('energy'), 0.4)).toEqual([0, 0.4])
     expect(shownValue(meter('money'), -12.4)).toBe('\u221212')
     expect(shownValue(meter('mood'), 42.4)).toBe('42%')
   })

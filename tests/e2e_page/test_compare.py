@@ -1,11 +1,13 @@
 """Test Compare: sessions side by side with one set of controls."""
 
 import re
+import shutil
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e_page.conftest import BrowserUser
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_all_connected, expect_step_above, fact
 
 STAGES = ["checkpoint_ep50.pt", "checkpoint_ep455.pt", "checkpoint_ep1000.pt"]
@@ -64,6 +66,28 @@ def test_the_address_follows_sessions_added_and_removed(user: BrowserUser) -> No
     page.reload()
     for pane, model in zip(expect_all_connected(page, 3), compared, strict=True):
         expect(pane.get_by_role("combobox")).to_have_value(model)
+
+
+def test_an_added_model_starts_with_the_others_and_is_no_copy(
+    browser: Browser, start_page_server: StartPageServer, tmp_path: Path, page_models: Path
+) -> None:
+    for name in ("checkpoint_ep50.pt", "checkpoint_ep455.pt", "checkpoint_ep1000.pt"):
+        shutil.copy(page_models / name, tmp_path / name)
+    shutil.copy(page_models / "checkpoint_ep1000.pt", tmp_path / "trained_agent.pt")
+    server = start_page_server(models_dir=tmp_path)
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=checkpoint_ep1000.pt")
+    sessions = expect_all_connected(page, 2)
+    page.get_by_role("button", name="Step all").click()
+    for pane in sessions:
+        expect(fact(pane, "Step")).to_have_text("1")
+    page.get_by_role("button", name="Add a model").click()
+    sessions = expect_all_connected(page, 3)
+    expect(sessions[2].get_by_role("combobox")).to_have_value("checkpoint_ep455.pt")
+    for pane in sessions:
+        expect(fact(pane, "Step")).to_have_text("0")
+    user.leave()
+    server.end()
 
 
 def test_the_keyboard_controls_all_sessions(user: BrowserUser) -> None:

@@ -27,7 +27,7 @@ def test_the_world_is_there_before_anything_is_played(user: BrowserUser) -> None
     for name in METERS:
         expect(page.get_by_role("meter", name=name)).to_be_visible()
     expect(page.get_by_role("meter", name="Money")).to_have_attribute("aria-valuetext", "50, good")
-    expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", "50%, low")
+    expect(page.get_by_role("meter", name="Social")).to_have_attribute("aria-valuetext", "50%, fine")
 
 
 def test_play_pause_step_and_reset(user: BrowserUser) -> None:
@@ -153,6 +153,18 @@ def test_shortcuts_can_be_switched_off(user: BrowserUser) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.locator(".heat")).to_be_visible()
     expect(fact(page, "Step")).to_have_text("0")
+
+
+def test_a_closed_dialog_leaves_the_space_bar_to_play(user: BrowserUser) -> None:
+    page = user.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_every_frame_shows_its_q_values(user: BrowserUser) -> None:

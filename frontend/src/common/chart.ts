@@ -48,11 +48,12 @@ function valueRange(low: number, high: number): [number, number] {
   return [from ?? low, to ?? high]
 }
 
-/** Return uPlot's options for lines over episodes, without its legend: the figure has its own. */
+/** Return uPlot's options for lines over episodes, without its legend: the figure has its own. `hover` gets the point under the pointer. */
 export function chartOptions(
   lines: readonly LineStyle[],
   palette: Palette,
   size: { width: number; height: number },
+  hover: (index: number | null) => void,
 ): uPlot.Options {
   const letter = Number.parseFloat(palette.font)
   const axis: uPlot.Axis = {
@@ -69,6 +70,7 @@ export function chartOptions(
     padding: [Math.round(letter * 0.5), Math.round(letter * 1.4), 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
+    hooks: { setCursor: [(plot) => { hover(plot.cursor.idx ?? null) }] },
     scales: {
       x: {
         time: false,

@@ -1,5 +1,6 @@
 import { useEventListener } from '@vueuse/core'
 
+import { useActive } from '@/common/active'
 import { usePreferences } from '@/common/preferences'
 
 export type Shortcuts = Readonly<Record<string, () => void>>
@@ -26,18 +27,20 @@ function releaseFocus(event: MouseEvent): void {
 }
 
 /**
- * Bind single-key shortcuts for as long as the component lives. `always` are those that the view itself
+ * Bind single-key shortcuts while the component is on screen. `always` are those that the view itself
  * is operated with; the others can be switched off.
  */
 export function useShortcuts(keys: Shortcuts, always: Shortcuts = {}): void {
   const preferences = usePreferences()
+  const active = useActive()
 
   useEventListener(window, 'keydown', (event) => {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
     const action = always[key] ?? (preferences.shortcuts ? keys[key] : undefined)
-    if (action === undefined || isTaken(event)) return
+    if (!active.value || action === undefined || isTaken(event)) return
     event.preventDefault()
     action()
   })
-  useEventListener(window, 'click', releaseFocus)
+  // Before the click opens a dialog, which gives the focus back to whatever had it.
+  useEventListener(window, 'click', releaseFocus, { capture: true })
 }

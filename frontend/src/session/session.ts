@@ -47,6 +47,7 @@ export class InferenceSession {
   private readonly actions = new ActionQueue((action) => this.socket.send({ command: 'act', action }))
   private controllers = new Set<Playback['controller']>()
   private speedSentAt = -Infinity
+  private hidden = false
   private previousEnd: EpisodeEnd | null = null
 
   constructor(
@@ -67,6 +68,13 @@ export class InferenceSession {
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
       },
     })
+  }
+
+  /** Pause while nobody sees the session, and play on afterwards if it played. */
+  setHidden(hidden: boolean): void {
+    if (hidden && this.playing) this.socket.send({ command: 'pause' })
+    else if (!hidden && this.desired.playing && !this.desired.human) this.play()
+    this.hidden = hidden
   }
 
   get connection(): ConnectionState {
@@ -260,7 +268,7 @@ export class InferenceSession {
   /** The desired model is loaded, or cannot be. */
   private continueAsDesired(): void {
     if (this.desired.recording !== null) this.replays.open(this.desired.recording)
-    else if (this.desired.playing && !this.state.playing) this.play()
+    else if (this.desired.playing && !this.state.playing && !this.hidden) this.play()
   }
 
   private ended(end: EpisodeEnd): void {

@@ -1,14 +1,16 @@
-import { onScopeDispose } from 'vue'
+import { onScopeDispose, watch } from 'vue'
 
 import { useLoginCheck } from '@/access/check'
+import { useActive } from '@/common/active'
 import { useResults } from '@/session/results'
 import { InferenceSession } from '@/session/session'
 import type { DesiredState } from '@/session/state'
 
-/** Open a session that lives as long as the component; episodes seen to their end are added to the results. */
+/** Open a session that lives as long as the component and waits while its view is hidden; episodes seen to their end are added to the results. */
 export function useSession(desired: Partial<DesiredState>): InferenceSession {
   const session = new InferenceSession(desired, useResults().add)
   useLoginCheck(session.connection)
+  watch(useActive(), (active) => { session.setHidden(!active) })
   onScopeDispose(() => { session.close() })
   return session
 }

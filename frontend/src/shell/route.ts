@@ -12,6 +12,8 @@ export interface Route {
   model: string | null
   /** The recording that Watch replays. */
   recording: string | null
+  /** The step of that recording; null: its beginning. */
+  step: number | null
   /** The models that are compared. */
   models: string[]
   speed: number
@@ -25,6 +27,7 @@ const DEFAULTS: Readonly<Route> = {
   view: 'watch',
   model: null,
   recording: null,
+  step: null,
   models: [],
   speed: 1,
   heat: true,
@@ -39,6 +42,7 @@ export function parseRoute(search: string): Route {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
     recording: query.get('recording') || null,
+    step: Math.trunc(Number(query.get('step'))) > 0 ? Math.trunc(Number(query.get('step'))) : null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
     speed: Number.isFinite(speed) && speed > 0 ? Math.min(10, Math.max(0.1, speed)) : DEFAULTS.speed,
     heat: query.get('heat') !== '0',
@@ -51,7 +55,10 @@ export function formatRoute(route: Route): string {
   const query = new URLSearchParams()
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
-  if (route.recording !== null && route.view === 'watch') query.set('recording', route.recording)
+  if (route.recording !== null && route.view === 'watch') {
+    query.set('recording', route.recording)
+    if (route.step !== null) query.set('step', String(route.step))
+  }
   for (const model of route.models) query.append('compare', model)
   if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
   if (!route.heat) query.set('heat', '0')
@@ -62,11 +69,14 @@ export function formatRoute(route: Route): string {
 
 export const useRoute = defineStore('route', () => {
   const route = reactive(parseRoute(location.search))
+  /** The model that each view showed last: a view that is left keeps its session. */
+  const lastModels = new Map<ViewName, string | null>()
 
   /** Change the address. Another view is a new entry of the browser's history; all else replaces the current one. */
   function go(change: Partial<Route>): void {
     const entry = change.view !== undefined && change.view !== route.view
-    Object.assign(route, change)
+    if (entry) lastModels.set(route.view, route.model)
+    Object.assign(route, entry ? { model: modelOf(change.view ?? route.view) } : {}, change)
     const address = location.pathname + formatRoute(route)
     if (entry) history.pushState(null, '', address)
     else history.replaceState(null, '', address)
@@ -74,7 +84,11 @@ export const useRoute = defineStore('route', () => {
 
   /** Return the address of a view, for a link. */
   function linkTo(view: ViewName, change: Partial<Route> = {}): string {
-    return formatRoute({ ...route, ...change, view }) || location.pathname
+    return formatRoute({ ...route, model: modelOf(view), ...change, view }) || location.pathname
+  }
+
+  function modelOf(view: ViewName): string | null {
+    return view === route.view || !lastModels.has(view) ? route.model : (lastModels.get(view) ?? null)
   }
 
   useEventListener(window, 'popstate', () => { Object.assign(route, parseRoute(location.search)) })

@@ -30,7 +30,13 @@ export const LEVEL_LABELS: Readonly<Record<Level, string>> = {
   critical: 'critical',
 }
 
-/** Return how full the bar is, 0..1. */
+/** Return the two ends of the drawn part of the bar, 0..1: from zero to the value, below zero to the left. */
+export function extent(kind: MeterKind, value: number): [number, number] {
+  const [from, to] = [filled(kind, 0), filled(kind, value)]
+  return from < to ? [from, to] : [to, from]
+}
+
+/** Return where a value lies between the bar's ends, 0..1. */
 export function filled(kind: MeterKind, value: number): number {
   return Math.min(1, Math.max(0, (value - kind.min) / (kind.max - kind.min)))
 }
@@ -38,9 +44,9 @@ export function filled(kind: MeterKind, value: number): number {
 export function levelOf(kind: MeterKind, value: number): Level {
   const part = filled(kind, value)
   const [critical, low, fine] = kind.thresholds
-  if (part > fine) return 'good'
-  if (part > low) return 'fine'
-  return part > critical ? 'low' : 'critical'
+  if (part >= fine) return 'good'
+  if (part >= low) return 'fine'
+  return part >= critical ? 'low' : 'critical'
 }
 
 /** Return the value as people read it: money in its own unit, everything else as a percentage. */
