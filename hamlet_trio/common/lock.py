@@ -1,5 +1,6 @@
 """A lock on a file that the system gives back when its holder dies."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -57,6 +58,19 @@ class FileLock:
         except (LockedError, OSError):
             return True
 
+    def wait(self) -> None:
+        """Wait until no other process holds the lock, without keeping it.
+
+        For that it is shared for a moment, in which another process may find it locked. Raises `OSError` if
+        the file cannot be opened.
+        """
+        descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        try:
+            _wait(descriptor)
+            _unlock(descriptor)
+        finally:
+            os.close(descriptor)
+
     def release(self) -> None:
         """Give the lock back, also on behalf of children that share it; no change if it is not held."""
         if self._descriptor is not None:
@@ -78,6 +92,12 @@ if sys.platform == "win32":
     def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
+    def _wait(descriptor: int) -> None:
+        while True:
+            with contextlib.suppress(OSError):  # after ten attempts, one a second
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+                return
+
     def _unlock(descriptor: int) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
@@ -87,6 +107,9 @@ else:
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _wait(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
 
     def _unlock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)

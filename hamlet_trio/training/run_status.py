@@ -153,9 +153,17 @@ class RunStatus:
         """Take note of the model that a run saved at its end, if any."""
         self._model = name or self._model
 
-    def note_resumable(self, run_ids: list[str]) -> None:
-        """Take note of which interrupted runs can be resumed."""
+    def note_resumable(self, run_ids: list[str]) -> bool:
+        """Take note of which interrupted runs can be resumed.
+
+        Everyone is told of a change between two runs at once, and of one in a run at its end. Returns
+        whether everyone was told.
+        """
+        is_news = run_ids != self._resumable and not self.is_training
         self._resumable = run_ids
+        if is_news:
+            self._hub.broadcast(self.status())
+        return is_news
 
     def count_error(self, code: str) -> None:
         """Count an error that was answered."""

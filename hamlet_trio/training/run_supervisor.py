@@ -71,7 +71,19 @@ class TrainerMessages(NamedTuple):
     handled: trio.Event
 
 
-Input = ViewerCommand | TrainerMessages
+class LockReleased(NamedTuple):
+    """An input of the training service's task: the process that held the data folder's lock let go of it.
+
+    With `problem` that cannot be known.
+    """
+
+    problem: OSError | None
+
+
+Input = ViewerCommand | TrainerMessages | LockReleased
+
+
+OnInput = Callable[[ViewerCommand | LockReleased], Awaitable[None]]
 
 
 class Inputs(NamedTuple):
@@ -82,12 +94,12 @@ class Inputs(NamedTuple):
 
 
 class RunSupervisor:
-    """Starts the trainer of one run, handles its reports, and starts it again when it dies.
+    """Start the trainer of one run, handle its reports, and start it again when it dies.
 
     From its making until `run` ends, the status shows this run; `starter` is told if no process can be
     started at all. Every change is made by the task that calls `run`: what other tasks have to tell comes as
-    an `Input`, and viewers' commands go on to `on_command`. Holds the lock of the data folder and releases it
-    at the end.
+    an `Input`, and all but the trainer's messages go on to `on_input`. Holds the lock of the data folder and
+    releases it at the end.
     """
 
     def __init__(
@@ -102,7 +114,7 @@ class RunSupervisor:
         lock: FileLock,
         starter: Viewer,
         inputs: Inputs,
-        on_command: Callable[[ViewerCommand], Awaitable[None]],
+        on_input: OnInput,
         log: Logger,
         command: Sequence[str] = COMMAND,
     ) -> None:
@@ -120,7 +132,7 @@ class RunSupervisor:
         self._lock = lock
         self._starter = starter
         self._inputs = inputs
-        self._on_command = on_command
+        self._on_input = on_input
         self._command = command
         self._log = log.bind(run_id=plan.run_id)
         self._last_report: EndedReport | FailedReport | None = None
@@ -198,11 +210,11 @@ class RunSupervisor:
                     received = await self._inputs.receiver.receive()
                     with trio.CancelScope(shield=True):  # what was begun is completed
                         match received:
-                            case ViewerCommand():
-                                await self._on_command(received)
                             case TrainerMessages(messages, handled):
                                 await self._handle(messages)
                                 handled.set()
+                            case _:
+                                await self._on_input(received)
 
     async def _run_trainer(self, scope: trio.CancelScope) -> None:
         """Run one trainer, note how it ended, and cancel `scope` then. Changes nothing else."""

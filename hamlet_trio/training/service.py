@@ -19,7 +19,14 @@ from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.hub import Hub, Viewer
 from hamlet_trio.training.plan import make_plan, take_lock
 from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
-from hamlet_trio.training.run_supervisor import Input, Inputs, RunSupervisor, ViewerCommand
+from hamlet_trio.training.run_supervisor import (
+    Input,
+    Inputs,
+    LockReleased,
+    RunSupervisor,
+    TrainerMessages,
+    ViewerCommand,
+)
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Phase, after_command
@@ -62,6 +69,10 @@ class TrainingService:
         self._lock = self._store.server_lock()
         self._admitted = 0
         self._inputs = Inputs(*trio.open_memory_channel[Input](_MAX_INPUTS))
+        self._is_ready = False
+        self._problem: str | None = None
+        self._is_watching_lock = False
+        self._lock_is_free = trio.Event()
 
     # --- what others see -------------------------------------------------------------------------------
 
@@ -78,6 +89,11 @@ class TrainingService:
     def status(self) -> TrainingStatus:
         """Return the run's state; between runs, that of the last one."""
         return self._status.status()
+
+    @property
+    def problem(self) -> str | None:
+        """Why no run can be started at the moment, as a sentence; None if one can."""
+        return self._problem
 
     def statistics(self) -> TrainingStatistics:
         """Return the counters for the metrics."""
@@ -98,15 +114,25 @@ class TrainingService:
 
     @contextmanager
     def joined(self, session_id: str) -> Iterator[Viewer]:
-        """Add a viewer, who is told the status at once, and the run's episodes so far while one is on."""
+        """Add a viewer, who is told the status first, and the run's episodes so far while one is on.
+
+        While the service starts, the status waits until it is known which runs can be resumed.
+        """
         with self._hub.joined(session_id) as viewer:
-            viewer.tell(self.status())
+            if self._is_ready:
+                viewer.tell(self.status())
             if self.is_training:
                 viewer.tell(self._status.charts())
             yield viewer
 
     async def submit(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> None:
-        """Have a viewer's command carried out, or its flaw answered, after those that came before it."""
+        """Have a viewer's command carried out, or its flaw answered, after those that came before it.
+
+        A start waits up to `shutdown_grace` seconds for the trainer of a killed server to save its run.
+        """
+        if isinstance(command, StartTraining):
+            with trio.move_on_after(self._settings.shutdown_grace):
+                await self._lock_is_free.wait()
         await self._inputs.sender.send(ViewerCommand(viewer, command))
 
     def _on_watched(self, watched: bool) -> None:
@@ -120,24 +146,63 @@ class TrainingService:
 
         Error handling: an unexpected error in a run is logged and fails that run alone.
         """
-        await self._look_for_resumable()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._is_watching_lock = False
+            is_told = await self._review()
+            self._is_ready = True
+            if not is_told:
+                self._hub.broadcast(self.status())
+            task_status.started()
+            try:
+                while True:
+                    received = await self._inputs.receiver.receive()
+                    if not isinstance(received, TrainerMessages):  # left by a trainer whose supervisor failed
+                        await self._on_input(received)
+                    if self._supervisor is not None:
+                        await self._supervise(self._supervisor)
+            finally:
+                self._supervisor = None
+                self._lock.release()
+                if self.is_training:
+                    self._status.change(Phase("idle"))
+
+    async def _review(self) -> bool:
+        """Review the runs of other processes; return whether everyone was told of a change.
+
+        Which can be resumed, and which have ended without telling; where another process holds the lock, it
+        is watched. Nothing that is found there ends the service: `problem` tells what is wrong.
+        """
+        problem, resumable = None, list[str]()
         await self._end_abandoned_runs()
         try:
-            task_status.started()
-            while True:
-                received = await self._inputs.receiver.receive()
-                assert isinstance(received, ViewerCommand), "without a run there is no trainer"
-                await self._answer(received)
-                if self._supervisor is not None:
-                    await self._supervise(self._supervisor)
-        finally:
-            self._supervisor = None
-            self._lock.release()
-            if self.is_training:
-                self._status.change(Phase("idle"))
+            resumable = await trio.to_thread.run_sync(self._store.resumable)
+            if not self._is_watching_lock and await trio.to_thread.run_sync(self._lock.is_held):
+                self._is_watching_lock = True
+                self._lock_is_free = trio.Event()
+                self._nursery.start_soon(self._watch_lock)
+        except OSError as error:
+            problem = f"The data folder {self._settings.data_dir} cannot be used: {error.strerror}."
+        except Exception:
+            self._log.exception("review_failed")
+            problem = "The server failed to review its runs; its log tells why."
+        if problem != self._problem:
+            self._problem = problem
+            if problem is not None:
+                self._log.error("training_unavailable", reason=problem)
+        if not self._is_watching_lock:
+            self._lock_is_free.set()
+        return self._status.note_resumable(resumable)
 
-    async def _look_for_resumable(self) -> None:
-        self._status.note_resumable(await trio.to_thread.run_sync(self._store.resumable))
+    async def _watch_lock(self) -> None:
+        """Report when the process that holds the lock of the data folder lets go of it."""
+        wait, problem = self._store.server_lock().wait, None
+        try:
+            # A thread that is left behind holds nothing, and ends with the process.
+            await trio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
+        except OSError as error:
+            problem = error
+        await self._inputs.sender.send(LockReleased(problem))
 
     async def _end_abandoned_runs(self) -> None:
         """Have the history say "interrupted" of runs whose process was killed before it could.
@@ -152,6 +217,9 @@ class TrainingService:
         except HistoryError as error:
             self._log.warning("history_unreadable", reason=str(error))
             return
+        except Exception:
+            self._log.exception("history_unreadable")
+            return
         if ended:
             await self._history.write(*ended)
 
@@ -164,8 +232,17 @@ class TrainingService:
         finally:
             self._supervisor = None
 
-    async def _answer(self, received: ViewerCommand) -> None:
-        viewer, command = received
+    async def _on_input(self, received: ViewerCommand | LockReleased) -> None:
+        match received:
+            case LockReleased(problem):
+                self._is_watching_lock = problem is not None  # then waiting again is of no use
+                self._lock_is_free.set()
+                if not self.is_training:
+                    await self._review()
+            case ViewerCommand(viewer, command):
+                await self._answer(viewer, command)
+
+    async def _answer(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> None:
         try:
             if isinstance(command, BadMessageError):
                 raise command
@@ -187,18 +264,23 @@ class TrainingService:
         if isinstance(command, StartTraining):
             await self._start(viewer, command)
         elif isinstance(command, Status) or phase == self._status.phase:
-            if not self.is_training:  # a run of the command line, or of a killed server, may have ended since
-                await self._look_for_resumable()
-            viewer.tell(self.status())
+            # A run of the command line may have ended since.
+            if self.is_training or not await self._review():
+                viewer.tell(self.status())
         else:
             assert self._supervisor is not None, "a run that is on has its supervisor"
             self._supervisor.obey(command)
             self._status.change(phase)
 
     async def _start(self, viewer: Viewer, command: StartTraining) -> None:
+        await self._review()  # a run of the command line may have been killed since
+        if self._problem is not None:
+            raise BadMessageError(
+                ErrorCode.TRAINING_UNAVAILABLE, self._problem, command=str(command.__struct_config__.tag)
+            )
         plan = await trio.to_thread.run_sync(make_plan, command.parameters(), self._store, self._models)
-        await self._end_abandoned_runs()  # one of the command line may have been killed since
         await trio.to_thread.run_sync(take_lock, self._lock)
+        self._lock_is_free.set()
         self._supervisor = RunSupervisor(
             plan,
             status=self._status,
@@ -209,7 +291,7 @@ class TrainingService:
             lock=self._lock,
             starter=viewer,
             inputs=self._inputs,
-            on_command=self._answer,
+            on_input=self._on_input,
             log=self._log,
             command=self._command,
         )

@@ -86,10 +86,13 @@ class EpisodesResponse(Struct, frozen=True):
     next: Annotated[str | None, Meta(description="address of the next page; null on the last one")]
 
 
-class HealthResponse(Struct, frozen=True):
+class HealthResponse(Struct, frozen=True, omit_defaults=True):
     """`GET /healthz` and `GET /readyz`: that the server lives, or can play."""
 
     status: Annotated[str, Meta(description="`alive` or `ready`")]
+    degraded: Annotated[
+        list[str], Meta(description="`training`, `history`: services that fail; left out if none does")
+    ] = []
 
 
 def as_json(body: Struct | dict[str, Any]) -> Response:

@@ -132,14 +132,22 @@ class Server:
 
 
 @asynccontextmanager
-async def serve_training(settings: Settings, command: Sequence[str] = COMMAND) -> AsyncIterator[Server]:
-    """A server for as long as the context lasts; then it is shut down, and no trainer may be left."""
+async def serve_training(
+    settings: Settings, command: Sequence[str] = COMMAND, *, early: bool = False
+) -> AsyncIterator[Server]:
+    """A server for as long as the context lasts; then it is shut down, and no trainer may be left.
+
+    An `early` one can be connected to before its service has started.
+    """
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as lasting:
             async with trio.open_nursery() as nursery:
                 server = Server(nursery, settings, command)
                 await lasting.start(server.history.run)
-                await nursery.start(server.service.run)
+                if early:
+                    nursery.start_soon(server.service.run)
+                else:
+                    await nursery.start(server.service.run)
                 yield server
                 nursery.cancel_scope.cancel()
             lasting.cancel_scope.cancel()

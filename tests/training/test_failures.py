@@ -207,8 +207,8 @@ async def test_a_command_that_meets_an_unforeseen_error_fails_for_its_sender_alo
 ) -> None:
     await client.until_state("idle")
     with monkeypatch.context() as broken:
-        broken.setattr(server.service._store, "_runs", settings)  # no path: whatever is asked of it raises
-        await client.send("status")
+        broken.setattr(server.service, "_models", None)
+        await client.send("start_training", resume_from="trained_agent.pt")
         error = await client.until("error")
     assert error["code"] == "internal_error"
     await client.send("status")
