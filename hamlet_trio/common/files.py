@@ -4,7 +4,13 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from pathlib import Path
+from typing import Final
+
+from hamlet_trio.common.lock import FileLock, LockedError
+
+_BIRTH: Final = 2.0  # seconds in which the writer of a temporary file may not have locked it yet
 
 
 def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
@@ -12,9 +18,10 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
 
     The data is on the disk when this returns (fsync of file and folder), if the file system can do that;
     shared folders of virtual machines cannot. Raises `OSError` when it cannot be written; then an older file
-    of that name is unchanged and the temporary one is gone. The temporary's name
-    begins with a dot and ends in `.tmp`, so that no listing takes it for a model. `mode` is what the file's
-    permissions are made from, less the umask.
+    of that name is unchanged and the temporary one is gone. The temporary's name begins with a dot and ends in
+    `.tmp`, so that no listing takes it for a model; it is locked until it is whole, so that
+    `remove_temporaries` knows those of killed writers. `mode` is what the file's permissions are made from,
+    less the umask.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     # Opened by hand for the permissions the umask grants; tempfile would make it unreadable to others.
@@ -22,6 +29,7 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
     descriptor = os.open(temporary, flags, mode)
     try:
         with open(descriptor, "wb") as file:
+            FileLock.mark(descriptor)
             file.write(data)
             file.flush()
             _sync(file.fileno())
@@ -31,6 +39,18 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
             temporary.unlink()
         raise
     _sync_folder(path.parent)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers were killed. Does file I/O; never raises."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(".*.tmp"):
+            # Under Windows an open file cannot be removed.
+            with contextlib.suppress(OSError, LockedError):
+                # The distance, not the age: the clock may have been wrong when it was written.
+                if abs(time.time() - path.stat().st_mtime) > _BIRTH:
+                    with FileLock(path):
+                        path.unlink()
 
 
 def _sync(descriptor: int) -> None:

@@ -45,6 +45,13 @@ class FileLock:
             raise
         self._descriptor = descriptor
 
+    @staticmethod
+    def mark(descriptor: int) -> None:
+        """Hold the lock of an open file until that is closed, where the system can (Windows: no change)."""
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):  # a file system without locks
+                _lock(descriptor)
+
     def is_held(self) -> bool:
         """Whether any process holds it now; one whose file cannot be opened counts as held.
 

@@ -209,7 +209,7 @@ def open_run(
         known = store.read(run_id) if plan.resume else None
     except RunNotFoundError:
         known = None
-    record = known or RunRecord(run_id=run_id, parameters=parameters)
+    record = known or RunRecord(run_id=run_id, parameters=parameters, number=_next_number(store))
     named = None if out is None else path_to_text(str(out.absolute()))
     if named is not None and named != record.out:
         record = msgspec.structs.replace(record, out=named, previous_kept=False)
@@ -256,6 +256,13 @@ def _restore(
     except Exception as error:
         raise RunStateError(printable(f"{type(error).__name__}: {error}", 200)) from error
     return run, series
+
+
+def _next_number(store: RunStore) -> int:
+    try:
+        return store.next_number()
+    except OSError as error:
+        raise StartError(f"The data folder {store.data_dir} cannot be used: {error.strerror}.") from error
 
 
 def _checkpoint_to_start_from(plan: RunPlan, models: ModelFolder) -> Checkpoint | None:

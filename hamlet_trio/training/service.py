@@ -8,12 +8,14 @@ from typing import Final
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.common.files import remove_temporaries
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import StartTraining, Status, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
+from hamlet_trio.recording.folder import recordings_path
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.hub import Hub, Viewer
@@ -176,6 +178,7 @@ class TrainingService:
         problem, resumable = None, list[str]()
         await self._end_abandoned_runs()
         try:
+            await trio.to_thread.run_sync(self._remove_temporaries)
             resumable = await trio.to_thread.run_sync(self._store.resumable)
             if not self._is_watching_lock and await trio.to_thread.run_sync(self._lock.is_held):
                 self._is_watching_lock = True
@@ -193,6 +196,11 @@ class TrainingService:
         if not self._is_watching_lock:
             self._lock_is_free.set()
         return self._status.note_resumable(resumable)
+
+    def _remove_temporaries(self) -> None:
+        self._store.remove_temporaries()
+        remove_temporaries(self._models.path)
+        remove_temporaries(recordings_path(self._settings.data_dir))
 
     async def _watch_lock(self) -> None:
         """Report when the process that holds the lock of the data folder lets go of it."""

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.encoding import to_json
-from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.files import remove_temporaries, write_atomically
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -37,6 +37,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
     `previous_kept`: the model that this run replaces was already set aside. `reason` says why a failed run
     failed. `out` is the file its model is saved as, where that is not the models folder's `trained_agent.pt`.
+    `number` orders the runs of a data folder, whatever the clock said; 0 in records of older versions.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     previous_kept: bool = False
     out: str | None = None
     reason: str | None = None
+    number: Annotated[int, Meta(ge=0)] = 0
 
 
 def new_run_id() -> str:
@@ -150,11 +152,29 @@ class RunStore:
         """Return whether a process trains this run now; a lock that cannot be opened counts as held."""
         return _RUN_ID.fullmatch(run_id) is not None and self.training(run_id).is_held()
 
+    def next_number(self) -> int:
+        """Return the `number` of the next run. Raises `OSError`."""
+        return 1 + max((self._number(run_id) for run_id in self._newest_first()), default=0)
+
+    def remove_temporaries(self) -> None:
+        """Remove the temporary files of killed writers. Raises `OSError` if the runs cannot be listed."""
+        for folder in (self.data_dir, *map(self._folder, self._newest_first())):
+            remove_temporaries(folder)
+
     def _newest_first(self) -> list[str]:
-        if not self._runs.is_dir():
+        try:
+            names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
+        except FileNotFoundError:
             return []
-        names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
-        return sorted(names, reverse=True)
+        # Not by the time in the id alone: runs that a wrong clock dates into the future must not push out
+        # those of today.
+        return sorted(names, key=lambda name: (self._number(name), name), reverse=True)
+
+    def _number(self, run_id: str) -> int:
+        try:
+            return self.read(run_id).number
+        except RunNotFoundError:
+            return 0
 
     def _state_path(self, run_id: str) -> Path:
         return self._folder(run_id) / "state.bin"

@@ -1,5 +1,6 @@
 """What is kept of runs: which can be resumed, what is forgotten, what is locked."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,54 @@ def test_finishing_drops_the_resume_state_and_old_records(store: RunStore, tmp_p
     assert kept == [run_id(n) for n in range(4, KEPT_FINISHED + 4)] + [run_id(99)]
     assert store.read_state(run_id(10)) is None
     assert store.read_state(run_id(99)) == b"state"
+
+
+def test_runs_dated_in_the_future_push_out_none_of_today(store: RunStore) -> None:
+    def interrupted(name: str) -> None:
+        record = unfinished(store, name)
+        store.write(msgspec.structs.replace(record, number=store.next_number()))
+
+    legacy = run_id(7)
+    unfinished(store, legacy)
+    for number in range(KEPT_UNFINISHED):
+        interrupted(f"20990101-{number:06d}-a1b2c3")
+    interrupted(run_id(1))
+    store.prune()
+    assert store.resumable()[0] == run_id(1)
+    assert len(store.resumable()) == KEPT_UNFINISHED
+    assert legacy not in store.resumable()
+
+
+@pytest.mark.parametrize("content", [b'{"run_id": "\xff"}', b"\xff\xfe", b"{", b'{"episode": -1}', b""])
+def test_a_record_that_cannot_be_read_is_one_run_that_cannot_be_resumed(
+    store: RunStore, tmp_path: Path, content: bytes
+) -> None:
+    unfinished(store, run_id(1))
+    unfinished(store, run_id(2))
+    (tmp_path / "runs" / run_id(2) / "run.json").write_bytes(content)
+    assert store.resumable() == [run_id(1)]
+    assert store.next_number() == 1
+    store.prune()
+    finished(store, run_id(3))
+
+
+def test_temporary_files_of_killed_writers_are_removed_and_those_of_living_ones_stay(
+    store: RunStore, tmp_path: Path
+) -> None:
+    unfinished(store, run_id(1))
+    folder = tmp_path / "runs" / run_id(1)
+    dead, alive, young = (folder / f".state.bin.{name}.tmp" for name in ("00000000", "11111111", "22222222"))
+    for path in (dead, alive, young):
+        path.write_bytes(b"half")
+    for path in (dead, alive):
+        os.utime(path, (0, 0))
+    with FileLock(alive):
+        store.remove_temporaries()
+        assert sorted(path.name for path in folder.iterdir() if path.suffix == ".tmp") == [
+            alive.name,
+            young.name,
+        ]
+    assert store.read_state(run_id(1)) == b"state"
 
 
 def test_no_folder_is_no_runs(store: RunStore) -> None:
