@@ -72,6 +72,10 @@ class HistoryListener(RunListener):
         record = EpisodeEnded(run_id=self._run_id, complete=complete, agent_id=AGENT_ID)
         self._write(record, at_once=False)
 
+    def on_saving(self) -> None:
+        """Write the episodes that wait, before the state that follows them is saved."""
+        self._write()
+
     def on_save(self, saved: CheckpointSaved) -> None:
         """Write that the model was saved."""
         self._write(CheckpointStored(run_id=self._run_id, model=saved.model, episode=saved.episode))
@@ -88,8 +92,8 @@ class HistoryListener(RunListener):
             )
         )
 
-    def _write(self, record: Record, *, at_once: bool = True) -> None:
-        self._waiting.append(record)
+    def _write(self, *records: Record, at_once: bool = True) -> None:
+        self._waiting.extend(records)
         # While writing fails, each attempt may take as long as another process holds the database.
         if not at_once and (self._is_failing or monotonic() - self._written_at < _PAUSE):
             return

@@ -18,8 +18,9 @@ if TYPE_CHECKING:  # these import torch, which takes seconds
 class RunResult(Struct, frozen=True, kw_only=True):
     """How a run ended. An interrupted one can go on: `resume_from` its `run_id`.
 
-    `model` is the file saved, None if nothing was learnt yet; the means are over the last five episodes.
-    `problem` says why the last save failed, or why the run failed.
+    `saved` is the checkpoint with which it ended, if any. `model` is the file saved, None if nothing was
+    learnt yet; the means are over the last five episodes. `problem` says why the last save failed, or why the
+    run failed.
     """
 
     how: Ending
@@ -30,6 +31,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     average_reward: float
     average_length: float
     model: Path | None
+    saved: CheckpointSaved | None = None
     problem: str | None = None
 
 
@@ -51,8 +53,14 @@ class RunListener:
     def on_episode(self, complete: EpisodeComplete) -> None:
         """An episode is over."""
 
+    def on_recorded(self, episode: int) -> None:
+        """The server has the episodes up to this one in its history."""
+
+    def on_saving(self) -> None:
+        """The run is about to be saved."""
+
     def on_save(self, saved: CheckpointSaved) -> None:
-        """An autosave succeeded."""
+        """The run and its model were saved, in the middle or at the end of the run."""
 
     def on_problem(self, problem: Exception | str) -> None:
         """Something could not be saved; training goes on."""

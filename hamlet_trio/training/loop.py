@@ -16,7 +16,7 @@ from hamlet_trio.training.orders import (
     PauseOrder,
     ResumeOrder,
     StopOrder,
-    WatchOrder,
+    SyncOrder,
 )
 
 
@@ -74,11 +74,9 @@ class TrainingLoop:
             while not self._is_over():
                 self._step()
         except DivergedError as error:
-            result = self._managed.end("failed", str(error))
+            result = self._end("failed", str(error))
         else:
-            result = self._managed.end(self._ending or "complete")
-        for listener in self._listeners:
-            listener.on_end(result)
+            result = self._end(self._ending or "complete")
         return result
 
     def _step(self) -> None:
@@ -103,7 +101,19 @@ class TrainingLoop:
             for listener in self._listeners:
                 listener.on_episode_start(run.shown_episode, run.epsilon)
 
+    def _end(self, how: Ending, reason: str | None = None) -> RunResult:
+        for listener in self._listeners:
+            listener.on_saving()
+        result = self._managed.end(how, reason)
+        for listener in self._listeners:
+            if result.saved is not None:
+                listener.on_save(result.saved)
+            listener.on_end(result)
+        return result
+
     def _autosave(self) -> None:
+        for listener in self._listeners:
+            listener.on_saving()
         try:
             saved = self._managed.save()
         except SaveError as error:
@@ -159,8 +169,10 @@ class TrainingLoop:
                 self._ending = "interrupted"
             case StopOrder():
                 self._ending = "stopped"
-            case WatchOrder(watched):
+            case SyncOrder(watched=watched, recorded=recorded):
                 self._watched = watched
+                for listener in self._listeners:
+                    listener.on_recorded(recorded)
             case PauseOrder():
                 self._paused = True
                 self._tell_paused()

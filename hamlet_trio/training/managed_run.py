@@ -121,14 +121,15 @@ class ManagedRun:
         An interrupted run keeps what a resume needs. A finished one drops it, unless its model could not be
         saved: then it stays resumable from its last save.
         """
-        problem = reason
+        problem, saved = reason, None
         try:
             if how == "interrupted":
                 if self.run.steps > 0:
-                    self.save()
+                    saved = self.save()
             else:
                 if how != "failed" and self.has_learnt:
                     self._save_model()
+                    saved = CheckpointSaved(self.model_path.name, self.run.completed)
                 self._record = msgspec.structs.replace(
                     self._record, state=how, reason=reason, episode=self.run.completed
                 )
@@ -145,6 +146,7 @@ class ManagedRun:
             average_reward=reward,
             average_length=length,
             model=None if self.model_saved is None else self.model_path,
+            saved=saved if self.has_learnt else None,
             problem=problem,
         )
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -44,13 +45,17 @@ class StopOrder(Struct, frozen=True, tag="stop"):
     """Save the model and end the run."""
 
 
-class WatchOrder(Struct, frozen=True, tag="watch"):
-    """Tell whether anybody watches; frames are built only while somebody does."""
+class SyncOrder(Struct, frozen=True, kw_only=True, tag="sync"):
+    """Tell how things stand at the server; of several that wait, the newest replaces the others.
+
+    `watched`: somebody watches; frames are built only then. The episodes up to `recorded` are in the history.
+    """
 
     watched: bool
+    recorded: int
 
 
-Order = BeginOrder | PauseOrder | ResumeOrder | StopOrder | WatchOrder
+Order = BeginOrder | PauseOrder | ResumeOrder | StopOrder | SyncOrder
 
 
 class StartedReport(Struct, frozen=True, kw_only=True, tag="started"):
@@ -96,6 +101,12 @@ class HeartbeatReport(Struct, frozen=True, tag="heartbeat"):
     """
 
 
+class UnrecordedReport(Struct, frozen=True, tag="unrecorded"):
+    """Episodes that an earlier process of this run had told when it ended, perhaps to nobody."""
+
+    episodes: list[EpisodeEnded]
+
+
 class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
     """The run cannot go on. Without `retry` another attempt would fail in the same way."""
 
@@ -103,7 +114,15 @@ class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
     retry: bool
 
 
-Report = StartedReport | PausedReport | ResumedReport | HeartbeatReport | EndedReport | FailedReport
+Report = (
+    StartedReport
+    | UnrecordedReport
+    | PausedReport
+    | ResumedReport
+    | HeartbeatReport
+    | EndedReport
+    | FailedReport
+)
 
 TrainerEvent = EpisodeComplete | CheckpointSaved | TrainingEpisodeStart | TrainingHistory | Error
 

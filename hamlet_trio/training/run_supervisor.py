@@ -41,8 +41,9 @@ from hamlet_trio.training.orders import (
     ResumeOrder,
     StartedReport,
     StopOrder,
+    SyncOrder,
     TrainerEvent,
-    WatchOrder,
+    UnrecordedReport,
     decode_message,
 )
 from hamlet_trio.training.plan import RunPlan
@@ -127,6 +128,8 @@ class RunSupervisor:
         self._in_history = False
         self._announced = False
         self._restarts = 0
+        self._watched = len(hub) > 0
+        self._recorded = 0  # episodes up to this one are in the history
         self._store = store
         self._settings = settings
         self._lock = lock
@@ -168,7 +171,11 @@ class RunSupervisor:
 
     def set_watched(self, watched: bool) -> None:
         """Tell the trainer whether anybody watches."""
-        self._orders.put_droppable(WatchOrder(watched))
+        self._watched = watched
+        self._sync()
+
+    def _sync(self) -> None:
+        self._orders.put_droppable(SyncOrder(watched=self._watched, recorded=self._recorded))
 
     # --- the run's life --------------------------------------------------------------------------------
 
@@ -253,7 +260,7 @@ class RunSupervisor:
                 settings=self._settings.with_portable_paths(),
                 resume=resume,
                 paused=self._status.phase.pause_requested,
-                watched=len(self._hub) > 0,
+                watched=self._watched,
             )
         )
         return orders
@@ -325,7 +332,7 @@ class RunSupervisor:
 
         So what a viewer has seen is in the history, should the server be killed in the next moment.
         """
-        records = [record for _, content in messages if (record := self._record(content)) is not None]
+        records = [record for _, content in messages for record in self._records(content)]
         if records:
             await self._keep(*records)
         for message, content in messages:
@@ -334,7 +341,7 @@ class RunSupervisor:
             match content:
                 case None:
                     self._hub.broadcast_frame(message.payload.decode())
-                case HeartbeatReport():
+                case HeartbeatReport() | UnrecordedReport():
                     pass
                 case EndedReport() | FailedReport():
                     self._last_report = content
@@ -371,23 +378,29 @@ class RunSupervisor:
 
     # --- what is kept ----------------------------------------------------------------------------------
 
-    def _record(self, content: TrainerEvent | Report | None) -> Record | None:
-        """Return what the history keeps of it, if anything."""
+    def _records(self, content: TrainerEvent | Report | None) -> list[Record]:
+        """Return what the history keeps of it."""
         match content:
             case StartedReport(parameters=parameters, device=device) if not self._in_history:
                 self._in_history = True
-                return RunStarted(run_id=self.run_id, parameters=parameters, device=device, source="server")
+                return [RunStarted(run_id=self.run_id, parameters=parameters, device=device, source="server")]
             case EpisodeComplete():
-                return EpisodeEnded(run_id=self.run_id, complete=content, agent_id=AGENT_ID)
+                return [EpisodeEnded(run_id=self.run_id, complete=content, agent_id=AGENT_ID)]
             case CheckpointSaved(model=model, episode=episode):
-                return CheckpointStored(run_id=self.run_id, model=model, episode=episode)
+                return [CheckpointStored(run_id=self.run_id, model=model, episode=episode)]
+            case UnrecordedReport(episodes):
+                return list(episodes)
             case _:
-                return None
+                return []
 
     async def _keep(self, *records: Record) -> None:
         """Keep records; viewers are told once if that fails, and the run goes on."""
         await self._history.write(*records)
         trouble = self._history.problem
+        episodes = [record.complete.episode for record in records if isinstance(record, EpisodeEnded)]
+        if trouble is None and episodes:
+            self._recorded = episodes[-1]
+            self._sync()
         if trouble is not None and not self._told_trouble:
             sentence = f"{trouble} The run goes on, and what happens in it may not be kept."
             self._status.count_error(ErrorCode.HISTORY_FAILED)

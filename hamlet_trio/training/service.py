@@ -219,6 +219,7 @@ class TrainingService:
         """
         if self._history.problem is not None:
             return
+        await self._record_unrecorded()
         try:
             path = history_path(self._settings)
             ended = await trio.to_thread.run_sync(abandoned_runs, path, self._store)
@@ -230,6 +231,18 @@ class TrainingService:
             return
         if ended:
             await self._history.write(*ended)
+
+    async def _record_unrecorded(self) -> None:
+        """Write the episodes to the history that trainers left whose server was killed."""
+        for run_id in await trio.to_thread.run_sync(self._store.unrecorded_runs):
+            try:
+                episodes = await trio.to_thread.run_sync(self._store.read_unrecorded, run_id)
+            except (OSError, ValueError) as error:
+                self._log.warning("episodes_unreadable", run_id=run_id, reason=str(error))
+                continue
+            await self._history.write(*episodes)
+            if self._history.problem is None:
+                await trio.to_thread.run_sync(self._store.write_unrecorded, run_id, [])
 
     async def _supervise(self, supervisor: RunSupervisor) -> None:
         try:

@@ -3,12 +3,14 @@
 <data_dir>/training.lock            held by the server that trains, and by its trainer
 <data_dir>/runs/<run_id>/run.json   the record: parameters, state, episode
 <data_dir>/runs/<run_id>/state.bin  everything a resume needs; gone once the run is finished
+<data_dir>/runs/<run_id>/unrecorded.json  episodes that may not be in the history yet
 <data_dir>/runs/<run_id>/lock       held by the process that trains this run
 """
 
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -20,6 +22,7 @@ from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import remove_temporaries, write_atomically
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.common.text import printable
+from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.protocol.parameters import TrainingParameters
 
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
@@ -102,6 +105,30 @@ class RunStore:
         path = self._state_path(run_id)
         return path.read_bytes() if path.exists() else None
 
+    def write_unrecorded(self, run_id: str, episodes: Sequence[EpisodeEnded]) -> None:
+        """Write the episodes that may not be in the history yet; without any, remove the file.
+
+        Raises `OSError`.
+        """
+        path = self._unrecorded_path(run_id)
+        if episodes:
+            write_atomically(path, msgspec.json.encode(episodes))
+        else:
+            path.unlink(missing_ok=True)
+
+    def read_unrecorded(self, run_id: str) -> list[EpisodeEnded]:
+        """Return those episodes; raises `OSError`, or `ValueError` if the file is damaged."""
+        try:
+            content = self._unrecorded_path(run_id).read_bytes()
+        except FileNotFoundError:
+            return []
+        return msgspec.json.decode(content, type=list[EpisodeEnded])
+
+    def unrecorded_runs(self) -> list[str]:
+        """Return the runs that have such episodes and are not being trained, oldest first."""
+        runs = reversed(self._newest_first())
+        return [name for name in runs if self._unrecorded_path(name).exists() and not self.is_training(name)]
+
     def finish(self, record: RunRecord) -> None:
         """Write a finished run's record, drop its resume state, and forget runs that are too old.
 
@@ -175,6 +202,9 @@ class RunStore:
             return self.read(run_id).number
         except RunNotFoundError:
             return 0
+
+    def _unrecorded_path(self, run_id: str) -> Path:
+        return self._folder(run_id) / "unrecorded.json"
 
     def _state_path(self, run_id: str) -> Path:
         return self._folder(run_id) / "state.bin"

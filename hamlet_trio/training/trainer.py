@@ -123,6 +123,7 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
     from hamlet_trio.training.managed_run import StartError, open_run, training_here  # noqa: PLC0415
     from hamlet_trio.training.recorder import Recorder  # noqa: PLC0415
     from hamlet_trio.training.scalars import EpisodeScalars  # noqa: PLC0415
+    from hamlet_trio.training.unrecorded import UnrecordedEpisodes  # noqa: PLC0415
 
     torch.set_num_threads(1)
     settings, plan = begin.settings.with_native_paths(), RunPlan(begin.run_id, begin.parameters, begin.resume)
@@ -139,7 +140,12 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
             TrainingLoop(
                 managed,
                 orders,
-                [listener, Recorder.of(settings, listener), *scalars],
+                [
+                    listener,
+                    UnrecordedEpisodes(store, begin.run_id, writer),
+                    Recorder.of(settings, listener),
+                    *scalars,
+                ],
                 paused=begin.paused,
                 watched=begin.watched,
                 step_delay=managed.run.parameters.step_delay,

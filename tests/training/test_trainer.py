@@ -17,7 +17,7 @@ from hamlet_trio.training.orders import (
     Order,
     Report,
     StartedReport,
-    WatchOrder,
+    SyncOrder,
     decode_report,
     encode_control,
 )
@@ -112,7 +112,7 @@ def test_frames_are_of_shown_episodes_from_step_one_while_somebody_watches(
     trainers.append(trainer := Trainer(tmp_path, slow, watched=True))
     while not trainer.events("episode_complete"):
         trainer.read()
-    trainer.order(WatchOrder(False))
+    trainer.order(SyncOrder(watched=False, recorded=0))
     while trainer.read():
         pass
     frames = trainer.frames()
