@@ -18,8 +18,8 @@ def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666)
 
     The data is on the disk when this returns (fsync of file and folder), if the file system can do that;
     shared folders of virtual machines cannot. Raises `OSError` when it cannot be written; then an older file
-    of that name is unchanged and the temporary one is gone. The temporary's name begins with a dot and ends in
-    `.tmp`, so that no listing takes it for a model; it is locked until it is whole, so that
+    of that name is unchanged and the temporary one is gone. The temporary's name begins with a dot and ends
+    in `.tmp`, so that no listing takes it for a model; it is locked until it is whole, so that
     `remove_temporaries` knows those of killed writers. `mode` is what the file's permissions are made from,
     less the umask.
     """

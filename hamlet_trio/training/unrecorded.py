@@ -53,6 +53,6 @@ class UnrecordedEpisodes(RunListener):
     def on_saving(self) -> None:
         """Write the others, before the state that follows them."""
         try:
-            self._store.write_unrecorded(self._run_id, self._episodes)
+            self._store.write_unrecorded(self._run_id, list(self._episodes))
         except OSError as error:
             complain(f"The episodes that are not in the history yet cannot be saved: {error.strerror}.")

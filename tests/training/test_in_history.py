@@ -37,7 +37,7 @@ async def test_a_viewer_hears_of_an_episode_when_it_is_kept(
     assert (run.state, run.reason, run.episodes, run.model) == ("complete", None, 6, "trained_agent.pt")
     assert (run.source, run.device, run.seed) == ("server", "cpu", 7)
     assert run.parameters == plain(parameters)
-    assert [kept.episode for kept in run.checkpoints] == [4]
+    assert [kept.episode for kept in run.checkpoints] == [4, 6]
 
 
 async def test_how_a_run_ended_is_kept_and_a_resumed_one_is_the_same_run(
@@ -104,7 +104,7 @@ async def test_a_history_in_trouble_is_told_once_and_the_run_goes_on(
         assert [error["code"] for error in errors] == ["history_failed"]
         assert "history.db cannot be written" in errors[0]["message"]
         assert [m["episode"] for m in client.seen if m["type"] == "episode_complete"] == [1, 2, 3, 4, 5, 6]
-        assert server.history.statistics().waiting == 9  # the run's begin and end, one save, six episodes
+        assert server.history.statistics().waiting == 10  # the run's begin and end, two saves, six episodes
 
 
 async def test_runs_go_on_beside_a_history_with_a_damaged_schema(

@@ -38,7 +38,7 @@ def test_a_run_is_made_told_and_saved(train: Any, parameters: TrainingParameters
     result = train(parameters, listener=listener)
     assert [managed.run.parameters for managed in listener.started] == [parameters]
     assert [record.episode for record in listener.episodes] == [1, 2, 3, 4, 5, 6]
-    assert listener.saved == [CheckpointSaved("out.pt", 4)]
+    assert listener.saved == [CheckpointSaved("out.pt", 4), CheckpointSaved("out.pt", 6)]
     assert len(listener.steps) == result.steps == 120
     assert (result.how, result.episodes, result.model) == ("complete", 6, tmp_path / "out.pt")
     assert result.average_reward == listener.episodes[-1].avg_reward_5
@@ -58,7 +58,7 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
     train(resumed, history=log)
     kept = past.run(result.run_id)
     assert (kept.state, kept.episodes, kept.steps) == ("complete", 6, 120)
-    assert [checkpoint.episode for checkpoint in kept.checkpoints] == [4]
+    assert [checkpoint.episode for checkpoint in kept.checkpoints] == [3, 4, 6]
 
     def diverge(self: TrainingRun) -> None:
         raise DivergedError("The loss is not finite.")
@@ -202,7 +202,7 @@ def test_heartbeats_are_sent_while_training_paused_and_waiting(
     monkeypatch.setattr("hamlet_trio.training.loop.time", SimpleNamespace(monotonic=lambda: now[0]))
     endless = msgspec.structs.replace(parameters, num_episodes=1000, show_every=1)
     run = managed(TrainingRun(endless, device="cpu"), "20250101-000000-abcdef")
-    monkeypatch.setattr(ManagedRun, "end", lambda *_: None)
+    monkeypatch.setattr(ManagedRun, "end", lambda *_: SimpleNamespace(saved=None))
     TrainingLoop(run, Orders(), [Beats()], step_delay=step_delay).run()
     assert beats[0] == 20
     assert max(waits) == HEARTBEAT
