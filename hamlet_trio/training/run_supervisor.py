@@ -1,9 +1,8 @@
 """One run from its plan to its end, over as many trainer processes as it takes."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
-import msgspec
 import trio
 
 from hamlet_trio.common.lock import FileLock
@@ -11,7 +10,7 @@ from hamlet_trio.connection import MessageQueue, QueueFullError
 from hamlet_trio.history import CheckpointStored, EpisodeEnded, HistoryWriter, Record, RunEnded, RunStarted
 from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import Logger
-from hamlet_trio.protocol.commands import Pause, Resume, Stop, TrainingCommand
+from hamlet_trio.protocol.commands import Pause, Resume, Stop
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
@@ -27,6 +26,7 @@ from hamlet_trio.protocol.messages import (
 )
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.hub import Hub, Viewer
+from hamlet_trio.training.inputs import Inputs, OnInput, TrainerMessages, decode_messages
 from hamlet_trio.training.link import LinkError, Message
 from hamlet_trio.training.orders import (
     BeginOrder,
@@ -44,7 +44,6 @@ from hamlet_trio.training.orders import (
     SyncOrder,
     TrainerEvent,
     UnrecordedReport,
-    decode_message,
 )
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_status import RunStatus
@@ -56,42 +55,6 @@ MAX_RESTARTS: Final = 3
 MAX_ORDERS: Final = 64
 _FAREWELL: Final = 1.0  # seconds to keep that the run was interrupted
 _STOP_PATIENCE: Final = 60.0  # seconds from a stop; its last evaluation and saving take a few
-
-
-class ViewerCommand(NamedTuple):
-    """An input of the training service's task: a viewer's command, or why its message is none."""
-
-    viewer: Viewer
-    command: TrainingCommand | BadMessageError
-
-
-class TrainerMessages(NamedTuple):
-    """An input of the training service's task: what the trainer told; it tells more once `handled` is set."""
-
-    messages: list[tuple[Message, TrainerEvent | Report | None]]
-    handled: trio.Event
-
-
-class LockReleased(NamedTuple):
-    """An input of the training service's task: the process that held the data folder's lock let go of it.
-
-    With `problem` that cannot be known.
-    """
-
-    problem: OSError | None
-
-
-Input = ViewerCommand | TrainerMessages | LockReleased
-
-
-OnInput = Callable[[ViewerCommand | LockReleased], Awaitable[None]]
-
-
-class Inputs(NamedTuple):
-    """The two ends of the queue of inputs; its bound holds back viewers and the trainer alike."""
-
-    sender: trio.MemorySendChannel[Input]
-    receiver: trio.MemoryReceiveChannel[Input]
 
 
 class RunSupervisor:
@@ -227,7 +190,7 @@ class RunSupervisor:
         """Run one trainer, note how it ended, and cancel `scope` then. Changes nothing else."""
 
         async def pass_on(messages: Sequence[Message]) -> None:
-            contents, problem = _decode(messages)
+            contents, problem = decode_messages(messages)
             handled = trio.Event()
             await self._inputs.sender.send(TrainerMessages(contents, handled))
             await handled.wait()
@@ -411,16 +374,3 @@ class RunSupervisor:
         self._in_history = False
         record = RunEnded(run_id=self.run_id, state=state, reason=reason, model=self._status.model)
         await self._keep(record)
-
-
-def _decode(
-    messages: Sequence[Message],
-) -> tuple[list[tuple[Message, TrainerEvent | Report | None]], msgspec.DecodeError | None]:
-    """Decode messages up to the first that is none."""
-    decoded: list[tuple[Message, TrainerEvent | Report | None]] = []
-    for message in messages:
-        try:
-            decoded.append((message, decode_message(message)))
-        except msgspec.DecodeError as error:
-            return decoded, error
-    return decoded, None

@@ -19,16 +19,16 @@ from hamlet_trio.recording.folder import recordings_path
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.hub import Hub, Viewer
-from hamlet_trio.training.plan import make_plan, take_lock
-from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
-from hamlet_trio.training.run_supervisor import (
+from hamlet_trio.training.inputs import (
     Input,
     Inputs,
     LockReleased,
-    RunSupervisor,
     TrainerMessages,
     ViewerCommand,
 )
+from hamlet_trio.training.plan import make_plan, take_lock
+from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
+from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Phase, after_command

@@ -1,0 +1,60 @@
+"""What other tasks tell the task of the training service, which owns the state."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import trio
+
+from hamlet_trio.protocol.commands import TrainingCommand
+from hamlet_trio.protocol.errors import BadMessageError
+from hamlet_trio.training.hub import Viewer
+from hamlet_trio.training.link import Message
+from hamlet_trio.training.orders import Report, TrainerEvent, decode_message
+
+
+class ViewerCommand(NamedTuple):
+    """A viewer's command, or why its message is none."""
+
+    viewer: Viewer
+    command: TrainingCommand | BadMessageError
+
+
+class TrainerMessages(NamedTuple):
+    """What the trainer told; it tells more once `handled` is set."""
+
+    messages: list[tuple[Message, TrainerEvent | Report | None]]
+    handled: trio.Event
+
+
+class LockReleased(NamedTuple):
+    """The process that held the data folder's lock let go of it.
+
+    With `problem` that cannot be known.
+    """
+
+    problem: OSError | None
+
+
+Input = ViewerCommand | TrainerMessages | LockReleased
+OnInput = Callable[[ViewerCommand | LockReleased], Awaitable[None]]
+
+
+class Inputs(NamedTuple):
+    """The two ends of the queue of inputs; its bound holds back viewers and the trainer alike."""
+
+    sender: trio.MemorySendChannel[Input]
+    receiver: trio.MemoryReceiveChannel[Input]
+
+
+def decode_messages(
+    messages: Sequence[Message],
+) -> tuple[list[tuple[Message, TrainerEvent | Report | None]], msgspec.DecodeError | None]:
+    """Decode messages up to the first that is none."""
+    decoded: list[tuple[Message, TrainerEvent | Report | None]] = []
+    for message in messages:
+        try:
+            decoded.append((message, decode_message(message)))
+        except msgspec.DecodeError as error:
+            return decoded, error
+    return decoded, None
