@@ -176,8 +176,9 @@ class TrainingService:
         is watched. Nothing that is found there ends the service: `problem` tells what is wrong.
         """
         problem, resumable = None, list[str]()
-        await self._end_abandoned_runs()
         try:
+            await self._record_unrecorded()
+            await self._end_abandoned_runs()
             await trio.to_thread.run_sync(self._remove_temporaries)
             resumable = await trio.to_thread.run_sync(self._store.resumable)
             if not self._is_watching_lock and await trio.to_thread.run_sync(self._lock.is_held):
@@ -219,7 +220,6 @@ class TrainingService:
         """
         if self._history.problem is not None:
             return
-        await self._record_unrecorded()
         try:
             path = history_path(self._settings)
             ended = await trio.to_thread.run_sync(abandoned_runs, path, self._store)
@@ -234,6 +234,8 @@ class TrainingService:
 
     async def _record_unrecorded(self) -> None:
         """Write the episodes to the history that trainers left whose server was killed."""
+        if self._history.problem is not None:
+            return
         for run_id in await trio.to_thread.run_sync(self._store.unrecorded_runs):
             try:
                 episodes = await trio.to_thread.run_sync(self._store.read_unrecorded, run_id)

@@ -125,7 +125,7 @@ async def test_start_says_why_the_data_folder_cannot_be_used(serving: Serving, s
         await client.send("start_training")
         error = await client.until("error")
         assert error["code"] == "training_unavailable"
-        assert "File exists" in error["message"]
+        assert "Not a directory" in error["message"]
 
 
 async def test_start_says_why_no_process_could_be_started(serving: Serving, settings: Settings) -> None:
