@@ -108,11 +108,6 @@ def with_flipped_number() -> bytes:
 EXPANDED = {**WEIGHTS, "layers.0.weight": torch.zeros(1).expand(10_000_000, 72)}
 
 
-def described(metadata: dict[str, object]) -> bytes:
-    """A model with these metadata besides its network type."""
-    return saved(content(metadata={"network_type": "qnetwork"} | metadata))
-
-
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty."),
     "text": (b"hello, this is no model", "is not a checkpoint: it does not begin as a file of torch does."),
@@ -228,43 +223,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "another network": (
         saved(content(metadata={"network_type": "spatial"})),
         "is inconsistent: its metadata say spatial, its weights qnetwork.",
-    ),
-    "a wrong field": (
-        described({"episode": "ten"}),
-        "has unusable metadata (Expected `int | null`, got `str` - at `$.episode`).",
-    ),
-    "metadata not finite": (
-        described({"evaluation": {"mean_length": float("nan")}}),
-        "has metadata with a number that is not finite.",
-    ),
-    "a tensor in the metadata": (
-        described({"parameters": {"x": torch.zeros(2)}}),
-        "has metadata with other things than text, numbers, lists and mappings.",
-    ),
-    "a number as a name": (described({"parameters": {1: 2}}), "has metadata with a name that is not text."),
-    "a huge number in the metadata": (
-        described({"evaluation": {"mean_length": 10**400}}),
-        "has metadata with a number beyond 9,007,199,254,740,992.",
-    ),
-    "a negative episode": (
-        described({"episode": -1}),
-        "has unusable metadata (Expected `int` >= 0 - at `$.episode`).",
-    ),
-    "a huge text in the metadata": (
-        described({"title": "x" * 10_001}),
-        "has metadata with a text of over 10,000 characters.",
-    ),
-    "a huge name in the metadata": (
-        described({"evaluation": {"x" * 10_001: 1}}),
-        "has metadata with a text of over 10,000 characters.",
-    ),
-    "an evaluation of text": (
-        described({"evaluation": {"mean_length": "abc"}}),
-        "has metadata whose evaluation.mean_length is not a number.",
-    ),
-    "an evaluation from random starts without a number": (
-        described({"evaluation_random": {"mean_return": None}}),
-        "has metadata whose evaluation_random.mean_return is not a number.",
     ),
     "endless metadata": (
         saved(content(metadata=shared_lists())),
