@@ -4,6 +4,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import trio
 
+from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
@@ -49,11 +50,13 @@ class LoadQueue:
         recordings: RecordingWorker,
         results: SessionQueue[SessionEvent],
         session_id: str,
+        share: Share,
     ) -> None:
         self._lease = lease
         self._recordings = recordings
         self._results = results
         self._session_id = session_id
+        self._share = share
         self._send, self._receive = trio.open_memory_channel[Job](MAX_WAITING)
 
     def put(self, job: Job) -> None:
@@ -77,9 +80,11 @@ class LoadQueue:
             case commands.LoadModel():
                 return await self._lease.acquire(job.model)
             case commands.LoadRecording():
-                return await self._recordings.load(job.recording)
+                return await self._recordings.load(job.recording, self._share)
             case SaveEpisode():
-                return await self._recordings.save(job.played, job.model.policy, self._session_id)
+                return await self._recordings.save(
+                    job.played, job.model.policy, self._session_id, self._share
+                )
 
 
 def too_many_loads(job: Job) -> BadMessageError:

@@ -1,9 +1,14 @@
 """Loading and saving recordings and rewinding episodes for all sessions, in one worker thread."""
 
-from typing import TYPE_CHECKING, Final
+import bisect
+import itertools
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
+from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -17,38 +22,61 @@ if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
 
 _THREADS: Final = 1
+Result = TypeVar("Result")
+
+
+class _Waiter:
+    """A job that waits for the thread; the one of the lowest rank is next."""
+
+    def __init__(self, rank: tuple[bool, float, int]) -> None:
+        self.rank = rank
+        self.granted = trio.Event()
 
 
 class RecordingWorker:
     """The recordings folder as sessions use it, and the replays of their own episodes.
 
     Playing an episode out takes about 0.1 ms a step of pure Python, so one thread does it for all sessions:
-    more threads would take the interpreter from sessions that play, without being faster. Not abandoned when
-    cancelled: it takes less than a second, and a file is either whole or absent.
+    more threads would take the interpreter from sessions that play, without being faster. After each job it
+    rests for as long as the job took, so that it has at most half of the interpreter's time. Of the jobs that
+    wait, rewinds go first, for a client waits for its picture; then the session that had least played out
+    recently. Not abandoned when cancelled: a job takes less than a second, and a file is whole or absent.
+
+    Bounds: a session has one rewind and one load or save waiting.
     """
 
     def __init__(self, folder: RecordingFolder, config: WorldConfig) -> None:
         self.config: Final = config
         self._folder = folder
         self._limiter = trio.CapacityLimiter(_THREADS)
+        self._is_busy = False
+        self._waiting: list[_Waiter] = []
+        self._order = itertools.count()
+        self._rested = -math.inf
 
-    async def load(self, recording: str) -> Replay:
+    @property
+    def waiting(self) -> int:
+        """The number of jobs that wait for the thread."""
+        return len(self._waiting)
+
+    async def load(self, recording: str, share: Share) -> Replay:
         """Return the replay of a recording; raises `BadMessageError`, ready to be sent, if it is unusable."""
         try:
-            return await trio.to_thread.run_sync(
-                lambda: Replay.of_recording(self._folder.load(recording)), limiter=self._limiter
-            )
+            replay = await self._run(share, lambda: Replay.of_recording(self._folder.load(recording)))
         except UnknownRecordingError as error:
             raise _refusal(ErrorCode.UNKNOWN_RECORDING, error, "load_recording", "recording") from error
         except RecordingError as error:
             raise _refusal(ErrorCode.UNUSABLE_RECORDING, error, "load_recording", "recording") from error
+        share.played_out.add(replay.steps)
+        return replay
 
-    async def save(self, played: PlayedEpisode, policy: "Policy", session_id: str) -> RecordingInfo:
+    async def save(
+        self, played: PlayedEpisode, policy: "Policy", session_id: str, share: Share
+    ) -> RecordingInfo:
         """Save an episode of at least one step; raises `BadMessageError` if that fails."""
         try:
-            return await trio.to_thread.run_sync(
-                self._save, played, policy, session_id, limiter=self._limiter
-            )
+            share.played_out.add(len(played.actions))
+            return await self._run(share, lambda: self._save(played, policy, session_id))
         except RecordingError as error:
             raise _refusal(ErrorCode.NOTHING_TO_RECORD, error, "record") from error
         except OSError as error:
@@ -56,11 +84,47 @@ class RecordingWorker:
             sentence = f"The recording could not be saved: {error.strerror}."
             raise BadMessageError(ErrorCode.RECORDING_FAILED, sentence, command="record") from error
 
-    async def rewind(self, played: PlayedEpisode, policy: "Policy", visits: dict[str, int]) -> Replay:
+    async def rewind(
+        self, played: PlayedEpisode, policy: "Policy", visits: dict[str, int], share: Share
+    ) -> Replay:
         """Return the replay of a session's own episode; `visits` are its heat map's, with this episode."""
-        return await trio.to_thread.run_sync(
-            Replay.of_episode, self.config, played, policy, visits, limiter=self._limiter
+        share.played_out.add(1 + len(played.actions))
+        return await self._run(
+            share, lambda: Replay.of_episode(self.config, played, policy, visits), is_rewind=True
         )
+
+    async def _run(self, share: Share, job: Callable[[], Result], *, is_rewind: bool = False) -> Result:
+        """Run a job in the thread when it is its turn."""
+        if self._is_busy:
+            await self._wait(_Waiter((not is_rewind, share.played_out.rank, next(self._order))))
+        self._is_busy = True
+        try:
+            await trio.sleep_until(self._rested)
+            began = trio.current_time()
+            try:
+                return await trio.to_thread.run_sync(job, limiter=self._limiter)
+            finally:
+                now = trio.current_time()
+                self._rested = now + (now - began)
+        finally:
+            self._pass_on()
+
+    async def _wait(self, waiter: "_Waiter") -> None:
+        bisect.insort(self._waiting, waiter, key=lambda one: one.rank)
+        try:
+            await waiter.granted.wait()
+        except trio.Cancelled:
+            if waiter.granted.is_set():
+                self._pass_on()
+            else:
+                self._waiting.remove(waiter)
+            raise
+
+    def _pass_on(self) -> None:
+        """Give the thread to the next job, if one waits."""
+        self._is_busy = bool(self._waiting)
+        if self._waiting:
+            self._waiting.pop(0).granted.set()
 
     def _save(self, played: PlayedEpisode, policy: "Policy", session_id: str) -> RecordingInfo:
         recording = make_recording(

@@ -13,8 +13,8 @@ from hamlet_trio.protocol.frames import (
     FrameBuilder,
     PolicyView,
     ShownOutputs,
-    VisitCounter,
     WorldSnapshot,
+    heat_map_of,
 )
 from hamlet_trio.protocol.messages import ReplayStarted, StateUpdate
 from hamlet_trio.recording.capture import RecordingPolicy, policy_outputs
@@ -71,9 +71,10 @@ class Replay:
         self._options = options
         self._option_values = option_values
         self._frames = FrameBuilder(trajectory.config)
-        self._visits_before = visits_before
-        self._visits = VisitCounter(trajectory.config)
-        self._visits_step = -1
+        height, cells = trajectory.config.height, trajectory.config.width * trajectory.config.height
+        self._keys = [f"{cell // height},{cell % height}" for cell in range(cells)]
+        self._visits_before = np.array([visits_before.get(key, 0) for key in self._keys])
+        self._cells = trajectory.positions @ np.array([height, 1])
 
     @classmethod
     def of_recording(cls, recording: Recording) -> "Replay":
@@ -153,7 +154,7 @@ class Replay:
             episode=self.played.episode,
             step=step,
             total_reward=float(self._returns[step]),
-            heat_map=self._count_visits_to(step).heat_map,
+            heat_map=heat_map_of(self.visits_at(step)),
             view=view,
         )
 
@@ -188,18 +189,9 @@ class Replay:
         return float(self._returns[step])
 
     def visits_at(self, step: int) -> dict[str, int]:
-        """Return the visits of each cell up to a step."""
-        return self._count_visits_to(step).visits
-
-    def _count_visits_to(self, step: int) -> VisitCounter:
-        """Bring the one counter to a step; its heat map is valid until the next call."""
-        if step < self._visits_step or self._visits_step < 0:
-            self._visits.replace(self._visits_before)
-            self._visits_step = -1
-        for x, y in self._trajectory.positions[self._visits_step + 1 : step + 1].tolist():
-            self._visits.visit(x, y)
-        self._visits_step = step
-        return self._visits
+        """Return the visits of each visited cell up to a step."""
+        counts = self._visits_before + np.bincount(self._cells[: step + 1], minlength=len(self._keys))
+        return {self._keys[cell]: int(counts[cell]) for cell in counts.nonzero()[0]}
 
     def _snapshot(self, step: int) -> WorldSnapshot:
         played = self._trajectory

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.recording_worker import RecordingWorker
@@ -17,10 +18,13 @@ class ReplayPlayer:
     The session's own episode waits meanwhile, unchanged.
     """
 
-    def __init__(self, episode: LiveEpisode, recordings: RecordingWorker, sender: MessageSender) -> None:
+    def __init__(
+        self, episode: LiveEpisode, recordings: RecordingWorker, sender: MessageSender, share: Share
+    ) -> None:
         self._episode: Final = episode
         self._recordings = recordings
         self._sender = sender
+        self._share = share
         self._replay: Replay | None = None
         self._step = 0
 
@@ -52,7 +56,9 @@ class ReplayPlayer:
     async def rewind(self) -> None:
         """Begin a replay of the session's own episode so far."""
         episode = self._episode
-        await self.begin(await self._recordings.rewind(episode.played, episode.model.policy, episode.visits))
+        await self.begin(
+            await self._recordings.rewind(episode.played, episode.model.policy, episode.visits, self._share)
+        )
 
     async def seek(self, step: int) -> None:
         """Show a step, or the last one if there are fewer."""

@@ -12,6 +12,7 @@ import trio
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.connection import ServerFullError
+from hamlet_trio.inference.fair_share import FairShare
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
 from hamlet_trio.inference.timers import Timers
 from hamlet_trio.logs import get_logger
@@ -42,7 +43,8 @@ class InferenceService:
     def __init__(self, settings: Settings, models: ModelFolder) -> None:
         self.ready = trio.Event()
         self.counters = SessionCounters()
-        self.timers = Timers()
+        self.work = FairShare()
+        self.timers = Timers(self.work.observe_lag)
         self.capacity = settings.max_sessions
         self.active_sessions = 0
         self._settings = settings
@@ -90,6 +92,7 @@ class InferenceService:
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.timers.run)
+            nursery.start_soon(self.work.run)
             await self._run_engine()
 
     async def _run_engine(self) -> None:
@@ -114,6 +117,8 @@ class InferenceService:
             capacity=self.capacity,
             loaded_policies=0 if self._parts is None else self.policies.loaded,
             engine_restarts=self._restarts,
+            deferred=self.work.deferred,
+            playouts_waiting=0 if self._parts is None else self.recordings.waiting,
             **msgspec.structs.asdict(counters),
             **msgspec.structs.asdict(self.counters),
         )

@@ -88,8 +88,12 @@ async def _play(
     from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
     # The slot and the policies outlive the tasks that use them.
-    with service.engine.slot() as slot, service.policies.lease() as lease:
-        loads = LoadQueue(lease, service.recordings, queue, session_id)
+    with (
+        service.engine.slot() as slot,
+        service.policies.lease() as lease,
+        service.work.share() as share,
+    ):
+        loads = LoadQueue(lease, service.recordings, queue, session_id, share)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)
             episode = LiveEpisode(
@@ -101,12 +105,14 @@ async def _play(
             )
             controller = SessionController(
                 episode=episode,
-                replay=ReplayPlayer(episode, service.recordings, sender),
+                replay=ReplayPlayer(episode, service.recordings, sender, share),
                 lease=lease,
                 loads=loads,
                 queue=queue,
                 sender=sender,
                 counters=service.counters,
+                work=service.work,
+                share=share,
             )
             await controller.run(session_id, await service.policies.names())
 

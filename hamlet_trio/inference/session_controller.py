@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import trio
 from msgspec import UNSET
 
+from hamlet_trio.inference.fair_share import FairShare, Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.load_queue import (
     MAX_WAITING,
@@ -61,6 +62,8 @@ class SessionController:
         queue: SessionQueue[SessionEvent],
         sender: MessageSender,
         counters: SessionCounters,
+        work: FairShare,
+        share: Share,
     ) -> None:
         self._episode = episode
         self._replay = replay
@@ -69,6 +72,8 @@ class SessionController:
         self._queue = queue
         self._sender = sender
         self._counters = counters
+        self._work = work
+        self._share = share
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human = False
@@ -85,6 +90,11 @@ class SessionController:
         while True:
             deadline = self._deadline()
             event = await self._next_event(deadline)
+            if not isinstance(event, commands.Pause):
+                if event is not None:
+                    await trio.lowlevel.checkpoint()  # between the commands of a burst others have their turn
+                if await self._work.admit(self._share) and event is None:
+                    event = await self._next_event(-math.inf)  # what came meanwhile goes before the turn
             if event is None:
                 self._sender.due = deadline
                 await self._take_turn()

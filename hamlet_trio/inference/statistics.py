@@ -76,6 +76,10 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     capacity: int
     loaded_policies: int
     engine_restarts: int
+    deferred: int
+    """Turns and commands that waited so that other sessions got their share."""
+    playouts_waiting: int
+    """Rewinds, recordings to load and to save that wait for the thread that plays them out."""
     batches: int
     requests: int
     largest_batch: int

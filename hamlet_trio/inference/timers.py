@@ -42,7 +42,9 @@ class Timers:
     Memory: one entry for each timer that is set, and at most about as many cancelled ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_wake: Callable[[float], None] = lambda lag: None) -> None:
+        """`on_wake` is told with each group how late it is, in seconds."""
+        self._on_wake = on_wake
         self._heap: list[Timer] = []
         self._cancelled = 0
         self._earliest = -math.inf
@@ -82,6 +84,7 @@ class Timers:
             until, now = self._next(), trio.current_time()
             if until > now:
                 continue  # the timer was cancelled
+            self._on_wake(now - until)
             if now - until > COALESCING_SECONDS:
                 until = now
             elif until > self._earliest:

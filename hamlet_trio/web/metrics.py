@@ -93,6 +93,11 @@ class ServerCollector(Collector):
             Sample("inference_sessions", "inference sessions now", numbers.active_sessions),
             Sample("inference_capacity", "inference sessions at most", numbers.capacity),
             Sample("inference_policies", "policies in memory", numbers.loaded_policies),
+            Sample(
+                "inference_playouts_waiting",
+                "rewinds and recordings that wait",
+                numbers.playouts_waiting,
+            ),
             Sample("inference_largest_batch", "most requests answered at once", numbers.largest_batch),
         ]
 
@@ -108,6 +113,11 @@ class ServerCollector(Collector):
             Sample("inference_frames", "frames made for sessions", numbers.frames),
             Sample("inference_episodes", "episodes begun", numbers.episodes),
             Sample("inference_late_turns", "steps made too late to catch up", numbers.late_turns),
+            Sample(
+                "inference_deferred",
+                "turns and commands that made way for others",
+                numbers.deferred,
+            ),
             Sample("inference_failed_sessions", "sessions ended by an error", numbers.failed_sessions),
         ]
 
