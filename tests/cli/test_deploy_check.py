@@ -14,8 +14,6 @@ import trustme
 
 from hamlet_trio.cli.deploy.environment import check_settings
 from hamlet_trio.cli.deploy.nginx import check_nginx
-from hamlet_trio.cli.deploy.unit import read_unit
-from hamlet_trio.cli.errors import UserError
 from tests.cli.conftest import Hamlet
 from tests.web.access.conftest import add_token, revoke
 
@@ -48,7 +46,11 @@ class Deployment:
         text = text.replace(f"/etc/letsencrypt/live/{NAME}", str(folder)).replace(
             "/var/log/nginx", str(folder)
         )
+        text = text.replace('$hamlet_port {\n    default "";', '$hamlet_port {\n    default ":4430";')
         for port in ("80", "443"):
+            text = text.replace(
+                'map "" $hamlet_port {\n    default "";', 'map "" $hamlet_port {\n    default ":4430";'
+            )
             text = text.replace(f"listen {port}", f"listen 127.0.0.1:{port}0").replace(
                 f"listen [::]:{port}", f"listen 127.0.0.1:{port}1"
             )
@@ -213,6 +215,7 @@ def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
     [
         (NAME, "hamlet.example.org", "still has the example's name"),
         ("listen 127.0.0.1:4430 ssl", "listen 127.0.0.1:4430", "ssl"),
+        ('default ":4430";', 'default "";', 'set $hamlet_port to ":4430"'),
         (
             "server 127.0.0.1:8765 max_fails=0;\n    keepalive 16;",
             "server 127.0.0.1:8765;\n    server 127.0.0.1:8766;",
@@ -241,39 +244,6 @@ def test_nginx_itself_is_asked(deployment: Deployment, check: Check) -> None:
     code, rows = check()
     assert code == 1
     assert any("gzip_varies" in sentence and "misspelt" in sentence for sentence in problems(rows))
-
-
-def test_the_shipped_unit_is_read_as_systemd_reads_it(deployment: Deployment, hamlet: Hamlet) -> None:
-    folder = deployment.folder
-    text = (SHIPPED.parent / "hamlet@.service").read_text(encoding="utf-8")
-    text = text.replace("/var/lib/hamlet", str(folder)).replace("/etc/hamlet", str(folder))
-    (folder / "hamlet@.service").write_text(text.replace("data-%i", "data"), encoding="utf-8")
-    shutil.copy(deployment.tokens, folder / "tokens.json")
-    for port in ("8765", "8766"):
-        (folder / f"{port}.env").write_text(f"HAMLET_ALLOWED_ORIGINS=https://{NAME}\n", encoding="utf-8")
-    unit = folder / "hamlet@8765.service"
-    done = hamlet("deploy", "check", "--unit", str(unit), "--nginx", str(deployment.nginx))
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert read_unit(folder / "hamlet@8766.service") | {"HAMLET_PORT": "8765"} == read_unit(unit)
-    assert hamlet("deploy", "check", "--unit", str(unit), "--env", "x").stderr.startswith("hamlet: Give")
-
-
-def test_a_unit_gives_what_its_lines_and_files_say(tmp_path: Path) -> None:
-    unit = tmp_path / "a@7.service"
-    added = tmp_path / "a@.service.d" / "override.conf"
-    added.parent.mkdir()
-    (tmp_path / "7.env").write_text("C=file\n")
-    (tmp_path / "a@.service").write_text(
-        "[Unit]\nEnvironment=X=no\n[Service]\n# Environment=X=no\nEnvironment=Z=gone\nEnvironment=\n"
-        'Environment="A=two words" B=%i-50%% \\\n  C=unit\nEnvironmentFile=-/nowhere\n'
-        f"EnvironmentFile={tmp_path}/%i.env\n"
-    )
-    assert read_unit(unit) == {"A": "two words", "B": "7-50%", "C": "file"}
-    added.write_text("[Service]\nEnvironment=B=added\nEnvironmentFile=\n")
-    assert read_unit(unit) == {"A": "two words", "B": "added", "C": "unit"}
-    added.write_text('[Service]\nEnvironment="B=open\n')
-    with pytest.raises(UserError, match="quote"):
-        read_unit(unit)
 
 
 def test_files_that_cannot_be_read_are_one_sentence(hamlet: Hamlet, tmp_path: Path) -> None:

@@ -169,6 +169,23 @@ def test_the_container_file_copies_what_is_there_and_ends_unprivileged() -> None
     assert {project["readme"], *project["license-files"], "hatch_build.py", "pyproject.toml"} <= set(copied)
 
 
+INSTALL = "pip install --constraint constraints.txt '.[film]'"
+
+
+def test_what_is_installed_has_films_and_pinned_versions() -> None:
+    page = (DEPLOY.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert f"sudo /opt/hamlet/bin/{INSTALL}" in page
+    assert any(INSTALL in rest for name, rest in instructions() if name == "RUN")
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "film" in project["optional-dependencies"]
+
+
+def test_debians_logrotate_finds_the_log_of_nginx() -> None:
+    logs = {log.arguments[0] for log in read_nginx_file(DEPLOY / "nginx.conf").all("access_log")}
+    assert logs
+    assert all(Path(log).match("/var/log/nginx/*.log") for log in logs)
+
+
 def test_hypercorns_file_is_read_and_hides_no_exit_code_behind_a_worker() -> None:
     config = Config.from_toml(DEPLOY / "hypercorn.toml")
     assert (config.workers, config.worker_class, config.bind) == (0, "trio", [])

@@ -10,7 +10,7 @@ import trio
 from trio_websocket import wrap_client_stream
 
 from tests.e2e.client import Player, authorization
-from tests.e2e_nginx.proxy import NAME, Proxy
+from tests.e2e_nginx.proxy import Proxy
 from tests.patience import PATIENCE
 from tests.web.wire import Answer, Client
 
@@ -33,7 +33,7 @@ def trusting(proxy: Proxy) -> ssl.SSLContext:
 async def open_stream(proxy: Proxy, address: str) -> trio.SSLStream[trio.SocketStream]:
     """An encrypted connection from this address of ours."""
     stream = await trio.open_tcp_stream("127.0.0.1", proxy.port, local_address=address)
-    encrypted = trio.SSLStream(stream, trusting(proxy), server_hostname=NAME, https_compatible=True)
+    encrypted = trio.SSLStream(stream, trusting(proxy), server_hostname=proxy.name, https_compatible=True)
     with trio.fail_after(PATIENCE):
         await encrypted.do_handshake()
     return encrypted
@@ -54,7 +54,9 @@ async def ask(
 ) -> Answer:
     """One request, such as "GET /api/models", on a connection of its own."""
     headers |= {"content_length": str(len(body))} if body else {}
-    fields = {"host": NAME, "connection": "close"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    fields = {"host": proxy.name, "connection": "close"} | {
+        k.replace("_", "-"): v for k, v in headers.items()
+    }
     head = "\r\n".join([f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)])
     async with connect(proxy, address) as client:
         await client.send(f"{head}\r\n\r\n{body}".encode())
@@ -71,7 +73,7 @@ async def connected(
         try:
             with trio.fail_after(PATIENCE):
                 socket = await wrap_client_stream(
-                    nursery, stream, NAME, path, extra_headers=authorization(secret)
+                    nursery, stream, proxy.name, path, extra_headers=authorization(secret)
                 )
             yield Player(socket)
             with trio.move_on_after(PATIENCE):

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -56,19 +57,25 @@ def substituted(text: str, places: dict[str, str]) -> str:
     return text
 
 
+@dataclass
 class Proxy:
     """A running nginx: its ports, its folder, and the authority that its clients trust."""
 
-    def __init__(
-        self, folder: Path, authority: trustme.CA, instances: tuple[int, int], port: int | None
-    ) -> None:
-        self.folder = folder
-        self.authority = authority
-        self.port, self.plain_port = port or free_port(), free_port()
-        certificate = authority.issue_cert(NAME)
+    folder: Path
+    authority: trustme.CA
+    port: int
+    plain_port: int
+    name: str = NAME
+
+    def certify(self, folder: Path) -> None:
+        """Write the certificate and its key into a folder."""
+        certificate = self.authority.issue_cert(self.name)
         certificate.private_key_pem.write_to_path(folder / "privkey.pem")
         for blob in certificate.cert_chain_pems:
             blob.write_to_path(folder / "fullchain.pem", append=True)
+
+    def file(self, instances: tuple[int, int]) -> str:
+        """The shipped file with other ports and paths."""
         places = {
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "listen [::]:80;": f"listen [::1]:{self.plain_port};",
@@ -76,15 +83,14 @@ class Proxy:
             "listen [::]:443 ": f"listen [::1]:{self.port} ",
             "server 127.0.0.1:8765 ": f"server 127.0.0.1:{instances[0]} ",
             "server 127.0.0.1:8766 ": f"server 127.0.0.1:{instances[1]} ",
-            f"/etc/letsencrypt/live/{NAME}/": f"{folder}/",
-            "/var/www/letsencrypt": f"{folder}/acme",
-            "/var/log/nginx/": f"{folder}/",
+            "/var/www/html": f"{self.folder}/acme",
+            '$hamlet_port {\n    default "";': f'$hamlet_port {{\n    default ":{self.port}";',
+            "/var/log/nginx/": f"{self.folder}/",
         }
-        if not has_ipv6():
-            places |= dict.fromkeys(re.findall(r"^ *listen \[::\].*\n", SHIPPED.read_text(), re.M), "")
         text = SHIPPED.read_text(encoding="utf-8")
-        (folder / "hamlet.conf").write_text(substituted(text, places), encoding="utf-8")
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder), encoding="utf-8")
+        if not has_ipv6():
+            places |= dict.fromkeys(re.findall(r"^ *listen \[::\].*\n", text, re.M), "")
+        return substituted(text, places)
 
     def log(self) -> str:
         """What it wrote into its error log."""
@@ -106,27 +112,39 @@ def has_ipv6() -> bool:
 def running_nginx(
     authority: trustme.CA, instances: tuple[int, int], port: int | None = None
 ) -> Iterator[Proxy]:
-    """Start nginx, without any privilege, in front of the instances, on this port or a free one."""
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    assert program is not None
+    """Start nginx in front of the instances, on this port or a free one."""
     # Not pytest's folder: that is closed to the user whom nginx runs as.
     folder = Path(tempfile.mkdtemp(prefix="hamlet-nginx-"))
     try:
-        proxy = Proxy(folder, authority, instances, port)
-        as_nobody = {"user": _NOBODY, "group": _NOBODY} if os.geteuid() == 0 else {}
-        if as_nobody:
-            for path in (folder, *folder.iterdir()):
-                os.chown(path, _NOBODY, _NOBODY)
-        command = [program, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", f"{folder}/"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **as_nobody)  # type: ignore[call-overload]
-        try:
-            _wait_for(proxy.port, process, proxy)
+        proxy = Proxy(folder, authority, port or free_port(), free_port())
+        proxy.certify(folder)
+        text = substituted(proxy.file(instances), {f"/etc/letsencrypt/live/{NAME}/": f"{folder}/"})
+        (folder / "hamlet.conf").write_text(text, encoding="utf-8")
+        with started(proxy):
             yield proxy
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=PATIENCE)
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def started(proxy: Proxy) -> Iterator[None]:
+    """Run nginx, without any privilege, with the file `hamlet.conf` in its folder."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    assert program is not None
+    folder = proxy.folder
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder), encoding="utf-8")
+    as_nobody = {"user": _NOBODY, "group": _NOBODY} if os.geteuid() == 0 else {}
+    if as_nobody:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, _NOBODY, _NOBODY)
+    command = [program, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", f"{folder}/"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **as_nobody)  # type: ignore[call-overload]
+    try:
+        _wait_for(proxy.port, process, proxy)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", proxy: Proxy) -> None:

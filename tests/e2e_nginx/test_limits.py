@@ -31,7 +31,7 @@ async def ask_until_refused(proxy: Proxy, address: str, path: str) -> Answer:
     raise AssertionError(f"{asked} requests were answered")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/ws", "/ws/training", "/api/login"])
+@pytest.mark.parametrize("path", ["/nothing", "/ws", "/ws/training"])
 async def test_too_many_requests_are_answered_with_429(proxy: Proxy, path: str) -> None:
     address = new_address()
     answer = await ask_until_refused(proxy, address, path)

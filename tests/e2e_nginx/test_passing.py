@@ -132,7 +132,7 @@ async def test_an_instance_learns_who_asks_from_nginx_alone(listening: tuple[Pro
     assert f"x-forwarded-for: {address}\r\n" in head
     assert f"x-real-ip: {address}\r\n" in head
     assert "x-forwarded-proto: https\r\n" in head
-    assert f"host: {NAME}\r\n" in head
+    assert f"host: {NAME}:{listening[0].port}\r\n" in head
     assert f"origin: {ORIGIN}\r\n" in head
     assert "upgrade: websocket\r\nconnection: upgrade\r\n" in head
     assert "10.9.8.7" not in head

@@ -14,15 +14,17 @@ from hamlet_trio.web.page import BUILT_POLICY
 from tests.e2e_nginx.client import ask, connect, new_address, open_stream, trusting
 from tests.e2e_nginx.conftest import ORIGIN, Instances
 from tests.e2e_nginx.proxy import NAME, SHIPPED, Proxy
+from tests.patience import PATIENCE
 from tests.web.wire import handshake, request
 
 
 def test_plain_http_leads_to_https_under_the_file_s_own_name(proxy: Proxy) -> None:
-    for host in (NAME, "evil.example.org"):
-        connection = HTTPConnection("127.0.0.1", proxy.plain_port)
+    # Plain HTTP at the port of HTTPS too: somebody typed the port and not the scheme.
+    for host, port in ((NAME, proxy.plain_port), ("evil.example.org", proxy.plain_port), (NAME, proxy.port)):
+        connection = HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/?view=train", headers={"Host": host})
         answer = connection.getresponse()
-        assert (answer.status, answer.headers["Location"]) == (301, f"{ORIGIN}/?view=train")
+        assert (answer.status, answer.headers["Location"]) == (301, f"{ORIGIN}:{proxy.port}/?view=train")
         connection.close()
 
 
@@ -67,13 +69,13 @@ async def test_every_answer_carries_the_security_headers_once(proxy: Proxy, line
     }.items():
         assert re.findall(rf"^{name}: (.*)\r$", head, re.M) == [value]
     (policy,) = re.findall(r"^content-security-policy: (.*)\r$", head, re.M)
-    assert f"connect-src 'self' wss://{NAME};" in policy
+    assert f"connect-src 'self' wss://{NAME}:{proxy.port};" in policy
     assert re.findall(r"^server: (.*)\r$", head, re.M) == ["nginx"]
 
 
 def test_the_policy_is_the_server_s_own_for_this_one_name() -> None:
     (policy,) = re.findall(r'Content-Security-Policy +"(.*)" always', SHIPPED.read_text(encoding="utf-8"))
-    assert policy.replace("wss://$server_name", "ws: wss:") == BUILT_POLICY
+    assert policy.replace("wss://$server_name$hamlet_port", "ws: wss:") == BUILT_POLICY
 
 
 def test_refusals_of_nginx_have_codes_of_the_protocol() -> None:
@@ -124,7 +126,7 @@ async def test_the_log_is_json_without_secrets(proxy: Proxy) -> None:
     # Its worker writes the line after the answer; the next request on the same address is the sign.
     async with await open_stream(proxy, new_address()):
         pass
-    text = (proxy.folder / "hamlet.json").read_text(encoding="utf-8")
+    text = (proxy.folder / "hamlet.log").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     mine = [line for line in lines if line["agent"] == agent]
     assert [(line["method"], line["path"], line["status"], line["instance_status"]) for line in mine] == [
@@ -146,11 +148,17 @@ async def test_every_line_of_the_log_is_json_whatever_a_client_sends(proxy: Prox
         b"GET /none HTTP/1.1\r\n": ("/none", 400),
         b"\xff\xfe\r\n": ("", 400),
     }
-    for head in sent:
+    mine: list[dict[str, object]] = []
+    for number, head in enumerate(sent, 1):
         async with connect(proxy, address) as client:
             await client.send(head + b"\r\n")
-            await client.read_eof()  # nginx writes the line before it closes
-    lines = [json.loads(line) for line in (proxy.folder / "hamlet.json").read_bytes().splitlines()]
-    mine = [line for line in lines if line["client"] == address]
+            await client.read_eof()
+        with trio.fail_after(PATIENCE):
+            while True:  # nginx may write the line only after the client has closed
+                lines = [json.loads(line) for line in (proxy.folder / "hamlet.log").read_bytes().splitlines()]
+                mine = [line for line in lines if line["client"] == address]
+                if len(mine) >= number:
+                    break
+                await trio.sleep(0.01)
     assert [(line["path"], line["status"]) for line in mine] == list(sent.values())
     assert [mine[number]["agent"] for number in (1, 2)] == ["", "not ASCII"]

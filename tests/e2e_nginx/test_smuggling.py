@@ -101,7 +101,7 @@ async def test_no_header_is_injected_into_an_answer(path: str, proxy: Proxy) -> 
     plain = HTTPConnection("127.0.0.1", proxy.plain_port)
     plain.request("GET", path, headers={"Host": NAME})
     redirect = plain.getresponse()
-    assert redirect.headers["Location"] == f"{ORIGIN}{path}"
+    assert redirect.headers["Location"] == f"{ORIGIN}:{proxy.port}{path}"
     assert "set-cookie" not in redirect.headers
     plain.close()
     answer = await ask(proxy, f"GET {path}")

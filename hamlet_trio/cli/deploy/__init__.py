@@ -33,25 +33,33 @@ def check(
 ) -> None:
     """Check whether a restart would work, and say what to fix if not.
 
-    Checks the settings and their folders, certificate and key, the nginx file and how they fit together.
-    Changes nothing. The exit code is 0 if there is no problem (there may be warnings), else 1.
+    Checks the settings and their folders, certificate and key, the nginx file and how they fit together. With
+    --unit, run it with sudo: it acts as the service's user, and looks at its command and what systemd hides
+    from it. Changes nothing. The exit code is 0 if there is no problem (there may be warnings), else 1.
     """
     import os
 
     from hamlet_trio.cli.deploy.environment import check_settings, read_environment_file
-    from hamlet_trio.cli.deploy.findings import Severity
+    from hamlet_trio.cli.deploy.findings import Finding, Severity, unchecked
     from hamlet_trio.cli.deploy.nginx import check_nginx
-    from hamlet_trio.cli.deploy.unit import read_unit
     from hamlet_trio.cli.errors import UserError
 
     if env is not None and unit is not None:
         raise UserError("Give --unit or --env: a unit names its own files.")
-    environment: Mapping[str, str] = os.environ
+    findings: list[Finding] = []
     if unit is not None:
-        environment = read_unit(unit)
-    elif env is not None:
-        environment = read_environment_file(env)
-    settings, findings = check_settings(environment)
+        from hamlet_trio.cli.deploy.unit import acting_as, check_command, check_sandbox, read_unit
+
+        service = read_unit(unit)
+        with acting_as(service) as finding:
+            settings, found = check_settings(service.variables, service.made_folders)
+            findings += [*([] if finding is None else [finding]), *found, *check_command(service)]
+            findings += [] if settings is None else check_sandbox(service, settings)
+    else:
+        environment: Mapping[str, str] = os.environ if env is None else read_environment_file(env)
+        settings, findings = check_settings(environment)
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            findings.append(unchecked("user", "Judged as root; --unit judges as the service's user."))
     if nginx is not None:
         findings += check_nginx(nginx, settings)
     problems = sum(finding.verdict is Severity.PROBLEM for finding in findings)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
@@ -35,8 +35,13 @@ def read_environment_file(path: Path) -> dict[str, str]:
     return variables
 
 
-def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
-    """Load the settings as the server will; return None for settings it would refuse."""
+def check_settings(
+    environment: Mapping[str, str], made: Sequence[str] = ()
+) -> tuple[Settings | None, list[Finding]]:
+    """Load the settings as the server will; return None for settings it would refuse.
+
+    Files are judged as this process's effective user. The service's manager makes the folders in `made`.
+    """
     findings = [
         warning("settings", f"{name} is not a setting and has no effect; docs/settings.md lists them.")
         for name in unknown_variables(environment)
@@ -47,7 +52,7 @@ def check_settings(environment: Mapping[str, str]) -> tuple[Settings | None, lis
         return None, [*findings, problem("settings", str(error))]
     findings.append(fine("settings", "The server accepts all of them."))
     findings += _check_profile(settings)
-    findings += _check_folders(settings)
+    findings += _check_folders(settings, made)
     findings += _check_secrets(settings)
     return settings, findings
 
@@ -72,26 +77,35 @@ def _check_profile(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _check_folders(settings: Settings) -> Iterator[Finding]:
+def may(path: str | Path, mode: int) -> bool:
+    """Return whether this process's effective user may use a path so (`os.R_OK` and its like)."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _check_folders(settings: Settings, made: Sequence[str]) -> Iterator[Finding]:
     models = Path(settings.models_dir)
-    if not models.is_dir():
+    if not os.path.isdir(models) and settings.models_dir in made:
+        yield warning("models", f"{models} will be made, without a model: an untrained agent plays.")
+    elif not os.path.isdir(models):
         yield problem("models", f"There is no folder {models}; make it, or set HAMLET_MODELS_DIR.")
-    elif not os.access(models, os.R_OK | os.X_OK):
-        yield problem("models", f"{models} cannot be read; run this as the user of the service.")
+    elif not may(models, os.R_OK | os.X_OK):
+        yield problem("models", f"{models} cannot be read by the service's user; give it to that user.")
     elif not any(models.glob("*.pt")):
         yield warning("models", f"{models} holds no model yet: an untrained agent plays.")
-    elif not os.access(models, os.W_OK):
+    elif not may(models, os.W_OK) and settings.models_dir not in made:
         yield warning("models", f"{models} cannot be written, so a run could not save its model there.")
     else:
         yield fine("models", f"{models} can be read and written.")
     data = Path(settings.data_dir)
-    nearest = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
-    if not nearest.is_dir():
+    nearest = next(folder for folder in (data, *data.absolute().parents) if os.path.exists(folder))
+    if settings.data_dir in made:
+        yield fine("data", f"The service's manager makes {data}.")
+    elif not nearest.is_dir():
         yield problem("data", f"{nearest} is not a folder; set HAMLET_DATA_DIR.")
-    elif not os.access(nearest, os.W_OK | os.X_OK):
-        yield problem("data", f"{data} cannot be written; run this as the user of the service.")
+    elif not may(nearest, os.W_OK | os.X_OK):
+        yield problem("data", f"{data} cannot be written by the service's user; give it to that user.")
     else:
-        yield fine("data", f"{data} can be written{'' if data.exists() else ', and will be made'}.")
+        yield fine("data", f"{data} can be written{'' if os.path.exists(data) else ', and will be made'}.")
 
 
 def _check_secrets(settings: Settings) -> Iterator[Finding]:
@@ -104,11 +118,11 @@ def _check_secrets(settings: Settings) -> Iterator[Finding]:
     tokens, key = tokens_path(settings), cookie_key_path(settings)
     yield from _check_teachers(settings)
     for variable, path in (("HAMLET_TOKENS_FILE", tokens), ("HAMLET_COOKIE_KEY_FILE", key)):
-        if not path.exists():
+        if not os.path.exists(path):
             if path == key:
                 yield fine(variable, f"{path} will be made at the first start.")
-        elif not os.access(path, os.R_OK):
-            yield problem(variable, f"{path} cannot be read; run this as the user of the service.")
+        elif not may(path, os.R_OK):
+            yield problem(variable, f"{path} cannot be read by the service's user; give it to that user.")
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield problem(variable, f"Others on this machine can read {path}; chmod go= {path}.")
         else:

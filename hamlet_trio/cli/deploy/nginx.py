@@ -1,5 +1,6 @@
 """Check that the nginx file fits the settings and that nginx itself accepts it."""
 
+import functools
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ def check_nginx(path: Path, settings: Settings | None) -> Iterator[Finding]:
         yield problem("nginx", f"No server in {path} listens with `ssl`, so nothing would be encrypted.")
     for server in encrypted:
         yield from _check_server(server, settings)
+        yield from _check_port(root, server)
         yield from _check_sign_on(server, settings)
     yield from _check_instances(root, settings)
     yield from _check_room(root, settings)
@@ -54,6 +56,23 @@ def _check_server(server: Directive, settings: Settings | None) -> Iterator[Find
             f"Pages from https://{name} would be refused; add it to HAMLET_ALLOWED_ORIGINS, which has "
             f"{', '.join(settings.allowed_origins) or 'nothing'}.",
         )
+
+
+def _check_port(root: Directive, server: Directive) -> Iterator[Finding]:
+    """Check that redirects lead to the port that the server listens on."""
+    listens = [listen.arguments for listen in server.all("listen") if "ssl" in listen.arguments]
+    ports = {arguments[0].rpartition(":")[2] for arguments in listens}
+    known = {m.arguments[1]: m.first("default") or "" for m in root.all("map") if len(m.arguments) > 1}
+    for target in {d.arguments[-1] for d in root.all("return") if d.arguments}:
+        if "443" in ports or not target.startswith("https:"):
+            continue
+        filled = functools.reduce(lambda text, name: text.replace(name, known[name]), known, target)
+        if not any(f":{port}" in filled for port in ports):
+            yield problem(
+                "ports",
+                f"The redirect to {target} leads to port 443, where no server listens; set $hamlet_port to "
+                f'":{min(ports)}".',
+            )
 
 
 def _check_sign_on(server: Directive, settings: Settings | None) -> Iterator[Finding]:
