@@ -131,6 +131,20 @@ describe('TrainingRun', () => {
     run.close()
   })
 
+  it('names the model of a run that ended, its own where the server tells it', () => {
+    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive(status())
+    const complete = { type: 'training_complete', model_saved: 'models/trained_agent.pt', final_avg_reward: 1, final_avg_length: 76 }
+    socket.receive(complete)
+    expect(run.events[0]).toMatchObject({ kind: 'finished', model: 'trained_agent.pt' })
+    socket.receive({ ...complete, model: 'mine.pt' })
+    expect(run.events[0]).toMatchObject({ model: 'mine.pt', text: 'its last episodes survived 76 steps; saved as mine' })
+    socket.receive({ type: 'training_stopped', reason: 'Stopped on request.', model_saved: null, restart: false })
+    expect(run.events[0]).not.toHaveProperty('model')
+    run.close()
+  })
+
   it('says what the server refused, at its field', () => {
     const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest

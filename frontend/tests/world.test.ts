@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
 import { METERS, extent, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
-import { briefName, byStage, describe as describeModel, isPlain, stageOf } from '@/models/details'
+import { briefName, byStage, describe as describeModel, isPlain, nameOf, shortName, stageOf } from '@/models/details'
 import { observe } from '@/watch/observation'
 import { nextSpeed, speedIndex } from '@/session/speeds'
 import { endingLabel, placeKind } from '@/world/labels'
@@ -53,6 +53,14 @@ describe('models', () => {
   it('of a few episodes are not called trained for their name', () => {
     expect(stageOf({ name: 'trained_agent.pt', episode: 3 })).toBe('early')
     expect(describeModel({ name: 'trained_agent.pt', episode: 1 })).toBe('early, 1 episode')
+  })
+
+  it('of runs are named by when the run began, and the last one as such', () => {
+    expect(shortName('run-20200131-235959-a1b2c3-ep100.pt')).toMatch(/^run of .*20/)
+    expect(stageOf({ name: 'run-20200131-235959-a1b2c3-ep100.pt' })).toBe('early')
+    expect(nameOf({ name: 'trained_agent.pt', source: 'run' })).toBe('last trained agent')
+    expect(nameOf({ name: 'trained_agent.pt', source: 'shipped' })).toBe('trained agent')
+    expect(nameOf({ name: 'shipped_agent.pt' })).toBe('shipped agent')
   })
 
   it('stand from clumsy to able', () => {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -138,9 +139,14 @@ def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     start(page, Episodes="3", Show_one_episode_in="100", Seconds_per_shown_step="0")
     events = page.get_by_role("log", name="What happened")
     expect(events).to_contain_text("Finished")
-    expect(events).to_contain_text("trained_agent.pt")
+    expect(events).to_contain_text("saved as")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     expect_points(page, "Survival", 3)
+    events.get_by_role("link", name="Watch it").click()
+    expect(page.get_by_role("heading", name="Watch an agent live")).to_be_attached()
+    expect(page).to_have_url(re.compile(r"model=[\w.-]+\.pt"))
+    name = parse_qs(urlsplit(page.url).query)["model"][0]
+    expect(page.get_by_label("Model", exact=True)).to_have_value(name)
 
 
 def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, run_server: Server) -> None:

@@ -1,4 +1,5 @@
 import { counted } from '@/common/text'
+import { shownTime } from '@/common/time'
 import type { ModelDetails } from '@/protocol/messages'
 
 export const NETWORK_LABELS: Readonly<Record<string, string>> = {
@@ -12,7 +13,13 @@ export const NETWORK_LABELS: Readonly<Record<string, string>> = {
 }
 
 /** A model with what `/api/models` tells of it; only the name is certain. */
-export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails>
+export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails> & {
+  /** Whether it came with the server or was saved by a training run. */
+  source?: 'shipped' | 'run'
+}
+
+const LAST = 'trained_agent.pt'
+const SPECIAL: Readonly<Record<string, string>> = { [LAST]: 'trained agent', 'shipped_agent.pt': 'shipped agent' }
 
 export type Stage = 'early' | 'middle' | 'late' | 'trained' | 'unknown'
 
@@ -33,7 +40,7 @@ export function episodeOf(model: Model): number | null {
 
 /** Return a model's stage. Its episodes count before its name: short runs save under the best model's name too. */
 export function stageOf(model: Model): Stage {
-  const best = model.name === 'trained_agent.pt'
+  const best = model.name in SPECIAL
   const episode = episodeOf(model)
   if (episode === null) return best ? 'trained' : 'unknown'
   if (episode <= 100) return 'early'
@@ -58,9 +65,24 @@ export function byStage(models: readonly Model[]): Model[] {
   )
 }
 
-/** Return a model's name as people read it, without the file's ending. */
+/** Return when a run began, from the name of its model's file; null for other names. */
+function runTime(name: string): Date | null {
+  const [, year, month, day, hour, minute, second] =
+    /^run-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+-ep\d+\.pt$/.exec(name)?.map(Number) ?? []
+  if (year === undefined || month === undefined) return null
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second))
+}
+
+/** Return a model's name as people read it. The name of the last run's model says so once a run has saved it. */
+export function nameOf(model: Model): string {
+  return model.name === LAST && model.source === 'run' ? 'last trained agent' : shortName(model.name)
+}
+
+/** Return the name of a model's file as people read it. */
 export function shortName(name: string): string {
-  return name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
+  const began = runTime(name)
+  if (began !== null) return `run of ${shownTime(began)}`
+  return SPECIAL[name] ?? name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
 }
 
 /** Return a short name for several models side by side: of a checkpoint its episode and its variant. */

@@ -6,14 +6,16 @@ import type {
   EpisodeComplete,
   StartTraining,
   TrainingCommand,
+  TrainingComplete,
   TrainingMessage,
   TrainingStatus,
+  TrainingStopped,
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
 import { EpisodeSeries } from '@/train/series'
 import { TimeLeft } from '@/train/timeleft'
 import { frameOfTraining } from '@/world/frame'
-import { NETWORK_LABELS } from '@/models/details'
+import { NETWORK_LABELS, shortName } from '@/models/details'
 
 export type EventKind = 'started' | 'saved' | 'paused' | 'resumed' | 'stopped' | 'failed' | 'finished'
 
@@ -22,6 +24,8 @@ export interface RunEvent {
   at: Date
   kind: EventKind
   text: string
+  /** The model that a run ended with. */
+  model?: string
 }
 
 export interface RunState {
@@ -159,13 +163,11 @@ export class TrainingRun {
         break
       case 'training_complete':
         this.halted()
-        this.note('finished', `${message.model_saved} is saved; its last episodes survived ${
-          Math.round(message.final_avg_length)} steps`)
+        this.ended('finished', message, [`its last episodes survived ${Math.round(message.final_avg_length)} steps`])
         break
       case 'training_stopped':
         this.halted()
-        this.note('stopped', [message.reason, message.model_saved && `saved as ${message.model_saved}`]
-          .filter(Boolean).join('; '))
+        this.ended('stopped', message, [message.reason])
         break
       case 'training_failed':
         this.halted()
@@ -206,6 +208,16 @@ export class TrainingRun {
     this.publishSoon()
   }
 
+  /** Note how the run ended, with the model that it saved. */
+  private ended(kind: EventKind, end: TrainingComplete | TrainingStopped, said: string[]): void {
+    const { model } = end as { model?: string | null }
+    // A server that does not tell the run's own file has saved it under the common name.
+    const saved = model ?? end.model_saved?.split('/').at(-1)
+    if (saved !== undefined) this.hooks.saved?.()
+    const text = saved === undefined ? said : [...said, `saved as ${shortName(saved)}`]
+    this.note(kind, text.join('; '), saved)
+  }
+
   private halted(): void {
     this.timeLeft.restart()
     this.feed.pace.rest()
@@ -226,9 +238,9 @@ export class TrainingRun {
     this.state.secondsLeft = left > 0 ? this.timeLeft.estimate(left, this.series.items) : null
   }
 
-  private note(kind: EventKind, text: string): void {
+  private note(kind: EventKind, text: string, model?: string): void {
     this.eventId += 1
-    this.events.unshift({ id: this.eventId, at: new Date(), kind, text })
+    this.events.unshift({ id: this.eventId, at: new Date(), kind, text, ...(model !== undefined && { model }) })
     if (this.events.length > MAX_EVENTS) this.events.length = MAX_EVENTS
     this.hooks.noted?.(this.events)
   }
