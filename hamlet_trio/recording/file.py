@@ -1,7 +1,7 @@
 """The file format of recordings: versioned, checksummed, bounded.
 
 10 bytes   "HAMLETREC" and the version of the format
-32 bytes   SHA-256 of all that follows
+32 bytes   SHA-256 of all that follows; up to here the formats of all versions are the same
  4 bytes   length of the header, little-endian
 the header, JSON: the facts, the world's configuration and its state at the start, exactly
 the rest, compressed (zlib): one byte an action, then the model's outputs as float32
@@ -47,6 +47,10 @@ class DamagedRecordingError(RecordingError):
 
 class OtherRulesError(RecordingError):
     """The file was recorded under other rules, so that it would play out differently here."""
+
+
+class NewerRecordingError(OtherRulesError):
+    """The file was written by a newer version, in a format or under rules that this one does not know."""
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -147,25 +151,26 @@ def decode(data: bytes, name: str) -> Recording:
     """Return the recording in a file's bytes; `name` is the file's, for error messages.
 
     Raises `DamagedRecordingError` for anything but a complete recording, and `OtherRulesError` for one made
-    under other rules.
+    under other rules, `NewerRecordingError` if a newer version made it.
     """
     if not data.startswith(_MAGIC):
         raise DamagedRecordingError(f"{name} is not a recording of Hamlet.")
-    if not data[len(_MAGIC) : _SUM_AT] or data[len(_MAGIC)] not in _FORMATS:
-        raise OtherRulesError(
-            f"{name} has a format of another version of Hamlet; this one reads up to {_FORMATS[-1]}."
-        )
     if hashlib.sha256(data[_LENGTH_AT:]).digest() != data[_SUM_AT:_LENGTH_AT]:
         raise DamagedRecordingError(
             f"{name} is damaged: its contents do not match its checksum. Copy it again from where it came "
             "from, or delete it."
+        )
+    if data[len(_MAGIC)] not in _FORMATS:
+        raise NewerRecordingError(
+            f"{name} has a format of another version of Hamlet; this one reads up to {_FORMATS[-1]}."
         )
     length = int.from_bytes(data[_LENGTH_AT:_HEADER_AT], "little")
     text = data[_HEADER_AT : _HEADER_AT + length]
     try:
         versions = _versions.decode(text).info
         if versions.rules_version != RULES_VERSION:
-            raise OtherRulesError(
+            kind = NewerRecordingError if versions.rules_version > RULES_VERSION else OtherRulesError
+            raise kind(
                 f"{name} was recorded under version {versions.rules_version} of the world's rules (Hamlet "
                 f"{printable(versions.package_version, 40)}); this one has version {RULES_VERSION}, under "
                 "which it would play out differently."

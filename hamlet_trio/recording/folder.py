@@ -10,7 +10,14 @@ from msgspec import Struct
 
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.text import printable
-from hamlet_trio.recording.file import SUFFIX, Recording, RecordingError, encode, read_recording
+from hamlet_trio.recording.file import (
+    SUFFIX,
+    NewerRecordingError,
+    Recording,
+    RecordingError,
+    encode,
+    read_recording,
+)
 from hamlet_trio.recording.info import ListedRecording, RecordingInfo, Source, is_recording_id
 from hamlet_trio.settings import Settings
 
@@ -24,13 +31,15 @@ _FileVersion: TypeAlias = tuple[int, int, int]
 class _CachedEntry(Struct, frozen=True):
     """A file as it was when last read, and the session that saved it.
 
-    One that could not be read (`was_read`) may still be a good recording: descriptors may have run out.
+    One that could not be read (`was_read`) may still be a good recording: descriptors may have run out. One
+    of a newer version (`is_newer`) is for that version to remove.
     """
 
     version: _FileVersion
     entry: ListedRecording
     session_id: str | None = None
     was_read: bool = True
+    is_newer: bool = False
 
 
 class UnknownRecordingError(RecordingError):
@@ -46,7 +55,7 @@ class RecordingFolder:
     """The recordings in one folder; safe to use from several threads. Every method does file I/O.
 
     A folder that does not exist has no recordings; the first save creates it. Bounds: `kept` recordings of
-    training, as many of sessions, and as many files that are damaged or of another version; the oldest go
+    training, as many of sessions, and as many files that are damaged or of an older version; the oldest go
     first. But while a session has more than a tenth of those of sessions, the one with the most loses its
     oldest, so that one that records much takes little from the others.
     """
@@ -114,7 +123,7 @@ class RecordingFolder:
     def _prune(self, source: Source) -> None:
         """Remove those beyond the bounds, of this source and of unusable files."""
         cached = self._refresh()
-        unusable = [one for one in cached if one.entry.info is None and one.was_read]
+        unusable = [one for one in cached if one.entry.info is None and one.was_read and not one.is_newer]
         of_source = [one for one in cached if one.entry.info is not None and one.entry.info.source == source]
         for one in [*unusable[self._kept :], *self._surplus(of_source)]:
             self.remove(one.entry.recording)
@@ -153,7 +162,8 @@ class RecordingFolder:
         try:
             recording = read_recording(self._file(name))
         except RecordingError as error:
-            return _CachedEntry(version, ListedRecording(name, size, None, str(error)))
+            is_newer = isinstance(error, NewerRecordingError)
+            return _CachedEntry(version, ListedRecording(name, size, None, str(error)), is_newer=is_newer)
         except OSError as error:
             entry = ListedRecording(name, size, None, f"It cannot be read: {error.strerror}.")
             return _CachedEntry(version, entry, was_read=False)

@@ -25,6 +25,9 @@ from hamlet_trio.common.text import printable
 from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.protocol.parameters import TrainingParameters
 
+FORM: Final = 1
+"""The form of a run's record and saved state; grows when an earlier version could not read them."""
+
 KEPT_FINISHED: Final = 20  # records, of about 1 KB
 KEPT_UNFINISHED: Final = 5  # records with their resume state, which may be large
 
@@ -35,12 +38,23 @@ class RunNotFoundError(Exception):
     """No run of that id can be resumed; the message says why."""
 
 
+class NewerRunError(RunNotFoundError):
+    """The run was saved by a newer version, which alone can resume or forget it."""
+
+
+class _Form(Struct, frozen=True):
+    """The part of a record that every version can read."""
+
+    form: int = 1
+
+
 class RunRecord(Struct, frozen=True, kw_only=True):
     """Represent one run; `episode` counts finished episodes at the last save, `model` is the last one saved.
 
     `previous_kept`: the model that this run replaces was already set aside. `reason` says why a failed run
     failed. `out` is the file its model is saved as, where that is not the models folder's `trained_agent.pt`.
     `number` orders the runs of a data folder, whatever the clock said; 0 in records of older versions.
+    `form` is that of the record and of the saved state; a version refuses those with a higher one.
     """
 
     run_id: str
@@ -52,6 +66,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     out: str | None = None
     reason: str | None = None
     number: Annotated[int, Meta(ge=0)] = 0
+    form: int = FORM
 
 
 def new_run_id() -> str:
@@ -80,6 +95,11 @@ class RunStore:
             raise RunNotFoundError(f"There is no run {run_id[:80]!r}.")
         try:
             content = (self._folder(run_id) / "run.json").read_bytes()
+            form = msgspec.json.decode(content, type=_Form).form
+            if form > FORM:
+                raise NewerRunError(
+                    f"Run {run_id} was saved by a newer Hamlet: it has form {form}, this one reads {FORM}."
+                )
             return msgspec.json.decode(content, type=RunRecord)
         except FileNotFoundError:
             raise RunNotFoundError(f"There is no run {run_id}.") from None
@@ -162,6 +182,8 @@ class RunStore:
                 continue
             try:
                 kind = "unfinished" if self.read(run_id).state == "unfinished" else "finished"
+            except NewerRunError:
+                continue
             except RunNotFoundError:
                 kind = "finished"
             kept[kind] += 1

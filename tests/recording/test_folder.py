@@ -90,6 +90,17 @@ def test_what_cannot_be_used_makes_room_too(folder: RecordingFolder) -> None:
     assert [entry.recording for entry in folder.entries()] == [last, *names[:1:-1], usable]
 
 
+def test_recordings_of_a_newer_version_are_left_to_it(folder: RecordingFolder) -> None:
+    folder.save(record())
+    sound = (folder.path / f"{folder.entries()[0].recording}.rec").read_bytes()
+    names = [new_id() for _ in range(6)]
+    for name in names:
+        (folder.path / f"{name}.rec").write_bytes(sound[:9] + b"\xff" + sound[10:])
+    grow_old(folder, names)
+    folder.save(record())
+    assert set(names) < {entry.recording for entry in folder.entries()}
+
+
 def test_what_could_not_be_read_for_a_moment_is_neither_forgotten_nor_remembered_so(
     folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,21 @@ def test_a_record_that_cannot_be_read_is_one_run_that_cannot_be_resumed(
     finished(store, run_id(3))
 
 
+def test_a_run_of_a_newer_version_is_refused_and_never_removed(store: RunStore, tmp_path: Path) -> None:
+    newer = "20240101-000000-aaaaaa"
+    folder = tmp_path / "runs" / newer
+    folder.mkdir(parents=True)
+    content = b'{"run_id": "20240101-000000-aaaaaa", "parameters": {"of": "later"}, "form": 2}'
+    (folder / "run.json").write_bytes(content)
+    (folder / "state.bin").write_bytes(b"later")
+    with pytest.raises(RunNotFoundError, match=f"Run {newer} was saved by a newer Hamlet: it has form 2"):
+        store.find_resumable(newer)
+    for number in range(KEPT_FINISHED + 2):
+        finished(store, run_id(number))
+    left = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "lock"}
+    assert left == {"run.json": content, "state.bin": b"later"}
+
+
 def test_temporary_files_of_killed_writers_are_removed_and_those_of_living_ones_stay(
     store: RunStore, tmp_path: Path
 ) -> None:
