@@ -12,10 +12,11 @@ import pytest
 import trio
 from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 
-from bench.server import free_port, running_server
+from bench.server import running_server
 from scripts.doc_tables.pages import DOCS, REPOSITORY
 from tests.docs.reading import EVERY_PAGE
 from tests.patience import PATIENCE
+from tests.ports import free_port
 
 SAMPLES = DOCS / "samples"
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.e2e.conftest import ROOT, StartServer, launch
+from tests.ports import free_port
 from tests.web.wire import connect, request
 
 WAYS = {
@@ -19,13 +20,6 @@ WAYS = {
         "hamlet_trio.asgi:app",
     ],
 }
-
-
-def free_port() -> int:
-    """A port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -43,7 +43,7 @@ async def test_two_clients_are_independent(shared_server: Server) -> None:
         }
         await two.send("step")
         frame = await two.receive()
-        assert (frame["type"], frame["step"], frame["episode"]) == ("state_update", 2, 2)
+        assert (frame["type"], frame["step"], frame["episode"]) == ("state_update", 2, 1)
 
 
 async def test_training_goes_on_beside_two_players(shared_server: Server) -> None:

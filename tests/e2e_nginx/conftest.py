@@ -11,8 +11,9 @@ import pytest
 import trustme
 
 from tests.e2e.conftest import Server, interrupts_reach_servers, launch, models
-from tests.e2e_nginx.proxy import NAME, Proxy, free_port, running_nginx
+from tests.e2e_nginx.proxy import NAME, Proxy, running_nginx
 from tests.e2e_page.conftest import browser, built_page
+from tests.ports import free_port
 from tests.web.access.conftest import Known, made
 from tests.web.wire import request
 
@@ -73,6 +74,13 @@ class Instances:
         """End both."""
         for server in self.servers:
             server.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder: one hundred sessions and a restart leave no room for others."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ import trustme
 
 from tests.e2e.conftest import ROOT
 from tests.patience import PATIENCE
+from tests.ports import free_port
 
 NAME: Final = "hamlet.example.org"
 SHIPPED: Final = ROOT / "deploy" / "nginx.conf"
@@ -40,13 +41,6 @@ http {{
     include {folder}/hamlet.conf;
 }}
 """
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def substituted(text: str, places: dict[str, str]) -> str:

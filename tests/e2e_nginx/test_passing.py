@@ -11,8 +11,9 @@ import trustme
 
 from tests.e2e_nginx.client import ask, connect, connected, new_address
 from tests.e2e_nginx.conftest import ORIGIN, Instances
-from tests.e2e_nginx.proxy import NAME, Proxy, free_port, running_nginx
+from tests.e2e_nginx.proxy import NAME, Proxy, running_nginx
 from tests.patience import PATIENCE
+from tests.ports import free_port
 from tests.web.access.conftest import Known
 from tests.web.wire import connect as connect_directly
 from tests.web.wire import handshake

@@ -215,22 +215,23 @@ async def test_a_close_frame_arrives_although_the_client_is_still_sending() -> N
             nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(
-    ("what", "sent", "code"),
-    [
-        ("text that is not UTF-8", frame(TEXT, b"\xff\xfe"), 1007),
-        ("a frame without a mask", frame(TEXT, b"hello", mask=False), 1002),
-        ("an unknown opcode", frame(3, b"hello"), 1002),
-        ("a ping of 126 bytes", frame(PING, b"a" * 126), 1002),
-        ("a reserved bit", frame(TEXT, b"hello", rsv1=True), 1002),
-        ("a continuation of nothing", frame(CONTINUATION, b"hello"), 1002),
-    ],
-)
-async def test_a_protocol_error_closes_with_its_code(what: str, sent: bytes, code: int) -> None:
+PROTOCOL_ERRORS = {
+    "text that is not UTF-8": (frame(TEXT, b"\xff\xfe"), 1007),
+    "a frame without a mask": (frame(TEXT, b"hello", mask=False), 1002),
+    "an unknown opcode": (frame(3, b"hello"), 1002),
+    "a ping of 126 bytes": (frame(PING, b"a" * 126), 1002),
+    "a reserved bit": (frame(TEXT, b"hello", rsv1=True), 1002),
+    "a continuation of nothing": (frame(CONTINUATION, b"hello"), 1002),
+}
+
+
+@pytest.mark.parametrize("what", PROTOCOL_ERRORS)
+async def test_a_protocol_error_closes_with_its_code(what: str) -> None:
+    sent, code = PROTOCOL_ERRORS[what]
     async with guarded_app() as app, connect(app.port) as client:
         await client.open_websocket()
         await client.send(sent)
-        assert await client.read_close() == code, what
+        assert await client.read_close() == code
         await app.wait_for_handlers(0)
 
 

@@ -1,0 +1,51 @@
+"""Strain for the suite: a process at half speed, and busy loops that end with the command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.patience import PATIENCE
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals stop processes")
+
+ROOT = Path(__file__).parents[1]
+STOPPED_CHILD = """
+import psutil, subprocess, sys, time
+child = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+child.suspend()
+while child.status() != "stopped":
+    pass
+ends = time.monotonic() + 0.5
+states = set()
+while time.monotonic() < ends:
+    states.add(child.status())
+child.resume()
+child.communicate(b"\\n")
+print(states)
+"""
+
+
+def strained(*arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.strain", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    ).stdout
+
+
+def test_what_a_test_has_stopped_stays_stopped_at_half_speed() -> None:
+    assert strained("--half", "--", sys.executable, "-c", STOPPED_CHILD) == "{'stopped'}\n"
+
+
+def test_busy_loops_end_with_the_command() -> None:
+    tell = "import os, psutil; print(*(each.pid for each in psutil.Process(os.getppid()).children()))"
+    children = strained("--busy", "3", "--", sys.executable, "-c", tell).split()
+    assert len(children) == 4
+    assert not any(psutil.pid_exists(int(pid)) for pid in children)
