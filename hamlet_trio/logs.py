@@ -14,6 +14,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, ExcInfo
 
 from hamlet_trio.common.line_sink import LineSink
+from hamlet_trio.common.text import readable
 from hamlet_trio.settings import Settings
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -171,19 +172,14 @@ def _fault_of(event: EventDict) -> dict[str, Any] | None:
 
 def _make_printable(_: object, __: str, event: EventDict) -> EventDict:
     """Escape text from clients, which must neither forge a line nor control the terminal."""
-    return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: readable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _write_traceback(out: TextIO, exception: ExcInfo) -> None:
     """Write an indented traceback, so that no message in it can pass for a line of the log."""
     written = io.StringIO()
     structlog.dev.plain_traceback(written, exception)
-    out.write("\n".join(f"  {_printable(line)}" for line in written.getvalue().split("\n")))
-
-
-def _printable(text: str) -> str:
-    """Return the text with control characters, such as line ends and ESC, as escapes."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    out.write("\n".join(f"  {readable(line)}" for line in written.getvalue().split("\n")))
 
 
 def get_logger(**bound: Any) -> Logger:

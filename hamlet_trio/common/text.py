@@ -13,7 +13,8 @@ def readable(text: object) -> str:
     Any terminal, log and JSON document can hold the result. Python keeps the byte 0xFF of a file's name as
     half of a surrogate pair, which none of them can; it becomes `\\xff`.
     """
-    return "".join(c if c.isprintable() else escape(c) for c in str(text))
+    shown = str(text)
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else escape(c) for c in shown)
 
 
 def escape(character: str) -> str:

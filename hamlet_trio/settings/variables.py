@@ -9,7 +9,7 @@ from hamlet_trio.settings.fields import PREFIX, Settings
 
 CONFIG: Final = PREFIX + "CONFIG"
 
-_OTHERS: Final = frozenset({CONFIG, PREFIX + "REQUIRE_ALL", PREFIX + "GOLDEN_DIR"})
+_OTHERS: Final = frozenset(PREFIX + name for name in ("CONFIG", "REQUIRE_ALL", "GOLDEN_DIR", "SERVER"))
 """Variables of this repository's own scripts and tests."""
 
 # What Kubernetes sets in every pod for the services of its namespace, as Docker does for container links.

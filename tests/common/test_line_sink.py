@@ -34,7 +34,7 @@ class Pipe:
         threading.Thread(target=collect, daemon=True).start()
         assert self.sink.flush(30)
         os.close(self.sink.descriptor)
-        assert ended.wait(30)
+        assert ended.wait(PATIENCE)
         return bytes(read)
 
 

@@ -26,6 +26,7 @@ from hamlet_trio.film.render import (
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.recording.file import Recording, encode
 from hamlet_trio.world import METERS
+from tests.patience import PATIENCE
 from tests.recording.support import record
 
 WALK = [0, 0, 2, 4]
@@ -172,7 +173,7 @@ def test_the_process_ends_with_whoever_reads_it(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert msgspec.json.decode(process.stdout.readline(), type=FilmReport).of > 50
         process.stdout.close()
-        assert process.wait(30) == 1
+        assert process.wait(PATIENCE) == 1
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -181,4 +182,4 @@ def test_the_process_says_why_it_failed(tmp_path: Path) -> None:
         assert process.stdout is not None
         report = msgspec.json.decode(process.stdout.readline(), type=FilmReport)
         assert report.error == "The recording cannot be read: No such file or directory."
-        assert process.wait(30) == 1
+        assert process.wait(PATIENCE) == 1

@@ -146,7 +146,7 @@ async def test_a_hanging_database_delays_nobody(settings: Settings, monkeypatch:
     def hang(records: Any) -> None:
         if records and not answer.is_set():
             hanging.set()
-            answer.wait(30)
+            answer.wait(PATIENCE)
         write(records)
 
     monkeypatch.setattr(writer._database, "write", hang)
@@ -167,7 +167,7 @@ async def test_a_hanging_database_does_not_hold_up_shutdown(
     monkeypatch.setattr("hamlet_trio.history.writer._SHUTDOWN_SECONDS", 0.05)
     answer = threading.Event()
     writer = HistoryWriter(settings)
-    monkeypatch.setattr(writer._database, "write", lambda records: answer.wait(30) if records else None)
+    monkeypatch.setattr(writer._database, "write", lambda records: answer.wait(PATIENCE) if records else None)
     async with running(writer):
         await writer.write(ended("a", 1))
     answer.set()

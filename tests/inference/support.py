@@ -41,6 +41,7 @@ from hamlet_trio.protocol.messages import (
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.settings import Settings
 from hamlet_trio.world import Worlds
+from tests.patience import PATIENCE
 
 UP, DOWN, LEFT, RIGHT, INTERACT = range(5)
 
@@ -305,7 +306,7 @@ async def advance(clock: MockClock, seconds: float) -> None:
 
 
 @contextmanager
-def real_time_limit(seconds: float = 60) -> Iterator[None]:
+def real_time_limit(seconds: float = PATIENCE) -> Iterator[None]:
     """Fail a test that hangs: virtual time stands still, so only real time can tell."""
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
@@ -326,7 +327,7 @@ class ModelGate:
         resolve = ModelFolder.resolve
 
         def held(folder: ModelFolder, name: str) -> Path:
-            assert self._opened.wait(60)
+            assert self._opened.wait(PATIENCE)
             return resolve(folder, name)
 
         monkeypatch.setattr(ModelFolder, "resolve", held)

@@ -14,6 +14,7 @@ from hamlet_trio.inference.message_sender import MAX_UNSENT
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
 from tests.inference.support import Client, advance, connected, free_slots, greeted, real_time_limit, uses
+from tests.patience import PATIENCE
 
 Situation = Callable[[Client, MockClock], Awaitable[None]]
 
@@ -119,7 +120,7 @@ async def test_disconnect_in_the_middle_of_a_step(
 
     def held(policy: Policy, *arguments: object, **options: object) -> object:
         under_way.set()
-        assert go.wait(60)
+        assert go.wait(PATIENCE)
         return act(policy, *arguments, **options)  # type: ignore[arg-type]
 
     await wait_all_tasks_blocked()
@@ -147,7 +148,7 @@ async def test_disconnect_in_the_middle_of_a_load(
 
     def held(folder: ModelFolder, name: str) -> object:
         under_way.set()
-        assert go.wait(60)
+        assert go.wait(PATIENCE)
         return resolve(folder, name)
 
     await wait_all_tasks_blocked()

@@ -18,6 +18,7 @@ from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import METERS, WorldConfig, Worlds
 from tests.inference.support import free_slots, real_time_limit
+from tests.patience import PATIENCE
 
 CAPACITY = 8
 
@@ -34,7 +35,7 @@ class HeldPolicy(Policy):
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
         self.rows.append(len(observations))
         self.under_way.set()
-        assert self.go.wait(60)
+        assert self.go.wait(PATIENCE)
         return self._policy.act(observations, attention=attention)
 
 

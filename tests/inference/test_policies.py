@@ -15,6 +15,7 @@ from hamlet_trio.inference.policies import LoadedPolicy, PolicyStore
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.world import WorldConfig
 from tests.inference.support import DOWN, UP, real_time_limit, save_model, uses
+from tests.patience import PATIENCE
 
 
 class Reads:
@@ -30,7 +31,7 @@ class Reads:
         def counted(path: Path, *, width: int, height: int) -> checkpoint_module.Checkpoint:
             self.names.append(path.name)
             self.begun.set()
-            assert self.go.wait(60)
+            assert self.go.wait(PATIENCE)
             return load(path, width=width, height=height)
 
         monkeypatch.setattr(checkpoint_module, "load_checkpoint", counted)
