@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import stat
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,11 @@ def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs an administrator, who acts as somebody else")
-def test_what_an_administrator_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
-    folder = tmp_path / "hamlet"
-    folder.mkdir()
-    os.chown(folder, 12345, 12346)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    add_token(folder / "tokens.json", "x", "teacher")
-    found = (folder / "tokens.json").stat()
+def test_what_an_administrator_makes_belongs_to_the_owner_of_the_folder() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        os.chown(folder, 12345, 12346)
+        add_token(Path(folder) / "tokens.json", "x", "teacher")
+        found = (Path(folder) / "tokens.json").stat()
     assert (found.st_uid, found.st_gid) == (12345, 12346)
     assert os.geteuid() == 0
 
