@@ -22,7 +22,8 @@ from hamlet_trio.cli.deploy.unit import read_unit
 from tests.docs.reading import fences
 from tests.e2e.conftest import ROOT, Server
 from tests.e2e_nginx.client import ask, connected
-from tests.e2e_nginx.proxy import Proxy, free_port, started, substituted
+from tests.e2e_nginx.proxy import Proxy, started, substituted
+from tests.ports import free_port
 
 STAND_INS = {
     "sudo": 'exec "$@"',
