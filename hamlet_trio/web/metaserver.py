@@ -71,6 +71,16 @@ class Metaserver:
         return self.inference.ready.is_set() and not self.draining.is_set()
 
     @property
+    def degraded(self) -> list[str]:
+        """Return the names of services that fail while others work."""
+        problems = {
+            "training": self.training.problem,
+            "history": self.history.problem,
+            "logins": self.access.problem,
+        }
+        return [name for name, problem in problems.items() if problem]
+
+    @property
     def uptime(self) -> float:
         """Return the seconds since the server was created."""
         return time.monotonic() - self._started_at

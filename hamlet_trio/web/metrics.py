@@ -69,6 +69,9 @@ class ServerCollector(Collector):
         server, counts = self._server, self._server.connections
         return [
             Sample("ready", "1 when sessions can play", server.is_ready),
+            Sample(
+                "degraded", "services that fail while others work; /readyz names them", len(server.degraded)
+            ),
             Sample("draining", "1 while the server shuts down", server.draining.is_set()),
             Sample("uptime_seconds", "seconds since the start", server.uptime),
             Sample("connections", "TCP connections now", counts.opened - counts.closed),

@@ -91,7 +91,8 @@ class HealthResponse(Struct, frozen=True, omit_defaults=True):
 
     status: Annotated[str, Meta(description="`alive` or `ready`")]
     degraded: Annotated[
-        list[str], Meta(description="`training`, `history`: services that fail; left out if none does")
+        list[str],
+        Meta(description="`training`, `history`, `logins`: services that fail; left out if none does"),
     ] = []
 
 

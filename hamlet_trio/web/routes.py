@@ -108,8 +108,7 @@ def _add_operations(routes: Blueprint, server: Metaserver) -> None:
             return problem(unavailable, ErrorCode.DRAINING, ErrorCode.DRAINING.description, retry_after="5")
         if not server.is_ready:
             return problem(unavailable, ErrorCode.STARTING, ErrorCode.STARTING.description, retry_after="1")
-        problems = {"training": server.training.problem, "history": server.history.problem}
-        return as_json(HealthResponse("ready", [name for name, problem in problems.items() if problem]))
+        return as_json(HealthResponse("ready", server.degraded))
 
     @routes.get("/metrics")
     async def metrics() -> Response:
