@@ -7,6 +7,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.cli.world import find_world
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
@@ -23,6 +24,10 @@ def evaluate(
     random_start: Annotated[
         bool, typer.Option("--random-start", help="Begin episodes anywhere, with meters at random.")
     ] = False,
+    world: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="World to play in; by default the one it was trained in."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -45,8 +50,11 @@ def evaluate(
     torch.set_num_threads(1)
     try:
         loaded = load_checkpoint(_find(checkpoint))
-        world = loaded.metadata.world
-        config = WorldConfig() if world is None else msgspec.convert(world, WorldConfig)
+        own = loaded.metadata.world
+        if world is not None:
+            config = find_world(world).config
+        else:
+            config = WorldConfig() if own is None else msgspec.convert(own, WorldConfig)
         result = play(
             Policy.from_checkpoint(loaded),
             config,

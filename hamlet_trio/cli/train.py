@@ -11,6 +11,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.options import with_training_options
+from hamlet_trio.cli.world import find_world
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import load_settings
 
@@ -35,6 +36,12 @@ SnapshotsOption = Annotated[
         help="Also keep the model as it is after these episodes, as checkpoint_epN.pt beside --out.",
     ),
 ]
+WorldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world", metavar="NAME|FILE", help="World to train in: a name, or a file in TOML or JSON."
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda [HAMLET_DEVICE].")]
 TensorBoardOption = Annotated[
     bool | None,
@@ -54,6 +61,7 @@ def train(
     *,
     out: OutOption = None,
     resume: ResumeOption = None,
+    world: WorldOption = None,
     snapshots: SnapshotsOption = "",
     device: DeviceOption = None,
     tensorboard: TensorBoardOption = None,
@@ -66,6 +74,10 @@ def train(
     settings = load_settings(device=device, tensorboard=tensorboard)
     if resume is not None:
         parameters = parameters | {"resume_from": resume}
+    if world is not None:
+        from hamlet_trio.world.world_file import as_fields
+
+        parameters = parameters | {"world": as_fields(find_world(world))}
     import torch
 
     from hamlet_trio.cli.train_report import JsonReport, ProgressReport

@@ -35,6 +35,8 @@ def _describe(info: msgspec.inspect.Type) -> str:
             words = "text" + _length(info)
         case inspect.VarTupleType():
             words = "a list of text"
+        case inspect.DictType():
+            words = "an object"
         case inspect.BoolType():
             words = "true or false"
         case inspect.NoneType():

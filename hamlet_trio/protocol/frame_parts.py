@@ -58,10 +58,13 @@ class AgentMarker(Struct, frozen=True):
 class AffordanceMarker(Struct, frozen=True):
     """One affordance as drawn on the grid."""
 
-    type: Annotated[str, Meta(description="name of the affordance, such as `Bed`")]
+    type: Annotated[str, Meta(description="one of the eight known types, such as `Bed`")]
     x: Column
     y: Row
     qualifier: Annotated[str, Meta(description="always empty; kept for older pages")] = ""
+    label: Annotated[
+        str | UnsetType, Meta(description="name of the affordance, where it is not its type")
+    ] = UNSET
 
 
 Agents = Annotated[list[AgentMarker], Meta(description="each agent: its cell, colour and last action")]

@@ -133,7 +133,15 @@ class FrameBuilder:
         self._width = config.width
         self._height = config.height
         self._grid = TrainingGrid(config.width, config.height)
-        self._affordances = [AffordanceMarker(place.name, place.x, place.y) for place in config.affordances]
+        self._affordances = [
+            AffordanceMarker(
+                place.shown_type,
+                place.x,
+                place.y,
+                label=UNSET if place.name == place.shown_type else place.name,
+            )
+            for place in config.affordances
+        ]
 
     def session_frame(
         self,

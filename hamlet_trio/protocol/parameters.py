@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.protocol.world_info import WorldField
 
 __all__ = ["NetworkType", "NetworkTypeOfModel", "RewardName", "TrainingParameters"]
 
@@ -44,6 +45,7 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     random_start: Annotated[
         float, Meta(ge=0, le=1, description="share of episodes that begin anywhere, with meters at random")
     ] = 0.0
+    world: WorldField = None
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,
         Meta(description="id of an interrupted run, or name of a model, to go on from"),

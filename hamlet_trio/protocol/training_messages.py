@@ -21,6 +21,7 @@ from hamlet_trio.protocol.frame_parts import (
     TrainingGrid,
 )
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel, TrainingParameters
+from hamlet_trio.protocol.world_info import WorldInfo
 
 TrainingState = Literal["idle", "starting", "running", "paused", "stopping", "failed"]
 
@@ -62,6 +63,7 @@ class TrainingStarted(Struct, frozen=True, tag_field="type", tag="training_start
     parameters: Annotated[TrainingParameters, Meta(description="parameters in force, with the chosen seed")]
     network_type: NetworkTypeOfModel
     device: Annotated[str, Meta(description="device the learner computes on")]
+    world: Annotated[WorldInfo, Meta(description="world of the run")]
 
 
 class TrainingEpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):

@@ -13,6 +13,7 @@ from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.link import Message, MessageKind
 
@@ -64,6 +65,7 @@ class StartedReport(Struct, frozen=True, kw_only=True, tag="started"):
     parameters: TrainingParameters
     device: str
     episode: int
+    world: WorldInfo
 
 
 class PausedReport(Struct, frozen=True, tag="paused"):

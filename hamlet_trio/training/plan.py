@@ -1,7 +1,7 @@
 """Check a start command and plan its run, before anything starts."""
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -36,26 +36,31 @@ def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFold
     source = parameters.resume_from
     if source is not None and not source.endswith(".pt"):
         return _plan_to_resume(source, parameters, store)
-    if source is not None:
-        _check_model(source, parameters, models)
+    model_world = None if source is None else _check_model(source, parameters, models)
+    # Imports numpy, which a server that does not train never needs.
+    from hamlet_trio.training.run_world import with_world  # noqa: PLC0415
+
+    parameters = with_world(parameters, store.data_dir, model_world)
     seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
     # As they will be read back, 0 becoming 0.0 where fractions are allowed: a resumed run is the same.
     fields = msgspec.to_builtins(parameters) | {"seed": seed}
     return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False)
 
 
-def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> None:
+def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> dict[str, Any] | None:
+    """Return the world of the model that the run starts from, which must be usable."""
     # Here and not in the trainer, so that the sender of the name is answered before a run is announced.
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415
 
     try:
-        network_type = load_checkpoint(models.resolve(name)).spec.network_type
+        loaded = load_checkpoint(models.resolve(name))
     except ModelNameError as error:
         raise _unknown(str(error)) from None
     except CheckpointError as error:
         raise BadMessageError(
             ErrorCode.UNUSABLE_MODEL, str(error), command=_COMMAND, field="resume_from"
         ) from None
+    network_type = loaded.spec.network_type
     if parameters.network_type not in (network_type, _DEFAULTS.network_type):
         raise BadMessageError(
             ErrorCode.OUT_OF_RANGE,
@@ -63,6 +68,7 @@ def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder)
             command=_COMMAND,
             field="network_type",
         )
+    return loaded.metadata.world
 
 
 def _plan_to_resume(run_id: str, parameters: TrainingParameters, store: RunStore) -> RunPlan:

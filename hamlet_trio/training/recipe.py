@@ -9,6 +9,7 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.schedule import EpsilonSchedule
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.run_world import world_of
 from hamlet_trio.world import WorldConfig
 
 
@@ -50,10 +51,14 @@ class Recipe(Struct, frozen=True, kw_only=True):
         )
 
     def world_config(self, parameters: TrainingParameters, world: WorldConfig | None = None) -> WorldConfig:
-        """Return the world of a run: the given one, or the default, with the run's `max_steps`."""
-        return msgspec.structs.replace(
-            WorldConfig() if world is None else world, max_steps=parameters.max_steps
-        )
+        """Return the world of a run: the given one, else that of its parameters, with their `max_steps`.
+
+        What is left at its default does not count as given: then a world's own `max_steps` holds.
+        """
+        config = world_of(parameters).config if world is None else world
+        if world is None and parameters.max_steps == TrainingParameters().max_steps:
+            return config
+        return msgspec.structs.replace(config, max_steps=parameters.max_steps)
 
     def evaluates_after(self, episode: int, num_episodes: int) -> bool:
         """Return whether a greedy evaluation follows this episode."""

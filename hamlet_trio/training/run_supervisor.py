@@ -336,6 +336,7 @@ class RunSupervisor:
                     parameters=report.parameters,
                     network_type=report.parameters.network_type,
                     device=report.device,
+                    world=report.world,
                 )
             )
 

@@ -47,12 +47,19 @@ class MessageListener(RunListener):
 
     def on_start(self, managed: "ManagedRun") -> None:
         """Report the parameters in force, and the episodes of a resumed run."""
+        from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
+        from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
 
         run = managed.run
         self._renderer = FrameRenderer(run)
         self._writer.report(
-            StartedReport(parameters=run.parameters, device=run.device, episode=run.completed)
+            StartedReport(
+                parameters=run.parameters,
+                device=run.device,
+                episode=run.completed,
+                world=world_info(world_of(run.parameters)),
+            )
         )
         if self._resume:
             self._writer.announce(managed.series.message())

@@ -9,14 +9,14 @@ import re
 import threading
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.text import printable
-from hamlet_trio.world.world_file import World, WorldError, changes_of, load_world
+from hamlet_trio.world.world_file import World, WorldError, as_fields, load_world
 
 USUAL: Final = "usual"
 MAX_WORLDS: Final = 200
@@ -168,8 +168,7 @@ class WorldLibrary:
 
 def as_json(world: World) -> bytes:
     """Return the file of a world: its title, its text, and how it differs from the usual world."""
-    fields: dict[str, Any] = {"title": world.title, "about": world.about, **changes_of(world.config)}
-    return msgspec.json.format(msgspec.json.encode({k: v for k, v in fields.items() if v != ""}), indent=2)
+    return msgspec.json.format(msgspec.json.encode(as_fields(world)), indent=2)
 
 
 def version_of(path: Path) -> str | None:

@@ -131,6 +131,12 @@ def changes_of(config: WorldConfig) -> dict[str, Any]:
     return _difference(_USUAL, msgspec.to_builtins(normal))
 
 
+def as_fields(world: World) -> dict[str, Any]:
+    """Return the fields of a world's file: its words, and how it differs from the usual world."""
+    words = {"title": world.title, "about": world.about}
+    return {name: text for name, text in words.items() if text} | changes_of(world.config)
+
+
 def digest_of(config: WorldConfig) -> str:
     """Return 16 hexadecimal digits that worlds of equal rules share.
 

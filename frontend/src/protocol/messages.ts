@@ -30,6 +30,8 @@ export interface TrainingParameters {
   num_envs: number
   /** share of episodes that begin anywhere, with meters at random */
   random_start: number
+  /** name of a world, or an object of the fields that differ from the usual one */
+  world: string | Record<string, unknown> | null
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from: string | null
 }
@@ -225,7 +227,7 @@ export interface AgentMarker {
 
 /** One affordance as drawn on the grid. */
 export interface AffordanceMarker {
-  /** name of the affordance, such as `Bed` */
+  /** one of the eight known types, such as `Bed` */
   type: string
   /** column, 0 at the left */
   x: number
@@ -233,6 +235,8 @@ export interface AffordanceMarker {
   y: number
   /** always empty; kept for older pages */
   qualifier: string
+  /** name of the affordance, where it is not its type */
+  label?: string
 }
 
 /** One agent's meters, last action and the reward of that step. */
@@ -493,6 +497,8 @@ export interface StartTraining {
   num_envs?: number
   /** share of episodes that begin anywhere, with meters at random */
   random_start?: number
+  /** name of a world, or an object of the fields that differ from the usual one */
+  world?: string | Record<string, unknown> | null
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from?: string | null
 }
@@ -595,6 +601,22 @@ export interface TrainingStarted {
   network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** device the learner computes on */
   device: string
+  /** world of the run */
+  world: WorldInfo
+}
+
+/** The world in which an episode or a run takes place. */
+export interface WorldInfo {
+  /** title for people; empty without one */
+  title: string
+  /** digest of the rules; worlds of equal rules share it */
+  digest: string
+  /** number of columns of the grid */
+  width: number
+  /** number of rows of the grid */
+  height: number
+  /** fields in which it differs from the usual world */
+  changes: Record<string, unknown>
 }
 
 /** A shown episode begins; of a hidden episode only episode_complete is sent. */
@@ -1169,6 +1191,8 @@ export interface LoginRequest {
 export interface HealthResponse {
   /** `alive` or `ready` */
   status: string
+  /** `training`, `history`: services that fail; left out if none does */
+  degraded: string[]
 }
 
 /** An error over HTTP (RFC 9457). */
