@@ -1,5 +1,7 @@
 """Test that what a person needs is in view: on phones of any size, beside hints, in replays."""
 
+import re
+from colorsys import rgb_to_hsv
 from typing import Any, Final
 
 import pytest
@@ -9,6 +11,15 @@ from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected, fact
 
 PHONE: Final[dict[str, Any]] = {"has_touch": True, "is_mobile": True}
+
+
+_COLOR: Final = "(element) => getComputedStyle(element).backgroundColor"
+
+
+def hue(color: str) -> float:
+    """Return the hue of a colour such as `rgb(42, 107, 61)`, in degrees."""
+    red, green, blue = (int(part) / 255 for part in re.findall(r"\d+", color)[:3])
+    return 360 * rgb_to_hsv(red, green, blue)[0]
 
 
 def bottom(locator: Locator) -> float:
@@ -103,3 +114,27 @@ def test_a_meter_at_zero_money_has_no_bar(user: BrowserUser) -> None:
     # 50 of -100..100: from the middle, which is zero, a quarter to the right.
     assert abs(fill["x"] - (track["x"] + track["width"] / 2)) < 1
     assert abs(fill["width"] - track["width"] / 4) < 1
+
+
+def test_good_and_fine_meters_differ_in_hue(user: BrowserUser) -> None:
+    page = user.open("?view=play")
+    expect_connected(page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        hues = [
+            hue(page.get_by_role("meter", name=name).locator(".fill").evaluate(_COLOR))
+            for name in ("Energy", "Social")
+        ]
+        assert min(abs(hues[0] - hues[1]), 360 - abs(hues[0] - hues[1])) > 45, (scheme, hues)
+
+
+def test_a_chart_tells_the_values_under_the_pointer(user: BrowserUser) -> None:
+    page = user.open("?speed=10&model=checkpoint_ep50.pt")
+    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    page.keyboard.press(" ")
+    chart = page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))
+    expect(chart).to_be_visible()
+    chart.hover()
+    expect(page.get_by_text(re.compile(r"^Episode \d+, steps \d+, mean of 5 \d+$")).first).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(page.get_by_text(re.compile(r"^Episode \d+, steps"))).to_have_count(0)
