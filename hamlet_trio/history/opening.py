@@ -55,15 +55,11 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _check(connection, path)
-    if version_of(connection) == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
-        _upgrade(connection, "IMMEDIATE")
-    elif is_older_form(connection) and _is_alone(connection):
-        try:
+    if is_older_form(connection) and (version_of(connection) == 0 or _is_alone(connection)):
+        if version_of(connection) > 0:
             _keep_copy(connection, path)
-            _upgrade(connection, "EXCLUSIVE")
-        finally:
-            connection.execute("PRAGMA journal_mode = WAL")
+        _upgrade(connection)
+    connection.execute("PRAGMA journal_mode = WAL")  # also if the process was killed during an upgrade
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
 
@@ -85,8 +81,8 @@ def _is_alone(connection: sqlite3.Connection) -> bool:
     return bool(mode == "delete")
 
 
-def _upgrade(connection: sqlite3.Connection, lock: str) -> None:
-    connection.execute(f"BEGIN {lock}")
+def _upgrade(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN EXCLUSIVE")
     try:
         upgrade(connection)  # from the form it has now, which another process may have changed
     except BaseException:

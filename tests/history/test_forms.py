@@ -109,6 +109,18 @@ def test_an_older_version_that_runs_goes_on_writing_and_nothing_is_lost(path: Pa
     assert [run.run_id for run in HistoryReader(path).runs(RunsQuery())][:2] == ["c", "b"]
 
 
+def test_an_upgrade_that_was_killed_before_its_last_step_is_finished(
+    database: HistoryDatabase, path: Path
+) -> None:
+    database.write([started(RUN)])
+    database.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    database.write([ended(RUN, 1)])
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_newer_form_is_refused_and_unchanged(database: HistoryDatabase, path: Path) -> None:
     restore_form(path, 3)
     with closing(sqlite3.connect(path)) as connection:
