@@ -1191,7 +1191,7 @@ export interface LoginRequest {
 export interface HealthResponse {
   /** `alive` or `ready` */
   status: string
-  /** `training`, `history`: services that fail; left out if none does */
+  /** `training`, `history`, `logins`: services that fail; left out if none does */
   degraded: string[]
 }
 
