@@ -117,7 +117,8 @@ def _add(sockets: Blueprint, server: Metaserver, endpoint: Endpoint) -> None:
         return problem(
             HTTPStatus.UPGRADE_REQUIRED,
             ErrorCode.INVALID_REQUEST,
-            "This address speaks WebSocket; open it with a WebSocket client, such as `new WebSocket(...)`.",
+            "This address speaks WebSocket; open it with a WebSocket client, such as `new WebSocket(...)`. "
+            "If you did, a proxy on the way does not pass `Upgrade` on.",
             upgrade="websocket",
             connection="Upgrade",
         )
