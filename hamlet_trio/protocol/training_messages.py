@@ -23,7 +23,7 @@ from hamlet_trio.protocol.frame_parts import (
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel, TrainingParameters
 from hamlet_trio.protocol.world_info import WorldInfo
 
-TrainingState = Literal["idle", "starting", "running", "paused", "stopping", "failed"]
+TrainingState = Literal["idle", "starting", "running", "paused", "unresponsive", "stopping", "failed"]
 
 RunId = Annotated[str, Meta(description="id of the run, which `resume_from` accepts")]
 RunEpisodes = Annotated[int, Meta(description="number of episodes the run will have")]

@@ -27,6 +27,12 @@ class TrainerMessages(NamedTuple):
     handled: trio.Event
 
 
+class TrainerSilent(NamedTuple):
+    """Nothing came from the trainer for so many seconds."""
+
+    seconds: float
+
+
 class LockReleased(NamedTuple):
     """The process that held the data folder's lock let go of it.
 
@@ -36,8 +42,8 @@ class LockReleased(NamedTuple):
     problem: OSError | None
 
 
-Input = ViewerCommand | TrainerMessages | LockReleased
-OnInput = Callable[[ViewerCommand | LockReleased], Awaitable[None]]
+Input = ViewerCommand | TrainerMessages | TrainerSilent | LockReleased
+OnInput = Callable[[Input], Awaitable[None]]
 
 
 class Inputs(NamedTuple):

@@ -7,15 +7,11 @@ import trio
 
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.connection import MessageQueue, QueueFullError
-from hamlet_trio.history import CheckpointStored, EpisodeEnded, HistoryWriter, Record, RunEnded, RunStarted
-from hamlet_trio.history.records import Ending
+from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.commands import Pause, Resume, Stop
-from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
-    AGENT_ID,
-    CheckpointSaved,
     Error,
     Paused,
     Resumed,
@@ -26,7 +22,7 @@ from hamlet_trio.protocol.messages import (
 )
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.hub import Hub, Viewer
-from hamlet_trio.training.inputs import Inputs, OnInput, TrainerMessages, decode_messages
+from hamlet_trio.training.inputs import Inputs, OnInput, TrainerMessages, TrainerSilent, decode_messages
 from hamlet_trio.training.link import LinkError, Message
 from hamlet_trio.training.orders import (
     BeginOrder,
@@ -46,15 +42,18 @@ from hamlet_trio.training.orders import (
     UnrecordedReport,
 )
 from hamlet_trio.training.plan import RunPlan
+from hamlet_trio.training.run_history import RunHistory
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND, run_trainer
-from hamlet_trio.training.transitions import Phase, after_report
+from hamlet_trio.training.transitions import Phase, after_heartbeat, after_report, after_silence
 
 MAX_RESTARTS: Final = 3
 MAX_ORDERS: Final = 64
 _FAREWELL: Final = 1.0  # seconds to keep that the run was interrupted
 _STOP_PATIENCE: Final = 60.0  # seconds from a stop; its last evaluation and saving take a few
+_START_PATIENCE: Final = 120.0  # seconds of silence while a trainer starts; it imports torch
+_SILENCE: Final = 30.0  # seconds without a message; heartbeats wait for a step, an evaluation or a save
 
 
 class RunSupervisor:
@@ -86,13 +85,10 @@ class RunSupervisor:
         self._parameters = plan.parameters
         self._status = status
         self._hub = hub
-        self._history = history
-        self._told_trouble = False
-        self._in_history = False
+        self._history = RunHistory(history, plan.run_id, status, hub)
         self._announced = False
         self._restarts = 0
         self._watched = len(hub) > 0
-        self._recorded = 0  # episodes up to this one are in the history
         self._store = store
         self._settings = settings
         self._lock = lock
@@ -104,6 +100,9 @@ class RunSupervisor:
         self._last_report: EndedReport | FailedReport | None = None
         self._exit: str | OSError = ""
         self._patience = trio.CancelScope()
+        self._stop_patience = _STOP_PATIENCE
+        self._has_started = False
+        self._message_came = trio.Event()
         status.begin(plan.run_id, plan.parameters)
         self._orders = self._first_orders(resume=plan.resume)
 
@@ -130,7 +129,9 @@ class RunSupervisor:
             raise BadMessageError(ErrorCode.TRAINING_BUSY, sentence, command=name) from error
         if isinstance(command, Stop):
             # A trainer that hangs takes no orders; the run must end all the same.
-            self._patience.deadline = trio.current_time() + _STOP_PATIENCE
+            hangs = self._status.phase.state == "unresponsive"
+            self._stop_patience = 0.0 if hangs else _STOP_PATIENCE
+            self._patience.deadline = trio.current_time() + self._stop_patience
 
     def set_watched(self, watched: bool) -> None:
         """Tell the trainer whether anybody watches."""
@@ -138,7 +139,7 @@ class RunSupervisor:
         self._sync()
 
     def _sync(self) -> None:
-        self._orders.put_droppable(SyncOrder(watched=self._watched, recorded=self._recorded))
+        self._orders.put_droppable(SyncOrder(watched=self._watched, recorded=self._history.recorded))
 
     # --- the run's life --------------------------------------------------------------------------------
 
@@ -163,19 +164,21 @@ class RunSupervisor:
                     return
                 self._restart(reason)
         finally:
-            if self._in_history:
+            if self._history.is_open:
                 with trio.move_on_after(_FAREWELL, shield=True):
-                    await self._end_in_history("interrupted")
+                    await self._history.end("interrupted")
             self._lock.release()
 
     async def _attempt(self) -> None:
         """Handle inputs until one trainer has ended."""
         self._last_report = None
         self._patience = trio.CancelScope()
+        self._has_started = False
         async with trio.open_nursery() as nursery:
             # Cancelled, the trainer still saves, and what it tells of that is handled: it ends the shield.
             with trio.CancelScope(shield=True) as until_it_ends:
                 nursery.start_soon(self._run_trainer, until_it_ends)
+                nursery.start_soon(self._watch_silence)
                 while True:
                     received = await self._inputs.receiver.receive()
                     with trio.CancelScope(shield=True):  # what was begun is completed
@@ -183,13 +186,35 @@ class RunSupervisor:
                             case TrainerMessages(messages, handled):
                                 await self._handle(messages)
                                 handled.set()
+                            case TrainerSilent(seconds):
+                                self._on_silence(seconds)
                             case _:
                                 await self._on_input(received)
+            nursery.cancel_scope.cancel()
+
+    async def _watch_silence(self) -> None:
+        """Report each time that nothing has come from the trainer for too long."""
+        while True:
+            patience = _SILENCE if self._has_started else _START_PATIENCE
+            self._message_came = trio.Event()
+            with trio.move_on_after(patience) as waiting:
+                await self._message_came.wait()
+            if waiting.cancelled_caught:
+                await self._inputs.sender.send(TrainerSilent(patience))
+                await self._message_came.wait()
+
+    def _on_silence(self, seconds: float) -> None:
+        if self._message_came.is_set():
+            return
+        reason = f"The trainer has not responded for {seconds:g} s."
+        self._log.warning("trainer_unresponsive", reason=reason)
+        self._status.change(after_silence(self._status.phase), reason)
 
     async def _run_trainer(self, scope: trio.CancelScope) -> None:
         """Run one trainer, note how it ended, and cancel `scope` then. Changes nothing else."""
 
         async def pass_on(messages: Sequence[Message]) -> None:
+            self._message_came.set()
             contents, problem = decode_messages(messages)
             handled = trio.Event()
             await self._inputs.sender.send(TrainerMessages(contents, handled))
@@ -197,7 +222,7 @@ class RunSupervisor:
             if problem is not None:
                 raise LinkError(f"the trainer sent what is no message: {problem}") from problem
 
-        self._exit = f"The trainer did not end within {_STOP_PATIENCE:g} s of the stop."
+        self._exit = ""
         try:
             with self._patience:
                 end = await run_trainer(
@@ -209,6 +234,9 @@ class RunSupervisor:
                     inherited=() if self._lock.descriptor is None else (self._lock.descriptor,),
                 )
                 self._exit = str(end)
+            if self._patience.cancelled_caught:
+                limit = self._stop_patience + self._settings.shutdown_grace
+                self._exit = f"The trainer did not end within {limit:g} s of the stop."
         except OSError as error:
             self._exit = error
         finally:
@@ -239,7 +267,7 @@ class RunSupervisor:
         if self._restarts >= MAX_RESTARTS:
             reason = f"{reason} It was started again {MAX_RESTARTS} times already."
         self._log.error("run_failed", reason=reason)
-        await self._end_in_history("failed", reason)
+        await self._history.end("failed", reason)
         await self._leave()
         self._fail(reason)
 
@@ -260,7 +288,7 @@ class RunSupervisor:
         if report.how == "complete" and report.model_saved is None:
             problem = problem or "The run's model was not saved."
         has_failed = report.how == "complete" and problem is not None
-        await self._end_in_history("failed" if has_failed else report.how, problem)
+        await self._history.end("failed" if has_failed else report.how, problem)
         await self._leave()
         if problem is not None and has_failed:
             self._fail(problem)
@@ -295,9 +323,8 @@ class RunSupervisor:
 
         So what a viewer has seen is in the history, should the server be killed in the next moment.
         """
-        records = [record for _, content in messages for record in self._records(content)]
-        if records:
-            await self._keep(*records)
+        if await self._history.write(content for _, content in messages):
+            self._sync()
         for message, content in messages:
             # Many may have come at once: the tasks that send them get a turn after each.
             await trio.lowlevel.checkpoint()
@@ -305,7 +332,7 @@ class RunSupervisor:
                 case None:
                     self._hub.broadcast_frame(message.payload.decode())
                 case HeartbeatReport() | UnrecordedReport():
-                    pass
+                    self._status.change(after_heartbeat(self._status.phase))
                 case EndedReport() | FailedReport():
                     self._last_report = content
                 case StartedReport() | PausedReport() | ResumedReport():
@@ -325,6 +352,7 @@ class RunSupervisor:
         self._status.change(after_report(self._status.phase, report))
 
     def _on_started(self, report: StartedReport) -> None:
+        self._has_started = True
         self._parameters = report.parameters
         self._status.note(report)
         if not self._announced:
@@ -339,39 +367,3 @@ class RunSupervisor:
                     world=report.world,
                 )
             )
-
-    # --- what is kept ----------------------------------------------------------------------------------
-
-    def _records(self, content: TrainerEvent | Report | None) -> list[Record]:
-        """Return what the history keeps of it."""
-        match content:
-            case StartedReport(parameters=parameters, device=device) if not self._in_history:
-                self._in_history = True
-                return [RunStarted(run_id=self.run_id, parameters=parameters, device=device, source="server")]
-            case EpisodeComplete():
-                return [EpisodeEnded(run_id=self.run_id, complete=content, agent_id=AGENT_ID)]
-            case CheckpointSaved(model=model, episode=episode):
-                return [CheckpointStored(run_id=self.run_id, model=model, episode=episode)]
-            case UnrecordedReport(episodes):
-                return list(episodes)
-            case _:
-                return []
-
-    async def _keep(self, *records: Record) -> None:
-        """Keep records; viewers are told once if that fails, and the run goes on."""
-        await self._history.write(*records)
-        trouble = self._history.problem
-        episodes = [record.complete.episode for record in records if isinstance(record, EpisodeEnded)]
-        if trouble is None and episodes:
-            self._recorded = episodes[-1]
-            self._sync()
-        if trouble is not None and not self._told_trouble:
-            sentence = f"{trouble} The run goes on, and what happens in it may not be kept."
-            self._status.count_error(ErrorCode.HISTORY_FAILED)
-            self._hub.broadcast(Error(sentence, code=ErrorCode.HISTORY_FAILED.value))
-        self._told_trouble = trouble is not None
-
-    async def _end_in_history(self, state: Ending, reason: str | None = None) -> None:
-        self._in_history = False
-        record = RunEnded(run_id=self.run_id, state=state, reason=reason, model=self._status.model)
-        await self._keep(record)

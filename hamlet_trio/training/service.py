@@ -24,6 +24,7 @@ from hamlet_trio.training.inputs import (
     Inputs,
     LockReleased,
     TrainerMessages,
+    TrainerSilent,
     ViewerCommand,
 )
 from hamlet_trio.training.plan import make_plan, take_lock
@@ -159,8 +160,7 @@ class TrainingService:
             try:
                 while True:
                     received = await self._inputs.receiver.receive()
-                    if not isinstance(received, TrainerMessages):  # left by a trainer whose supervisor failed
-                        await self._on_input(received)
+                    await self._on_input(received)
                     if self._supervisor is not None:
                         await self._supervise(self._supervisor)
             finally:
@@ -255,7 +255,7 @@ class TrainingService:
         finally:
             self._supervisor = None
 
-    async def _on_input(self, received: ViewerCommand | LockReleased) -> None:
+    async def _on_input(self, received: Input) -> None:
         match received:
             case LockReleased(problem):
                 self._is_watching_lock = problem is not None  # then waiting again is of no use
@@ -264,6 +264,8 @@ class TrainingService:
                     await self._review()
             case ViewerCommand(viewer, command):
                 await self._answer(viewer, command)
+            case TrainerMessages() | TrainerSilent():
+                pass  # left by a trainer whose run is over
 
     async def _answer(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> None:
         try:

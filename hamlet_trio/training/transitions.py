@@ -49,13 +49,26 @@ def after_command(phase: Phase, command: TrainingCommand) -> Phase:
             )
         case Stop():
             return phase._replace(state="stopping")
-        case Pause() | Resume() if phase.state == "stopping":
+        case Pause() | Resume() if phase.state in ("stopping", "unresponsive"):
+            sentence = "The run is stopping; start another one afterwards."
+            if phase.state == "unresponsive":
+                sentence = "The trainer does not respond; wait, or stop the run."
             name = str(command.__struct_config__.tag)
-            raise BadMessageError(
-                ErrorCode.TRAINING_BUSY, "The run is stopping; start another one afterwards.", command=name
-            )
+            raise BadMessageError(ErrorCode.TRAINING_BUSY, sentence, command=name)
         case Pause() | Resume():
             return phase._replace(pause_requested=isinstance(command, Pause))
+
+
+def after_silence(phase: Phase) -> Phase:
+    """Return the phase after nothing was heard from the trainer for too long."""
+    return phase if phase.state == "stopping" else phase._replace(state="unresponsive")
+
+
+def after_heartbeat(phase: Phase) -> Phase:
+    """Return the phase after a trainer that did not respond does so again."""
+    if phase.state != "unresponsive":
+        return phase
+    return phase._replace(state="paused" if phase.pause_requested else "running")
 
 
 def after_report(phase: Phase, report: StartedReport | PausedReport | ResumedReport) -> Phase:

@@ -24,6 +24,8 @@ TABLE: dict[tuple[TrainingState, bool], tuple[bool | ErrorCode, ...]] = {
     ("running", True): (ALREADY, UNCHANGED, OBEY, OBEY, UNCHANGED),
     ("paused", True): (ALREADY, UNCHANGED, OBEY, OBEY, UNCHANGED),
     ("paused", False): (ALREADY, OBEY, UNCHANGED, OBEY, UNCHANGED),
+    ("unresponsive", False): (ALREADY, BUSY, BUSY, OBEY, UNCHANGED),
+    ("unresponsive", True): (ALREADY, BUSY, BUSY, OBEY, UNCHANGED),
     ("stopping", False): (ALREADY, BUSY, BUSY, UNCHANGED, UNCHANGED),
     ("stopping", True): (ALREADY, BUSY, BUSY, UNCHANGED, UNCHANGED),
 }

@@ -523,7 +523,7 @@ export interface TrainingStatus {
   /** number of episodes the run will have */
   total_episodes: number
   /** state of the run */
-  state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping'
+  state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping' | 'unresponsive'
   /** parameters in force, with the chosen seed; between runs, those of the last run */
   parameters: TrainingParameters | null
   /** number of connections to `/ws/training` */
@@ -780,7 +780,7 @@ export interface StatusResponse {
   /** largest number of connections */
   capacity: ActiveSessions
   /** state of the training run */
-  training_state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping'
+  training_state: 'failed' | 'idle' | 'paused' | 'running' | 'starting' | 'stopping' | 'unresponsive'
 }
 
 /** `GET /api/models`: the models in the models folder. */
