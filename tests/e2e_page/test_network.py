@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
-from tests.e2e_page.seen import expect_connected
 
 _UPGRADE = re.compile(rb"(?im)^(upgrade|connection):[^\n]*\n")
 
@@ -69,10 +68,3 @@ def test_a_forbidden_origin_is_named(browser: Browser, start_page_server: StartP
     notice = page.get_by_role("alert").filter(has_text="This page cannot connect")
     expect(notice).to_contain_text("HAMLET_ALLOWED_ORIGINS")
     user.leave()
-
-
-def test_a_model_chosen_before_the_first_step_keeps_the_episode(user: BrowserUser) -> None:
-    page = user.open("?model=checkpoint_ep50.pt")
-    expect_connected(page)
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
-    expect(page.get_by_text("No episode has ended yet").first).to_be_visible()

@@ -1,7 +1,9 @@
 """Test Train and Failures."""
 
 import re
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -168,6 +170,26 @@ def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, r
     page.get_by_role("button", name="Stop and save").click()
     expect(events).to_contain_text("Stopped")
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
+
+
+def test_a_run_of_a_killed_server_is_offered_without_a_reload(
+    browser: Browser, start_page_server: StartPageServer, tmp_path: Path
+) -> None:
+    server = start_page_server(data_dir=tmp_path)
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    user.excuse("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "/ws/training")
+    page = user.open("?view=train")
+    start(page, Episodes="2000", Episodes_per_checkpoint="1")
+    expect(page.get_by_role("log", name="What happened")).to_contain_text("Checkpoint saved")
+    server.signal(signal.SIGKILL)
+    server.wait()
+    again = start_page_server(port=server.port, data_dir=tmp_path)
+    page.get_by_role("button", name=re.compile("^Go on with")).click()
+    expect(page.get_by_role("button", name="Pause")).to_be_enabled()
+    page.get_by_role("button", name="Stop and save").click()
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    user.leave()
+    again.end()
 
 
 def test_failures_of_an_empty_history(teacher: BrowserUser) -> None:

@@ -78,6 +78,17 @@ def test_models_are_listed_with_their_stages_and_load(user: BrowserUser) -> None
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+def test_a_model_chosen_before_the_first_step_keeps_the_episode(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep50.pt")
+    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect_connected(page)
+    expect(fact(page, "Episode")).to_have_text("1")
+    page.get_by_label("Model", exact=True).select_option("checkpoint_ep455.pt")
+    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(fact(page, "Episode")).to_have_text("1")
+    expect(page.get_by_text("No episode has ended yet").first).to_be_visible()
+
+
 def test_a_failed_load_is_reported_and_the_old_model_plays_on(user: BrowserUser) -> None:
     page = user.open("?model=damaged.pt")
     expect_connected(page)

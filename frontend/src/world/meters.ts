@@ -23,13 +23,6 @@ export const METERS: readonly MeterKind[] = [
   { name: 'social', label: 'Social', min: 0, max: 1, thresholds: [0.2, 0.5, 0.8] },
 ]
 
-export const LEVEL_LABELS: Readonly<Record<Level, string>> = {
-  good: 'good',
-  fine: 'fine',
-  low: 'low',
-  critical: 'critical',
-}
-
 /** Return the two ends of the drawn part of the bar, 0..1: from zero to the value, below zero to the left. */
 export function extent(kind: MeterKind, value: number): [number, number] {
   const [from, to] = [filled(kind, 0), filled(kind, value)]
