@@ -1,7 +1,6 @@
 """Start a real metaserver on a free port for a benchmark, and shut it down in order."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -35,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(**settings: str) -> Iterator[int]:
-    """Serve copies of the repository's models until the block ends; yield the port once inference is ready.
+    """Serve the repository's models until the block ends; yield the port once inference is ready.
 
     `settings` are passed as `HAMLET_*` variables. Raises `RuntimeError` if the server does not get ready.
     """
@@ -49,13 +48,11 @@ def serving(core: int | None, **settings: str) -> Iterator[Server]:
     """Serve as `running_server` does, optionally pinned to one core, without waiting for readiness."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        # A copy, for a run overwrites the model that it is named after.
-        models = shutil.copytree(REPOSITORY / "models", Path(folder) / "models")
         variables = {
             "HAMLET_HOST": "127.0.0.1",
             "HAMLET_PORT": str(port),
             "HAMLET_DATA_DIR": str(Path(folder) / "data"),
-            "HAMLET_MODELS_DIR": str(models),
+            "HAMLET_MODELS_DIR": str(REPOSITORY / "models"),
             "HAMLET_LOG_LEVEL": "warning",
             **{f"HAMLET_{name.upper()}": value for name, value in settings.items()},
         }

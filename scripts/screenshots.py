@@ -7,8 +7,6 @@ looked at before it is committed.
 import re
 import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -136,14 +134,11 @@ def main(names: list[str]) -> None:
     if program is None:
         sys.exit("Chromium is needed: apt-get install chromium")
     TARGET.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as models:
-        # A copy: the training run saves among the models.
-        shutil.copytree(REPOSITORY / "models", Path(models), dirs_exist_ok=True)
-        with running_server(models_dir=models) as port, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-            for name in names or PICTURES:
-                PICTURES[name](browser, f"http://127.0.0.1:{port}")
-            browser.close()
+    with running_server() as port, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        for name in names or PICTURES:
+            PICTURES[name](browser, f"http://127.0.0.1:{port}")
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
+import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.text import printable
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
+"""The model of the last finished run; the shipped one until there is any."""
+SHIPPED_MODEL: Final = "shipped_agent.pt"
+"""The shipped `trained_agent.pt`, once a run has finished; no file has this name."""
 MAX_LISTED: Final = 1000
 """Only this many of a folder's models, the newest, are listed; the others can still be loaded by name."""
 
@@ -28,12 +32,25 @@ class ModelNameError(ValueError):
     """A name of no model in the folder; the message says what is allowed."""
 
 
+class UnknownModelError(ModelNameError):
+    """A good name, of which there is no model."""
+
+
 class ModelDetails(Struct, frozen=True, kw_only=True):
     """One model. Of a file that cannot be read, only its name, size and time are known."""
 
     name: Annotated[str, Meta(description="file name of the model")]
     size_bytes: Annotated[int, Meta(description="size of the file")]
     modified: Annotated[str, Meta(description="when the file was written; ISO 8601, UTC")]
+    source: Annotated[
+        Literal["shipped", "run"],
+        Meta(description="`shipped`: a file of the models folder; `run`: what a run saved"),
+    ] = "shipped"
+    is_default: Annotated[bool, Meta(description="whether a new session begins with it, if it can")] = False
+    same_as: Annotated[
+        str | None,
+        Meta(description="of `trained_agent.pt` and `shipped_agent.pt`: another model with its content"),
+    ] = None
     sha256: Annotated[str | None, Meta(description="SHA-256 of the file, in hexadecimal")] = None
     network_type: Annotated[str | None, Meta(description="type of the Q-network")] = None
     episode: Annotated[int | None, Meta(description="number of episodes it was trained for")] = None
@@ -48,39 +65,56 @@ class ModelDetails(Struct, frozen=True, kw_only=True):
     error: Annotated[str | None, Meta(description="why the file cannot be read, in one sentence")] = None
 
 
-class ModelFolder:
-    """The models in one folder; thread-safe. A missing folder has no models."""
+class _Entry(NamedTuple):
+    """One file of a folder."""
 
-    def __init__(self, path: str | Path) -> None:
+    folder: Path
+    file: str
+    modified_ns: int
+
+
+class ModelFolder:
+    """The models of a server: those of one folder and those that runs saved in another; thread-safe.
+
+    `path` is the folder of the models that are shipped, in which no run writes. `runs` holds what runs saved,
+    and as `trained_agent.pt` a copy of what the last finished one saved: from then on that name means it, and
+    the shipped file of that name is `shipped_agent.pt`. Any other name that both folders have means the
+    shipped model. A missing folder has no models.
+    """
+
+    def __init__(self, path: str | Path, runs: str | Path | None = None) -> None:
         self.path = Path(path)
+        self.runs = None if runs is None else Path(runs)
         self._lock = threading.Lock()
         self._cache: dict[str, tuple[_Stamp, ModelDetails]] = {}
 
+    @classmethod
+    def of(cls, *, models_dir: str, data_dir: str) -> Self:
+        """Return the models of a server with these folders."""
+        return cls(models_dir, run_models_path(data_dir))
+
     def names(self) -> list[str]:
-        """Return the models' names, `trained_agent.pt` first, then the newest first, at most `MAX_LISTED`."""
-        found = self._scan()
-        found.sort(key=lambda entry: (entry[0] != DEFAULT_MODEL, -entry[1], entry[0]))
-        return [name for name, _ in found[:MAX_LISTED]]
+        """Return at most `MAX_LISTED` names: trained_agent.pt, shipped_agent.pt, then the newest first."""
+        return list(self._entries())
+
+    def default_names(self) -> list[str]:
+        """Return what a new session may begin with, best first: shipped models, never what a run saved."""
+        entries = self._entries()
+        names = [name for name, entry in entries.items() if entry.folder == self.path]
+        return sorted(names, key=lambda name: name != SHIPPED_MODEL)
 
     def resolve(self, name: str) -> Path:
-        """Return the file of an untrusted name; it lies in the folder, symbolic links followed.
+        """Return the file of an untrusted name; it lies in one of the folders, symbolic links followed.
 
-        Raises `ModelNameError` for anything but the plain name of an existing `.pt` file of this folder.
+        Raises `ModelNameError` for anything but the plain name of an existing `.pt` file of the folders.
         """
-        problem = _problem_with(name)
+        problem = problem_with_name(name)
         if problem is not None:
             raise ModelNameError(f"The model name {printable(name)!r} {problem}.")
-        try:
-            folder = self.path.resolve(strict=True)
-            path = (folder / name).resolve(strict=True)
-            is_file = path.is_file()
-        except (OSError, RuntimeError):  # RuntimeError: a symlink loop, in Python before 3.13
-            raise ModelNameError(f"There is no model {printable(name)!r}; see the list of models.") from None
-        if not path.is_relative_to(folder):
-            raise ModelNameError(f"The model {printable(name)!r} is a link that leaves the models folder.")
-        if not is_file:
-            raise ModelNameError(f"The model {printable(name)!r} is not a file.")
-        return path
+        for folder, file in self._places(name):
+            if os.path.lexists(folder / file):
+                return _resolve(folder, file, name)
+        raise UnknownModelError(f"There is no model {printable(name)!r}; see the list of models.")
 
     def details(self) -> list[ModelDetails]:
         """Return the details of each model, in the order of `names`; slow for files that changed.
@@ -90,7 +124,8 @@ class ModelFolder:
         """
         with self._lock:
             kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
-            for name in self.names():
+            default = next(iter(self.default_names()), None)
+            for name, entry in self._entries().items():
                 try:
                     path = self.resolve(name)
                     status = path.stat()
@@ -98,29 +133,88 @@ class ModelFolder:
                     continue  # removed since it was listed
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                 cached = self._cache.get(name)
-                kept[name] = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
+                found = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
+                is_shipped = entry.folder == self.path
+                told = msgspec.structs.replace(
+                    found[1], source="shipped" if is_shipped else "run", is_default=name == default
+                )
+                kept[name] = (stamp, told)
             self._cache = kept
-            return [details for _, details in kept.values()]
+            details = [details for _, details in kept.values()]
+        return [_with_twin(one, details) for one in details]
 
-    def _scan(self) -> list[tuple[str, int]]:
-        """Return the names that `resolve` would accept, with modification times in ns."""
-        found: list[tuple[str, int]] = []
-        try:
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    try:
-                        if _problem_with(entry.name) is None and entry.is_file():
-                            if entry.is_symlink():
-                                self.resolve(entry.name)
-                            found.append((entry.name, entry.stat().st_mtime_ns))
-                    except (ModelNameError, OSError):
-                        continue  # a link that leaves the folder, or an entry removed meanwhile
-        except OSError:
-            return []  # missing, not a folder or not readable: `hamlet serve` starts without models
-        return found
+    def _entries(self) -> dict[str, _Entry]:
+        """Return what `resolve` would accept, in the order in which it is listed."""
+        shipped = _scan(self.path)
+        saved = {} if self.runs is None else _scan(self.runs)
+        found = saved | shipped
+        if DEFAULT_MODEL in saved:
+            found[DEFAULT_MODEL] = saved[DEFAULT_MODEL]
+            if DEFAULT_MODEL in shipped:
+                found.setdefault(SHIPPED_MODEL, shipped[DEFAULT_MODEL])
+
+        def order(item: tuple[str, _Entry]) -> tuple[bool, bool, int, str]:
+            name, entry = item
+            return name != DEFAULT_MODEL, name != SHIPPED_MODEL, -entry.modified_ns, name
+
+        return dict(sorted(found.items(), key=order)[:MAX_LISTED])
+
+    def _places(self, name: str) -> list[tuple[Path, str]]:
+        """Return the files that a name may mean, in the order in which they are looked for."""
+        places = [(self.path, name)]
+        if self.runs is not None:
+            places.insert(0 if name == DEFAULT_MODEL else 1, (self.runs, name))
+        if name == SHIPPED_MODEL:
+            places.append((self.path, DEFAULT_MODEL))
+        return places
 
 
-def _problem_with(name: str) -> str | None:
+def run_models_path(data_dir: str | Path) -> Path:
+    """Return the folder in a data folder in which runs save their models."""
+    return Path(data_dir) / "models"
+
+
+def _resolve(folder: Path, file: str, name: str) -> Path:
+    try:
+        folder = folder.resolve(strict=True)
+        path = (folder / file).resolve(strict=True)
+        is_file = path.is_file()
+    except (OSError, RuntimeError):  # RuntimeError: a symlink loop, in Python before 3.13
+        raise ModelNameError(f"There is no model {printable(name)!r}; see the list of models.") from None
+    if not path.is_relative_to(folder):
+        raise ModelNameError(f"The model {printable(name)!r} is a link that leaves the models folder.")
+    if not is_file:
+        raise ModelNameError(f"The model {printable(name)!r} is not a file.")
+    return path
+
+
+def _scan(folder: Path) -> dict[str, _Entry]:
+    """Return the files of one folder that are models by their names."""
+    found: dict[str, _Entry] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    if problem_with_name(entry.name) is None and entry.is_file():
+                        if entry.is_symlink():
+                            _resolve(folder, entry.name, entry.name)
+                        found[entry.name] = _Entry(folder, entry.name, entry.stat().st_mtime_ns)
+                except (ModelNameError, OSError):
+                    continue  # a link that leaves the folder, or an entry removed meanwhile
+    except OSError:
+        return {}  # missing, not a folder or not readable: `hamlet serve` starts without models
+    return found
+
+
+def _with_twin(details: ModelDetails, others: list[ModelDetails]) -> ModelDetails:
+    """Return the details with the name of another model of the same content, for the two special names."""
+    if details.sha256 is None or details.name not in (DEFAULT_MODEL, SHIPPED_MODEL):
+        return details
+    same = [one.name for one in others if one.sha256 == details.sha256 and one.name != details.name]
+    return msgspec.structs.replace(details, same_as=same[0]) if same else details
+
+
+def problem_with_name(name: str) -> str | None:
     """Return what is wrong with a model's name, to follow the name in a sentence; None for a good one."""
     plain = "give the name of a file in the models folder"
     problems = (

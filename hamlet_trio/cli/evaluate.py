@@ -92,10 +92,11 @@ def _find(name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    models_dir = load_settings().models_dir
+    settings = load_settings()
     try:
-        return ModelFolder(models_dir).resolve(name)
+        return ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir).resolve(name)
     except ModelNameError:
         raise UserError(
-            f"There is no file {name}, and no such model in {models_dir}; `hamlet models` lists those there."
+            f"There is no file {name}, and no such model in {settings.models_dir}; "
+            "`hamlet models` lists those there."
         ) from None

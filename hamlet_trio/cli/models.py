@@ -21,22 +21,24 @@ def models(
 
     from hamlet_trio.agent.models import ModelFolder
 
-    folder = Path(load_settings(models_dir=models_dir).models_dir)
-    details = ModelFolder(folder).details()
+    settings = load_settings(models_dir=models_dir)
+    folder = Path(settings.models_dir)
+    details = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir).details()
     if as_json:
         print(to_json({"models": details}).decode())
         return
     if not details:
-        print(f"There is no model in {folder}; `hamlet train --out {folder}/my_agent.pt` makes one.")
+        print(f"There is no model in {folder}; `hamlet train` makes one.")
         return
     table = Table(title=str(folder))
-    for column in ("model", "network", "episodes", "survival", "return", "what it is"):
+    for column in ("model", "from", "network", "episodes", "survival", "return", "what it is"):
         numbers = column in {"episodes", "survival", "return"}
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for detail in details:
         evaluation = detail.evaluation or {}
         table.add_row(
             detail.name,
+            detail.source,
             detail.error or detail.network_type or "",
             "" if detail.episode is None else str(detail.episode),
             f"{evaluation['mean_length']:.0f}" if "mean_length" in evaluation else "",

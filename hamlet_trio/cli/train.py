@@ -21,7 +21,7 @@ OutOption = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="File of the model; trained_agent.pt in the models folder, or where a resumed run had it.",
+        help="File of the model; without, one of the run's own in the data folder, or a resumed run's.",
     ),
 ]
 ResumeOption = Annotated[
@@ -41,6 +41,9 @@ WorldOption = Annotated[
     typer.Option(
         "--world", metavar="NAME|FILE", help="World to train in: a name, or a file in TOML or JSON."
     ),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace --out and its snapshots if they are there.")
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda [HAMLET_DEVICE].")]
 TensorBoardOption = Annotated[
@@ -63,6 +66,7 @@ def train(
     resume: ResumeOption = None,
     world: WorldOption = None,
     snapshots: SnapshotsOption = "",
+    overwrite: OverwriteOption = False,
     device: DeviceOption = None,
     tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
@@ -92,6 +96,7 @@ def train(
                 settings,
                 out=out,
                 snapshots=_episodes(snapshots),
+                overwrite=overwrite,
                 history=HistoryDatabase(history_path(settings)),
                 listener=report,
                 should_stop=should_stop,

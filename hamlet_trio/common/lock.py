@@ -18,8 +18,10 @@ class FileLock:
     both are gone. Under Windows it is a lock on the file's first byte, which no child shares.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, temporary: bool = False) -> None:
+        """Make a lock on a file, which is removed at the end if it is `temporary`."""
         self.path: Final = path
+        self._temporary = temporary
         self._descriptor: int | None = None
 
     @property
@@ -43,6 +45,9 @@ class FileLock:
         except BaseException:
             os.close(descriptor)
             raise
+        if self._temporary and not _is_at(descriptor, self.path):
+            os.close(descriptor)  # its last holder removed it meanwhile; this is the lock of no file
+            raise LockedError(f"{self.path} was locked by another process")
         self._descriptor = descriptor
 
     @staticmethod
@@ -82,6 +87,9 @@ class FileLock:
         """Give the lock back, also on behalf of children that share it; no change if it is not held."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
+            if self._temporary:
+                with contextlib.suppress(OSError):  # Windows removes no open file
+                    self.path.unlink()
             _unlock(descriptor)
             os.close(descriptor)
 
@@ -91,6 +99,13 @@ class FileLock:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 if sys.platform == "win32":

@@ -1,6 +1,5 @@
 """The policies that sessions play: each file is read once and shared by all sessions that play it."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
-from hamlet_trio.agent.models import ModelFolder, ModelNameError
+from hamlet_trio.agent.models import ModelFolder, ModelNameError, UnknownModelError
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -101,8 +100,9 @@ class PolicyStore:
         return policy
 
     async def acquire_default(self) -> LoadedPolicy:
-        """Acquire trained_agent.pt, else the newest usable file, else an untrained policy."""
-        for name in await self.names():
+        """Acquire the shipped trained_agent.pt, else the newest shipped one, else an untrained policy."""
+        names = await trio.to_thread.run_sync(self._models.default_names, limiter=self._limiter)
+        for name in names:
             try:
                 return await self.acquire(name)
             except BadMessageError as error:
@@ -143,7 +143,7 @@ class PolicyStore:
             path = self._models.resolve(name)
             status = path.stat()
         except (ModelNameError, OSError) as error:
-            is_absent = _PLAIN_NAME.fullmatch(name) and not os.path.lexists(self._models.path / name)
+            is_absent = isinstance(error, UnknownModelError)
             code = ErrorCode.UNKNOWN_MODEL if is_absent else ErrorCode.INVALID_MODEL_NAME
             message = str(error) if isinstance(error, ModelNameError) else f"{name} cannot be read."
             raise BadMessageError(code, message, command="load_model", field="model") from error

@@ -115,10 +115,13 @@ InferenceCommand = (
 )
 
 
-class StartTraining(TrainingParameters, frozen=True, tag_field="command", tag="start_training"):
+class StartTraining(TrainingParameters, frozen=True, kw_only=True, tag_field="command", tag="start_training"):
     """Start the one training run with these parameters."""
 
     type: Annotated[str | UnsetType, Meta(description="ignored; older clients send it")] = UNSET
+    model: Annotated[
+        str | None, Meta(description="name for the model's file; null: one made of run and episodes")
+    ] = None
 
     def parameters(self) -> TrainingParameters:
         """Return the parameters alone, without the envelope."""

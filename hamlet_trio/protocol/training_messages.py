@@ -32,7 +32,10 @@ RunStep = Annotated[int, Meta(description="number of the last step made in that 
 Epsilon = Annotated[float, Meta(description="share of random actions (exploration)")]
 MeanReturn5 = Annotated[float, Meta(description="mean return of the last 5 episodes")]
 MeanLength5 = Annotated[float, Meta(description="mean length of the last 5 episodes")]
-SavedPath = Annotated[str | None, Meta(description="where the last checkpoint was saved, or null")]
+SavedPath = Annotated[
+    str | None, Meta(description="`models/trained_agent.pt` if the run saved a model, or null")
+]
+OwnModel = Annotated[str | None, Meta(description="file name of the model that this run saved, or null")]
 EndReason = Annotated[str, Meta(description="the cause, in one sentence")]
 
 
@@ -115,16 +118,19 @@ class Resumed(Struct, frozen=True, tag_field="type", tag="resumed"):
 class CheckpointSaved(Struct, frozen=True, tag_field="type", tag="checkpoint_saved"):
     """A checkpoint was saved."""
 
-    model: Annotated[str, Meta(description="its file name in the models folder")]
+    model: Annotated[str, Meta(description="file name of the run's model")]
     episode: Annotated[int, Meta(description="number of episodes it was trained for")]
 
 
 class TrainingComplete(Struct, frozen=True, tag_field="type", tag="training_complete"):
     """The run made all its episodes, and its last checkpoint is saved."""
 
-    model_saved: Annotated[str, Meta(description="where the last checkpoint was saved")]
+    model_saved: Annotated[
+        str, Meta(description="always `models/trained_agent.pt`, the name of the last finished run's model")
+    ]
     final_avg_reward: MeanReturn5
     final_avg_length: MeanLength5
+    model: OwnModel = None
 
 
 class TrainingStopped(Struct, frozen=True, tag_field="type", tag="training_stopped"):
@@ -132,6 +138,7 @@ class TrainingStopped(Struct, frozen=True, tag_field="type", tag="training_stopp
 
     reason: EndReason
     model_saved: SavedPath
+    model: OwnModel = None
     restart: Annotated[bool, Meta(description="always false")] = False
 
 
@@ -143,6 +150,7 @@ class TrainingFailed(Struct, frozen=True, tag_field="type", tag="training_failed
     restart: Annotated[
         bool, Meta(description="whether the run goes on from its last autosave; without, it is over")
     ]
+    model: OwnModel = None
 
 
 TrainingMessage = (

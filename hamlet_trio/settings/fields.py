@@ -210,6 +210,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="recordings kept of training, and as many of sessions; the oldest are removed first",
         ),
     ] = 200
+    models_kept: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="models kept of finished runs, besides named ones; the oldest are removed first",
+        ),
+    ] = 100
     films_at_once: Annotated[
         int, Meta(ge=1, le=64, description="films made at once, each on about one core")
     ] = 1

@@ -12,7 +12,7 @@ import msgspec
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from hamlet_trio.agent.device import DeviceError
 from hamlet_trio.agent.learner import LearnerError
-from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError
+from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError, problem_with_name
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.encoding import path_from_text, path_to_text
@@ -23,12 +23,14 @@ from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, TrainingHistory
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.episodes import StepOutcome
 from hamlet_trio.training.listener import RunResult
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.training.run_models import RunModels, is_own_name, own_name
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
 from hamlet_trio.world import ConfigError
 
@@ -54,14 +56,14 @@ class ManagedRun:
         *,
         record: RunRecord,
         store: RunStore,
-        model_path: Path,
+        models: RunModels,
         series: EpisodeSeries,
     ) -> None:
         self.run: Final = run
         self.series: Final = series
-        self.model_path: Final = model_path
         self._record = record
         self._store = store
+        self._models = models
         # Environment steps and the seconds they took since the last episode that ended.
         self._steps = 0
         self._seconds = 0.0
@@ -71,6 +73,19 @@ class ManagedRun:
     def run_id(self) -> str:
         """The run's id."""
         return self._record.run_id
+
+    @property
+    def model_path(self) -> Path:
+        """The file that the model is saved as."""
+        if self._record.out is not None:
+            return Path(path_from_text(self._record.out))
+        return self._models.path / str(self._record.file)
+
+    def snapshot_path(self, episode: int) -> Path:
+        """Return the file of the model as it is after an episode, beside the model."""
+        if self._record.out is None:
+            return self.model_path.with_name(own_name(self.run_id, episode))
+        return snapshot_beside(self.model_path, episode)
 
     @property
     def model_saved(self) -> str | None:
@@ -128,12 +143,15 @@ class ManagedRun:
                     saved = self.save()
             else:
                 if how != "failed" and self.has_learnt:
-                    self._save_model()
-                    saved = CheckpointSaved(self.model_path.name, self.run.completed)
+                    self._save_final_model()
+                    saved = CheckpointSaved(printable(self.model_path.name), self.run.completed)
+                if self._record.model is not None and self._record.out is None:
+                    _saving(lambda: self._models.publish(self.model_path), DEFAULT_MODEL)
                 self._record = msgspec.structs.replace(
                     self._record, state=how, reason=reason, episode=self.run.completed
                 )
                 _saving(lambda: self._store.finish(self._record), "The run's record")
+                self._models.prune()
         except SaveError as error:
             problem = str(error) if reason is None else f"{reason} {error}"
         reward, length = self.run.recent_means()
@@ -158,8 +176,17 @@ class ManagedRun:
         data = zlib.compress(encode_run_state(state), level=1)
         _saving(lambda: self._store.write_state(self.run_id, data), "The run's state")
 
+    def _save_final_model(self) -> None:
+        """Save the model; a file named after the run's episodes is renamed if there were fewer, or more."""
+        before, name = self.model_path, own_name(self.run_id, self.run.completed)
+        if self._record.out is None and is_own_name(before.name):
+            self._record = msgspec.structs.replace(self._record, file=name)
+        self._save_model()
+        if self.model_path != before:
+            before.unlink(missing_ok=True)
+
     def _save_model(self) -> None:
-        if not self._record.previous_kept:
+        if self._record.out is not None and not self._record.previous_kept:
             _saving(lambda: _keep_previous(self.model_path), "The previous model")
             self._update(previous_kept=True)
         try:
@@ -174,6 +201,11 @@ class ManagedRun:
     def _update(self, **changes: Any) -> None:
         self._record = msgspec.structs.replace(self._record, **changes)
         _saving(lambda: self._store.write(self._record), "The run's record")
+
+
+def snapshot_beside(out: Path, episode: int) -> Path:
+    """Return the file of a snapshot of a run whose model is saved as `out`."""
+    return out.with_name(f"checkpoint_ep{episode}.pt")
 
 
 @contextmanager
@@ -194,19 +226,19 @@ def training_here(store: RunStore, run_id: str) -> Iterator[None]:
 
 def open_run(
     plan: RunPlan,
+    settings: Settings,
     *,
-    store: RunStore,
-    models: ModelFolder,
     out: Path | None = None,
-    device: DeviceName = "auto",
     recipe: Recipe = DEFAULT_RECIPE,
 ) -> ManagedRun:
     """Set up the planned run, or the one to resume; not saved yet, that begins anew.
 
-    The model is saved as `out`; without, where the run saved it before, or as `trained_agent.pt` in `models`.
+    The model is saved as `out`; without, where the run saved it before, else in the folder of runs' models.
     Raises `StartError` if parameters, a model to start from, the device or the saved state cannot be used.
     """
     run_id, parameters = plan.run_id, plan.parameters
+    store = RunStore(Path(settings.data_dir))
+    models = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir)
     try:
         known = store.read(run_id) if plan.resume else None
     except RunNotFoundError:
@@ -215,15 +247,18 @@ def open_run(
     named = None if out is None else path_to_text(str(out.absolute()))
     if named is not None and named != record.out:
         record = msgspec.structs.replace(record, out=named, previous_kept=False)
-    elsewhere = record.out and Path(path_from_text(record.out))
+    if record.out is None and (record.file is None or problem_with_name(record.file)):
+        # What a run of the version before saved lies in the models folder, where none writes any more.
+        file = plan.file or own_name(run_id, parameters.num_episodes)
+        record = msgspec.structs.replace(record, file=file, model=None)
     try:
         state = store.read_state(run_id) if plan.resume else None
         if state is None:
             source = _checkpoint_to_start_from(plan, models)
-            run = TrainingRun(parameters, device=device, recipe=recipe, start_from=source)
+            run = TrainingRun(parameters, device=settings.device, recipe=recipe, start_from=source)
             series = EpisodeSeries()
         else:
-            run, series = _restore(state, parameters, device=device, recipe=recipe)
+            run, series = _restore(state, parameters, device=settings.device, recipe=recipe)
         record = msgspec.structs.replace(record, parameters=run.parameters, episode=run.completed)
         if record != known:  # a trainer that died goes on also while the disk is full
             store.write(record)
@@ -237,7 +272,7 @@ def open_run(
         run,
         record=record,
         store=store,
-        model_path=out or elsewhere or models.path / DEFAULT_MODEL,
+        models=RunModels(store, kept=settings.models_kept),
         series=series,
     )
 

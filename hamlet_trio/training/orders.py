@@ -28,6 +28,7 @@ class BeginOrder(Struct, frozen=True, kw_only=True, tag="begin"):
 
     run_id: str
     parameters: TrainingParameters  # with the seed filled in
+    file: str | None  # the name chosen for the model's file
     settings: Settings
     resume: bool
     paused: bool

@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from hamlet_trio.agent.models import ModelFolder, ModelNameError
 from hamlet_trio.common.lock import FileLock, LockedError
+from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.run_models import problem_with_choice
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
 
 _COMMAND: Final = "start_training"
@@ -22,21 +24,31 @@ class RunPlan(Struct, frozen=True):
     run_id: str
     parameters: TrainingParameters
     resume: bool
+    file: str | None = None
+    """The name that was given for the model's file."""
 
 
-def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> RunPlan:
+def make_plan(
+    parameters: TrainingParameters, store: RunStore, models: ModelFolder, file: str | None = None
+) -> RunPlan:
     """Return the plan for parameters, with a seed chosen where none was given. Does file I/O.
+
+    `file` is the name chosen for the model's file, where that is not to be one of the run's own.
 
     An interrupted run keeps its own parameters, so that it goes on exactly; only its number of episodes may
     be raised, and what is left at its default does not count as given.
 
     Raises `BadMessageError` when `resume_from` names neither an interrupted run nor a model that can be
-    read, or when another parameter is given than the interrupted run has.
+    read, when another parameter is given than the interrupted run has, or when the file's name cannot be
+    taken.
     """
     source = parameters.resume_from
     if source is not None and not source.endswith(".pt"):
-        return _plan_to_resume(source, parameters, store)
+        return _plan_to_resume(source, parameters, store, file)
     model_world = None if source is None else _check_model(source, parameters, models)
+    if file is not None and (problem := problem_with_choice(file, models)):
+        sentence = f"The model name {printable(file)!r} {problem}."
+        raise BadMessageError(ErrorCode.INVALID_MODEL_NAME, sentence, command=_COMMAND, field="model")
     # Imports numpy, which a server that does not train never needs.
     from hamlet_trio.training.run_world import with_world  # noqa: PLC0415
 
@@ -44,7 +56,7 @@ def make_plan(parameters: TrainingParameters, store: RunStore, models: ModelFold
     seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
     # As they will be read back, 0 becoming 0.0 where fractions are allowed: a resumed run is the same.
     fields = msgspec.to_builtins(parameters) | {"seed": seed}
-    return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False)
+    return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False, file=file)
 
 
 def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> dict[str, Any] | None:
@@ -71,11 +83,20 @@ def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder)
     return loaded.metadata.world
 
 
-def _plan_to_resume(run_id: str, parameters: TrainingParameters, store: RunStore) -> RunPlan:
+def _plan_to_resume(
+    run_id: str, parameters: TrainingParameters, store: RunStore, file: str | None
+) -> RunPlan:
     try:
         record = store.find_resumable(run_id)
     except RunNotFoundError as error:
         raise _unknown(f"`resume_from` names no run that can be resumed: {error}") from None
+    if file not in (None, record.file):
+        raise BadMessageError(
+            ErrorCode.OUT_OF_RANGE,
+            f"`model` of a resumed run cannot be changed: it is {record.file}; {printable(file)} was sent.",
+            command=_COMMAND,
+            field="model",
+        )
     own = record.parameters
     _check_unchanged(parameters, own)
     num_episodes = parameters.num_episodes

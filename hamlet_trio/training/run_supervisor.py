@@ -5,6 +5,7 @@ from typing import Final
 
 import trio
 
+from hamlet_trio.agent.models import DEFAULT_MODEL
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.connection import MessageQueue, QueueFullError
 from hamlet_trio.history import HistoryWriter
@@ -83,6 +84,7 @@ class RunSupervisor:
     ) -> None:
         self.run_id: Final = plan.run_id
         self._parameters = plan.parameters
+        self._file = plan.file
         self._status = status
         self._hub = hub
         self._history = RunHistory(history, plan.run_id, status, hub)
@@ -248,6 +250,7 @@ class RunSupervisor:
             BeginOrder(
                 run_id=self.run_id,
                 parameters=self._parameters,
+                file=self._file,
                 settings=self._settings.with_portable_paths(),
                 resume=resume,
                 paused=self._status.phase.pause_requested,
@@ -260,7 +263,7 @@ class RunSupervisor:
         self._restarts += 1
         self._orders = self._first_orders(resume=True)
         self._log.warning("trainer_restarted", reason=reason, restart=self._restarts)
-        self._hub.broadcast(TrainingFailed(reason, self._model_saved, restart=True))
+        self._hub.broadcast(TrainingFailed(reason, self._model_saved, restart=True, model=self._status.model))
         self._status.note_restart(reason)
 
     async def _give_up(self, reason: str) -> None:
@@ -295,14 +298,18 @@ class RunSupervisor:
             return
         if report.how == "stopped":
             reason = problem or "The run was stopped on request."
-            self._hub.broadcast(TrainingStopped(reason, self._model_saved))
+            self._hub.broadcast(TrainingStopped(reason, self._model_saved, self._status.model))
         else:
             path = str(self._model_saved)
-            self._hub.broadcast(TrainingComplete(path, report.average_reward, report.average_length))
+            self._hub.broadcast(
+                TrainingComplete(path, report.average_reward, report.average_length, self._status.model)
+            )
         self._status.change(Phase("idle"))
 
     def _fail(self, reason: str) -> None:
-        self._hub.broadcast(TrainingFailed(reason, self._model_saved, restart=False))
+        self._hub.broadcast(
+            TrainingFailed(reason, self._model_saved, restart=False, model=self._status.model)
+        )
         self._status.change(Phase("failed"), reason)
 
     async def _leave(self) -> None:
@@ -312,9 +319,8 @@ class RunSupervisor:
 
     @property
     def _model_saved(self) -> str | None:
-        """The last model saved as messages at the end of a run name it (a kept form)."""
-        name = self._status.model
-        return None if name is None else f"models/{name}"
+        """What messages at the end of a run call the model that it saved (a kept form)."""
+        return None if self._status.model is None else f"models/{DEFAULT_MODEL}"
 
     # --- what the trainer says -------------------------------------------------------------------------
 

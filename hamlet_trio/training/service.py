@@ -303,7 +303,9 @@ class TrainingService:
             raise BadMessageError(
                 ErrorCode.TRAINING_UNAVAILABLE, self._problem, command=str(command.__struct_config__.tag)
             )
-        plan = await trio.to_thread.run_sync(make_plan, command.parameters(), self._store, self._models)
+        plan = await trio.to_thread.run_sync(
+            make_plan, command.parameters(), self._store, self._models, command.model
+        )
         await trio.to_thread.run_sync(take_lock, self._lock)
         self._lock_is_free.set()
         self._supervisor = RunSupervisor(

@@ -52,7 +52,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     """Represent one run; `episode` counts finished episodes at the last save, `model` is the last one saved.
 
     `previous_kept`: the model that this run replaces was already set aside. `reason` says why a failed run
-    failed. `out` is the file its model is saved as, where that is not the models folder's `trained_agent.pt`.
+    failed. `file` is the name of its model among those of runs, `out` the path of one saved elsewhere.
     `number` orders the runs of a data folder, whatever the clock said; 0 in records of older versions.
     `form` is that of the record and of the saved state; a version refuses those with a higher one.
     """
@@ -64,6 +64,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     model: str | None = None
     previous_kept: bool = False
     out: str | None = None
+    file: str | None = None
     reason: str | None = None
     number: Annotated[int, Meta(ge=0)] = 0
     form: int = FORM

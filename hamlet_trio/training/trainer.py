@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart
@@ -133,15 +132,14 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
     from hamlet_trio.training.unrecorded import UnrecordedEpisodes  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    settings, plan = begin.settings.with_native_paths(), RunPlan(begin.run_id, begin.parameters, begin.resume)
+    settings = begin.settings.with_native_paths()
+    plan = RunPlan(begin.run_id, begin.parameters, begin.resume, begin.file)
     store = RunStore(Path(settings.data_dir))
     listener = MessageListener(writer, resume=begin.resume)
     try:
         with training_here(store, begin.run_id):
             scalars = EpisodeScalars.wanted(settings, begin.run_id, ComplaintListener())
-            managed = open_run(
-                plan, store=store, models=ModelFolder(settings.models_dir), device=settings.device
-            )
+            managed = open_run(plan, settings)
             if hasattr(os, "nice"):
                 os.nice(_NICENESS)
             TrainingLoop(

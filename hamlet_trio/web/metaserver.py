@@ -43,7 +43,7 @@ class Metaserver:
 
     def __init__(self, settings: Settings) -> None:
         self.settings: Final = settings
-        self.models: Final = ModelFolder(settings.models_dir)
+        self.models: Final = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir)
         self.inference: Final = InferenceService(settings, self.models)
         self.history: Final = HistoryWriter(settings)
         self.history_reader: Final = HistoryReader(history_path(settings))

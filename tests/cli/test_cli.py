@@ -18,8 +18,8 @@ def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
     kinds = [line["type"] for line in lines]
     assert kinds == ["training_started", *["episode_complete"] * 3, "training_complete"]
     assert lines[0]["parameters"]["seed"] == 5
-    model = tmp_path / "models" / "trained_agent.pt"
-    assert Path(lines[-1]["model_saved"]) == model
+    model = Path(lines[-1]["model_saved"])
+    assert model == tmp_path / "data" / "models" / f"run-{lines[-1]['run_id']}-ep3.pt"
     assert model.is_file()
 
     evaluated = hamlet("evaluate", str(model), "--episodes", "2", "--json")
@@ -32,8 +32,11 @@ def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
 
     listed = json.loads(hamlet("models", "--json").stdout)["models"]
     assert [(row["name"], row["network_type"], row["episode"]) for row in listed] == [
-        ("trained_agent.pt", "qnetwork", 3)
+        ("trained_agent.pt", "qnetwork", 3),
+        (model.name, "qnetwork", 3),
     ]
+    assert {(row["source"], row["is_default"]) for row in listed} == {("run", False)}
+    assert listed[0]["same_as"] == model.name
     assert "trained_agent.pt" in hamlet("models").stdout
 
 
@@ -65,7 +68,7 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
         last = json.loads(process.stdout.read().splitlines()[-1])
     assert process.returncode == 0
     assert last["type"] == "training_stopped"
-    assert (tmp_path / "models" / "trained_agent.pt").is_file()
+    assert Path(last["model_saved"]).is_file()
 
     resumed = hamlet("train", "--resume", last["run_id"], "--json")
     assert resumed.returncode == 0, resumed.stderr
@@ -76,7 +79,7 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
 
     straight = hamlet("train", "--episodes", "400", "--json", *short, "--out", str(tmp_path / "straight.pt"))
     assert straight.returncode == 0, straight.stderr
-    resumed_model = (tmp_path / "models" / "trained_agent.pt").read_bytes()
+    resumed_model = Path(lines[-1]["model_saved"]).read_bytes()
     assert resumed_model == (tmp_path / "straight.pt").read_bytes()
 
 

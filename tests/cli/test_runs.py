@@ -32,7 +32,7 @@ def test_a_run_of_the_command_line_is_listed_and_exported(hamlet: Hamlet, tmp_pa
 
     (run,) = json.loads(hamlet("runs", "--json").stdout)["runs"]
     assert (run["state"], run["source"], run["seed"], run["episodes"]) == ("complete", "command_line", 5, 4)
-    assert run["model"] == "trained_agent.pt"
+    assert run["model"] == f"run-{run['run_id']}-ep4.pt"
     assert (tmp_path / "data" / "recordings" / f"{run['run_id']}-ep1.rec").is_file()
     assert run["run_id"] in hamlet("runs", "--state", "complete").stdout
 
@@ -137,7 +137,7 @@ def test_an_unwritable_history_is_reported_once_and_the_run_is_saved(hamlet: Ham
     trained = hamlet("train", "--episodes", "6", "--json", *options)
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr.count("history.db cannot be written") == 1
-    assert (tmp_path / "models" / "trained_agent.pt").is_file()
+    assert (tmp_path / "data" / "models" / "trained_agent.pt").is_file()
 
 
 def test_numbers_beyond_sqlite_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -44,14 +44,14 @@ async def send(address: str, command: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty models folder; the run of the first sample fills it."""
+    """An empty models folder."""
     return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="module")
 def port(models: Path) -> Iterator[int]:
     """A real server's port."""
-    with running_server(models_dir=str(models)) as port:
+    with running_server(models_dir=str(models), data_dir=str(models / "data")) as port:
         yield port
 
 
@@ -59,7 +59,7 @@ def port(models: Path) -> Iterator[int]:
 def trained(port: int, models: Path) -> tuple[Path, str]:
     """The model that the sample for training leaves behind, and what it printed."""
     printed = run_sample("train.py", f"ws://127.0.0.1:{port}/ws/training", "3")
-    return models / "trained_agent.pt", printed
+    return models / "data" / "models" / "trained_agent.pt", printed
 
 
 def test_train(trained: tuple[Path, str]) -> None:

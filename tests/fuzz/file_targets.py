@@ -12,12 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
-from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.history import HistoryDatabase, HistoryError, HistoryReader
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.file import RecordingError, decode, encode
-from hamlet_trio.settings import SettingsError, load_settings
+from hamlet_trio.settings import Settings, SettingsError, load_settings
 from hamlet_trio.training.managed_run import StartError, open_run
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.recipe import PLAIN_RECIPE
@@ -144,15 +143,18 @@ def run_record(data: bytes) -> None:
     path.unlink(missing_ok=True)
 
 
+def run_settings() -> Settings:
+    """The settings of a server over the folder."""
+    return Settings(models_dir=str(folder()), data_dir=str(folder()), device="cpu")
+
+
 def run_state(data: bytes) -> None:
     """A run's `state.bin`: a run that goes on, or `StartError` that names it."""
     _put(f"runs/{RUN}/run.json", msgspec.json.encode(RunRecord(run_id=RUN, parameters=PARAMETERS)))
     _put(f"runs/{RUN}/state.bin", data)
     plan = RunPlan(run_id=RUN, parameters=PARAMETERS, resume=True)
     try:
-        open_run(
-            plan, store=RunStore(folder()), models=ModelFolder(folder()), device="cpu", recipe=PLAIN_RECIPE
-        )
+        open_run(plan, run_settings(), recipe=PLAIN_RECIPE)
     except StartError as error:
         _one_sentence(error, RUN)
 
@@ -173,9 +175,7 @@ def run_state_seed() -> bytes:
     for name in ("run.json", "state.bin"):
         (folder() / "runs" / RUN / name).unlink(missing_ok=True)
     plan = RunPlan(run_id=RUN, parameters=PARAMETERS, resume=False)
-    managed = open_run(
-        plan, store=RunStore(folder()), models=ModelFolder(folder()), device="cpu", recipe=PLAIN_RECIPE
-    )
+    managed = open_run(plan, run_settings(), recipe=PLAIN_RECIPE)
     while managed.run.completed < 1:
         managed.run.step()
     managed.save()

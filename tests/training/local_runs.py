@@ -14,6 +14,7 @@ from hamlet_trio.training.listener import RunListener, RunResult
 from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.managed_run import ManagedRun
 from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.training.run_models import RunModels
 from hamlet_trio.training.store import RunRecord, RunStore
 
 
@@ -77,4 +78,5 @@ def managed(run: TrainingRun, run_id: str, past: Sequence[EpisodeComplete] = ())
         series.append(episode)
     nowhere = Path("nowhere")
     record = RunRecord(run_id=run_id, parameters=run.parameters)
-    return ManagedRun(run, record=record, store=RunStore(nowhere), model_path=nowhere, series=series)
+    store = RunStore(nowhere)
+    return ManagedRun(run, record=record, store=store, models=RunModels(store, kept=1), series=series)

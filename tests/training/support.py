@@ -32,8 +32,8 @@ def plain(parameters: TrainingParameters, **changes: Any) -> dict[str, Any]:
 
 
 def model_of(settings: Settings) -> Path:
-    """The model that runs save."""
-    return Path(settings.models_dir) / "trained_agent.pt"
+    """The model of the last finished run."""
+    return Path(settings.data_dir) / "models" / "trained_agent.pt"
 
 
 class Line:
@@ -102,7 +102,7 @@ class Server:
     def __init__(self, nursery: trio.Nursery, settings: Settings, command: Sequence[str]) -> None:
         self.settings = settings
         self.history = HistoryWriter(settings)
-        models = ModelFolder(settings.models_dir)
+        models = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir)
         self.service = TrainingService(settings, models, self.history, command=command)
         self.draining = trio.Event()
         self._nursery = nursery

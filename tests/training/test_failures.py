@@ -33,7 +33,7 @@ async def test_autosave_on_a_full_disk_is_told_and_training_goes_on(
     server: Server, client: Client, settings: Settings
 ) -> None:
     await client.send("start_training", **ENDLESS | {"checkpoint_every": 3}, max_steps=10)
-    await client.until("checkpoint_saved")
+    model = Path(settings.data_dir, "models", (await client.until("checkpoint_saved"))["model"])
     (trainer,) = server.trainers()
     _, hard = resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
     resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (100, hard))
@@ -41,9 +41,8 @@ async def test_autosave_on_a_full_disk_is_told_and_training_goes_on(
     assert error["code"] == "save_failed"
     assert "could not be saved" in error["message"]
     assert "Training goes on" in error["message"]
-    assert load_checkpoint(model_of(settings)).metadata.episode is not None
-    names = [path.name for path in await trio.Path(settings.models_dir).iterdir()]
-    assert names == ["trained_agent.pt"]
+    assert load_checkpoint(model).metadata.episode is not None
+    assert [path.name for path in await trio.Path(model.parent).iterdir()] == [model.name]
     resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (hard, hard))
     saved = await client.until("checkpoint_saved")
     await client.send("stop")

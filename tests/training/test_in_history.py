@@ -34,7 +34,12 @@ async def test_a_viewer_hears_of_an_episode_when_it_is_kept(
                 told = {name: value for name, value in message.items() if name not in nested}
                 assert {name: getattr(kept, name) for name in told} == told
         run = past.run(run_id)
-    assert (run.state, run.reason, run.episodes, run.model) == ("complete", None, 6, "trained_agent.pt")
+    assert (run.state, run.reason, run.episodes, run.model) == (
+        "complete",
+        None,
+        6,
+        f"run-{run.run_id}-ep6.pt",
+    )
     assert (run.source, run.device, run.seed) == ("server", "cpu", 7)
     assert run.parameters == plain(parameters)
     assert [kept.episode for kept in run.checkpoints] == [4, 6]

@@ -128,6 +128,9 @@ async def test_stop_saves_a_checkpoint_then_tells(server: Server, client: Client
     await client.until_state("stopping")
     stopped = await client.until("training_stopped")
     assert stopped["model_saved"] == "models/trained_agent.pt"
+    own = model_of(settings).with_name(stopped["model"])
+    assert own.name.endswith(f"-ep{load_checkpoint(own).metadata.episode}.pt")
+    assert read(own) == read(model_of(settings))
     assert stopped["restart"] is False
     idle = await client.until_state("idle")
     assert idle["resumable"] == []
@@ -199,21 +202,43 @@ async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_fo
         assert numbers == list(range(1, 31))
 
 
-async def test_autosave_every_so_many_episodes_and_the_model_from_before_is_kept(
+async def test_autosave_every_so_many_episodes_to_a_file_of_the_run_s_own(
     serving: Serving, settings: Settings, parameters: TrainingParameters
 ) -> None:
-    model = trio.Path(model_of(settings))
-    await model.parent.mkdir()
-    await model.write_bytes(b"from before the run")
+    shipped = trio.Path(settings.models_dir) / "trained_agent.pt"
+    await shipped.parent.mkdir()
+    await shipped.write_bytes(b"from before the run")
     async with serving(settings) as server:
         client = await server.connect()
         await client.send("start_training", **plain(parameters, checkpoint_every=2))
+        run_id = (await client.until("training_started"))["run_id"]
+        own = model_of(settings).with_name(f"run-{run_id}-ep6.pt")
         for episode in (2, 4):
             saved = await client.until("checkpoint_saved")
-            assert (saved["model"], saved["episode"]) == ("trained_agent.pt", episode)
-            loaded = load_checkpoint(model_of(settings)).metadata.episode
+            assert (saved["model"], saved["episode"]) == (own.name, episode)
+            loaded = load_checkpoint(own).metadata.episode
             assert loaded is not None
             assert loaded >= episode
-        await client.until("training_complete")
-    assert load_checkpoint(model_of(settings)).metadata.episode == 6
-    assert await (model.parent / "trained_agent.previous.pt").read_bytes() == b"from before the run"
+        complete = await client.until("training_complete")
+        assert (complete["model"], complete["model_saved"]) == (own.name, "models/trained_agent.pt")
+    assert load_checkpoint(own).metadata.episode == 6
+    assert read(model_of(settings)) == read(own)
+    assert await shipped.read_bytes() == b"from before the run"
+
+
+async def test_a_model_may_be_given_a_name_which_is_never_taken_twice(
+    server: Server, client: Client, settings: Settings, parameters: TrainingParameters
+) -> None:
+    await trio.Path(settings.models_dir).mkdir()
+    await trio.Path(settings.models_dir, "shipped.pt").write_bytes(b"from before")
+    for taken in ("shipped.pt", "trained_agent.pt", "../a.pt", "a.txt", "shipped_agent.pt"):
+        await client.send("start_training", **plain(parameters), model=taken)
+        error = await client.until("error")
+        assert (error["code"], error["field"]) == ("invalid_model_name", "model")
+    await client.send("start_training", **plain(parameters), model="class 4b.pt")
+    assert (await client.until("training_complete"))["model"] == "class 4b.pt"
+    named = model_of(settings).with_name("class 4b.pt")
+    assert load_checkpoint(named).metadata.episode == 6
+    await client.until_state("idle")
+    await client.send("start_training", **plain(parameters), model="class 4b.pt")
+    assert "is taken" in (await client.until("error"))["message"]

@@ -39,7 +39,7 @@ def test_a_run_is_made_told_and_saved(train: Any, parameters: TrainingParameters
     assert [managed.run.parameters for managed in listener.started] == [parameters]
     assert [record.episode for record in listener.episodes] == [1, 2, 3, 4, 5, 6]
     assert listener.saved == [CheckpointSaved("out.pt", 4), CheckpointSaved("out.pt", 6)]
-    assert len(listener.steps) == result.steps == 120
+    assert len(listener.steps) == result.steps == sum(episode.length for episode in listener.episodes)
     assert (result.how, result.episodes, result.model) == ("complete", 6, tmp_path / "out.pt")
     assert result.average_reward == listener.episodes[-1].avg_reward_5
     assert load_checkpoint(tmp_path / "out.pt").metadata.episode == 6
@@ -55,9 +55,9 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
     kept = past.run(result.run_id)
     assert (kept.state, kept.episodes, kept.model) == ("interrupted", 3, "out.pt")
     resumed = msgspec.structs.replace(TrainingParameters(), resume_from=result.run_id)
-    train(resumed, history=log)
+    steps = train(resumed, history=log).steps
     kept = past.run(result.run_id)
-    assert (kept.state, kept.episodes, kept.steps) == ("complete", 6, 120)
+    assert (kept.state, kept.episodes, kept.steps) == ("complete", 6, steps)
     assert [checkpoint.episode for checkpoint in kept.checkpoints] == [3, 4, 6]
 
     def diverge(self: TrainingRun) -> None:
@@ -65,7 +65,7 @@ def test_a_run_is_kept_in_the_history_however_it_ends(
 
     monkeypatch.setattr(TrainingRun, "step", diverge)
     with pytest.raises(DivergedError):
-        train(parameters, history=log)
+        train(parameters, history=log, overwrite=True)
     (failed,) = past.runs(RunsQuery(state="failed"))
     assert failed.reason == "The loss is not finite."
 
@@ -83,12 +83,12 @@ def test_episodes_are_recorded_as_in_a_server_and_the_run_is_the_same(
         assert info is not None
         assert (info.source, info.run_id) == ("training", result.run_id)
         folder.load(recording).play()
-    train(parameters, settings={"record_every": 0})
+    train(parameters, settings={"record_every": 0}, overwrite=True)
     assert {entry.recording for entry in folder.entries()} == set(kept)
     folder.path.rename(tmp_path / "moved")
     folder.path.write_text("a file, not a folder")
     listener = Listener()
-    result = train(parameters, settings={"record_every": 1}, listener=listener)
+    result = train(parameters, settings={"record_every": 1}, listener=listener, overwrite=True)
     assert (len(listener.problems), result.how) == (1, "complete")
 
 
@@ -146,6 +146,7 @@ def test_an_end_that_cannot_be_saved_is_an_error(
 ) -> None:
     class Blocking(Listener):
         def on_start(self, managed: ManagedRun) -> None:
+            (tmp_path / "blocked").rename(tmp_path / "moved")
             (tmp_path / "blocked").write_text("a file, not a folder")
 
     listener = Blocking()
@@ -207,3 +208,53 @@ def test_heartbeats_are_sent_while_training_paused_and_waiting(
     assert beats[0] == 20
     assert max(waits) == HEARTBEAT
     assert run.run.steps > 0
+
+
+def test_a_file_that_is_there_is_replaced_only_on_request(
+    train: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    (tmp_path / "out.pt").write_bytes(b"from before")
+    with pytest.raises(StartError, match=r"out\.pt is there already; name another file, or add --overwrite"):
+        train(parameters)
+    (tmp_path / "checkpoint_ep3.pt").write_bytes(b"from before")
+    with pytest.raises(StartError, match=r"checkpoint_ep3\.pt is there already"):
+        train(parameters, out=tmp_path / "mine.pt", snapshots={3})
+    assert not (tmp_path / "data" / "runs").exists()
+    train(parameters, overwrite=True)
+    assert (tmp_path / "out.previous.pt").read_bytes() == b"from before"
+
+
+def test_two_trainings_cannot_write_one_file(
+    train: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    class Second(Listener):
+        def on_start(self, managed: ManagedRun) -> None:
+            with pytest.raises(StartError, match="Another run saves its model as"):
+                train(parameters)
+            super().on_start(managed)
+
+    listener = Second()
+    assert train(parameters, listener=listener).how == "complete"
+    assert listener.started
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.pt"]
+
+
+@pytest.mark.parametrize("snapshots", [{0}, {7}, {2, 700}])
+def test_snapshots_of_episodes_that_are_not_made_are_refused(
+    train: Any, parameters: TrainingParameters, snapshots: set[int]
+) -> None:
+    with pytest.raises(StartError, match="this run makes the episodes 1 to 6"):
+        train(parameters, snapshots=snapshots)
+
+
+def test_snapshots_are_kept_beside_the_model_in_a_folder_that_is_made(
+    train: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    listener = Listener()
+    train(parameters, out=tmp_path / "new" / "mine.pt", snapshots={2, 3}, listener=listener)
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == ["checkpoint_ep2.pt", "checkpoint_ep3.pt", "mine.pt"]
+    assert listener.problems == []
+    run_id = train(parameters, out=None, snapshots={2}).run_id
+    own = sorted(path.name for path in (tmp_path / "data" / "models").iterdir())
+    assert own == [f"run-{run_id}-ep2.pt", f"run-{run_id}-ep6.pt", "trained_agent.pt"]

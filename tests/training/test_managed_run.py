@@ -13,16 +13,11 @@ from hamlet_trio.agent.checkpoint import load_checkpoint, save_checkpoint
 from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.metadata import CheckpointMetadata
-from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.managed_run import ManagedRun, SaveError, StartError, open_run
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.store import RunStore, new_run_id
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> ModelFolder:
-    return ModelFolder(tmp_path / "models")
+from tests.training.local_runs import folders
 
 
 @pytest.fixture
@@ -33,26 +28,19 @@ def store(tmp_path: Path) -> RunStore:
 class Opener:
     """Opens one run, as its trainers do one after another."""
 
-    def __init__(self, parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> None:
+    def __init__(self, parameters: TrainingParameters, folder: Path) -> None:
         self.run_id = new_run_id()
         self.parameters = parameters
-        self._store = store
-        self._models = models
-        self.path = models.path / "trained_agent.pt"
+        self._settings = folders(folder)
+        self.path = folder / "mine" / "trained_agent.pt"
 
     def __call__(self, *, resume: bool = False) -> ManagedRun:
-        return open_run(
-            RunPlan(self.run_id, self.parameters, resume),
-            store=self._store,
-            models=self._models,
-            out=self.path,
-            device="cpu",
-        )
+        return open_run(RunPlan(self.run_id, self.parameters, resume), self._settings, out=self.path)
 
 
 @pytest.fixture
-def opened(parameters: TrainingParameters, store: RunStore, models: ModelFolder) -> Opener:
-    return Opener(parameters, store, models)
+def opened(parameters: TrainingParameters, tmp_path: Path) -> Opener:
+    return Opener(parameters, tmp_path)
 
 
 def make_episodes(managed: ManagedRun, count: int) -> None:
@@ -81,9 +69,9 @@ def full_disk() -> Iterator[None]:
 
 
 def test_an_autosave_is_due_every_so_many_episodes_but_not_at_the_end(
-    parameters: TrainingParameters, store: RunStore, models: ModelFolder
+    parameters: TrainingParameters, tmp_path: Path
 ) -> None:
-    every_third = Opener(msgspec.structs.replace(parameters, checkpoint_every=3), store, models)
+    every_third = Opener(msgspec.structs.replace(parameters, checkpoint_every=3), tmp_path)
     managed, due = every_third(), []
     while not managed.run.finished:
         managed.step()
@@ -93,10 +81,10 @@ def test_an_autosave_is_due_every_so_many_episodes_but_not_at_the_end(
 
 
 def test_an_autosave_is_due_too_when_many_episodes_end_at_once_and_pass_it(
-    parameters: TrainingParameters, store: RunStore, models: ModelFolder
+    parameters: TrainingParameters, tmp_path: Path
 ) -> None:
     wide = msgspec.structs.replace(parameters, num_envs=4, num_episodes=17, max_steps=3, checkpoint_every=6)
-    managed, due = Opener(wide, store, models)(), []
+    managed, due = Opener(wide, tmp_path)(), []
     while not managed.run.finished:
         managed.step()
         if managed.save_due:
@@ -127,10 +115,10 @@ def test_a_complete_run_leaves_its_model_and_nothing_to_resume(opened: Opener, s
 
 
 def test_an_interrupted_run_goes_on_in_the_middle_of_an_episode_to_the_same_file(
-    parameters: TrainingParameters, opened: Opener, store: RunStore, models: ModelFolder
+    parameters: TrainingParameters, opened: Opener, store: RunStore, tmp_path: Path
 ) -> None:
-    whole = Opener(parameters, store, models)
-    whole.path = models.path / "whole.pt"
+    whole = Opener(parameters, tmp_path)
+    whole.path = tmp_path / "whole.pt"
     finish(whole())
 
     managed = opened()
@@ -226,18 +214,18 @@ def test_a_run_that_was_saved_is_opened_again_also_on_a_full_disk(opened: Opener
 
 
 def test_starting_from_a_model_of_other_sizes_survives_a_resume(
-    store: RunStore, models: ModelFolder, parameters: TrainingParameters
+    tmp_path: Path, parameters: TrainingParameters
 ) -> None:
     learner = DQNLearner(LearnerConfig(network_type="dueling", sizes={"features": [16, 16]}), seed=1)
     small = learner.checkpoint(CheckpointMetadata(network_type="dueling"), epsilon=0.5)
-    models.path.mkdir()
-    save_checkpoint(models.path / "small.pt", small)
-    following = Opener(msgspec.structs.replace(parameters, resume_from="small.pt"), store, models)
+    (tmp_path / "models").mkdir()
+    save_checkpoint(tmp_path / "models" / "small.pt", small)
+    following = Opener(msgspec.structs.replace(parameters, resume_from="small.pt"), tmp_path)
     first = following()
     assert first.run.parameters.network_type == "dueling"
     make_episodes(first, 3)
     first.save()
-    (models.path / "small.pt").unlink()
+    (tmp_path / "models" / "small.pt").unlink()
     following.parameters = first.run.parameters
     resumed = following(resume=True)
     assert resumed.run.completed == 3
@@ -251,12 +239,12 @@ def test_starting_from_a_model_of_other_sizes_survives_a_resume(
     ids=["empty", "foreign", "not there"],
 )
 def test_a_model_that_cannot_be_started_from_is_told_by_name(
-    parameters: TrainingParameters, store: RunStore, models: ModelFolder, content: bytes | None, reason: str
+    parameters: TrainingParameters, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
-    models.path.mkdir()
+    (tmp_path / "models").mkdir()
     if content is not None:
-        (models.path / "missing.pt").write_bytes(content)
-    opened = Opener(msgspec.structs.replace(parameters, resume_from="missing.pt"), store, models)
+        (tmp_path / "models" / "missing.pt").write_bytes(content)
+    opened = Opener(msgspec.structs.replace(parameters, resume_from="missing.pt"), tmp_path)
     with pytest.raises(StartError, match=reason):
         opened()
 

@@ -16,7 +16,7 @@ from tests.training.local_runs import after, train
 
 @pytest.fixture
 def models(tmp_path: Path) -> ModelFolder:
-    return ModelFolder(tmp_path / "models")
+    return ModelFolder.of(models_dir=str(tmp_path / "models"), data_dir=str(tmp_path / "data"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_damaged_model_is_refused_before_a_run_begins(store: RunStore, models:
 def test_a_model_keeps_its_network(
     parameters: TrainingParameters, tmp_path: Path, store: RunStore, models: ModelFolder
 ) -> None:
-    interrupted(parameters, tmp_path)
+    train(tmp_path, msgspec.structs.replace(parameters, num_episodes=1))
     with pytest.raises(BadMessageError, match=r"`network_type` of trained_agent\.pt is qnetwork") as caught:
         make_plan(
             TrainingParameters(resume_from="trained_agent.pt", network_type="relational"), store, models

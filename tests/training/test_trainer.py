@@ -42,6 +42,7 @@ class Trainer:
             BeginOrder(
                 run_id=self.run_id,
                 parameters=parameters,
+                file=None,
                 settings=folders(folder, record_every=2),
                 resume=False,
                 paused=False,
@@ -102,7 +103,7 @@ def test_without_viewers_the_run_goes_on_and_no_frames_are_built(
     started, ended = trainer.reports()
     assert isinstance(started, StartedReport)
     assert isinstance(ended, EndedReport)
-    assert (ended.how, ended.model_saved) == ("complete", "trained_agent.pt")
+    assert (ended.how, ended.model_saved) == ("complete", f"run-{trainer.run_id}-ep6.pt")
 
 
 def test_frames_are_of_shown_episodes_from_step_one_while_somebody_watches(

@@ -13,6 +13,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.managed_run import open_run
 from hamlet_trio.training.plan import make_plan
 from hamlet_trio.training.store import RunStore
@@ -35,7 +36,8 @@ def test_an_interrupted_run_goes_on_as_it_would_have(older: Path) -> None:
     store, models = RunStore(older / "data"), ModelFolder(older / "models")
     assert store.resumable() == [RUN]
     plan = make_plan(TrainingParameters(resume_from=RUN), store, models)
-    managed = open_run(plan, store=store, models=models, device="cpu")
+    settings = Settings(models_dir=str(models.path), data_dir=str(store.data_dir), device="cpu")
+    managed = open_run(plan, settings)
     assert (managed.run.completed, managed.run.episode_step) == (3, 7)
     assert [episode.q_value for episode in managed.series.message().episodes] == [None] * 3
     ended: list[EpisodeComplete] = []

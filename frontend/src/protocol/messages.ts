@@ -469,8 +469,6 @@ export interface Error {
 /** Start the one training run with these parameters. */
 export interface StartTraining {
   command: 'start_training'
-  /** ignored; older clients send it */
-  type?: string
   /** episodes to train for */
   num_episodes?: number
   /** transitions in one gradient step */
@@ -501,6 +499,10 @@ export interface StartTraining {
   world?: string | Record<string, unknown> | null
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from?: string | null
+  /** ignored; older clients send it */
+  type?: string
+  /** name for the model's file; null: one made of run and episodes */
+  model?: string | null
 }
 
 /** Resume a paused run at the very next step. */
@@ -688,7 +690,7 @@ export interface Resumed {
 /** A checkpoint was saved. */
 export interface CheckpointSaved {
   type: 'checkpoint_saved'
-  /** its file name in the models folder */
+  /** file name of the run's model */
   model: string
   /** number of episodes it was trained for */
   episode: number
@@ -697,12 +699,14 @@ export interface CheckpointSaved {
 /** The run made all its episodes, and its last checkpoint is saved. */
 export interface TrainingComplete {
   type: 'training_complete'
-  /** where the last checkpoint was saved */
+  /** always `models/trained_agent.pt`, the name of the last finished run's model */
   model_saved: string
   /** mean return of the last 5 episodes */
   final_avg_reward: number
   /** mean length of the last 5 episodes */
   final_avg_length: number
+  /** file name of the model that this run saved, or null */
+  model: string | null
 }
 
 /** The run was ended on request, after saving. */
@@ -710,8 +714,10 @@ export interface TrainingStopped {
   type: 'training_stopped'
   /** the cause, in one sentence */
   reason: string
-  /** where the last checkpoint was saved, or null */
+  /** `models/trained_agent.pt` if the run saved a model, or null */
   model_saved: string | null
+  /** file name of the model that this run saved, or null */
+  model: string | null
   /** always false */
   restart: boolean
 }
@@ -721,10 +727,12 @@ export interface TrainingFailed {
   type: 'training_failed'
   /** the cause, in one sentence */
   reason: string
-  /** where the last checkpoint was saved, or null */
+  /** `models/trained_agent.pt` if the run saved a model, or null */
   model_saved: string | null
   /** whether the run goes on from its last autosave; without, it is over */
   restart: boolean
+  /** file name of the model that this run saved, or null */
+  model: string | null
 }
 
 /** `GET /`: what this server is. */
@@ -801,6 +809,12 @@ export interface ModelDetails {
   size_bytes: number
   /** when the file was written; ISO 8601, UTC */
   modified: string
+  /** `shipped`: a file of the models folder; `run`: what a run saved */
+  source: 'run' | 'shipped'
+  /** whether a new session begins with it, if it can */
+  is_default: boolean
+  /** of `trained_agent.pt` and `shipped_agent.pt`: another model with its content */
+  same_as: string | null
   /** SHA-256 of the file, in hexadecimal */
   sha256: string | null
   /** type of the Q-network */
