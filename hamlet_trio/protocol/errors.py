@@ -96,7 +96,10 @@ class ErrorCode(StrEnum):
         "A run is already on, and there is only one at a time; its training_status follows.",
     )
     NOT_TRAINING = "not_training", "There is no run for this command to act on."
-    TRAINING_BUSY = "training_busy", "The run is starting or stopping; wait for its next training_status."
+    TRAINING_BUSY = (
+        "training_busy",
+        "The run is stopping, or its trainer does not respond; wait for the next status.",
+    )
     TRAINING_LOCKED = "training_locked", "Another server is training in the same data folder."
     UNKNOWN_CHECKPOINT = "unknown_checkpoint", "`resume_from` is neither a model nor an interrupted run."
     SAVE_FAILED = (

@@ -1,6 +1,6 @@
 """Servers that are killed while they train, again and again: nothing is missing from the history.
 
-As many times as the environment's `KILLS` says, which a long run before a release sets to 200.
+As many times as the environment's `SERVER_KILLS` says, which a long run before a release sets to 200.
 """
 
 import os
@@ -16,7 +16,7 @@ from hamlet_trio.history.queries import EpisodesQuery
 from tests.e2e.client import Player, connected
 from tests.e2e.conftest import Server, StartServer
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("SERVER_KILLS", "3"))
 RUN = {
     "num_episodes": 100_000,
     "show_every": 100_000,
