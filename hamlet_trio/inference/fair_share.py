@@ -3,8 +3,6 @@
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -12,11 +10,13 @@ import trio
 ROUND_SECONDS: Final = 0.01
 LAG_SECONDS: Final = 0.01
 """The server is overloaded while it wakes sessions later than this, on average over some wake-ups."""
-GUARANTEED_PER_SECOND: Final = 10.0
-"""Units of each session that never wait: its steps at speed 1."""
+GUARANTEED_PER_SECOND: Final = 20.0
+"""Units of each session that never wait: its steps at speed 1, and some commands."""
 
-_GUARANTEED_USE: Final = 1.5 * GUARANTEED_PER_SECOND  # the recent use that this rate amounts to
-_LEAST: Final = 4.0  # units a round, beside those guaranteed
+_GUARANTEED_USE: Final = GUARANTEED_PER_SECOND / math.log(2)  # the recent use that this rate amounts to
+_LEAST: Final = 4.0  # units a round
+_LEAST_OF_PEAK: Final = 0.5  # the server may be late for other reasons: no limit makes much less of it
+_PEAK_FADES: Final = 0.999
 _SMOOTHING: Final = 0.15
 _LONGEST_LAG: Final = 0.05  # of one wake-up, so that a single pause is no overload
 _SHRINK: Final = 0.9
@@ -70,17 +70,18 @@ class FairShare:
 
     While the server keeps up, every unit is admitted at once. When it wakes sessions late (`observe_lag`), it
     limits how many are admitted in a round of `ROUND_SECONDS`; those beyond wait, and the sessions that have
-    used least go first. `GUARANTEED_PER_SECOND` units of each session never wait, so speeds above 1 and
-    floods of commands share what is left after everybody's steps at speed 1.
+    used least go first. `GUARANTEED_PER_SECOND` units of each session never wait, so high speeds and floods
+    of commands share what is left after everybody's steps at speed 1. The limit stays above half of what the
+    server was seen to do.
 
     Bounds: a session has one unit waiting, so there are at most as many as sessions.
     """
 
     def __init__(self) -> None:
         self.deferred = 0
-        self._sessions = 0
         self._limit = math.inf
         self._lag = 0.0
+        self._peak = 0.0
         self._units = 0
         self._units_then = 0
         self._observed = -math.inf
@@ -96,15 +97,6 @@ class FairShare:
     def limit(self) -> float:
         """How many units are admitted in a round; infinity while the server keeps up."""
         return self._limit
-
-    @contextmanager
-    def share(self) -> Iterator[Share]:
-        """Count one more session; its share orders its units among those of others."""
-        self._sessions += 1
-        try:
-            yield Share()
-        finally:
-            self._sessions -= 1
 
     async def admit(self, share: Share) -> bool:
         """Wait until the session may do one unit of work; return whether it had to wait."""
@@ -130,10 +122,10 @@ class FairShare:
         now = trio.current_time()
         rate = (self._units - self._units_then) * ROUND_SECONDS / max(now - self._observed, ROUND_SECONDS)
         self._units_then, self._observed = self._units, now
+        self._peak = max(_PEAK_FADES * self._peak, rate)
         self._lag += _SMOOTHING * (min(lag, _LONGEST_LAG) - self._lag)
         if self._lag > LAG_SECONDS:
-            least = _LEAST + self._sessions * GUARANTEED_PER_SECOND * ROUND_SECONDS
-            self._limit = max(_SHRINK * min(self._limit, rate), least)
+            self._limit = max(_SHRINK * min(self._limit, rate), _LEAST, _LEAST_OF_PEAK * self._peak)
         elif self._limit < math.inf:
             self._limit *= _GROW
             if self._limit > _UNLIMITED:

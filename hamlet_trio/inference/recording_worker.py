@@ -2,7 +2,6 @@
 
 import bisect
 import itertools
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -25,7 +24,7 @@ _THREADS: Final = 1
 Result = TypeVar("Result")
 
 
-class _Waiter:
+class _WaitingJob:
     """A job that waits for the thread; the one of the lowest rank is next."""
 
     def __init__(self, rank: tuple[bool, float, int]) -> None:
@@ -37,8 +36,7 @@ class RecordingWorker:
     """The recordings folder as sessions use it, and the replays of their own episodes.
 
     Playing an episode out takes about 0.1 ms a step of pure Python, so one thread does it for all sessions:
-    more threads would take the interpreter from sessions that play, without being faster. After each job it
-    rests for as long as the job took, so that it has at most half of the interpreter's time. Of the jobs that
+    more threads would take the interpreter from sessions that play, without being faster. Of the jobs that
     wait, rewinds go first, for a client waits for its picture; then the session that had least played out
     recently. Not abandoned when cancelled: a job takes less than a second, and a file is whole or absent.
 
@@ -50,9 +48,8 @@ class RecordingWorker:
         self._folder = folder
         self._limiter = trio.CapacityLimiter(_THREADS)
         self._is_busy = False
-        self._waiting: list[_Waiter] = []
+        self._waiting: list[_WaitingJob] = []
         self._order = itertools.count()
-        self._rested = -math.inf
 
     @property
     def waiting(self) -> int:
@@ -75,8 +72,8 @@ class RecordingWorker:
     ) -> RecordingInfo:
         """Save an episode of at least one step; raises `BadMessageError` if that fails."""
         try:
-            share.played_out.add(len(played.actions))
-            return await self._run(share, lambda: self._save(played, policy, session_id))
+            steps = len(played.actions)
+            return await self._run(share, lambda: self._save(played, policy, session_id), steps=steps)
         except RecordingError as error:
             raise _refusal(ErrorCode.NOTHING_TO_RECORD, error, "record") from error
         except OSError as error:
@@ -88,28 +85,28 @@ class RecordingWorker:
         self, played: PlayedEpisode, policy: "Policy", visits: dict[str, int], share: Share
     ) -> Replay:
         """Return the replay of a session's own episode; `visits` are its heat map's, with this episode."""
-        share.played_out.add(1 + len(played.actions))
         return await self._run(
-            share, lambda: Replay.of_episode(self.config, played, policy, visits), is_rewind=True
+            share,
+            lambda: Replay.of_episode(self.config, played, policy, visits),
+            steps=len(played.actions),
+            is_rewind=True,
         )
 
-    async def _run(self, share: Share, job: Callable[[], Result], *, is_rewind: bool = False) -> Result:
-        """Run a job in the thread when it is its turn."""
+    async def _run(
+        self, share: Share, job: Callable[[], Result], *, steps: int = 0, is_rewind: bool = False
+    ) -> Result:
+        """Run a job that plays out so many steps, in the thread and when it is its turn."""
+        rank = (not is_rewind, share.played_out.rank, next(self._order))
+        share.played_out.add(steps)
         if self._is_busy:
-            await self._wait(_Waiter((not is_rewind, share.played_out.rank, next(self._order))))
+            await self._wait(_WaitingJob(rank))
         self._is_busy = True
         try:
-            await trio.sleep_until(self._rested)
-            began = trio.current_time()
-            try:
-                return await trio.to_thread.run_sync(job, limiter=self._limiter)
-            finally:
-                now = trio.current_time()
-                self._rested = now + (now - began)
+            return await trio.to_thread.run_sync(job, limiter=self._limiter)
         finally:
             self._pass_on()
 
-    async def _wait(self, waiter: "_Waiter") -> None:
+    async def _wait(self, waiter: "_WaitingJob") -> None:
         bisect.insort(self._waiting, waiter, key=lambda one: one.rank)
         try:
             await waiter.granted.wait()

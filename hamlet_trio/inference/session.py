@@ -7,6 +7,7 @@ import trio
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
 from hamlet_trio.inference.errors import EngineError
+from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.service import InferenceService
 from hamlet_trio.inference.session_queue import SessionQueue
@@ -88,11 +89,8 @@ async def _play(
     from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
     # The slot and the policies outlive the tasks that use them.
-    with (
-        service.engine.slot() as slot,
-        service.policies.lease() as lease,
-        service.work.share() as share,
-    ):
+    share = Share()
+    with service.engine.slot() as slot, service.policies.lease() as lease:
         loads = LoadQueue(lease, service.recordings, queue, session_id, share)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)

@@ -31,7 +31,7 @@ PATIENCE: Final = 30.0
 """Seconds after which a film that nobody asks about is cancelled."""
 LEAVING: Final = 3.0
 """Seconds after which a film that a client no longer wants is cancelled, unless another asks about it."""
-_NEEDED: Final = ("PIL", "imageio_ffmpeg")
+_NEEDED: Final = ("PIL", "imageio_ffmpeg", "svg")
 _END_PATIENCE: Final = 1.0  # seconds from terminating a film's process to killing it
 _FAILURES_KEPT: Final = 16
 _LONGEST_LINE: Final = 10_000
