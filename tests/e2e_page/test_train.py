@@ -172,6 +172,21 @@ def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, r
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
+def test_a_trainer_that_hangs_is_reported_until_it_responds(teacher: BrowserUser, run_server: Server) -> None:
+    page = teacher.open("?view=train")
+    start(page, Episodes="2000", Episodes_per_checkpoint="1")
+    expect(page.get_by_role("log", name="What happened")).to_contain_text("Checkpoint saved")
+    trainer = trainer_of(run_server)
+    trainer.suspend()
+    expect(page.get_by_text("The trainer does not respond")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("has not responded for")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop and save")).to_be_enabled()
+    trainer.resume()
+    expect(page.get_by_text("The trainer does not respond")).to_be_hidden()
+    page.get_by_role("button", name="Stop and save").click()
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+
+
 def test_a_run_of_a_killed_server_is_offered_without_a_reload(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:
