@@ -8,20 +8,20 @@ import numpy as np
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from bench.learning.playing import Act, play, play_greedily
+from bench.learning.playing import RANDOM_STARTS, Act, play, play_greedily
 from bench.learning.results import Point, Result, versions
 
 _EVALUATIONS: Final = 20
 
 
 def train(configuration: str, episodes: int, seed: int, *, steps: int) -> Result:
-    """Train `sb3-dqn` or `sb3-ppo` with its own defaults for so many environment steps.
+    """Train DQN or PPO, as the configuration's name says, with its own defaults for so many steps.
 
     PPO fills whole rollouts, so it makes up to 2,047 steps more. `episodes` only names the run whose steps
     these are.
     """
     began, began_cpu = perf_counter(), process_time()
-    made = {"sb3-dqn": DQN, "sb3-ppo": PPO}[configuration]
+    made = DQN if "dqn" in configuration else PPO
     environment = gymnasium.make("hamlet_trio:Hamlet-v0")
     model = made("MlpPolicy", environment, seed=seed, device="cpu")
 
@@ -40,7 +40,9 @@ def train(configuration: str, episodes: int, seed: int, *, steps: int) -> Result
         updates=int(model._n_updates),
         survival=usual.survival,
         episode_return=usual.episode_return,
-        random_start_survival=anywhere,
+        random_start_survival=anywhere.survival,
+        random_starts=RANDOM_STARTS,
+        random_start_completed=anywhere.completed,
         curve=curve.points,
         wall_seconds=wall,
         cpu_seconds=cpu,

@@ -1,29 +1,50 @@
-"""Ways to behave that learn nothing: what a learner has to be better than."""
+"""Ways to behave that learn nothing: what a learner has to be better than, and what it could reach."""
 
+from collections.abc import Callable
 from time import perf_counter, process_time
 from typing import Final
 
 import numpy as np
 
-from bench.learning.playing import Act, Played, play
+from bench.learning.ceiling import follow_rule, search
+from bench.learning.playing import (
+    RANDOM_START_SEED,
+    RANDOM_STARTS,
+    Act,
+    Played,
+    begin,
+    play,
+    play_by_state,
+)
 from bench.learning.results import Result, versions
 from hamlet_trio.agent.exploration import EpsilonGreedy, Exploration, OptionExploration
-from hamlet_trio.world import WorldConfig
+from hamlet_trio.world import WorldConfig, Worlds
 
 _EPISODES: Final = 100
+_BY_STATE: Final[dict[str, Callable[[Worlds], Played]]] = {
+    "rule": lambda worlds: play_by_state(follow_rule, worlds),
+    "search": search,
+}
+"""Those that look into the world's state; the same for every seed."""
 
 
 def behave(configuration: str, seed: int) -> Result:
-    """`random` or `errands` play, a hundred episodes from the usual start and as many from random ones."""
+    """Play in a way that learns nothing, from the usual start and from random ones."""
     began, began_cpu = perf_counter(), process_time()
-    config = WorldConfig()
-    exploration: Exploration = (
-        OptionExploration(np.random.SeedSequence(seed), config.width, config.height)
-        if configuration == "errands"
-        else EpsilonGreedy(np.random.SeedSequence(seed))
-    )
-    usual = _play(exploration, seed, random_start=False)
-    anywhere = _play(exploration, seed, random_start=True)
+    if configuration in _BY_STATE:
+        usual, anywhere = (
+            _BY_STATE[configuration](begin(count, seed=RANDOM_START_SEED, random_start=random_start))
+            for count, random_start in ((1, False), (RANDOM_STARTS, True))
+        )
+    else:
+        config = WorldConfig()
+        exploration: Exploration = (
+            OptionExploration(np.random.SeedSequence(seed), config.width, config.height)
+            if configuration == "option-exploration"
+            else EpsilonGreedy(np.random.SeedSequence(seed))
+        )
+        usual = _play(exploration, seed, random_start=False)
+        anywhere = _play(exploration, seed, random_start=True)
     return Result(
         configuration=configuration,
         episodes=0,
@@ -33,6 +54,8 @@ def behave(configuration: str, seed: int) -> Result:
         survival=usual.survival,
         episode_return=usual.episode_return,
         random_start_survival=anywhere.survival,
+        random_starts=RANDOM_STARTS if configuration in _BY_STATE else _EPISODES,
+        random_start_completed=anywhere.completed,
         curve=[],
         wall_seconds=perf_counter() - began,
         cpu_seconds=process_time() - began_cpu,
@@ -41,7 +64,7 @@ def behave(configuration: str, seed: int) -> Result:
 
 
 def _play(exploration: Exploration, seed: int, *, random_start: bool) -> Played:
-    """Each episode by itself, for an errand belongs to one episode."""
+    """Play each episode by itself, because an option belongs to one episode."""
     played = []
     for episode in range(_EPISODES):
         exploration.begin(1)
@@ -52,6 +75,7 @@ def _play(exploration: Exploration, seed: int, *, random_start: bool) -> Played:
     return Played(
         float(np.mean([one.survival for one in played])),
         float(np.mean([one.episode_return for one in played])),
+        float(np.mean([one.completed for one in played])),
     )
 
 

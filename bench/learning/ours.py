@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from bench.learning.playing import play_greedily
+from bench.learning.playing import RANDOM_STARTS, play_greedily
 from bench.learning.results import Point, Result, versions
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -43,7 +43,9 @@ def train(
         updates=run.updates,
         survival=usual.survival,
         episode_return=usual.episode_return,
-        random_start_survival=anywhere,
+        random_start_survival=anywhere.survival,
+        random_starts=RANDOM_STARTS,
+        random_start_completed=anywhere.completed,
         curve=curve,
         wall_seconds=wall,
         cpu_seconds=cpu,

@@ -18,6 +18,8 @@ _LEGEND_LINE = 18
 _NARROWEST = 600  # for the legend
 _COLOURS: Final = {
     "default": "#00796b",
+    "egocentric": "#f9a825",
+    "bare": "#ad1457",
     "older": "#d84315",
     "sb3-dqn": "#5e35b1",
     "sb3-ppo": "#1e66c8",

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from bench.learning.configurations import PARTS
+from bench.learning.configurations import PARTS, WHOLE
 from bench.learning.results import Result
 
 MEASURED: Final = Path(__file__).with_name("measured.json")
@@ -24,9 +24,7 @@ def encode(results: list[Result]) -> bytes:
 def split(results: list[Result]) -> tuple[list[Result], list[Result]]:
     """The results to report, and those that tell what each part buys, which have seeds of their own."""
     seeds = {result.seed for result in results if result.configuration in PARTS}
-    parts = [
-        result for result in results if result.seed in seeds and result.configuration in ("default", *PARTS)
-    ]
+    parts = [result for result in results if result.seed in seeds and result.configuration in (WHOLE, *PARTS)]
     return [result for result in results if result not in parts], parts
 
 
@@ -40,6 +38,9 @@ def _rounded(result: Result) -> Result:
         survival=round(result.survival, 2),
         episode_return=round(result.episode_return, 1),
         random_start_survival=round(result.random_start_survival, 2),
+        random_start_completed=(
+            None if result.random_start_completed is None else round(result.random_start_completed, 4)
+        ),
         curve=points,
         wall_seconds=round(result.wall_seconds, 1),
         cpu_seconds=round(result.cpu_seconds, 1),

@@ -31,6 +31,8 @@ class Result(Struct, frozen=True, kw_only=True):
         survival, episode_return: steps lived and undiscounted return from the usual start, at most 500 steps.
             Of a policy without chance one episode, since each is the same; of chance the mean over many.
         random_start_survival: the mean steps lived from random starts.
+        random_starts: how many random starts that is the mean of; 100 others in results of before version 3.
+        random_start_completed: the share of these episodes that reached the cap; None in such results.
         curve: evaluations on the way.
         wall_seconds, cpu_seconds: what the training took, its evaluations included; the processor time is
             what a run takes on a core of its own, whatever else goes on.
@@ -45,6 +47,8 @@ class Result(Struct, frozen=True, kw_only=True):
     survival: float
     episode_return: float = msgspec.field(name="return")
     random_start_survival: float
+    random_starts: int = 100
+    random_start_completed: float | None = None
     curve: list[Point]
     wall_seconds: float
     cpu_seconds: float

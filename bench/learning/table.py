@@ -1,7 +1,7 @@
 """Results side by side: medians and spread over seeds."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -10,26 +10,27 @@ from rich.table import Table
 from bench.learning.configurations import CONFIGURATIONS
 from bench.learning.results import Result
 
-TARGETS: Final = {
-    100: "median ≥ 160, none under 100",
-    300: "median ≥ 240",
-    1000: "median ≥ 400",
-}
-"""What the default learner is to reach, by episodes."""
+_RESAMPLES: Final = 2000
+
+Interval: TypeAlias = tuple[float, float]
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A configuration at so many episodes over its seeds; `survival` has minimum, quartiles and maximum.
+    """A configuration at a number of episodes, over its seeds.
 
-    `seeds` are those it was trained with; everything named median is over them.
+    `survival` has minimum, quartiles and maximum. Intervals are of the median, see `interval`. `anywhere` is
+    the mean survival from the 300 random starts: its median over seeds, the least, and the interval; None
+    where that was not measured.
     """
 
     configuration: str
     episodes: int
     seeds: list[int]
     survival: tuple[float, float, float, float, float]
+    interval: Interval
+    anywhere: tuple[float, float, Interval] | None
+    completed: float | None
     median_return: float
-    median_random_start: float
     median_steps: float
     median_cpu_seconds: float
 
@@ -38,10 +39,16 @@ class Row(Struct, frozen=True, kw_only=True):
         """The configuration in words."""
         return CONFIGURATIONS[self.configuration].what
 
-    @property
-    def target(self) -> str:
-        """What it is to reach, if anything."""
-        return TARGETS.get(self.episodes, "") if self.configuration == "default" else ""
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the 95 % interval of the median of one value a seed.
+
+    A percentile bootstrap, stratified as Agarwal et al. 2021, section 4.1, have it: seeds are drawn with
+    replacement within one configuration and number of episodes. Of few seeds it is too narrow.
+    """
+    drawn = np.random.default_rng(0).choice(np.array(values), size=(_RESAMPLES, len(values)))
+    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5]).tolist()
+    return low, high
 
 
 def rows(results: Iterable[Result]) -> list[Row]:
@@ -55,16 +62,20 @@ def rows(results: Iterable[Result]) -> list[Row]:
 
 
 def _row(configuration: str, episodes: int, results: list[Result]) -> Row:
-    low, first, median, third, high = np.percentile(
-        [result.survival for result in results], [0, 25, 50, 75, 100]
-    ).tolist()
+    survival = [result.survival for result in results]
+    low, first, median, third, high = np.percentile(survival, [0, 25, 50, 75, 100]).tolist()
+    comparable = [result for result in results if result.random_start_completed is not None]
+    anywhere = [result.random_start_survival for result in comparable]
+    completed = [result.random_start_completed for result in comparable]
     return Row(
         configuration=configuration,
         episodes=episodes,
         seeds=sorted(result.seed for result in results),
         survival=(low, first, median, third, high),
+        interval=interval(survival),
+        anywhere=(float(np.median(anywhere)), min(anywhere), interval(anywhere)) if anywhere else None,
+        completed=float(np.median(np.array(completed, dtype=float))) if completed else None,
         median_return=float(np.median([result.episode_return for result in results])),
-        median_random_start=float(np.median([result.random_start_survival for result in results])),
         median_steps=float(np.median([result.steps for result in results])),
         median_cpu_seconds=float(np.median([result.cpu_seconds for result in results])),
     )
@@ -75,23 +86,23 @@ def table(results: Iterable[Result], title: str) -> Table:
     made = Table(title=title)
     made.add_column("run", overflow="fold")
     for column in (
-        *("episodes", "seeds", "median", "min, quartiles, max"),
-        *("return", "random starts", "steps", "CPU s"),
+        *("episodes", "seeds", "median", "least", "random starts", "least", "live 500"),
+        *("return", "steps", "CPU s"),
     ):
         made.add_column(column, justify="right", overflow="fold")
-    made.add_column("target", overflow="fold")
     for row in rows(results):
-        low, first, median, third, high = row.survival
+        anywhere, completed = row.anywhere, row.completed
         made.add_row(
             row.what,
             str(row.episodes or ""),
             str(len(row.seeds)),
-            f"{median:.0f}",
-            f"{low:.0f}, {first:.0f}-{third:.0f}, {high:.0f}",
+            f"{row.survival[2]:.0f} ({row.interval[0]:.0f}-{row.interval[1]:.0f})",
+            f"{row.survival[0]:.0f}",
+            f"{anywhere[0]:.0f} ({anywhere[2][0]:.0f}-{anywhere[2][1]:.0f})" if anywhere else "",
+            f"{anywhere[1]:.0f}" if anywhere else "",
+            f"{completed:.0%}" if completed is not None else "",
             f"{row.median_return:.0f}",
-            f"{row.median_random_start:.0f}",
             f"{row.median_steps:,.0f}" if row.median_steps else "",
             f"{row.median_cpu_seconds:.0f}",
-            row.target,
         )
     return made

@@ -25,7 +25,7 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     step_delay: Annotated[
         float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
     ] = 0.2
-    network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "egocentric"
+    network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "options"
     learning_rate: Annotated[float, Meta(ge=1e-7, le=1, description="step size of the optimiser")] = 1e-3
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.98
     seed: Annotated[
@@ -44,7 +44,7 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 1
     random_start: Annotated[
         float, Meta(ge=0, le=1, description="share of episodes that begin anywhere, with meters at random")
-    ] = 0.0
+    ] = 0.75
     world: WorldField = None
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,

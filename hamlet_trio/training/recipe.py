@@ -67,7 +67,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 DEFAULT_RECIPE: Final = Recipe(
     learner=LearnerConfig(
-        network_type="egocentric",
+        network_type="options",
         learning_starts=300,
         n_step=3,
         reward_scale=0.1,

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from bench.learning.configurations import CONFIGURATIONS
 from bench.learning.published import published, split
-from bench.learning.table import Row, rows
+from bench.learning.table import Interval, rows
 from scripts.doc_tables.markdown import signed, table
 
+NOTHING = "\u2013"
 
-def _survival(row: Row) -> list[str]:
-    low, first, median, third, high = row.survival
-    return [f"**{median:.0f}**", f"{low:.0f}", f"{first:.0f} to {third:.0f}", f"{high:.0f}"]
+
+def _interval(value: float, bounds: Interval) -> str:
+    return f"**{value:.0f}** ({bounds[0]:.0f} to {bounds[1]:.0f})"
 
 
 def learning_runs() -> str:
@@ -21,61 +22,47 @@ def learning_runs() -> str:
             "Run",
             "Episodes",
             "Seeds",
-            "Median",
+            "Usual start",
             "Least",
-            "Quartiles",
-            "Most",
-            "Return",
             "Random starts",
+            "Least",
+            "Live 500",
+            "Return",
             "Steps",
+            "Processor time",
         ),
         [
             [
                 row.what,
-                f"{row.episodes:,}" if row.episodes else "\u2013",
+                f"{row.episodes:,}" if row.episodes else NOTHING,
                 str(len(row.seeds)),
-                *_survival(row),
+                _interval(row.survival[2], row.interval),
+                f"{row.survival[0]:.0f}",
+                _interval(row.anywhere[0], row.anywhere[2]) if row.anywhere else NOTHING,
+                f"{row.anywhere[1]:.0f}" if row.anywhere else NOTHING,
+                f"{row.completed:.0%}" if row.completed is not None else NOTHING,
                 signed(round(row.median_return)),
-                f"{row.median_random_start:.0f}",
-                f"{row.median_steps:,.0f}" if row.median_steps else "\u2013",
+                f"{row.median_steps:,.0f}" if row.median_steps else NOTHING,
+                f"{row.median_cpu_seconds:.0f} s" if row.median_steps else NOTHING,
             ]
             for row in rows(reported)
-        ],
-    )
-
-
-def learning_targets() -> str:
-    """Compare the default learner with its targets, and list the time it took."""
-    reported, _ = split(published())
-    return table(
-        ("Episodes", "Target", "Reached", "Seeds", "Processor time of a run, median"),
-        [
-            [
-                f"{row.episodes:,}",
-                row.target,
-                f"median {row.survival[2]:.0f}, least {row.survival[0]:.0f}",
-                str(len(row.seeds)),
-                f"{row.median_cpu_seconds:.0f} s",
-            ]
-            for row in rows(reported)
-            if row.target
         ],
     )
 
 
 def learning_parts() -> str:
-    """List the results of the default learner without each of its parts."""
+    """List the results of `egocentric` without each of its parts."""
     _, parts = split(published())
     made = {row.configuration: row for row in rows(parts)}
     return table(
-        ("Learner", "Seeds", "Median", "Least", "Quartiles", "Most", "Return", "Random starts"),
+        ("Learner", "Seeds", "Usual start", "Least", "Return"),
         [
             [
                 made[name].what,
                 str(len(made[name].seeds)),
-                *_survival(made[name]),
+                _interval(made[name].survival[2], made[name].interval),
+                f"{made[name].survival[0]:.0f}",
                 signed(round(made[name].median_return)),
-                f"{made[name].median_random_start:.0f}",
             ]
             for name in CONFIGURATIONS
             if name in made
@@ -85,6 +72,5 @@ def learning_parts() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "learning-runs": learning_runs,
-    "learning-targets": learning_targets,
     "learning-parts": learning_parts,
 }

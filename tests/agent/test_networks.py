@@ -24,8 +24,8 @@ from hamlet_trio.agent.networks import (
 from hamlet_trio.agent.networks.grid import Convolved, GridConvolution
 
 TYPES: tuple[NetworkType, ...] = get_args(NetworkType)
-# The egocentric network is this project's own: there is no reference for it.
-REFERENCE_TYPES: tuple[NetworkType, ...] = tuple(t for t in TYPES if t != "egocentric")
+# These networks are this project's own: there is no reference for them.
+REFERENCE_TYPES: tuple[NetworkType, ...] = tuple(t for t in TYPES if t not in {"egocentric", "options"})
 
 
 def reference(

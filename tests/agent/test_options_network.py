@@ -98,6 +98,21 @@ def test_a_policy_serves_a_world_of_other_places(world: WorldConfig) -> None:
         assert action != INTERACT or (x, y) in cells
 
 
+def test_kept_features_are_those_of_the_present_places() -> None:
+    network, moved = network_for(DEFAULT), network_for(MOVED)
+    worlds = Worlds(300, MOVED, seed=1)
+    worlds.reset(random_start=True)
+    observations = torch.from_numpy(worlds.observe()[:, 0])
+    before = network.preprocess(observations)
+    assert torch.equal(network.preprocess(observations), before)
+    assert torch.equal(network.preprocess(observations[5:6]), before[5:6])
+    network.load_state_dict(moved.state_dict())
+    assert torch.equal(network.preprocess(observations), moved.preprocess(observations))
+    network.set_places(FEWER)
+    missing = [code not in {place.code for place in FEWER.affordances} for code in range(1, 9)]
+    assert not toward(network, worlds.observe()[:, 0])[:, missing].any()
+
+
 @pytest.mark.parametrize("network_type", ["egocentric", "qnetwork"])
 def test_other_networks_have_no_options(network_type: NetworkType) -> None:
     policy = Policy.untrained(1, network_type=network_type)

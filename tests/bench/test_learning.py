@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from bench.learning import main
+from bench.learning.ceiling import follow_rule, search
 from bench.learning.command import PICTURE
-from bench.learning.configurations import CONFIGURATIONS, PARTS
+from bench.learning.configurations import CONFIGURATIONS, PARTS, WHOLE
 from bench.learning.picture import band, picture
-from bench.learning.playing import play, play_greedily
+from bench.learning.playing import begin, play, play_by_state, play_greedily
 from bench.learning.published import encode, published, split
 from bench.learning.results import Point, Result, ResultFolder
 from bench.learning.table import rows
@@ -30,6 +31,8 @@ def made(configuration: str = "default", episodes: int = 100, seed: int = 1, **c
         "survival": 100.0,
         "return": 5.0,
         "random_start_survival": 40.0,
+        "random_starts": 300,
+        "random_start_completed": 0.25,
         "curve": [
             {"episode": episodes // 2, "steps": 500, "survival": 50.0, "return": 0.0},
             {"episode": episodes, "steps": 1000, "survival": 100.0, "return": 5.0},
@@ -80,15 +83,31 @@ def test_stable_baselines_is_given_the_steps_of_the_default_learner(
     assert result is not None
     assert result.steps == 400
     assert [point.steps for point in result.curve] == list(range(20, 401, 20))
+    folder.save(made(steps=40))
+    main(["sb3-dqn-long", *arguments[1:]])
+    longer = folder.find("sb3-dqn-long", 100, 1)
+    assert longer is not None
+    assert longer.steps == 400
 
 
-def test_behaviours_are_measured_and_errands_beat_chance(tmp_path: Path) -> None:
-    main(["random", "errands", "--seeds", "5", "--results", str(tmp_path)])
-    chance, errands = (ResultFolder(tmp_path).find(name, 0, 5) for name in ("random", "errands"))
-    assert chance is not None
-    assert errands is not None
+def test_behaviours_are_measured_and_each_beats_the_one_before(tmp_path: Path) -> None:
+    names = ["random", "option-exploration", "rule"]
+    main([*names, "--seeds", "5", "--results", str(tmp_path)])
+    found = [ResultFolder(tmp_path).find(name, 0, 5) for name in names]
+    chance, options, rule = (result for result in found if result is not None)
     assert 70 < chance.survival < 80
-    assert errands.survival > 2 * chance.survival
+    assert options.survival > 2 * chance.survival
+    assert rule.survival == 500
+    assert rule.random_start_survival > 400
+
+
+def test_a_search_with_the_rules_known_survives_where_the_rule_does_not() -> None:
+    starts = begin(20, seed=4, random_start=True)
+    rule = play_by_state(follow_rule, begin(20, seed=4, random_start=True))
+    found = search(starts)
+    assert found.survival > rule.survival
+    assert found.completed == 1.0
+    assert not starts.steps.any(), "it plans in worlds of its own"
 
 
 def test_every_policy_is_measured_from_the_same_starts() -> None:
@@ -102,7 +121,7 @@ def test_every_policy_is_measured_from_the_same_starts() -> None:
     usual, anywhere = play_greedily(act)
     assert (usual, anywhere) == play_greedily(lambda seen: policy.act(seen).actions)
     assert acts[0] == 1
-    assert max(acts) == 100
+    assert max(acts) == 300
     assert play(act, 3).survival == usual.survival, "from the usual start every episode is the same"
 
 
@@ -127,7 +146,11 @@ def test_a_row_sums_up_the_seeds() -> None:
     (row,) = rows(results)
     assert row.survival == (76.0, 94.0, 130.0, 245.0, 500.0)
     assert row.seeds == [0, 1, 2, 3]
-    assert row.target.startswith("median ≥ 160")
+    assert row.interval == (76.0, 500.0)
+    assert row.anywhere == (40.0, 40.0, (40.0, 40.0))
+    assert row.completed == 0.25
+    (older,) = rows([made(random_start_completed=None)])
+    assert older.anywhere is None
     mixed = [made("default", 300), made("default"), made("sb3-ppo"), made("random", 0)]
     assert [(row.configuration, row.episodes) for row in rows(mixed)] == [
         ("random", 0),
@@ -137,9 +160,9 @@ def test_a_row_sums_up_the_seeds() -> None:
     ]
 
 
-def test_a_part_is_compared_with_the_default_of_its_own_seeds() -> None:
-    reported = [made(seed=1), made("older", seed=1)]
-    parts = [made(seed=2), made("one-step", seed=2)]
+def test_a_part_is_compared_with_the_whole_of_its_own_seeds() -> None:
+    reported = [made(seed=1), made("older", seed=1), made("egocentric", seed=1)]
+    parts = [made("egocentric", seed=2), made("one-step", seed=2)]
     assert split(reported + parts) == (reported, parts)
 
 
@@ -178,11 +201,11 @@ def changed(one: Any, other: Any, path: str = "") -> set[str]:
 
 
 def test_each_part_takes_away_what_it_says_and_no_more() -> None:
-    default = msgspec.to_builtins(CONFIGURATIONS["default"])
+    default = msgspec.to_builtins(CONFIGURATIONS[WHOLE])
     taken = {name: changed(default, msgspec.to_builtins(CONFIGURATIONS[name])) - {"what"} for name in PARTS}
     assert taken == {
         "no-map": {"settings.network_type"},
-        "no-errands": {"recipe.learner.exploration"},
+        "no-options": {"recipe.learner.exploration"},
         "one-step": {"recipe.learner.n_step"},
         "no-munchausen": {"recipe.learner.munchausen"},
         "single-dqn": {"recipe.learner.munchausen", "recipe.learner.double"},

@@ -145,7 +145,7 @@ def test_own_rule(port: int) -> None:
 
 def test_use_checkpoint(trained: tuple[Path, str]) -> None:
     assert re.fullmatch(
-        r"egocentric: lived [1-9]\d* steps, last did \w+\n", run_sample("use_checkpoint.py", str(trained[0]))
+        r"options: lived [1-9]\d* steps, last did \w+\n", run_sample("use_checkpoint.py", str(trained[0]))
     )
 
 

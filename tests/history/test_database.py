@@ -41,7 +41,7 @@ def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: P
     database.write([RunEnded(run_id="a", state="stopped", reason="enough")])
     run = HistoryReader(path).run("a")
     assert (run.state, run.reason, run.model, run.episodes) == ("stopped", "enough", "mine.pt", 3)
-    assert (run.seed, run.device, run.network_type) == (7, "cpu", "egocentric")
+    assert (run.seed, run.device, run.network_type) == (7, "cpu", "options")
     assert run.parameters is not None
     assert run.parameters["num_episodes"] == 100
     assert run.ended is not None

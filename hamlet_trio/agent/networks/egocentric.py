@@ -57,15 +57,20 @@ class MapReader(nn.Module, SelfInitialising):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return the features of observations."""
-        _, scale, levels = _constants(self._width, self._height, observations.device)
+        _, _, levels = _constants(self._width, self._height, observations.device)
+        places = self.read_places(observations)
+        centred = observations[:, :SCALARS] * 2 - 1
+        soft = torch.tanh((observations[:, 2:SCALARS, None] - levels) * _STEEPNESS)
+        return torch.cat((centred[:, :2], places, centred[:, 2:], soft.flatten(1)), dim=1)
+
+    def read_places(self, observations: Tensor) -> Tensor:
+        """Return the features [n, places * 8] of places."""
+        _, scale, _ = _constants(self._width, self._height, observations.device)
         located = self.locate(observations)
         # From the agent to the place; 0 for an unseen place, whose count is 0.
         agent = observations[:, None, :2] * scale
         offset = torch.addcmul(located[:, :, :2], agent, located[:, :, 2:], value=-1)
-        places = self.describe(offset, scale)
-        centred = observations[:, :SCALARS] * 2 - 1
-        soft = torch.tanh((observations[:, 2:SCALARS, None] - levels) * _STEEPNESS)
-        return torch.cat((centred[:, :2], places.flatten(1), centred[:, 2:], soft.flatten(1)), dim=1)
+        return self.describe(offset, scale).flatten(1)
 
     def locate(self, observations: Tensor) -> Tensor:
         """Return x, y and 1 for each place [n, places, 3]; zeros for one under the agent."""

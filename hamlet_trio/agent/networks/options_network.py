@@ -11,6 +11,7 @@ from torch.nn.functional import linear
 
 from hamlet_trio.agent.networks.backprop import Chain, split_dueling
 from hamlet_trio.agent.networks.egocentric import FEATURES_OF_A_PLACE, METER_FEATURES, MapReader
+from hamlet_trio.agent.networks.grid import keys_of
 from hamlet_trio.agent.networks.layers import (
     Backprop,
     Network,
@@ -31,6 +32,7 @@ _TENTS: Final = 39  # of a meter, evenly spaced over its range
 _WORSE: Final = 1.0  # by how much an action of no option is worth less than the worst option
 _FIRST_PLACE: Final = 2
 _ABSENT: Final = -1.0
+_GRIDS_KEPT: Final = 4096
 
 
 class PlaceReader(MapReader):
@@ -47,12 +49,35 @@ class PlaceReader(MapReader):
         super().__init__(spec)
         # The code, x and y of each place; in the state dict, because weights belong to the order of codes.
         self.register_buffer("places", torch.zeros(places, 3))
+        self._known: dict[bytes, Tensor] = {}
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def draw(self, generator: torch.Generator) -> None:
         """Fill in the cells, and codes from 1 on; nothing is random."""
         super().draw(generator)
         self.places.zero_()
         self.places[:, 0] = torch.arange(1, len(self.places) + 1)
+
+    def read_places(self, observations: Tensor) -> Tensor:
+        """As in `MapReader`, with the features of the last grids kept.
+
+        With one agent in a world the agent's cell determines the grid, so there are few. Threads may share
+        the network: looking up and entering a grid are single operations of a dict.
+        """
+        if observations.device.type != "cpu":
+            return super().read_places(observations)
+        keys = keys_of(observations[:, SCALARS:].numpy())
+        rows = [self._known.get(key) for key in keys]
+        missing = [index for index, row in enumerate(rows) if row is None]
+        if missing:
+            # Copied, so that a kept row does not keep its batch.
+            read = super().read_places(observations[missing])
+            if len(self._known) + len(missing) > _GRIDS_KEPT:
+                self._known = {}
+            for index, row in zip(missing, torch.split(read, 1), strict=True):
+                rows[index] = self._known[keys[index]] = row.clone()
+        found = [row for row in rows if row is not None]
+        return found[0] if len(found) == 1 else torch.cat(found)
 
     def locate(self, observations: Tensor) -> Tensor:
         """As in `MapReader`."""
@@ -64,9 +89,19 @@ class PlaceReader(MapReader):
         hidden = (located[:, :, 2:] < 0.5) & others[:, None, None]
         return torch.where(hidden, homes, located)
 
+    def set_places(self, places: Tensor) -> None:
+        """Replace the places by as many others."""
+        self.places.copy_(places)
+        self._known = {}
+
     def describe(self, offset: Tensor, scale: Tensor) -> Tensor:
         """As in `MapReader`."""
         return super().describe(offset, scale) * (self.places[:, :1] != _ABSENT)
+
+
+def _forget(reader: nn.Module, _: object) -> None:
+    """Drop the features kept of other places."""
+    reader._known = {}  # type: ignore[assignment]  # that of a PlaceReader
 
 
 class OptionsNetwork(Network):
@@ -125,22 +160,20 @@ class OptionsNetwork(Network):
 
     def available(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the values of options, those to places that the world lacks as -inf."""
-        return values.masked_fill(~self.toward(rows).any(dim=2), -torch.inf)
+        absent = self.place_reader.places[:, 0] == _ABSENT
+        return values.masked_fill(absent, -torch.inf) if absent.any() else values
 
     def q_and_option_values(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return Q-values as `forward`, and the values of options, NaN for places that the world lacks."""
         rows = self.preprocess(observations)
         values = self.values(self.encode(rows))
-        absent = ~self.toward(rows).any(dim=2)
+        absent = self.place_reader.places[:, 0] == _ABSENT
         return self.action_values(values, rows), values.masked_fill(absent, torch.nan)
 
     def toward(self, rows: Tensor) -> Tensor:
         """Return which actions may be next in which options, bool [n, places, actions]."""
-        return self._features_of_places(rows)[:, :, _TOWARD] > 0.5
-
-    def _features_of_places(self, rows: Tensor) -> Tensor:
-        end = _FIRST_PLACE + self.num_places * FEATURES_OF_A_PLACE
-        return rows[:, _FIRST_PLACE:end].reshape(-1, self.num_places, FEATURES_OF_A_PLACE)
+        columns = _toward_columns(self.num_places, rows.device)
+        return (rows.index_select(1, columns) > 0.5).view(-1, self.num_places, len(ACTIONS))
 
     def meters(self, rows: Tensor) -> Tensor:
         """Return the meters [n, 6] of preprocessed rows, from -1 to 1."""
@@ -156,7 +189,7 @@ class OptionsNetwork(Network):
         """Fit the options to the places of a world; `codes` redefines which places they lead to."""
         cells = {place.code: (place.x, place.y) for place in world.affordances}
         rows = [(code, *cells[code]) if code in cells else (_ABSENT, 0, 0) for code in codes or self.codes]
-        self.place_reader.places.copy_(torch.tensor(rows, dtype=torch.float32))
+        self.place_reader.set_places(torch.tensor(rows, dtype=torch.float32))
 
     def backprop(self) -> "OptionsBackprop":
         """Return the written-out `values` and gradients."""
@@ -179,6 +212,12 @@ def toward_columns(places: int) -> NDArray[np.int64]:
     """Return the columns [places, actions] of preprocessed rows that are `OptionsNetwork.toward`."""
     columns: NDArray[np.int64] = np.arange(places)[:, None] * FEATURES_OF_A_PLACE + np.array(_TOWARD)
     return columns + _FIRST_PLACE
+
+
+@cache
+def _toward_columns(places: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(toward_columns(places).ravel()).to(device)
 
 
 @cache
