@@ -73,7 +73,7 @@ describe('FrameFeed', () => {
   it('adds what a view tells of the frame on screen without moving anything', () => {
     const feed = new FrameFeed(screen().loop)
     feed.push(frameOfInference(update()), 0)
-    feed.amend({ qValues: [1, 2, 3, 4, 5], attention: null })
+    feed.amend({ qValues: [1, 2, 3, 4, 5], attention: null, options: null })
     expect(feed.frame).toMatchObject({ qValues: [1, 2, 3, 4, 5], ahead: true })
     expect(feed.received).toBe(1)
   })

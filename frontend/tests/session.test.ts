@@ -205,10 +205,15 @@ describe('a session', () => {
     session.setThink(true)
     socket.receive({
       type: 'view', q_values: true, attention: true, current_q_values: [1, 2, 3, 4, 5], current_attention: null,
+      current_option_values: [{ place: 'Bar', value: 9.1 }],
     })
     expect(session.feed.frame?.qValues).toEqual([1, 2, 3, 4, 5])
+    expect(session.feed.frame?.options).toEqual([{ place: 'Bar', value: 9.1 }])
     session.setThink(false)
-    socket.receive({ type: 'view', q_values: false, attention: false, current_q_values: null, current_attention: null })
+    socket.receive({
+      type: 'view', q_values: false, attention: false, current_q_values: null, current_attention: null,
+      current_option_values: null,
+    })
     expect(session.feed.frame?.qValues).toBeNull()
     session.close()
   })

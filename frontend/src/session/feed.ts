@@ -89,8 +89,8 @@ export class FrameFeed {
     this.textMs = CALM_TEXT_MS
   }
 
-  /** Add Q-values and attention to the frame on screen; they are of the next step. */
-  amend(extras: Pick<WorldFrame, 'qValues' | 'attention'>): void {
+  /** Add a policy's outputs to the frame on screen; they are of the next step. */
+  amend(extras: Pick<WorldFrame, 'qValues' | 'attention' | 'options'>): void {
     if (this.frame === null) return
     this.frame = { ...this.frame, ...extras, ahead: true }
     this.loop.wake()

@@ -313,6 +313,7 @@ export class InferenceSession {
     this.feed.amend({
       qValues: view.q_values ? view.current_q_values : null,
       attention: view.attention ? view.current_attention : null,
+      options: view.q_values ? view.current_option_values : null,
     })
   }
 }

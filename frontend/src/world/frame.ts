@@ -2,6 +2,7 @@ import type {
   AffordanceMarker,
   AgentMarker,
   AgentState,
+  OptionValue,
   RewardBreakdown,
   StateUpdate,
   TrainingStateUpdate,
@@ -34,6 +35,8 @@ export interface WorldFrame {
   /** The Q-values are of the choice that comes next, not of the one that led here. */
   ahead: boolean
   attention: readonly (readonly number[])[] | null
+  /** Values of the options, of a network that chooses among options. */
+  options: readonly OptionValue[] | null
 }
 
 export function frameOfInference(update: StateUpdate): WorldFrame {
@@ -56,6 +59,7 @@ export function frameOfInference(update: StateUpdate): WorldFrame {
     qValues: update.q_values ?? null,
     ahead: update.step === 0,
     attention: update.attention ?? null,
+    options: update.option_values ?? null,
   }
 }
 
@@ -79,6 +83,7 @@ export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
     qValues: null,
     ahead: false,
     attention: null,
+    options: null,
   }
 }
 
