@@ -81,7 +81,7 @@ async def test_next_keeps_the_path_of_a_trusted_proxy(
     [
         ("state=complete", [LONG]),
         ("state=failed", []),
-        ("network_type=egocentric&limit=1", [RUNS[2]]),
+        ("network_type=options&limit=1", [RUNS[2]]),
         ("network_type=relational", []),
         (f"before={LONG}", [RUNS[0]]),
     ],
