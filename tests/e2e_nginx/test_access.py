@@ -83,12 +83,14 @@ async def test_guesses_are_slowed_down_by_the_server_and_stop_no_valid_token(
     proxy: Proxy, keys: Known
 ) -> None:
     address = new_address()
-    codes = [(await log_in(proxy, "hamlet_guess", address=address))[0] for _ in range(150)]
-    assert set(codes) == {401, 429}
-    assert codes.index(429) >= 30
-    assert codes[-1] == 429
+    codes = [(await log_in(proxy, "hamlet_guess", address=address))[0]]
+    while codes[-1] != 429 and len(codes) < 500:  # each less than two seconds after the one before counts
+        codes.append((await log_in(proxy, "hamlet_guess", address=address))[0])
+    assert (codes[-1], set(codes[:-1])) == (429, {401})
+    assert len(codes) > 30
+    # As many again at nginx's door, of which none reaches a limit of its own.
+    assert {(await log_in(proxy, "hamlet_guess", address=address))[0] for _ in range(40)} <= {401, 429}
     assert {(await log_in(proxy, keys.teacher, address=address))[0] for _ in range(4)} == {200}
-    assert (await log_in(proxy, "abcd-efgh", address=address))[0] == 429
     assert (await log_in(proxy, "hamlet_guess"))[0] == 401
 
 

@@ -73,6 +73,14 @@ async def test_a_silent_connection_is_pinged_before_a_proxy_ends_it(mock_clock: 
             await client.send(frame(PONG))
         await client.send(frame(TEXT, b"still here"))
         assert await client.read_text() == "still here"
+        await wait_all_tasks_blocked()
+        mock_clock.jump(15)
+        await client.send(frame(TEXT, b"and again"))
+        assert await client.read_text() == "and again"
+        await wait_all_tasks_blocked()
+        mock_clock.jump(15)  # a ping would be due, if nothing had been sent meanwhile
+        await client.send(frame(TEXT, b"no ping came"))
+        assert await client.read_frame() == (TEXT, b"no ping came")
 
 
 async def test_pings_end_with_their_connection() -> None:

@@ -30,8 +30,8 @@ class GuardedWebSocket(WSStream):
     with 1009; a protocol error closes with wsproto's code for it (1002, 1007). Either ends the connection:
     nothing more is collected, and the app receives a disconnect.
 
-    It is pinged every `websocket_ping_interval` seconds, which proxies count as a sign of life: a person who
-    thinks, or a run that is paused, may be silent for long.
+    It is pinged when the server has sent nothing for `websocket_ping_interval` seconds. Proxies count that as
+    a sign of life: a person who thinks, or a run that is paused, may be silent for long.
     """
 
     _message: bytearray | None = None
@@ -43,6 +43,7 @@ class GuardedWebSocket(WSStream):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._pinging = trio.CancelScope()
+        self._sent_at = 0.0
 
     async def handle(self, event: Event) -> None:
         """Handle an event of the connection.
@@ -70,6 +71,7 @@ class GuardedWebSocket(WSStream):
             await trio.lowlevel.checkpoint()
             return
         self._answered = True
+        self._sent_at = trio.current_time()
         if (
             message is not None
             and message["type"] == "websocket.send"
@@ -85,12 +87,12 @@ class GuardedWebSocket(WSStream):
 
         The app finds this method in the `state` of its scope, under `SEND_NOWAIT`.
         """
-        return (
-            self._write_nowait is not None
-            and not self.closed
-            and self._takes_frames
-            and self._write_nowait(text_frame(text))
-        )
+        if self._write_nowait is None or self.closed or not self._takes_frames:
+            return False
+        is_taken = self._write_nowait(text_frame(text))
+        if is_taken:
+            self._sent_at = trio.current_time()
+        return is_taken
 
     @property
     def _takes_frames(self) -> bool:
@@ -146,10 +148,13 @@ class GuardedWebSocket(WSStream):
 
     async def _ping(self) -> None:
         interval = self.config.websocket_ping_interval
+        self._sent_at = trio.current_time()
         with self._pinging:
             while interval:
-                await trio.sleep(interval)
-                await self._send_wsproto_event(Ping())
+                await trio.sleep_until(self._sent_at + interval)
+                if trio.current_time() >= self._sent_at + interval:
+                    self._sent_at = trio.current_time()
+                    await self._send_wsproto_event(Ping())
 
     def _agree(self, extensions: list[Extension]) -> bytes | None:
         try:
