@@ -29,6 +29,7 @@ _DIRECTORY_ENTRY: Final = b"PK\x01\x02"
 _PICKLE_MAGIC: Final = b"\x80"
 
 # What torch.save writes: data, and calls of the few names below.
+_PROTOCOL: Final = 2
 _INSTRUCTIONS: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _ALLOWED_INSTRUCTIONS: Final = frozenset(
     {
@@ -190,6 +191,7 @@ def _one_folder(contents: dict[str, bytes], name: str) -> dict[str, bytes]:
 
 def _check_pickle(pickled: bytes, name: str) -> None:
     """Refuse every instruction that `torch.save` does not write, before any is executed."""
+    protocols = set()
     stream = io.BytesIO(pickled)
     instruction = None
     try:
@@ -204,6 +206,8 @@ def _check_pickle(pickled: bytes, name: str) -> None:
                     f"({instruction.name}), so it was not loaded."
                 )
             argument = None if instruction.arg is None else instruction.arg.reader(stream)
+            if instruction.name == "PROTO":
+                protocols.add(argument)
             if instruction.name == "GLOBAL" and argument not in _ALLOWED_NAMES:
                 wanted = printable(argument).replace(" ", ".")
                 raise CheckpointError(
@@ -211,3 +215,5 @@ def _check_pickle(pickled: bytes, name: str) -> None:
                 )
     except (ValueError, UnicodeError, IndexError) as error:
         raise CheckpointError(f"{name} is damaged: its description ends or breaks off early.") from error
+    if protocols != {_PROTOCOL}:  # torch would warn of another one
+        raise CheckpointError(f"{name} is not in the pickle protocol {_PROTOCOL} that torch.save writes.")

@@ -351,8 +351,15 @@ def test_any_change_of_the_description_is_refused_or_harmless(changes: list[tupl
 
 def test_text_with_unknown_escapes_is_refused_without_a_warning() -> None:
     """`pickletools` would warn of `\\z`, and a warning is an error here."""
-    changed = rezipped(GOOD, lambda name, data: b"S'\\z'\n." if name.endswith("data.pkl") else data)
+    changed = rezipped(GOOD, lambda name, data: b"\x80\x02S'\\z'\n." if name.endswith("data.pkl") else data)
     with pytest.raises(CheckpointError, match="STRING"):
+        parse_checkpoint(changed, "model.pt")
+
+
+@pytest.mark.parametrize("pickled", [b"N.", b"\x80\x01N.", b"\x80\x04N.", b"\x80\x02\x80\x01N."])
+def test_another_pickle_protocol_is_refused_without_a_warning(pickled: bytes) -> None:
+    changed = rezipped(GOOD, lambda name, data: pickled if name.endswith("data.pkl") else data)
+    with pytest.raises(CheckpointError, match=r"torch\.save"):
         parse_checkpoint(changed, "model.pt")
 
 
