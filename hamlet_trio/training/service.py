@@ -172,19 +172,21 @@ class TrainingService:
     async def _review(self) -> bool:
         """Review the runs of other processes; return whether everyone was told of a change.
 
-        Which can be resumed, and which have ended without telling; where another process holds the lock, it
-        is watched. Nothing that is found there ends the service: `problem` tells what is wrong.
+        Which can be resumed, and which have ended without telling. While another process holds the lock, none
+        can be resumed, and the lock is watched. Nothing that is found there ends the service: `problem` tells
+        what is wrong.
         """
         problem, resumable = None, list[str]()
         try:
             await self._record_unrecorded()
             await self._end_abandoned_runs()
             await trio.to_thread.run_sync(self._remove_temporaries)
-            resumable = await trio.to_thread.run_sync(self._store.resumable)
             if not self._is_watching_lock and await trio.to_thread.run_sync(self._lock.is_held):
                 self._is_watching_lock = True
                 self._lock_is_free = trio.Event()
                 self._nursery.start_soon(self._watch_lock)
+            if not self._is_watching_lock:
+                resumable = await trio.to_thread.run_sync(self._store.resumable)
         except OSError as error:
             problem = f"The data folder {self._settings.data_dir} cannot be used: {error.strerror}."
         except Exception:

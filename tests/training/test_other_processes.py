@@ -63,6 +63,18 @@ async def test_a_run_left_by_a_killed_server_is_ended_and_offered_once_its_train
             assert past.run(RUN).state == "interrupted"
 
 
+async def test_no_run_is_offered_while_a_start_would_be_refused(serving: Serving, settings: Settings) -> None:
+    with a_trainer_whose_server_was_killed(settings):
+        pass
+    lock = RunStore(Path(settings.data_dir)).server_lock()
+    with lock:  # the run was saved, and its trainer is still on its way out
+        async with serving(settings) as server:
+            client = await server.connect()
+            assert (await client.read())["resumable"] == []
+            lock.release()
+            assert (await client.read())["resumable"] == [RUN]
+
+
 async def test_a_start_waits_for_the_trainer_of_a_killed_server(serving: Serving, settings: Settings) -> None:
     with a_trainer_whose_server_was_killed(settings) as holder:
         async with serving(settings) as server:
