@@ -10,6 +10,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.text import printable
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _load(name: str) -> "Recording":
 
 
 def _list() -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from hamlet_trio.recording.folder import RecordingFolder
@@ -93,12 +95,12 @@ def _list() -> None:
     for entry in entries[:_MOST_ROWS]:
         info = entry.info
         if info is None:
-            table.add_row(entry.recording, "", "", "", "", "", entry.error)
+            table.add_row(entry.recording, "", "", "", "", "", escape(printable(entry.error, 300)))
             continue
         table.add_row(
             entry.recording,
             ", ".join(reason.replace("_", " ") for reason in info.reasons),
-            info.model or "",
+            escape(printable(info.model or "")),
             str(info.episode),
             str(info.steps),
             f"{info.episode_return:.1f}",
@@ -112,15 +114,17 @@ def _list() -> None:
 
 def _ending(info: "RecordingInfo") -> str:
     if info.ended is None:
-        return "left under way"
-    return (info.failure_reason or "reaching the last step").replace("_", " ")
+        return "cut off"
+    return printable(info.failure_reason or "reaching the last step").replace("_", " ")
 
 
 def _print_markers(info: "RecordingInfo") -> None:
-    print(f"{info.recording}: episode {info.episode}, {info.steps} steps, return {info.episode_return:.1f}")
+    print(
+        f"{printable(info.recording)}: episode {info.episode}, {info.steps} steps, return {info.episode_return:.1f}"
+    )
     for marker in info.markers:
         times = f" ({marker.count} times)" if marker.count > 1 else ""
-        print(f"{marker.step:>6}  {_KINDS[marker.kind]} {marker.what.replace('_', ' ')}{times}")
+        print(f"{marker.step:>6}  {_KINDS[marker.kind]} {printable(marker.what).replace('_', ' ')}{times}")
     print("It plays out as it was recorded, bit for bit.")
 
 

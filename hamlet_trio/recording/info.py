@@ -13,53 +13,59 @@ MAX_STEPS: Final = 10_000
 Reason = Literal["every_nth", "best_so_far", "worst_so_far", "first_death", "asked_for"]
 Source = Literal["training", "session"]
 
+_MAX_EPISODE: Final = 10**9
+_Text = Annotated[str, Meta(max_length=255)]
+_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+
 _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-ep\d{1,6})?")
 
 
 class Marker(Struct, frozen=True, forbid_unknown_fields=True):
     """One mark on an episode's timeline."""
 
-    step: Annotated[int, Meta(description="step it marks")]
+    step: Annotated[_Step, Meta(description="step it marks")]
     kind: Annotated[
         Literal["interaction", "critical", "end"],
         Meta(description="an interaction, a meter that becomes critical, or the end"),
     ]
     what: Annotated[
-        str,
+        _Text,
         Meta(description="the affordance, the meter, or the failure that ended the episode, or `max_steps`"),
     ]
     count: Annotated[
-        int, Meta(description="number of consecutive interactions with one affordance, which are one mark")
+        _Step, Meta(description="number of consecutive interactions with one affordance, which are one mark")
     ] = 1
 
 
-Markers = Annotated[tuple[Marker, ...], Meta(description="steps worth jumping to")]
+Markers = Annotated[tuple[Marker, ...], Meta(max_length=8 * MAX_STEPS, description="steps worth jumping to")]
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The facts of one recording."""
 
-    recording: Annotated[str, Meta(description="id of the recording, which is also the name of its file")]
-    created: Annotated[str, Meta(description="when it was made; ISO 8601, UTC")]
-    reasons: Annotated[tuple[Reason, ...], Meta(description="why it was kept")]
+    recording: Annotated[_Text, Meta(description="id of the recording, which is also the name of its file")]
+    created: Annotated[_Text, Meta(description="when it was made; ISO 8601, UTC")]
+    reasons: Annotated[tuple[Reason, ...], Meta(max_length=16, description="why it was kept")]
     source: Annotated[Source, Meta(description="where the episode was played: in training or in a session")]
-    run_id: Annotated[str | None, Meta(description="id of its training run; null for a session's")] = None
+    run_id: Annotated[_Text | None, Meta(description="id of its training run; null for a session's")] = None
     model: Annotated[
-        str | None, Meta(description="file name of the model that played; null in training or untrained")
+        _Text | None, Meta(description="file name of the model that played; null in training or untrained")
     ] = None
-    episode: Annotated[int, Meta(ge=1, description="number of the episode in its run or session")]
+    episode: Annotated[
+        int, Meta(ge=1, le=_MAX_EPISODE, description="number of the episode in its run or session")
+    ]
     steps: Annotated[int, Meta(ge=1, le=MAX_STEPS, description="number of steps")]
     episode_return: Annotated[float, Meta(description="sum of the rewards")]
     ended: Annotated[
         Literal["meter_depleted", "max_steps"] | None,
         Meta(description="how the episode ended; null if it was recorded before its end"),
     ]
-    failure_reason: Annotated[str | None, Meta(description="failure that ended the episode, or null")]
+    failure_reason: Annotated[_Text | None, Meta(description="failure that ended the episode, or null")]
     q_values: Annotated[bool, Meta(description="whether it has Q-values")]
     attention: Annotated[bool, Meta(description="whether it has attention weights")]
     markers: Markers
-    package_version: Annotated[str, Meta(description="version of Hamlet that recorded it")]
-    rules_version: Annotated[int, Meta(description="version of the world's rules")]
+    package_version: Annotated[_Text, Meta(description="version of Hamlet that recorded it")]
+    rules_version: Annotated[int, Meta(ge=0, le=10**9, description="version of the world's rules")]
 
 
 class ListedRecording(Struct, frozen=True):

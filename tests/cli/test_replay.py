@@ -41,7 +41,7 @@ def test_without_a_recording_those_there_are_listed(data: RecordingFolder) -> No
     (data.path / "20250101-000000-000bad.rec").write_bytes(encode(made)[:-1])
     listed = replay()
     assert made.info.recording in listed
-    assert "left under way" in listed
+    assert "cut off" in listed
     assert "is damaged" in listed
 
 
@@ -86,5 +86,5 @@ def test_a_film_is_made(kept: Recording, tmp_path: Path) -> None:
 
 
 def test_a_film_of_another_kind_is_refused(kept: Recording, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a\.avi names no kind of film"):
+    with pytest.raises(UserError, match=r"a\.avi does not name a film format"):
         replay(kept.info.recording, "--video", str(tmp_path / "a.avi"))

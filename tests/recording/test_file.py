@@ -22,7 +22,7 @@ from hamlet_trio.recording.file import (
 )
 from hamlet_trio.recording.trajectory import play
 from hamlet_trio.world import WorldConfig
-from tests.recording.support import random_actions, record, start_of
+from tests.recording.support import random_actions, record, resigned, start_of
 
 
 def test_a_recording_comes_back_whole(recording: Recording) -> None:
@@ -130,19 +130,8 @@ def test_a_file_with_any_byte_changed_or_missing_is_refused_by_name(recording: R
         decode(data + b"\0", "lost.rec")
 
 
-def _resigned(data: bytes, old: bytes, new: bytes) -> bytes:
-    """The file with part of its header changed and its checksum made to fit, as no accident would."""
-    import hashlib
-
-    assert old in data
-    body = data[42:].replace(old, new, 1)
-    length = int.from_bytes(body[:4], "little") + len(new) - len(old)
-    body = length.to_bytes(4, "little") + body[4:]
-    return data[:10] + hashlib.sha256(body).digest() + body
-
-
 def test_other_rules_are_refused_by_version(recording: Recording) -> None:
-    data = _resigned(encode(recording), b'"rules_version":1', b'"rules_version":2')
+    data = resigned(encode(recording), b'"rules_version":1', b'"rules_version":2')
     with pytest.raises(OtherRulesError, match=r"^old\.rec was recorded under version 2"):
         decode(data, "old.rec")
     data = encode(recording)
@@ -162,13 +151,13 @@ def test_other_rules_are_refused_by_version(recording: Recording) -> None:
     ],
 )
 def test_a_file_made_to_mislead_is_refused(recording: Recording, old: bytes, new: bytes) -> None:
-    data = _resigned(encode(recording), old, new)
+    data = resigned(encode(recording), old, new)
     with pytest.raises(DamagedRecordingError, match=r"\.rec is damaged"):
         decode(data, "foul.rec").play()
 
 
 def test_a_digest_that_does_not_fit_is_refused_at_play(recording: Recording) -> None:
-    data = _resigned(encode(recording), recording.digest.encode(), b"0" * 64)
+    data = resigned(encode(recording), recording.digest.encode(), b"0" * 64)
     with pytest.raises(OtherRulesError, match="plays out differently"):
         decode(data, "a.rec").play()
 

@@ -4,13 +4,14 @@ import errno
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hamlet_trio.recording import folder as module
-from hamlet_trio.recording.file import DamagedRecordingError, Recording
+from hamlet_trio.recording.file import DamagedRecordingError, Recording, encode
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
 from hamlet_trio.recording.info import is_recording_id, new_id
-from tests.recording.support import record
+from tests.recording.support import record, resigned
 
 RUN = "20250131-235959-a1b2c3"
 
@@ -159,3 +160,27 @@ def test_other_files_are_let_be(folder: RecordingFolder) -> None:
     folder.save(record())
     assert len(folder.entries()) == 1
     assert len(list(folder.path.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"episode":1', b'"episode":1' + b"0" * 400),
+        (b'"markers":[{"step":', b'"markers":[{"step":' + b"9" * 30),
+        (b'"rules_version":1', b'"rules_version":1,"rules_version":' + b"1" * 30),
+        (b'"package_version":"', b'"package_version":"' + b"x" * 5000),
+    ],
+)
+def test_facts_out_of_bounds_are_one_unusable_file_that_every_answer_can_tell_of(
+    folder: RecordingFolder, old: bytes, new: bytes
+) -> None:
+    good = record()
+    folder.save(good)
+    bad = folder.path / "20250101-000000-000bad.rec"
+    bad.write_bytes(resigned(encode(good), old, new))
+    entries = {entry.recording: entry for entry in folder.entries()}
+    assert entries[good.info.recording].info == good.info
+    error = entries["20250101-000000-000bad"].error
+    assert error is not None
+    assert error.startswith(bad.name)
+    assert msgspec.json.encode(list(entries.values()))
