@@ -119,12 +119,12 @@ def _ending(info: "RecordingInfo") -> str:
 
 
 def _print_markers(info: "RecordingInfo") -> None:
-    print(
-        f"{printable(info.recording)}: episode {info.episode}, {info.steps} steps, return {info.episode_return:.1f}"
-    )
+    name, total = printable(info.recording), info.episode_return
+    print(f"{name}: episode {info.episode}, {info.steps} steps, return {total:.1f}")
     for marker in info.markers:
+        what = printable(marker.what).replace("_", " ")
         times = f" ({marker.count} times)" if marker.count > 1 else ""
-        print(f"{marker.step:>6}  {_KINDS[marker.kind]} {printable(marker.what).replace('_', ' ')}{times}")
+        print(f"{marker.step:>6}  {_KINDS[marker.kind]} {what}{times}")
     print("It plays out as it was recorded, bit for bit.")
 
 
