@@ -1,93 +1,23 @@
-"""The worlds of all sessions, the requests that sessions make, and the execution of a batch of them."""
+"""The execution of a batch: one forward pass for each policy, one step of each group of worlds."""
 
-import enum
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import trio
 from numpy.typing import NDArray
 
 from hamlet_trio.inference.errors import EngineError
+from hamlet_trio.inference.world_group import EngineRequest, WorldGroup
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frame_parts import OptionValue
-from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
-from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds, WorldState
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
 
-_MONEY: Final = METERS.index("money")
-_MOOD: Final = METERS.index("mood")
-
 _QUICK_SECONDS: Final = 0.001
-
-_StepRow = tuple[int, float, list[float] | None, bool, bool, int]
-_NO_STEP: Final[_StepRow] = (0, 0.0, None, False, False, 0)
-
-
-class RequestKind(enum.Enum):
-    """What a request does to its world: begin an episode, restore a state, make one step, nothing."""
-
-    RESET = enum.auto()
-    RESTORE = enum.auto()
-    STEP = enum.auto()
-    INSPECT = enum.auto()
-
-
-class EngineRequest:
-    """One request in progress.
-
-    `action` is a person's, or None for the policy's; `state` is the one to restore. `needs_policy` tells
-    whether it takes a forward pass. `task` waits for the answer; it is None once it has been answered or
-    cancelled. The rest is filled in when the request is executed.
-    """
-
-    __slots__ = (
-        "action",
-        "answer",
-        "asked_at",
-        "attention",
-        "index",
-        "kind",
-        "needs_policy",
-        "policy",
-        "q_values",
-        "shown_attention",
-        "shown_option_values",
-        "shown_q_values",
-        "state",
-        "task",
-    )
-
-    def __init__(
-        self,
-        kind: RequestKind,
-        index: int,
-        policy: "Policy",
-        view: PolicyView = NO_POLICY_VIEW,
-        *,
-        action: int | None = None,
-        state: WorldState | None = None,
-        asked_at: float = 0.0,
-    ) -> None:
-        self.kind = kind
-        self.index = index
-        self.policy = policy
-        self.action = action
-        self.state = state
-        self.q_values = view.q_values
-        self.attention = view.attention
-        self.needs_policy = (kind is RequestKind.STEP and action is None) or view.q_values or view.attention
-        self.asked_at = asked_at
-        self.task: trio.lowlevel.Task | None = None
-        self.answer: WorldSnapshot | EngineError | None = None
-        self.shown_q_values: list[float] | None = None
-        self.shown_attention: list[list[float]] | None = None
-        self.shown_option_values: list[OptionValue] | None = None
 
 
 class _ForwardPass(NamedTuple):
@@ -98,34 +28,17 @@ class _ForwardPass(NamedTuple):
 
 
 class BatchExecutor:
-    """`capacity` worlds of one configuration. Synchronous; one thread at a time may use it.
+    """Execute batches of at most `capacity` requests. Synchronous; one thread at a time may use it.
 
-    `clock` times forward passes, in seconds.
-
-    `start` is the state in which every episode begins. Buffers for a full batch are allocated once:
-    observations (capacity, 1, observation_size) float32, world indices and actions (capacity,).
+    `clock` times forward passes, in seconds. Buffers are allocated once: of actions (capacity,), and of
+    observations of each size, (capacity, 1, observation_size) float32.
     """
 
-    def __init__(
-        self,
-        capacity: int,
-        config: WorldConfig | None = None,
-        *,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
+    def __init__(self, capacity: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._last_passes: WeakKeyDictionary[Policy, _ForwardPass] = WeakKeyDictionary()
-        self._worlds = Worlds(capacity, config)
-        if self._worlds.num_agents != 1:
-            raise ValueError(
-                f"num_agents is {self._worlds.num_agents}; allowed: 1, a session watches one agent"
-            )
-        self.config = self._worlds.config
-        self._place_names = {place.code: place.name for place in self.config.affordances}
-        self.start: Final = self._worlds.get_state(0)
-        self.capacity = capacity
-        self._observations = np.empty((capacity, 1, self._worlds.observation_size), dtype=np.float32)
-        self._indices = np.empty(capacity, dtype=np.intp)
+        self._capacity = capacity
+        self._observations: dict[int, NDArray[np.float32]] = {}
         self._actions = np.empty(capacity, dtype=np.intp)
 
     def is_quick(self, requests: list[EngineRequest]) -> bool:
@@ -156,26 +69,45 @@ class BatchExecutor:
             (groups.setdefault(request.policy, []) if request.needs_policy else without_policy).append(
                 request
             )
-        # Rows of one policy lie together, so that its observations are a slice of one buffer.
+        # Rows of one policy lie together, and so do those of one group of worlds within them.
         ordered = [request for group in (*groups.values(), without_policy) for request in group]
-        indices = self._indices[: len(ordered)]
-        indices[:] = [request.index for request in ordered]
-        if resets := [request.index for request in ordered if request.kind is RequestKind.RESET]:
-            self._worlds.reset(resets)
-        for request in ordered:
-            if request.state is not None:
-                self._worlds.set_state(request.index, request.state)
+        worlds = dict.fromkeys(request.group for request in ordered)
+        rows_of: dict[WorldGroup, list[int]] = {}
+        if len(worlds) > 1:
+            for group in (*groups.values(), without_policy):
+                group.sort(key=lambda request: id(request.group))
+            ordered = [request for group in (*groups.values(), without_policy) for request in group]
+            for row, request in enumerate(ordered):
+                rows_of.setdefault(request.group, []).append(row)
+        for world in worlds:
+            world.prepare(ordered if len(worlds) == 1 else [ordered[row] for row in rows_of[world]])
+        begin = 0
+        for policy, group in groups.items():
+            self._run_policy(policy, group, self._observe(group), self._actions[begin : begin + len(group)])
+            begin += len(group)
+        if len(worlds) == 1:
+            (only,) = worlds
+            return only.execute(ordered, self._actions[: len(ordered)])
+        return sum(
+            world.execute([ordered[row] for row in rows], self._actions[rows])
+            for world, rows in rows_of.items()
+        )
 
-        if with_policy := len(ordered) - len(without_policy):
-            observations = self._worlds.observe(indices[:with_policy], out=self._observations[:with_policy])
-            begin = 0
-            for policy, group in groups.items():
-                rows = slice(begin, begin + len(group))
-                self._run_policy(policy, group, observations[rows, 0], self._actions[rows])
-                begin = rows.stop
-        steps = self._step(ordered, indices)
-        self._answer(ordered, indices, steps)
-        return len(steps)
+    def _observe(self, group: list[EngineRequest]) -> NDArray[np.float32]:
+        """Return what the agents of one policy's requests see, (len(group), observation_size)."""
+        size = group[0].group.config.observation_size
+        buffer = self._observations.get(size)
+        if buffer is None:
+            shape = (self._capacity, 1, size)
+            buffer = self._observations[size] = np.empty(shape, dtype=np.float32)
+        begin = 0
+        while begin < len(group):
+            world, end = group[begin].group, begin + 1
+            while end < len(group) and group[end].group is world:
+                end += 1
+            world.observe(group[begin:end], buffer[begin:end])
+            begin = end
+        return buffer[: len(group), 0]
 
     def _run_policy(
         self,
@@ -203,76 +135,18 @@ class BatchExecutor:
             if request.q_values:
                 request.shown_q_values = np.nan_to_num(output.q_values[row]).tolist()
                 if output.option_values is not None:
+                    names = request.group.place_names
                     request.shown_option_values = [
-                        OptionValue(self._place_names[code], value)
+                        OptionValue(names[code], value)
                         for code, value in zip(
                             output.option_codes,
                             np.nan_to_num(output.option_values[row]).tolist(),
                             strict=True,
                         )
-                        if code in self._place_names
+                        if code in names
                     ]
             if request.attention and output.attention is not None:
                 request.shown_attention = np.nan_to_num(output.attention[row]).tolist()
-
-    def _step(self, ordered: list[EngineRequest], indices: NDArray[np.intp]) -> dict[int, _StepRow]:
-        """Step the worlds whose requests ask for it and can have it; return the results by row."""
-        over = self._worlds.over[indices].tolist()
-        stepping: list[int] = []
-        for row, request in enumerate(ordered):
-            if request.kind is not RequestKind.STEP or request.answer is not None:
-                continue
-            if over[row]:
-                request.answer = EngineError("the episode is over; reset the slot before its next step")
-                continue
-            if request.action is not None:
-                self._actions[row] = request.action
-            stepping.append(row)
-        if not stepping:
-            return {}
-        rows: Any = slice(len(ordered)) if len(stepping) == len(ordered) else stepping
-        worlds, actions = indices[rows], self._actions[: len(ordered)][rows]
-        result = self._worlds.step(actions, worlds, components=True)
-        assert result.components is not None  # they were asked for
-        columns = zip(
-            actions.tolist(),
-            result.rewards[:, 0].tolist(),
-            np.concatenate(result.components, axis=1).tolist(),
-            result.terminated[:, 0].tolist(),
-            result.truncated[:, 0].tolist(),
-            self._worlds.failure[worlds, 0].tolist(),
-            strict=True,
-        )
-        return dict(zip(stepping, columns, strict=True))
-
-    def _answer(
-        self, ordered: list[EngineRequest], indices: NDArray[np.intp], steps: dict[int, _StepRow]
-    ) -> None:
-        """Answer each request that has no error with a snapshot of its world."""
-        cells = self._worlds.positions[indices, 0].tolist()
-        normalised = self._worlds.normalised(indices)[:, 0].tolist()
-        raw = self._worlds.meters[indices, 0].tolist()
-        for row, request in enumerate(ordered):
-            if request.answer is not None:
-                continue
-            action, reward, components, terminated, truncated, failure = steps.get(row, _NO_STEP)
-            x, y = cells[row]
-            request.answer = WorldSnapshot(
-                x,
-                y,
-                normalised[row],
-                raw[row][_MONEY],
-                raw[row][_MOOD],
-                action,
-                reward,
-                components,
-                terminated,
-                truncated,
-                FAILURE_REASONS[failure] if terminated else None,
-                request.shown_q_values,
-                request.shown_attention,
-                request.shown_option_values,
-            )
 
 
 def engine_error(message: str, cause: Exception) -> EngineError:

@@ -9,14 +9,15 @@ threads would cost as much as the batch.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from hamlet_trio.connection import ServerFullError
-from hamlet_trio.inference.batch_executor import BatchExecutor, EngineRequest, RequestKind, engine_error
+from hamlet_trio.inference.batch_executor import BatchExecutor, engine_error
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.inference.statistics import EngineCounters
+from hamlet_trio.inference.world_group import EngineRequest, RequestKind, WorldGroup
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import WorldConfig, WorldState
@@ -25,18 +26,30 @@ if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
 
 
+MAX_GROUPS: Final = 16
+"""Configurations beside the usual one that sessions may play in at once."""
+
+
+class TooManyWorldsError(Exception):
+    """Sessions play in as many configurations as are allowed."""
+
+
 class Slot:
     """One session's world. `started` once the session has begun an episode in it."""
 
-    __slots__ = ("index", "started")
+    __slots__ = ("group", "index", "started")
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, group: WorldGroup, index: int) -> None:
+        self.group = group
         self.index = index
         self.started = False
 
 
 class PolicyEngine:
-    """Own `capacity` worlds of one configuration and lend each to one session at a time.
+    """Own the worlds of at most `capacity` sessions, and lend each to one session at a time.
+
+    Worlds of one configuration form a group. The usual one is always there; others are made when the first
+    session moves into one, at most `MAX_GROUPS`, and dropped when the last one leaves.
 
     Bounds: a session has one request in progress, so at most `capacity` wait. A request that is cancelled
     before its batch begins is not executed; one that is cancelled later is, and its answer is dropped.
@@ -53,9 +66,12 @@ class PolicyEngine:
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._executor = BatchExecutor(capacity, config, clock=clock)
+        self._executor = BatchExecutor(capacity, clock=clock)
+        self._usual = WorldGroup(capacity, config)
+        self._groups: dict[WorldConfig, WorldGroup] = {}
+        self._making = trio.Lock()
         self.counters = EngineCounters()
-        self._free = list(range(capacity - 1, -1, -1))
+        self._lent = 0
         self._waiting: list[EngineRequest] = []
         self._batch: list[EngineRequest] = []
         self._new_request = trio.lowlevel.ParkingLot()
@@ -63,24 +79,51 @@ class PolicyEngine:
 
     @property
     def config(self) -> WorldConfig:
-        """The configuration of every world."""
-        return self._executor.config
+        """The configuration in which every session begins."""
+        return self._usual.config
 
     @property
-    def start(self) -> WorldState:
-        """The state in which every episode begins."""
-        return self._executor.start
+    def groups(self) -> int:
+        """The number of configurations beside the usual one that sessions play in."""
+        return len(self._groups)
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
-        """Lend a world; raises `ServerFullError` when all are lent."""
-        if not self._free:
-            raise ServerFullError("sessions", self._executor.capacity, "HAMLET_MAX_SESSIONS")
-        slot = Slot(self._free.pop())
+        """Lend a world of the usual configuration; raises `ServerFullError` when all places are taken."""
+        if self._lent >= self._usual.capacity:
+            raise ServerFullError("sessions", self._usual.capacity, "HAMLET_MAX_SESSIONS")
+        self._lent += 1
+        slot = Slot(self._usual, self._usual.free.pop())
         try:
             yield slot
         finally:
-            self._free.append(slot.index)
+            self._lent -= 1
+            self._give_back(slot)
+
+    async def move(self, slot: Slot, config: WorldConfig) -> None:
+        """Exchange a session's world for one of another configuration, which must begin with `reset`.
+
+        Raises `TooManyWorldsError`; nothing has changed then.
+        """
+        if config == slot.group.config:
+            return
+        async with self._making:
+            group = self._usual if config == self._usual.config else self._groups.get(config)
+            if group is None:
+                if len(self._groups) >= MAX_GROUPS:
+                    raise TooManyWorldsError
+                # Not abandoned: it takes some hundredths of a second.
+                group = await trio.to_thread.run_sync(WorldGroup, self._usual.capacity, config)
+                self._groups[config] = group
+            index = group.free.pop()
+        self._give_back(slot)
+        slot.group, slot.index, slot.started = group, index, False
+
+    def _give_back(self, slot: Slot) -> None:
+        group = slot.group
+        group.free.append(slot.index)
+        if group.is_unused and group is not self._usual:
+            del self._groups[group.config]
 
     async def reset(self, slot: Slot, policy: "Policy", view: PolicyView = NO_POLICY_VIEW) -> WorldSnapshot:
         """Begin an episode. `policy` is run only for `view`, on the first observation.
@@ -119,7 +162,14 @@ class PolicyEngine:
         if not slot.started:
             raise RuntimeError("reset the slot first: its world is as the owner before left it")
         request = EngineRequest(
-            kind, slot.index, policy, view, action=action, state=state, asked_at=trio.current_time()
+            kind,
+            slot.group,
+            slot.index,
+            policy,
+            view,
+            action=action,
+            state=state,
+            asked_at=trio.current_time(),
         )
         request.task = trio.lowlevel.current_task()
         self._waiting.append(request)

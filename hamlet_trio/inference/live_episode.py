@@ -17,7 +17,7 @@ from hamlet_trio.protocol.frames import (
     VisitCounter,
     WorldSnapshot,
 )
-from hamlet_trio.world import Worlds
+from hamlet_trio.world import WorldConfig, Worlds
 
 EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
 
@@ -47,18 +47,34 @@ class LiveEpisode:
         self.view = NO_POLICY_VIEW
         self.over = True
         self.random_start = False
-        self._random_starts = Worlds(1, engine.config)
         self._engine = engine
         self._slot = slot
         self._sender = sender
         self._counters = counters
-        self._frames = FrameBuilder(engine.config)
-        self._visits = VisitCounter(engine.config)
         self._episode = 0
         self._total_reward = 0.0
-        self._start = engine.start
         self._actions = bytearray()
         self._last_frame: messages.StateUpdate | None = None
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Make what depends on the world's configuration."""
+        config = self.config
+        self._random_starts = Worlds(1, config)
+        self._frames = FrameBuilder(config)
+        self._visits = VisitCounter(config)
+        self._start = self._slot.group.start
+
+    @property
+    def config(self) -> WorldConfig:
+        """The configuration of the session's world."""
+        return self._slot.group.config
+
+    async def move(self, config: WorldConfig) -> None:
+        """Let the next episode begin in another world. Raises `TooManyWorldsError`."""
+        if config != self.config:
+            await self._engine.move(self._slot, config)
+            self._furnish()
 
     @property
     def visits(self) -> dict[str, int]:
@@ -69,6 +85,7 @@ class LiveEpisode:
     def played(self) -> PlayedEpisode:
         """A copy of the episode so far."""
         return PlayedEpisode(
+            config=self.config,
             start=self._start,
             actions=bytes(self._actions),
             episode=self._episode,
@@ -86,7 +103,7 @@ class LiveEpisode:
             self._start = self._random_starts.get_state(0)
             begun = self._engine.restore(self._slot, self.model.policy, self._start, self.view)
         else:
-            self._start = self._engine.start
+            self._start = self._slot.group.start
             begun = self._engine.reset(self._slot, self.model.policy, self.view)
         await self._show(await begun)
 

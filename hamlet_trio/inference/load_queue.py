@@ -11,7 +11,10 @@ from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.protocol import commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.world_info import find_world
 from hamlet_trio.recording.info import RecordingInfo
+from hamlet_trio.world.library import WorldLibrary
+from hamlet_trio.world.world_file import World
 
 MAX_WAITING: Final = 8
 
@@ -23,14 +26,14 @@ class SaveEpisode(NamedTuple):
     model: LoadedPolicy
 
 
-Job: TypeAlias = commands.LoadModel | commands.LoadRecording | SaveEpisode
+Job: TypeAlias = commands.LoadModel | commands.LoadRecording | commands.SetWorld | SaveEpisode
 
 
 class JobDone(NamedTuple):
     """A job and its result, which is an error ready to be sent if the job failed."""
 
     job: Job
-    result: LoadedPolicy | Replay | RecordingInfo | BadMessageError
+    result: LoadedPolicy | Replay | World | RecordingInfo | BadMessageError
 
 
 SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
@@ -48,12 +51,15 @@ class LoadQueue:
         self,
         lease: PolicyLease,
         recordings: RecordingWorker,
+        worlds: WorldLibrary,
+        *,
         results: SessionQueue[SessionEvent],
         session_id: str,
         share: Share,
     ) -> None:
         self._lease = lease
         self._recordings = recordings
+        self._worlds = worlds
         self._results = results
         self._session_id = session_id
         self._share = share
@@ -75,12 +81,14 @@ class LoadQueue:
                 done = JobDone(job, error)
             await self._results.put_when_room(done)
 
-    async def _do(self, job: Job) -> LoadedPolicy | Replay | RecordingInfo:
+    async def _do(self, job: Job) -> LoadedPolicy | Replay | World | RecordingInfo:
         match job:
             case commands.LoadModel():
                 return await self._lease.acquire(job.model)
             case commands.LoadRecording():
                 return await self._recordings.load(job.recording, self._share)
+            case commands.SetWorld():
+                return await trio.to_thread.run_sync(find_world, job.world, self._worlds, "set_world")
             case SaveEpisode():
                 return await self._recordings.save(
                     job.played, job.model.policy, self._session_id, self._share
@@ -102,5 +110,7 @@ def _command(job: Job) -> str:
             return "record"
         case commands.LoadRecording():
             return "load_recording"
+        case commands.SetWorld():
+            return "set_world"
         case commands.LoadModel():
             return "load_model"

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 import trio
 
 from hamlet_trio.agent.models import ModelFolder, ModelNameError, UnknownModelError
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.world_info import MAX_SIDE
 from hamlet_trio.world import WorldConfig
 
 if TYPE_CHECKING:
@@ -33,36 +35,43 @@ class FileVersion(NamedTuple):
 
 
 class LoadedPolicy:
-    """A policy in memory. `name` and `version` are its file's, None for the untrained policy."""
+    """A policy in memory. `name` and `version` are its file's, None for the untrained policy.
 
-    def __init__(self, policy: "Policy", version: FileVersion | None) -> None:
+    `config` is the world that it was trained in; the usual one where its file tells of none.
+    """
+
+    def __init__(self, policy: "Policy", version: FileVersion | None, config: WorldConfig) -> None:
         self.policy = policy
+        self.config = config
         self.version = version
         self.name = None if version is None else version.name
         self.network_type: NetworkType = policy.spec.network_type
         self.users = 0
 
+    def fits(self, config: WorldConfig) -> bool:
+        """Return whether its network can read a world of this configuration."""
+        spec = self.policy.spec
+        return (spec.width, spec.height) == (config.width, config.height)
+
 
 class PolicyStore:
-    """Load policies for worlds of one configuration, and count their uses.
+    """Load policies, and count their uses.
 
     A file is read and checked in a worker thread, once for each version of it, one file at a time. Bounds:
     the policies in use, at most four that no session uses any more, so that a page that reconnects need not
     wait for the disk, and the reasons of the last 1,024 refused files.
     """
 
-    def __init__(self, models: ModelFolder, config: WorldConfig) -> None:
+    def __init__(self, models: ModelFolder) -> None:
         from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch: importing this module stays quick)
 
         self._models = models
-        self._config = config
         self._loaded: dict[FileVersion, LoadedPolicy] = {}
         self._idle: dict[FileVersion, LoadedPolicy] = {}  # the longest idle first
         self._refusals: dict[FileVersion, str] = {}  # the oldest first
         self._reading = trio.Lock()
         self._limiter = trio.CapacityLimiter(4)
-        untrained = Policy.untrained(_UNTRAINED_SEED, width=config.width, height=config.height)
-        self._untrained = LoadedPolicy(untrained, None)
+        self._untrained = LoadedPolicy(Policy.untrained(_UNTRAINED_SEED), None, WorldConfig())
 
     @property
     def loaded(self) -> int:
@@ -104,7 +113,10 @@ class PolicyStore:
         names = await trio.to_thread.run_sync(self._models.default_names, limiter=self._limiter)
         for name in names:
             try:
-                return await self.acquire(name)
+                policy = await self.acquire(name)
+                if policy.config == WorldConfig():
+                    return policy
+                self.release(policy)  # a session begins in the usual world
             except BadMessageError as error:
                 get_logger().info("default_model_skipped", model=name, reason=error.message)
         self._untrained.users += 1
@@ -125,7 +137,7 @@ class PolicyStore:
         if version in self._refusals:
             raise _unusable(self._refusals[version])
         try:
-            policy = await trio.to_thread.run_sync(_load, path, self._config, limiter=self._limiter)
+            policy, config = await trio.to_thread.run_sync(_load, path, limiter=self._limiter)
         except UnusableModelError as error:
             get_logger().warning("model_refused", model=version.name, reason=str(error))
             self._refusals[version] = str(error)
@@ -135,7 +147,7 @@ class PolicyStore:
         # Older versions of the file cannot be asked for any more.
         for idle in [idle for idle in self._idle if idle.name == version.name]:
             self._forget(idle)
-        self._loaded[version] = LoadedPolicy(policy, version)
+        self._loaded[version] = LoadedPolicy(policy, version, config)
 
     def _identify(self, name: str) -> tuple[Path, FileVersion]:
         """Return the file that a name means, and its version. Runs in a worker thread."""
@@ -185,23 +197,32 @@ class UnusableModelError(Exception):
     """A file cannot be played here; the message is a sentence for a person."""
 
 
-def _load(path: Path, config: WorldConfig) -> "Policy":
-    """Read and check a file. Runs in a worker thread."""
+def _load(path: Path) -> tuple["Policy", WorldConfig]:
+    """Read and check a file; return its policy and its own world. Runs in a worker thread."""
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415 (torch)
-    from hamlet_trio.agent.metadata import world_shape  # noqa: PLC0415
     from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch)
 
     try:
-        checkpoint = load_checkpoint(path, width=config.width, height=config.height)
+        checkpoint = load_checkpoint(path)
     except CheckpointError as error:
         raise UnusableModelError(str(error)) from error
-    shape = world_shape(checkpoint.metadata)
-    if shape is not None and shape != (config.width, config.height):
+    spec = checkpoint.spec
+    if max(spec.width, spec.height) > MAX_SIDE:
         raise UnusableModelError(
-            f"{path.name} was trained in a world of {shape[0]} x {shape[1]} cells; "
-            f"this server's has {config.width} x {config.height}."
+            f"{path.name} was trained in a world of {spec.width} x {spec.height} cells; "
+            f"a session takes at most {MAX_SIDE} x {MAX_SIDE}."
         )
-    return Policy.from_checkpoint(checkpoint)
+    config = WorldConfig()
+    if checkpoint.metadata.world is not None:
+        try:
+            config = msgspec.convert(checkpoint.metadata.world, WorldConfig)
+        except msgspec.ValidationError:
+            get_logger().info("model_world_ignored", model=path.name)
+    if (config.width, config.height) != (spec.width, spec.height) or config.num_agents != 1:
+        raise UnusableModelError(
+            f"{path.name} is for a world of {spec.width} x {spec.height} cells, and does not tell which."
+        )
+    return Policy.from_checkpoint(checkpoint), config
 
 
 def _unusable(reason: str) -> BadMessageError:

@@ -15,7 +15,6 @@ from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.file import RecordingError
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
 from hamlet_trio.recording.info import RecordingInfo
-from hamlet_trio.world import WorldConfig
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
@@ -43,8 +42,7 @@ class RecordingWorker:
     Bounds: a session has one rewind and one load or save waiting.
     """
 
-    def __init__(self, folder: RecordingFolder, config: WorldConfig) -> None:
-        self.config: Final = config
+    def __init__(self, folder: RecordingFolder) -> None:
         self._folder = folder
         self._limiter = trio.CapacityLimiter(_THREADS)
         self._is_busy = False
@@ -87,7 +85,7 @@ class RecordingWorker:
         """Return the replay of a session's own episode; `visits` are its heat map's, with this episode."""
         return await self._run(
             share,
-            lambda: Replay.of_episode(self.config, played, policy, visits),
+            lambda: Replay.of_episode(played, policy, visits),
             steps=len(played.actions),
             is_rewind=True,
         )
@@ -125,7 +123,7 @@ class RecordingWorker:
 
     def _save(self, played: PlayedEpisode, policy: "Policy", session_id: str) -> RecordingInfo:
         recording = make_recording(
-            self.config,
+            played.config,
             played.start,
             played.actions,
             reasons=["asked_for"],

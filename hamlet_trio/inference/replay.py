@@ -29,8 +29,9 @@ _MOOD: Final = METERS.index("mood")
 
 
 class PlayedEpisode(Struct, frozen=True, kw_only=True):
-    """An episode as played so far: from `start`, by `actions` (one byte each)."""
+    """An episode as played so far: in a world of `config`, from `start`, by `actions` (one byte each)."""
 
+    config: WorldConfig
     start: WorldState
     actions: bytes
     episode: int
@@ -82,6 +83,7 @@ class Replay:
         info = recording.info
         return cls(
             PlayedEpisode(
+                config=recording.config,
                 start=recording.start,
                 actions=recording.actions.tobytes(),
                 episode=info.episode,
@@ -98,14 +100,12 @@ class Replay:
         )
 
     @classmethod
-    def of_episode(
-        cls, config: WorldConfig, played: PlayedEpisode, policy: RecordingPolicy, visits: dict[str, int]
-    ) -> "Replay":
+    def of_episode(cls, played: PlayedEpisode, policy: RecordingPolicy, visits: dict[str, int]) -> "Replay":
         """Play a session's own episode out and return its replay.
 
         `visits` are its heat map's, this episode's included, so that frames show it as they did before.
         """
-        trajectory = play(config, played.start, played.actions)
+        trajectory = play(played.config, played.start, played.actions)
         outputs = policy_outputs(policy, trajectory)
         before = Counter(visits)
         before.subtract(f"{x},{y}" for x, y in trajectory.positions.tolist())

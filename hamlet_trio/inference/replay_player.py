@@ -51,7 +51,7 @@ class ReplayPlayer:
     async def begin(self, replay: Replay) -> None:
         """Announce a replay, in place of the one that is on if any."""
         self._replay, self._step = replay, 0
-        await self._sender.send(replay.announcement(self._recordings.config))
+        await self._sender.send(replay.announcement(self._episode.config))
 
     async def rewind(self) -> None:
         """Begin a replay of the session's own episode so far."""
@@ -89,14 +89,14 @@ class ReplayPlayer:
         where nothing can branch off; nothing has changed then.
         """
         assert self._replay is not None
-        replay, config = self._replay, self._recordings.config
+        replay, config = self._replay, self._episode.config
         if self.shows_own and self.is_at_end:
             await self.end()
             return
         if not replay.can_branch_in(config):
             raise BadMessageError(
                 ErrorCode.CANNOT_BRANCH,
-                "The recording's world is not that of this server; it can only be watched.",
+                "The recording's world is not that of this session; it can only be watched.",
                 command="take_control",
             )
         if replay.is_over_at(self._step, config.max_steps):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hamlet_trio.inference.engine import PolicyEngine
     from hamlet_trio.inference.policies import PolicyStore
     from hamlet_trio.inference.recording_worker import RecordingWorker
+    from hamlet_trio.world.library import WorldLibrary
 
 _SWITCH_INTERVAL: Final = 0.0005
 
@@ -32,6 +33,7 @@ class _Parts(NamedTuple):
     engine: "PolicyEngine"
     policies: "PolicyStore"
     recordings: "RecordingWorker"
+    worlds: "WorldLibrary"
 
 
 class InferenceService:
@@ -63,6 +65,12 @@ class InferenceService:
         """The policies, once the service is ready."""
         assert self._parts is not None, "wait for `ready` first"
         return self._parts.policies
+
+    @property
+    def worlds(self) -> "WorldLibrary":
+        """The worlds by name, once the service is ready."""
+        assert self._parts is not None, "wait for `ready` first"
+        return self._parts.worlds
 
     @property
     def recordings(self) -> "RecordingWorker":
@@ -144,6 +152,7 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     from hamlet_trio.inference.policies import PolicyStore  # noqa: PLC0415
     from hamlet_trio.inference.recording_worker import RecordingWorker  # noqa: PLC0415
     from hamlet_trio.recording.folder import RecordingFolder  # noqa: PLC0415
+    from hamlet_trio.world.library import WorldLibrary, worlds_path  # noqa: PLC0415
 
     # Batches are small: a second thread would cost more than it brings, and the other cores are for the
     # trainer and the event loop.
@@ -154,6 +163,7 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     engine = PolicyEngine(settings.max_sessions)
     return _Parts(
         engine,
-        PolicyStore(models, engine.config),
-        RecordingWorker(RecordingFolder.of(settings), engine.config),
+        PolicyStore(models),
+        RecordingWorker(RecordingFolder.of(settings)),
+        WorldLibrary(worlds_path(settings.data_dir)),
     )

@@ -91,7 +91,14 @@ async def _play(
     # The slot and the policies outlive the tasks that use them.
     share = Share()
     with service.engine.slot() as slot, service.policies.lease() as lease:
-        loads = LoadQueue(lease, service.recordings, queue, session_id, share)
+        loads = LoadQueue(
+            lease,
+            service.recordings,
+            service.worlds,
+            results=queue,
+            session_id=session_id,
+            share=share,
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)
             episode = LiveEpisode(

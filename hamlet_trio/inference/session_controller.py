@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import trio
 from msgspec import UNSET
 
+from hamlet_trio.inference.engine import TooManyWorldsError
 from hamlet_trio.inference.fair_share import FairShare, Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.load_queue import (
@@ -27,7 +28,9 @@ from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, ShownOutputs
+from hamlet_trio.protocol.world_info import world_info
 from hamlet_trio.recording.info import RecordingInfo
+from hamlet_trio.world.world_file import World
 
 _PlaybackCommand: TypeAlias = (
     commands.Play | commands.Pause | commands.SetSpeed | commands.Status | commands.ReleaseControl
@@ -78,13 +81,17 @@ class SessionController:
         self._playing = False
         self._human = False
         self._loading = False
+        self._world = World(config=episode.config)
+        self._world_chosen = False
         self._held: deque[SessionEvent] = deque()
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
         """Greet the client and play until cancelled. Raises `EngineError` if the engine fails."""
         model = self._episode.model
         await self._sender.send(
-            messages.Connected(available_models, session_id, model.name, model.network_type)
+            messages.Connected(
+                available_models, session_id, model.name, model.network_type, world_info(self._world)
+            )
         )
         await self._episode.begin()
         while True:
@@ -122,7 +129,7 @@ class SessionController:
 
     async def _hold(self, event: SessionEvent) -> None:
         """Hold a command back until those before it have been carried out, if there is room."""
-        loads = commands.LoadModel | commands.LoadRecording
+        loads = commands.LoadModel | commands.LoadRecording | commands.SetWorld
         if isinstance(event, loads) and sum(isinstance(held, loads) for held in self._held) >= MAX_WAITING:
             await self._refuse(too_many_loads(event))
         elif len(self._held) < self._queue.limit:
@@ -181,7 +188,7 @@ class SessionController:
                 await self._leave_replay()
             case commands.RecordEpisode():
                 self._record()
-            case commands.LoadModel() | commands.LoadRecording():
+            case commands.LoadModel() | commands.LoadRecording() | commands.SetWorld():
                 self._loads.put(event)
                 self._loading = True
             case JobDone():
@@ -197,6 +204,8 @@ class SessionController:
         match done.result:
             case LoadedPolicy() as model:
                 await self._change_model(model)
+            case World() as world:
+                await self._change_world(world)
             case Replay() as replay:
                 self._playing = False
                 await self._replay.begin(replay)
@@ -302,7 +311,13 @@ class SessionController:
         await self._sender.send(messages.View(view.q_values, view.attention, *outputs))
 
     async def _change_model(self, model: LoadedPolicy) -> None:
+        """Let a loaded model play, in its own world unless one was chosen."""
         assert model.name is not None  # only files are loaded on command
+        world = self._world if self._world_chosen else World(config=model.config)
+        if not model.fits(world.config):
+            self._lease.release(model)
+            raise _unreadable(model, world, "load_model")
+        await self._move(world, "load_model")
         self._lease.release(self._episode.model)
         self._episode.change_model(model)
         self._pace.restart(trio.current_time())
@@ -310,6 +325,30 @@ class SessionController:
         await self._replay.end()
         await self._episode.leave("model_changed")
         await self._episode.begin()
+
+    async def _change_world(self, world: World) -> None:
+        """Play in a chosen world from the next episode on."""
+        model = self._episode.model
+        if not model.fits(world.config):
+            raise _unreadable(model, world, "set_world")
+        await self._replay.end()
+        self._world_chosen = True
+        await self._episode.leave("reset")
+        await self._move(world, "set_world", announce=True)
+        self._pace.restart(trio.current_time())
+        await self._episode.begin()
+
+    async def _move(self, world: World, command: str, *, announce: bool = False) -> None:
+        """Exchange the session's world, if it is another; tell the client."""
+        changes = world.config != self._episode.config
+        try:
+            await self._episode.move(world.config)
+        except TooManyWorldsError:
+            code = ErrorCode.TOO_MANY_WORLDS
+            raise _refusal(code, code.description, command) from None
+        self._world = world
+        if changes or announce:
+            await self._sender.send(messages.WorldSet(world_info(world)))
 
     # --- recordings and replays ----------------------------------------------------------------------------
 
@@ -363,6 +402,17 @@ class SessionController:
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors[error.code] += 1
         await self._sender.send(messages.Error(error.message, error.code, error.command, error.field))
+
+
+def _unreadable(model: LoadedPolicy, world: World, command: str) -> BadMessageError:
+    """Return the refusal of a model whose network cannot read a world."""
+    spec, config = model.policy.spec, world.config
+    return _refusal(
+        ErrorCode.UNUSABLE_MODEL,
+        f"{model.name or 'The untrained agent'} reads a world of {spec.width} x {spec.height} cells; "
+        f"this one has {config.width} x {config.height}.",
+        command,
+    )
 
 
 def _refusal(code: ErrorCode, message: str, command: str) -> BadMessageError:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.world_info import WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
 SPEED_RANGE: Final = (0.1, 10.0)
@@ -36,6 +37,12 @@ class SetStart(Struct, frozen=True, tag_field="command", tag="set_start"):
     random: Annotated[
         bool, Meta(description="anywhere, with meters at random, instead of at the usual start")
     ] = False
+
+
+class SetWorld(Struct, frozen=True, tag_field="command", tag="set_world"):
+    """Play in another world from the next episode on, which begins at once."""
+
+    world: WorldField
 
 
 class SetSpeed(Struct, frozen=True, tag_field="command", tag="set_speed"):
@@ -101,6 +108,7 @@ InferenceCommand = (
     | Step
     | Reset
     | SetStart
+    | SetWorld
     | SetSpeed
     | LoadModel
     | Status

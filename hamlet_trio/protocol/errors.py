@@ -88,6 +88,10 @@ class ErrorCode(StrEnum):
         "world_changed",
         "A world of that name is there in another version; read it, and send its `ETag` as `If-Match`.",
     )
+    TOO_MANY_WORLDS = (
+        "too_many_worlds",
+        "Sessions play in as many different worlds as are allowed at once; choose one that is in use.",
+    )
     WORLDS_FULL = "worlds_full", "The folder has as many worlds as are allowed; remove one first."
 
     # Training.

@@ -21,6 +21,7 @@ from hamlet_trio.protocol.frame_parts import (
     StepReward,
 )
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel
+from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.recording.info import Markers, RecordingInfo
 
 PROTOCOL_VERSION: Final = 5
@@ -41,6 +42,7 @@ class Connected(Struct, frozen=True, tag_field="type", tag="connected"):
     session_id: Annotated[str, Meta(description="id of this session in the server's log")]
     model_name: ModelName
     network_type: NetworkTypeOfModel
+    world: Annotated[WorldInfo, Meta(description="world of the session")]
     protocol_version: Annotated[int, Meta(description="grows with each addition to the protocol")] = (
         PROTOCOL_VERSION
     )
@@ -120,6 +122,12 @@ class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
 
     model: Annotated[str, Meta(description="file name of the model")]
     network_type: NetworkTypeOfModel
+
+
+class WorldSet(Struct, frozen=True, tag_field="type", tag="world_set"):
+    """The session plays in this world from the next episode on, which follows at once."""
+
+    world: Annotated[WorldInfo, Meta(description="world of the session")]
 
 
 class Playback(Struct, frozen=True, tag_field="type", tag="playback"):
@@ -206,6 +214,7 @@ InferenceMessage = (
     | StateUpdate
     | EpisodeEnd
     | ModelLoaded
+    | WorldSet
     | Playback
     | View
     | RecordingSaved

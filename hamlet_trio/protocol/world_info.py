@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+
 if TYPE_CHECKING:
+    from hamlet_trio.world.library import WorldLibrary
     from hamlet_trio.world.world_file import World
 
 MAX_SIDE: Final = 32
@@ -24,6 +27,36 @@ class WorldInfo(Struct, frozen=True, kw_only=True):
     width: Annotated[int, Meta(description="number of columns of the grid")]
     height: Annotated[int, Meta(description="number of rows of the grid")]
     changes: Annotated[dict[str, Any], Meta(description="fields in which it differs from the usual world")]
+
+
+def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", command: str) -> "World":
+    """Return the world that a command's `world` means; None is the usual one. Does file I/O.
+
+    Raises `BadMessageError`, with the field at fault, for a world that is unknown, not allowed, of more than
+    `MAX_SIDE` cells on a side, or of several agents.
+    """
+    from hamlet_trio.world.library import UnknownWorldError  # noqa: PLC0415 - imports numpy
+    from hamlet_trio.world.world_file import World, WorldError, make_world  # noqa: PLC0415
+
+    try:
+        match world:
+            case None:
+                found = World()
+            case str():
+                found = library.get(world)
+            case _:
+                found = make_world(world)
+    except UnknownWorldError as error:
+        raise BadMessageError(ErrorCode.UNKNOWN_WORLD, str(error), command=command, field="world") from None
+    except WorldError as error:
+        field = f"world.{error.field}" if error.field else "world"
+        raise BadMessageError(ErrorCode.INVALID_WORLD, str(error), command=command, field=field) from None
+    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", 1)):
+        value = getattr(found.config, name)
+        if value > most:
+            sentence = f"`world.{name}` is {value}; at most {most} is allowed here."
+            raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field=f"world.{name}")
+    return found
 
 
 def world_info(world: "World") -> WorldInfo:

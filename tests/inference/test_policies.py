@@ -3,7 +3,9 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import trio
@@ -14,6 +16,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyStore
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.world import WorldConfig
+from hamlet_trio.world.world_file import make_config
 from tests.inference.support import DOWN, UP, real_time_limit, save_model, uses
 from tests.patience import PATIENCE
 
@@ -28,11 +31,11 @@ class Reads:
         self.go.set()
         load = checkpoint_module.load_checkpoint
 
-        def counted(path: Path, *, width: int, height: int) -> checkpoint_module.Checkpoint:
+        def counted(path: Path) -> checkpoint_module.Checkpoint:
             self.names.append(path.name)
             self.begun.set()
             assert self.go.wait(PATIENCE)
-            return load(path, width=width, height=height)
+            return load(path)
 
         monkeypatch.setattr(checkpoint_module, "load_checkpoint", counted)
 
@@ -44,7 +47,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
 
 @pytest.fixture
 def store(models: Path, reads: Reads) -> PolicyStore:
-    return PolicyStore(ModelFolder(models), WorldConfig())
+    return PolicyStore(ModelFolder(models))
 
 
 def action_of(loaded: LoadedPolicy) -> int:
@@ -212,7 +215,7 @@ async def test_a_damaged_default_gives_way_to_the_next(
 @pytest.mark.parametrize("folder", ["empty", "missing"])
 async def test_without_any_model_the_default_is_untrained(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
-    store = PolicyStore(ModelFolder(tmp_path / folder), WorldConfig())
+    store = PolicyStore(ModelFolder(tmp_path / folder))
     with store.lease() as lease:
         default = await lease.acquire_default()
         assert default.name is None
@@ -220,11 +223,29 @@ async def test_without_any_model_the_default_is_untrained(tmp_path: Path, folder
     assert (uses(store), store.loaded) == (0, 0)
 
 
-async def test_worlds_of_another_size_take_models_of_that_size(models: Path) -> None:
-    save_model(models / "wide.pt", width=10, height=6, always=UP, world={"width": 10, "height": 6})
-    store = PolicyStore(ModelFolder(models), WorldConfig(width=10, height=8))
+async def test_a_model_brings_the_world_that_it_was_trained_in(models: Path) -> None:
+    config = make_config({"width": 10, "height": 9})
+    save_model(models / "wide.pt", width=10, height=9, always=UP, world=msgspec.to_builtins(config))
+    store = PolicyStore(ModelFolder(models))
     with store.lease() as lease:
-        with pytest.raises(BadMessageError, match="10 x 8"):
-            await lease.acquire("wide.pt")
-        with pytest.raises(BadMessageError, match="10 x 8"):
-            await lease.acquire("down.pt")
+        wide = await lease.acquire("wide.pt")
+        assert wide.config == config
+        assert wide.fits(config)
+        assert not wide.fits(WorldConfig())
+        assert (await lease.acquire("down.pt")).config == WorldConfig()
+
+
+@pytest.mark.parametrize("world", [{"width": 10, "height": 6}, {"width": 10, "height": 6, "colour": 1}])
+async def test_a_model_of_another_shape_must_tell_of_a_world_that_can_be(models: Path, world: Any) -> None:
+    save_model(models / "wide.pt", width=10, height=6, always=UP, world=world)
+    store = PolicyStore(ModelFolder(models))
+    with store.lease() as lease, pytest.raises(BadMessageError, match="does not tell which"):
+        await lease.acquire("wide.pt")
+
+
+async def test_a_session_begins_in_the_usual_world(tmp_path: Path) -> None:
+    config = make_config({"affordances": {"Gym": False}})
+    save_model(tmp_path / "trained_agent.pt", always=UP, world=msgspec.to_builtins(config))
+    store = PolicyStore(ModelFolder(tmp_path))
+    with store.lease() as lease:
+        assert (await lease.acquire_default()).name is None

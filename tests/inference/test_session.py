@@ -17,7 +17,9 @@ from hamlet_trio.protocol.messages import (
     Playback,
     StateUpdate,
 )
+from hamlet_trio.protocol.world_info import world_info
 from hamlet_trio.settings import Settings
+from hamlet_trio.world.world_file import World
 from tests.inference.support import (
     RIGHT,
     Client,
@@ -36,7 +38,12 @@ async def test_connect_begins_paused_with_the_world_on_screen(service: Inference
         async with connected(service, session_id="abc") as client:
             greeting, start, frame = await client.greeting()
             assert greeting == Connected(
-                greeting.available_models, "abc", "trained_agent.pt", "qnetwork", PROTOCOL_VERSION
+                greeting.available_models,
+                "abc",
+                "trained_agent.pt",
+                "qnetwork",
+                world_info(World()),
+                PROTOCOL_VERSION,
             )
             assert greeting.available_models[0] == "trained_agent.pt"
             assert sorted(greeting.available_models) == [

@@ -63,6 +63,13 @@ export interface SetStart {
   random?: boolean
 }
 
+/** Play in another world from the next episode on, which begins at once. */
+export interface SetWorld {
+  command: 'set_world'
+  /** name of a world, or an object of the fields that differ from the usual one */
+  world: string | Record<string, unknown> | null
+}
+
 /** Set the multiple of 10 steps a second; `playback` tells the value used. */
 export interface SetSpeed {
   command: 'set_speed'
@@ -143,8 +150,24 @@ export interface Connected {
   model_name: string | null
   /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  /** world of the session */
+  world: WorldInfo
   /** grows with each addition to the protocol */
   protocol_version: number
+}
+
+/** The world in which an episode or a run takes place. */
+export interface WorldInfo {
+  /** title for people; empty without one */
+  title: string
+  /** digest of the rules; worlds of equal rules share it */
+  digest: string
+  /** number of columns of the grid */
+  width: number
+  /** number of rows of the grid */
+  height: number
+  /** fields in which it differs from the usual world */
+  changes: Record<string, unknown>
 }
 
 /** An episode begins; the frame of step 0 follows. */
@@ -317,6 +340,13 @@ export interface ModelLoaded {
   model: string
   /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+}
+
+/** The session plays in this world from the next episode on, which follows at once. */
+export interface WorldSet {
+  type: 'world_set'
+  /** world of the session */
+  world: WorldInfo
 }
 
 /**
@@ -605,20 +635,6 @@ export interface TrainingStarted {
   device: string
   /** world of the run */
   world: WorldInfo
-}
-
-/** The world in which an episode or a run takes place. */
-export interface WorldInfo {
-  /** title for people; empty without one */
-  title: string
-  /** digest of the rules; worlds of equal rules share it */
-  digest: string
-  /** number of columns of the grid */
-  width: number
-  /** number of rows of the grid */
-  height: number
-  /** fields in which it differs from the usual world */
-  changes: Record<string, unknown>
 }
 
 /** A shown episode begins; of a hidden episode only episode_complete is sent. */
@@ -1231,6 +1247,7 @@ export type InferenceCommand =
   | Step
   | Reset
   | SetStart
+  | SetWorld
   | SetSpeed
   | LoadModel
   | Status
@@ -1249,6 +1266,7 @@ export type InferenceMessage =
   | StateUpdate
   | EpisodeEnd
   | ModelLoaded
+  | WorldSet
   | Playback
   | View
   | RecordingSaved
@@ -1311,6 +1329,7 @@ export type ErrorCode =
   | 'invalid_world'
   | 'world_read_only'
   | 'world_changed'
+  | 'too_many_worlds'
   | 'worlds_full'
   | 'already_training'
   | 'not_training'
