@@ -53,7 +53,7 @@ def test_a_bad_setting_is_refused_by_the_name_of_its_variable(
 
 
 @pytest.mark.parametrize("field", Settings.__struct_fields__)
-def test_what_a_setting_may_be_is_said_in_words(field: str) -> None:
+def test_every_setting_has_its_allowed_values_in_words(field: str) -> None:
     assert re.match("a whole number from|a number from|one of|text|true or|a list", allowed(Settings, field))
 
 
@@ -78,12 +78,12 @@ def test_an_unknown_setting_of_the_file_is_refused(tmp_path: Path) -> None:
         ({"HAMLET_TRUSTED_TEACHERS": "jones"}, "HAMLET_TRUSTED_TEACHERS"),
     ],
 )
-def test_what_would_let_the_wrong_people_in_is_refused(environment: dict[str, str], named: str) -> None:
+def test_an_insecure_combination_is_refused(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(environment)
 
 
-def test_production_lets_teachers_alone_train_and_believes_this_machine_s_proxy() -> None:
+def test_production_lets_only_teachers_train_and_trusts_the_local_proxy() -> None:
     settings = load_settings({"HAMLET_PROFILE": "production"})
     assert (settings.login, settings.trusted_proxies) == ("teachers", ("127.0.0.1", "::1"))
     assert (Settings().login, Settings().trusted_proxies) == ("nobody", ())

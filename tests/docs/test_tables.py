@@ -33,7 +33,7 @@ def test_a_misspelt_marker_is_an_error(text: str) -> None:
         fill(text, TABLES)
 
 
-def test_what_the_pages_call_kept_exists() -> None:
+def test_every_form_the_pages_call_kept_exists() -> None:
     schema = build_schema()
     for direction, forms in (("commands", kept.COMMANDS), ("messages", kept.MESSAGES)):
         for endpoint, names in forms.items():

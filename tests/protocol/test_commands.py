@@ -152,7 +152,7 @@ near_misses = st.builds(
 
 
 @given(st.text() | st.binary() | st.none() | json_values.map(json.dumps) | near_misses)
-def test_whatever_is_sent_the_answer_is_a_command_or_a_refusal(frame: str | bytes | None) -> None:
+def test_any_frame_becomes_a_command_or_a_refusal(frame: str | bytes | None) -> None:
     for decoder in (inference_commands, training_commands):
         answer: msgspec.Struct | BadMessageError
         try:
