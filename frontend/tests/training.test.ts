@@ -126,21 +126,22 @@ describe('TrainingRun', () => {
     socket.receive({ type: 'resumed', episode: 3, step: 12 })
     socket.receive({ type: 'checkpoint_saved', model: 'trained_agent.pt', episode: 50 })
     expect(run.events.map((event) => event.kind)).toEqual(['saved', 'resumed', 'paused'])
-    expect(run.events[0]?.text).toContain('trained_agent.pt')
+    expect(run.events[0]?.text).toContain('trained agent')
     expect(saved).toHaveBeenCalledOnce()
     run.close()
   })
 
-  it('names the model of a run that ended, its own where the server tells it', () => {
+  it('names the model that a run ended with', () => {
     const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
-    const complete = { type: 'training_complete', model_saved: 'models/trained_agent.pt', final_avg_reward: 1, final_avg_length: 76 }
-    socket.receive(complete)
-    expect(run.events[0]).toMatchObject({ kind: 'finished', model: 'trained_agent.pt' })
-    socket.receive({ ...complete, model: 'mine.pt' })
-    expect(run.events[0]).toMatchObject({ model: 'mine.pt', text: 'its last episodes survived 76 steps; saved as mine' })
-    socket.receive({ type: 'training_stopped', reason: 'Stopped on request.', model_saved: null, restart: false })
+    socket.receive({
+      type: 'training_complete', model_saved: 'models/trained_agent.pt', model: 'mine.pt', final_avg_reward: 1, final_avg_length: 76,
+    })
+    expect(run.events[0]).toMatchObject({
+      kind: 'finished', model: 'mine.pt', text: 'its last episodes survived 76 steps; saved as mine',
+    })
+    socket.receive({ type: 'training_stopped', reason: 'Stopped on request.', model_saved: null, model: null, restart: false })
     expect(run.events[0]).not.toHaveProperty('model')
     run.close()
   })

@@ -4,7 +4,6 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -138,17 +137,27 @@ def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
 
 def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start(page, Episodes="3", Show_one_episode_in="100", Seconds_per_shown_step="0")
+    start(
+        page,
+        Episodes="3",
+        Show_one_episode_in="100",
+        Seconds_per_shown_step="0",
+        Name_of_the_model="champion",
+    )
     events = page.get_by_role("log", name="What happened")
     expect(events).to_contain_text("Finished")
-    expect(events).to_contain_text("saved as")
+    expect(events).to_contain_text("saved as champion")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     expect_points(page, "Survival", 3)
     events.get_by_role("link", name="Watch it").click()
     expect(page.get_by_role("heading", name="Watch an agent live")).to_be_attached()
-    expect(page).to_have_url(re.compile(r"model=[\w.-]+\.pt"))
-    name = parse_qs(urlsplit(page.url).query)["model"][0]
-    expect(page.get_by_label("Model", exact=True)).to_have_value(name)
+    expect(page).to_have_url(re.compile(r"model=champion\.pt"))
+    expect(page.get_by_label("Model", exact=True)).to_have_value("champion.pt")
+    expect(page.locator("optgroup[label='Trained here'] option", has_text="champion")).to_be_attached()
+    # A name that is taken is refused at its field.
+    page.go_back()
+    start(page, Name_of_the_model="champion")
+    expect(page.get_by_label("Name of the model")).to_have_attribute("aria-invalid", "true")
 
 
 def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, run_server: Server) -> None:

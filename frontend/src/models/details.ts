@@ -13,10 +13,7 @@ export const NETWORK_LABELS: Readonly<Record<string, string>> = {
 }
 
 /** A model with what `/api/models` tells of it; only the name is certain. */
-export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails> & {
-  /** Whether it came with the server or was saved by a training run. */
-  source?: 'shipped' | 'run'
-}
+export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails>
 
 const LAST = 'trained_agent.pt'
 const SPECIAL: Readonly<Record<string, string>> = { [LAST]: 'trained agent', 'shipped_agent.pt': 'shipped agent' }

@@ -1,18 +1,25 @@
 import { defineStore } from 'pinia'
-import { computed, reactive, watch } from 'vue'
+import { computed, reactive, ref, watch } from 'vue'
 
 import { request, useResource } from '@/common/http'
 import type { StartTraining } from '@/protocol/messages'
-import { type Entry, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
+import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
 
 /** The parameters that a lesson needs; the rest is under "More parameters". */
 const FIRST = ['num_episodes', 'network_type', 'show_every', 'step_delay']
+
+/** The name of the model's file, which is no parameter of the run. */
+export const MODEL_NAME: ParameterField = {
+  name: 'model', label: 'Name of the model', help: 'under which the class finds it; without one, by its run',
+  kind: 'text', min: null, max: null, choices: [], optional: true, initial: null,
+}
 
 /** The form of a training run. It keeps what was typed while other views are open. */
 export const useTrainForm = defineStore('trainform', () => {
   const { data: fields, problem, refresh } = useResource(async (signal) =>
     fieldsOf(await request<WireSchema>('api/schema', { signal })))
   const entries = reactive<Record<string, Entry>>({})
+  const modelName = ref<Entry>('')
   watch(fields, () => { for (const field of fields.value ?? []) entries[field.name] ??= initialEntry(field) }, { flush: 'sync' })
 
   const first = computed(() => (fields.value ?? []).filter((field) => FIRST.includes(field.name)))
@@ -32,6 +39,7 @@ export const useTrainForm = defineStore('trainform', () => {
   const valid = computed(() => fields.value !== null && Object.keys(errors.value).length === 0)
 
   function reset(): void {
+    modelName.value = ''
     for (const field of fields.value ?? []) entries[field.name] = initialEntry(field)
   }
 
@@ -40,8 +48,12 @@ export const useTrainForm = defineStore('trainform', () => {
     const changed = (fields.value ?? [])
       .map((field) => [field, wireValue(field, entries[field.name] ?? '')] as const)
       .filter(([field, value]) => value !== field.initial)
-    return Object.fromEntries(changed.map(([field, value]) => [field.name, value]))
+    const name = String(modelName.value).trim().replace(/\.pt$/, '')
+    return {
+      ...Object.fromEntries(changed.map(([field, value]) => [field.name, value])),
+      ...(name !== '' && { model: `${name}.pt` }),
+    }
   }
 
-  return { problem, entries, first, more, errors, valid, refresh, reset, parameters }
+  return { problem, entries, modelName, first, more, errors, valid, refresh, reset, parameters }
 })

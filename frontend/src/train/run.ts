@@ -159,7 +159,7 @@ export class TrainingRun {
         break
       case 'checkpoint_saved':
         this.hooks.saved?.()
-        this.note('saved', `${message.model}, after episode ${message.episode}`)
+        this.note('saved', `${shortName(message.model)}, after episode ${message.episode}`)
         break
       case 'training_complete':
         this.halted()
@@ -210,12 +210,9 @@ export class TrainingRun {
 
   /** Note how the run ended, with the model that it saved. */
   private ended(kind: EventKind, end: TrainingComplete | TrainingStopped, said: string[]): void {
-    const { model } = end as { model?: string | null }
-    // A server that does not tell the run's own file has saved it under the common name.
-    const saved = model ?? end.model_saved?.split('/').at(-1)
-    if (saved !== undefined) this.hooks.saved?.()
-    const text = saved === undefined ? said : [...said, `saved as ${shortName(saved)}`]
-    this.note(kind, text.join('; '), saved)
+    const { model } = end
+    if (model !== null) this.hooks.saved?.()
+    this.note(kind, [...said, ...(model === null ? [] : [`saved as ${shortName(model)}`])].join('; '), model)
   }
 
   private halted(): void {
@@ -238,9 +235,9 @@ export class TrainingRun {
     this.state.secondsLeft = left > 0 ? this.timeLeft.estimate(left, this.series.items) : null
   }
 
-  private note(kind: EventKind, text: string, model?: string): void {
+  private note(kind: EventKind, text: string, model: string | null = null): void {
     this.eventId += 1
-    this.events.unshift({ id: this.eventId, at: new Date(), kind, text, ...(model !== undefined && { model }) })
+    this.events.unshift({ id: this.eventId, at: new Date(), kind, text, ...(model !== null && { model }) })
     if (this.events.length > MAX_EVENTS) this.events.length = MAX_EVENTS
     this.hooks.noted?.(this.events)
   }
