@@ -99,7 +99,7 @@ async def test_a_terminal_that_takes_nothing_holds_nobody_up(start: Start) -> No
     server = start(side)
     os.close(side)
     async with watching(server.port) as player:
-        await server.serves(300)  # far more lines than a terminal buffers
+        await server.serves(120)  # more lines than a terminal buffers
         await player.send("step")
         await player.expect("state_update", step=1)
     assert await trio.to_thread.run_sync(server.ends_with, signal.SIGTERM) == 0
