@@ -1,8 +1,8 @@
-"""Gymnasium's knowledge of Hamlet-v0.
+"""Register Hamlet's environments with Gymnasium.
 
-Gymnasium 1.0 gave up loading plugins by entry point: whoever has environments registers them when imported.
-But gymnasium is an extra here and takes long to import, so Hamlet must not import it. Hence: registered
-at once where gymnasium is there already, else right after its import.
+Gymnasium 1.0 gave up loading plugins by entry point: packages register their environments when imported.
+But gymnasium is an extra here and slow to import, so Hamlet must not import it. Hence its environments are
+registered at once if gymnasium is imported already, else right after its import.
 """
 
 import sys
@@ -35,7 +35,7 @@ def register_with_gymnasium() -> None:
 
 
 class _RegisterAfterImport:
-    """Finds gymnasium as usual, and has Hamlet-v0 registered when its import is done.
+    """Find gymnasium as usual, and register the environments when its import is done.
 
     Not derived from `importlib.abc.MetaPathFinder`, whose import would take longer than the rest of Hamlet's.
     """

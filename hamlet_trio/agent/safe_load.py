@@ -134,7 +134,7 @@ def unpack(data: bytes, name: str, *, limit: int = MAX_FILE_BYTES) -> Any:
 
 def _read_records(data: bytes, name: str, limit: int) -> dict[str, bytes]:
     """Return the records that torch needs, by name within the archive's folder, with verified checksums."""
-    # Every entry of the directory costs the reader far more memory than the bytes it stands in.
+    # Every entry of the directory costs the reader far more memory than its own bytes.
     if data.count(_DIRECTORY_ENTRY) > _MAX_RECORDS:
         raise CheckpointError(f"{name} is no sensible checkpoint: it has more than {_MAX_RECORDS} records.")
     try:

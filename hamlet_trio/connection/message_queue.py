@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 class QueueFullError(Exception):
-    """The queue holds as many items as it may; whoever takes from it is too slow."""
+    """Raised when the queue holds as many items as it may: its consumer is too slow."""
 
 
 class QueueStatistics(NamedTuple):

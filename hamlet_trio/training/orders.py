@@ -48,7 +48,7 @@ class StopOrder(Struct, frozen=True, tag="stop"):
 
 
 class SyncOrder(Struct, frozen=True, kw_only=True, tag="sync"):
-    """Tell how things stand at the server; of several that wait, the newest replaces the others.
+    """Tell the state of the server; of several that wait, the newest replaces the others.
 
     `watched`: somebody watches; frames are built only then. The episodes up to `recorded` are in the history.
     """

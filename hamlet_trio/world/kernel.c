@@ -5,7 +5,7 @@
  * contraction (-ffp-contract=off) and without -ffast-math. Only +, -, *, / and comparisons are used, which
  * IEEE 754 rounds alike everywhere; and no meter is -0.0, so that of two equal numbers either may be taken.
  *
- * Everything that a call needs stands in one struct, filled once by kernel.py, whose Layout has these fields.
+ * Everything that a call needs is in one struct, filled once by kernel.py, whose Layout has these fields.
  * A row is one agent of one world: row = world * num_agents + agent.
  */
 
@@ -35,7 +35,7 @@ enum { ENERGY, HYGIENE, SATIATION, MONEY, MOOD, SOCIAL, METERS };
 enum { ACTIONS = 5, FAILED = 1, FIRST_AFFORDANCE = 2, REASONS = 5, THRESHOLDS = 3 };
 enum { AGENT_CODE = 9, OTHER_AGENT_CODE = 10 };
 
-/* What a call comes to. When it is REFUSED nothing has changed, and batch.py finds out why. */
+/* The result of a call. When it is REFUSED nothing has changed, and batch.py finds out why. */
 enum { DONE, REFUSED };
 
 typedef struct {

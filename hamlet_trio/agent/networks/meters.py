@@ -199,7 +199,7 @@ class MeterBackprop:
             """Return the tokens of the first rows among tokens [6 * n, m]."""
             if count == all_rows:
                 return tokens
-            # Of one row `reshape` alone would be a view, which the backward pass of the norm reads amiss.
+            # Of one row `reshape` alone would be a view, which the backward pass of the norm misreads.
             return tokens.view(_METERS, all_rows, -1)[:, :count].contiguous().view(_METERS * count, -1)
 
         normed, inner, outer = map(first, self._activations)
