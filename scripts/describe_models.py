@@ -76,8 +76,7 @@ STORIES: Final[dict[str, Story]] = {
     ),
     "trained_agent.pt": Story(
         title="The best: it lives to the last step",
-        story="The same as checkpoint_ep1000.pt, under the name that a session begins with. A training run "
-        "of the server writes its model here.",
+        story="The same as checkpoint_ep1000.pt, under the name that a session begins with.",
         watch_for="Take over with the arrow keys, lead it astray, and give it back: it has learnt the life "
         "it leads, not every life.",
         command=f"{_LONG_RUN} && cp models/checkpoint_ep1000.pt models/trained_agent.pt",

@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.agent.models import run_models_path
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import remove_temporaries, write_atomically
 from hamlet_trio.common.lock import FileLock
@@ -208,7 +209,8 @@ class RunStore:
 
     def remove_temporaries(self) -> None:
         """Remove the temporary files of killed writers. Raises `OSError` if the runs cannot be listed."""
-        for folder in (self.data_dir, *map(self._folder, self._newest_first())):
+        own = self.data_dir, run_models_path(self.data_dir)
+        for folder in (*own, *map(self._folder, self._newest_first())):
             remove_temporaries(folder)
 
     def _newest_first(self) -> list[str]:
