@@ -6,8 +6,9 @@ from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.recording_worker import RecordingWorker
+from hamlet_trio.inference.refusals import refusal
 from hamlet_trio.inference.replay import Replay
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.frames import ShownOutputs
 from hamlet_trio.protocol.messages import ReplayEnded
 
@@ -94,13 +95,9 @@ class ReplayPlayer:
             await self.end()
             return
         if not replay.can_branch_in(config):
-            raise BadMessageError(
-                ErrorCode.CANNOT_BRANCH,
-                "The recording's world is not that of this session; it can only be watched.",
-                command="take_control",
-            )
+            raise refusal(ErrorCode.CANNOT_BRANCH, "take_control")
         if replay.is_over_at(self._step, config.max_steps):
-            raise replay_ended("take_control")
+            raise refusal(ErrorCode.RECORDING_ENDED, "take_control")
         await self.end()
         await self._episode.branch(replay, self._step)
 
@@ -109,12 +106,3 @@ class ReplayPlayer:
         if self._replay is not None:
             recording, self._replay = self._replay.recording, None
             await self._sender.send(ReplayEnded(recording))
-
-
-def replay_ended(command: str) -> BadMessageError:
-    """Return the refusal of a command that goes beyond the end of a replay."""
-    return BadMessageError(
-        ErrorCode.RECORDING_ENDED,
-        "The replay is at its end; send `seek` to go back, or `leave_replay`.",
-        command=command,
-    )

@@ -21,8 +21,9 @@ from hamlet_trio.inference.load_queue import (
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
+from hamlet_trio.inference.refusals import recorded_already, refusal, unreadable_world
 from hamlet_trio.inference.replay import Replay
-from hamlet_trio.inference.replay_player import ReplayPlayer, replay_ended
+from hamlet_trio.inference.replay_player import ReplayPlayer
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
@@ -36,9 +37,7 @@ _PlaybackCommand: TypeAlias = (
     commands.Play | commands.Pause | commands.SetSpeed | commands.Status | commands.ReleaseControl
 )
 
-_QUEUE_FULL: Final = BadMessageError(
-    ErrorCode.RATE_LIMITED, "Too many commands wait already; this one was not carried out."
-)
+_QUEUE_FULL: Final = refusal(ErrorCode.RATE_LIMITED)
 
 
 class SessionController:
@@ -266,18 +265,12 @@ class SessionController:
 
     async def _step(self) -> None:
         if self._human and not self._replay.shows_recording:
-            raise _refusal(
-                ErrorCode.HUMAN_IN_CONTROL,
-                "A person plays this session: send `act`, or `release_control` first.",
-                "step",
-            )
+            raise refusal(ErrorCode.HUMAN_IN_CONTROL, "step")
         if self._playing:
-            raise _refusal(
-                ErrorCode.STEP_WHILE_PLAYING, "`step` works while paused only; send `pause` first.", "step"
-            )
+            raise refusal(ErrorCode.STEP_WHILE_PLAYING, "step")
         if self._replay.shows_recording:
             if self._replay.is_at_end:
-                raise replay_ended("step")
+                raise refusal(ErrorCode.RECORDING_ENDED, "step")
             await self._forward()
             return
         await self._branch_if_rewound()
@@ -287,9 +280,7 @@ class SessionController:
 
     async def _act(self, action: int) -> None:
         if not self._human or self._replay.shows_recording:
-            raise _refusal(
-                ErrorCode.NOT_IN_CONTROL, "No person plays this; send `take_control` first.", "act"
-            )
+            raise refusal(ErrorCode.NOT_IN_CONTROL, "act")
         await self._branch_if_rewound()
         # If this step ends the episode, the next one follows a whole intermission later.
         self._pace.restart(trio.current_time())
@@ -316,7 +307,7 @@ class SessionController:
         world = self._world if self._world_chosen else World(config=model.config)
         if not model.fits(world.config):
             self._lease.release(model)
-            raise _unreadable(model, world, "load_model")
+            raise unreadable_world(model, world.config, "load_model")
         await self._move(world, "load_model")
         self._lease.release(self._episode.model)
         self._episode.change_model(model)
@@ -330,7 +321,7 @@ class SessionController:
         """Play in a chosen world from the next episode on."""
         model = self._episode.model
         if not model.fits(world.config):
-            raise _unreadable(model, world, "set_world")
+            raise unreadable_world(model, world.config, "set_world")
         await self._replay.end()
         self._world_chosen = True
         await self._episode.leave("reset")
@@ -344,8 +335,7 @@ class SessionController:
         try:
             await self._episode.move(world.config)
         except TooManyWorldsError:
-            code = ErrorCode.TOO_MANY_WORLDS
-            raise _refusal(code, code.description, command) from None
+            raise refusal(ErrorCode.TOO_MANY_WORLDS, command) from None
         self._world = world
         if changes or announce:
             await self._sender.send(messages.WorldSet(world_info(world)))
@@ -354,18 +344,10 @@ class SessionController:
 
     def _record(self) -> None:
         if self._replay.shows_recording:
-            raise _refusal(
-                ErrorCode.NOTHING_TO_RECORD,
-                "This is a recording already; send `leave_replay` first.",
-                "record",
-            )
+            raise recorded_already()
         played = self._episode.played
         if not played.actions:
-            raise _refusal(
-                ErrorCode.NOTHING_TO_RECORD,
-                "The episode has no step yet; send `record` after its first one.",
-                "record",
-            )
+            raise refusal(ErrorCode.NOTHING_TO_RECORD, "record")
         self._loads.put(SaveEpisode(played, self._episode.model))
 
     async def _seek(self, step: int) -> None:
@@ -378,9 +360,7 @@ class SessionController:
 
     async def _leave_replay(self) -> None:
         if not self._replay.is_on:
-            raise _refusal(
-                ErrorCode.NOT_IN_REPLAY, "No replay is on; this is the session's own episode.", "leave_replay"
-            )
+            raise refusal(ErrorCode.NOT_IN_REPLAY, "leave_replay")
         self._playing = False
         await self._replay.end()
         await self._send_playback()
@@ -402,18 +382,3 @@ class SessionController:
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors[error.code] += 1
         await self._sender.send(messages.Error(error.message, error.code, error.command, error.field))
-
-
-def _unreadable(model: LoadedPolicy, world: World, command: str) -> BadMessageError:
-    """Return the refusal of a model whose network cannot read a world."""
-    spec, config = model.policy.spec, world.config
-    return _refusal(
-        ErrorCode.UNUSABLE_MODEL,
-        f"{model.name or 'The untrained agent'} reads a world of {spec.width} x {spec.height} cells; "
-        f"this one has {config.width} x {config.height}.",
-        command,
-    )
-
-
-def _refusal(code: ErrorCode, message: str, command: str) -> BadMessageError:
-    return BadMessageError(code, message, command=command)

@@ -1,0 +1,41 @@
+"""Why a session refuses a command in its present state: each a sentence, ready to be sent."""
+
+from typing import Final
+
+from hamlet_trio.inference.policies import LoadedPolicy
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.world import WorldConfig
+
+_SENTENCES: Final = {
+    ErrorCode.HUMAN_IN_CONTROL: "A person plays this session: send `act`, or `release_control` first.",
+    ErrorCode.STEP_WHILE_PLAYING: "`step` works while paused only; send `pause` first.",
+    ErrorCode.NOT_IN_CONTROL: "No person plays this; send `take_control` first.",
+    ErrorCode.NOTHING_TO_RECORD: "The episode has no step yet; send `record` after its first one.",
+    ErrorCode.NOT_IN_REPLAY: "No replay is on; this is the session's own episode.",
+    ErrorCode.RECORDING_ENDED: "The replay is at its end; send `seek` to go back, or `leave_replay`.",
+    ErrorCode.CANNOT_BRANCH: "The recording's world is not that of this session; it can only be watched.",
+    ErrorCode.TOO_MANY_WORLDS: ErrorCode.TOO_MANY_WORLDS.description,
+    ErrorCode.RATE_LIMITED: "Too many commands wait already; this one was not carried out.",
+}
+
+
+def refusal(code: ErrorCode, command: str | None = None) -> BadMessageError:
+    """Return the refusal of a command for one of the reasons that need no more words."""
+    return BadMessageError(code, _SENTENCES[code], command=command)
+
+
+def recorded_already() -> BadMessageError:
+    """Return the refusal to record what is a recording."""
+    sentence = "This is a recording already; send `leave_replay` first."
+    return BadMessageError(ErrorCode.NOTHING_TO_RECORD, sentence, command="record")
+
+
+def unreadable_world(model: LoadedPolicy, config: WorldConfig, command: str) -> BadMessageError:
+    """Return the refusal of a model whose network cannot read a world."""
+    spec = model.policy.spec
+    return BadMessageError(
+        ErrorCode.UNUSABLE_MODEL,
+        f"{model.name or 'The untrained agent'} reads a world of {spec.width} x {spec.height} cells; "
+        f"this one has {config.width} x {config.height}.",
+        command=command,
+    )
