@@ -62,6 +62,8 @@ def test_the_command_line_tells_of_such_a_folder_in_any_encoding(encoding: str, 
     out = str(odd_folder / "models" / "agent.pt")
     told = hamlet("train", "--episodes", "2", "--network-type", "qnetwork", "--max-steps", "9", "--out", out)
     assert r"caf\xe9/models/agent.pt" in told
-    lines = hamlet("train", "--episodes", "1", "--max-steps", "9", "--json", "--out", out).splitlines()
+    lines = hamlet(
+        "train", "--episodes", "1", "--max-steps", "9", "--json", "--out", out, "--overwrite"
+    ).splitlines()
     assert json.loads(lines[-1])["model_saved"].endswith(r"caf\xe9/models/agent.pt")
     assert "agent.pt" in hamlet("runs")
