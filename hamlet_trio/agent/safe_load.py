@@ -189,6 +189,14 @@ def _one_folder(contents: dict[str, bytes], name: str) -> dict[str, bytes]:
     }
 
 
+def _line(stream: io.BytesIO) -> str:
+    """Return a line of text as it is; pickletools would decode escapes, and warn of unknown ones."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise ValueError("no end of line")
+    return line[:-1].decode("ascii")
+
+
 def _check_pickle(pickled: bytes, name: str) -> None:
     """Refuse every instruction that `torch.save` does not write, before any is executed."""
     protocols = set()
@@ -205,7 +213,10 @@ def _check_pickle(pickled: bytes, name: str) -> None:
                     f"{name} holds pickle instructions that could run code and that torch does not write "
                     f"({instruction.name}), so it was not loaded."
                 )
-            argument = None if instruction.arg is None else instruction.arg.reader(stream)
+            if instruction.name == "GLOBAL":
+                argument: object = " ".join(_line(stream) for _ in ("module", "name"))
+            else:
+                argument = None if instruction.arg is None else instruction.arg.reader(stream)
             if instruction.name == "PROTO":
                 protocols.add(argument)
             if instruction.name == "GLOBAL" and argument not in _ALLOWED_NAMES:
