@@ -58,6 +58,9 @@ class ModelDetails(Struct, frozen=True, kw_only=True):
     evaluation: Annotated[
         dict[str, Any] | None, Meta(description="figures of its greedy evaluation, by name")
     ] = None
+    evaluation_random: Annotated[dict[str, Any] | None, Meta(description="the same from random starts")] = (
+        None
+    )
     title: Annotated[str | None, Meta(description="title for people")] = None
     story: Annotated[str | None, Meta(description="how it came about, for people")] = None
     watch_for: Annotated[str | None, Meta(description="behaviour worth watching for")] = None
@@ -256,7 +259,8 @@ def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
         network_type=metadata.network_type,
         episode=metadata.episode,
         seed=metadata.seed,
-        evaluation=None if metadata.evaluation is None else _scalars(metadata.evaluation),
+        evaluation=_scalars(metadata.evaluation),
+        evaluation_random=_scalars(metadata.evaluation_random),
         title=metadata.title,
         story=metadata.story,
         watch_for=metadata.watch_for,
@@ -264,5 +268,7 @@ def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
     )
 
 
-def _scalars(values: dict[str, Any]) -> dict[str, Any]:
+def _scalars(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    if values is None:
+        return None
     return {name: value for name, value in values.items() if isinstance(value, (int, float))}

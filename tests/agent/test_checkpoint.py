@@ -26,7 +26,7 @@ from hamlet_trio.agent.networks import Network, build_network
 from hamlet_trio.world import WorldConfig
 
 TYPES: tuple[NetworkType, ...] = get_args(NetworkType)
-REFERENCE_TYPES = [name for name in TYPES if name != "egocentric"]  # which is this project's own
+REFERENCE_TYPES = [name for name in TYPES if name not in {"egocentric", "options"}]  # these are ours
 
 
 def make_network(network_type: NetworkType = "qnetwork", *, seed: int = 1, **sizes: Any) -> Network:

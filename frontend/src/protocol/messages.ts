@@ -841,6 +841,8 @@ export interface ModelDetails {
   seed: number | null
   /** figures of its greedy evaluation, by name */
   evaluation: Record<string, unknown> | null
+  /** the same from random starts */
+  evaluation_random: Record<string, unknown> | null
   /** title for people */
   title: string | null
   /** how it came about, for people */
