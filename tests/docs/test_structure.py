@@ -1,11 +1,13 @@
 """The tree stays readable: small files, and one name for one thing."""
 
 import ast
+import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
 
 from scripts.doc_tables.pages import REPOSITORY
+from tests.docs.reading import TEXTS
 
 MOST_LINES = 400
 SOURCES = (".py", ".ts", ".vue", ".css", ".sh")
@@ -59,3 +61,18 @@ def test_modules_share_a_stem_only_where_they_are_one_thing_of_two_parts() -> No
     shared = {stem: found for stem, found in places.items() if len(found) > 1}
     assert {stem: found for stem, found in shared.items() if stem not in SHARED_STEMS} == {}
     assert SHARED_STEMS - set(shared) == set(), "no longer shared: take it from the list"
+
+
+def test_the_journeys_of_the_architecture_pass_through_what_they_name() -> None:
+    section = TEXTS["architecture.md"].partition("## Two journeys\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. (.+)$", section, re.MULTILINE)
+    assert len(steps) > 12
+    for step in steps:
+        path = None
+        for name in re.findall(r"`([\w./]+)`", step):
+            if "/" in name:
+                path = REPOSITORY / name
+                assert path.is_file(), name
+            elif name[0].isupper() or name[0] == "_" or name.startswith(("run_", "serve_")):
+                assert path is not None
+                assert re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")), f"{name} is not in {path}"
