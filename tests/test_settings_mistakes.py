@@ -127,7 +127,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path: P
     assert settings.allowed_origins == ("http://a:1", "http://b:2")
 
 
-def test_a_folder_whose_name_is_not_utf8_is_told_readably() -> None:
+def test_a_folder_whose_name_is_not_utf8_is_shown_readably() -> None:
     assert load_settings({"HAMLET_DATA_DIR": "caf\udce9"}).data_dir == "caf\udce9"
     with pytest.raises(SettingsError, match=r"HAMLET_PORT=caf\\xe9: it must be"):
         load_settings({"HAMLET_PORT": "caf\udce9"})

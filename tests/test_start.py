@@ -109,7 +109,7 @@ def test_a_failure_of_pip_is_a_sentence(
     assert "Hamlet was not set up" in capsys.readouterr().err
 
 
-def test_an_older_python_is_told_so(
+def test_an_older_python_is_refused_in_a_sentence(
     start: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ast.parse(SCRIPT.read_text(), feature_version=(3, 8))

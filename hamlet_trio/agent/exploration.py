@@ -16,7 +16,7 @@ Explored = tuple[NDArray[np.bool_], NDArray[np.int64]]
 
 
 class Exploration(Protocol):
-    """Decides which rows of a batch explore, and with which action; a row is one stream of steps."""
+    """Decide which rows of a batch explore, and with which action; a row is one stream of steps."""
 
     def begin(self, rows: int) -> None:
         """Start with `rows` rows; the next `draw` is the first of an episode in each."""

@@ -39,7 +39,7 @@ class LearnMetrics(NamedTuple):
 
 
 class StepAccumulator(Protocol):
-    """Turns single steps of several streams into the transitions to learn from."""
+    """Turn single steps of several streams into the transitions to learn from."""
 
     def push(
         self,

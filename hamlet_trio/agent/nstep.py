@@ -10,7 +10,7 @@ from hamlet_trio.agent.replay_buffer import Transitions
 
 
 class NStepAccumulator:
-    """Turns single steps of several streams into n-step transitions; Sutton and Barto 2018, section 7.1.
+    """Turn single steps of several streams into n-step transitions; Sutton and Barto 2018, section 7.1.
 
     A stream is one agent's sequence of steps. A transition is complete once it spans `n` steps, or fewer when
     its episode ends; it then bootstraps if the episode was truncated, and not if it terminated.

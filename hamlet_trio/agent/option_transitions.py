@@ -12,7 +12,7 @@ from hamlet_trio.world import INTERACT
 
 
 class OptionAccumulator:
-    """Turns single steps of several streams into transitions of a semi-Markov decision process.
+    """Turn single steps of several streams into transitions of a semi-Markov decision process.
 
     Sutton, Precup and Singh 1999, sections 3 and 6: whatever the agent meant to do, wherever it used a place,
     each step of the shortest walk that led there began that option too, so each becomes a transition

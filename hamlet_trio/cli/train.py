@@ -131,7 +131,7 @@ def _interruption() -> Iterator["Interruption"]:
 
 
 class Interruption:
-    """Records whether the run was asked to end."""
+    """Record whether the run was asked to end."""
 
     def __init__(self) -> None:
         self._requested = False

@@ -13,12 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.protocol.episode import EpisodeComplete
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun
+from hamlet_trio.training.run_result import RunResult
 
 
 class _Output:
-    """Writes to standard output until that fails, as when the terminal was closed; then to nowhere."""
+    """Write to standard output until that fails, as when the terminal was closed; then to nowhere."""
 
     def __init__(self) -> None:
         self._stream = sys.stdout
@@ -49,14 +50,14 @@ class _Output:
 
 
 class Report(RunListener):
-    """Shows a run to the user of the command line, until it is closed. Training never fails for it."""
+    """Show a run to the user of the command line, until it is closed. Training never fails for it."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
 
 
 class JsonReport(Report):
-    """Prints one JSON object a line on standard output, and problems on standard error."""
+    """Print one JSON object a line on standard output, and problems on standard error."""
 
     def __init__(self) -> None:
         self._output = _Output()
@@ -97,7 +98,7 @@ class JsonReport(Report):
 
 
 class ProgressReport(Report):
-    """Shows a progress bar with the newest episode's figures, means over the last five."""
+    """Show a progress bar with the newest episode's figures, means over the last five."""
 
     def __init__(self) -> None:
         self._console = Console(file=cast(TextIO, _Output()))

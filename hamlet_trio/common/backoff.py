@@ -6,7 +6,7 @@ import trio
 
 
 class Backoff:
-    """Waits between attempts: `first` seconds, then twice as long each time, up to `longest`.
+    """Wait between attempts: `first` seconds, then twice as long each time, up to `longest`.
 
     An attempt that lasted `healthy_after` seconds starts over with `first`, as does `reset`.
     """

@@ -55,10 +55,10 @@ class LiveEpisode:
         self._total_reward = 0.0
         self._actions = bytearray()
         self._last_frame: messages.StateUpdate | None = None
-        self._furnish()
+        self._enter_world()
 
-    def _furnish(self) -> None:
-        """Make what depends on the world's configuration."""
+    def _enter_world(self) -> None:
+        """Prepare for episodes in the slot's world."""
         config = self.config
         self._random_starts = Worlds(1, config)
         self._frames = FrameBuilder(config)
@@ -74,7 +74,7 @@ class LiveEpisode:
         """Let the next episode begin in another world. Raises `TooManyWorldsError`."""
         if config != self.config:
             await self._engine.move(self._slot, config)
-            self._furnish()
+            self._enter_world()
 
     @property
     def visits(self) -> dict[str, int]:

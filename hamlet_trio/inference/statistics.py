@@ -51,7 +51,7 @@ class SessionCounters(Struct):
     episodes: int = 0
     """Episodes begun."""
     late_turns: int = 0
-    """Turns so late that a session did not catch up: a slow client or an overloaded server."""
+    """Turn so late that a session did not catch up: a slow client or an overloaded server."""
     failed_sessions: int = 0
     frame_seconds: Histogram = field(
         default_factory=lambda: _histogram(
@@ -77,7 +77,7 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     loaded_policies: int
     engine_restarts: int
     deferred: int
-    """Turns and commands that waited so that other sessions got their share."""
+    """Turn and commands that waited so that other sessions got their share."""
     playouts_waiting: int
     """Rewinds, recordings to load and to save that wait for the thread that plays them out."""
     batches: int

@@ -1,4 +1,4 @@
-"""Writes a run of the command line into the history, between two environment steps."""
+"""Write a run of the command line into the history, between two environment steps."""
 
 from collections import deque
 from contextlib import suppress
@@ -19,8 +19,9 @@ from hamlet_trio.history import (
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import AGENT_ID, CheckpointSaved
 from hamlet_trio.training.abandoned_runs import abandoned_runs
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.store import RunStore
 
 _MAX_WAITING: Final = 10_000
@@ -28,7 +29,7 @@ _PAUSE: Final = 0.2  # seconds
 
 
 class HistoryListener(RunListener):
-    """Writes one run into the history; to be used as a context, at whose end the log is closed.
+    """Write one run into the history; to be used as a context, at whose end the log is closed.
 
     A run whose end was not reported by then was interrupted. Episodes are written at most every `_PAUSE`
     seconds, so that short ones cost the learner nothing either; a kill loses no more than that. A failure,

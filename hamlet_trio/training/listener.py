@@ -1,42 +1,18 @@
-"""What a training loop reports about its run, and the base class of those that listen."""
+"""Define what a training loop reports about its run, to objects that listen."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from hamlet_trio.history.records import Ending
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.run_result import RunResult
 
 if TYPE_CHECKING:  # these import torch, which takes seconds
     from hamlet_trio.training.episodes import StepOutcome
     from hamlet_trio.training.managed_run import ManagedRun
 
 
-class RunResult(Struct, frozen=True, kw_only=True):
-    """How a run ended. An interrupted one can go on: `resume_from` its `run_id`.
-
-    `saved` is the checkpoint with which it ended, if any. `model` is the file saved, None if nothing was
-    learnt yet; the means are over the last five episodes. `problem` says why the last save failed, or why the
-    run failed.
-    """
-
-    how: Ending
-    run_id: str
-    parameters: TrainingParameters
-    episodes: int
-    steps: int
-    average_reward: float
-    average_length: float
-    model: Path | None
-    saved: CheckpointSaved | None = None
-    problem: str | None = None
-
-
 class RunListener:
-    """Listens to one run: the loop calls these methods, which do nothing unless a subclass overrides them.
+    """Listen to one run: the loop calls these methods, which do nothing unless a subclass overrides them.
 
     They are called between two environment steps, in the thread that trains, and must not change the run.
     """

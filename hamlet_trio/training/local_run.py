@@ -16,7 +16,7 @@ from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.history_listener import HistoryListener
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.loop import TrainingLoop
 from hamlet_trio.training.managed_run import (
     ManagedRun,
@@ -30,6 +30,7 @@ from hamlet_trio.training.plan import RunPlan, make_plan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.recorder import Recorder
 from hamlet_trio.training.run import TrainingRun
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.scalars import EpisodeScalars
 from hamlet_trio.training.store import RunStore
 
@@ -105,7 +106,7 @@ class _Interruption:
 
 
 class _Snapshots(RunListener):
-    """Keeps the model as it is after certain episodes."""
+    """Keep the model as it is after certain episodes."""
 
     def __init__(self, episodes: Container[int], reporter: RunListener) -> None:
         self._episodes = episodes

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.history.records import Ending
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun, SaveError
 from hamlet_trio.training.orders import (
     HEARTBEAT,
@@ -18,6 +18,7 @@ from hamlet_trio.training.orders import (
     StopOrder,
     SyncOrder,
 )
+from hamlet_trio.training.run_result import RunResult
 
 
 class Orders(Protocol):

@@ -26,11 +26,11 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.episodes import StepOutcome
-from hamlet_trio.training.listener import RunResult
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.run_models import RunModels, is_own_name, own_name
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
 from hamlet_trio.world import ConfigError
 

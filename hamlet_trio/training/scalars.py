@@ -1,12 +1,13 @@
-"""Writes TensorBoard event files of a run, for comparing runs there."""
+"""Write TensorBoard event files of a run, for comparing runs there."""
 
 from pathlib import Path
 from typing import Any, Final
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun, StartError
+from hamlet_trio.training.run_result import RunResult
 
 FOLDER: Final = "tensorboard"
 """The folder in the data folder that holds a folder for each run."""
@@ -15,7 +16,7 @@ _FLUSH_SECONDS: Final = 10
 
 
 class EpisodeScalars(RunListener):
-    """Writes a point for each episode, at the environment steps of the run so far.
+    """Write a point for each episode, at the environment steps of the run so far.
 
     Points are written by a thread of TensorBoard's own, every `_FLUSH_SECONDS`. A resumed run replaces what
     was written after its last save. A failure, such as a full disk, is reported once to `reporter`; nothing

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
@@ -27,6 +27,7 @@ from hamlet_trio.training.orders import (
 )
 from hamlet_trio.training.pipes import MessageWriter, OrderReader, complain, take_over_pipes
 from hamlet_trio.training.plan import RunPlan
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.store import RunStore
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _NICENESS: Final = 5  # the server's sessions come first where cores are few
 
 
 class MessageListener(RunListener):
-    """Reports a run to its server; frames are built only of steps that somebody watches."""
+    """Report a run to its server; frames are built only of steps that somebody watches."""
 
     def __init__(self, writer: MessageWriter, *, resume: bool) -> None:
         self._writer = writer
@@ -114,7 +115,7 @@ class MessageListener(RunListener):
 
 
 class ComplaintListener(RunListener):
-    """Writes problems that concern only the operator to the server's log."""
+    """Write problems that concern only the operator to the server's log."""
 
     def on_problem(self, problem: Exception | str) -> None:
         """Write one line."""

@@ -28,7 +28,7 @@ class Metaserver:
     """Represent one server: its settings, its services, and whether it is draining.
 
     Attributes:
-        history: what is kept of runs from now on; `past` answers what was kept.
+        history, history_reader: write and read what is kept of runs.
         films: makes films of recordings.
         draining: set once, when the server begins to shut down; sessions watch it.
         connections: counts of connections, kept by the guard.

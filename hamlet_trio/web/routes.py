@@ -1,4 +1,4 @@
-"""Serve the HTTP routes; their answers are in answers.py, errors in problems.py."""
+"""Serve the HTTP routes; responses.py has their answers, problems.py their errors."""
 
 from functools import cache
 from http import HTTPStatus

@@ -15,7 +15,7 @@ _GRID = 2 + len(METERS)
 
 
 class Observer:
-    """Writes observations: x / (width - 1), y / (height - 1), the normalised meters, the grid row by row.
+    """Write observations: x / (width - 1), y / (height - 1), the normalised meters, the grid row by row.
 
     In the grid an empty cell is 0, an affordance its code, another live agent 10 and the agent itself 9,
     each over what stands there before it in this list.

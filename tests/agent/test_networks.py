@@ -231,7 +231,7 @@ def test_any_wrong_shape_is_refused(network_type: NetworkType) -> None:
         ({"layers.0.weight": torch.zeros(128, 5)}, "say the world's width and height|no square"),
     ],
 )
-def test_what_does_not_fit_is_said(change: dict[str, torch.Tensor], message: str) -> None:
+def test_what_does_not_fit_is_reported(change: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         recognise(weights_of("qnetwork") | change)
 

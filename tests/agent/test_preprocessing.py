@@ -23,7 +23,7 @@ def observations_of(count: int, seed: int) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("network_type", NETWORK_TYPES)
-def test_a_row_has_the_size_that_is_told(network_type: NetworkType) -> None:
+def test_a_row_has_the_announced_size(network_type: NetworkType) -> None:
     network = build_network(network_type, SIZE, 5, 8, 8)
     preprocessed = network.preprocess(torch.from_numpy(observations_of(3, 1)))
     assert network.preprocessed_size in {None, preprocessed.numel() // 3}

@@ -23,7 +23,7 @@ def test_every_shipped_model_has_a_story() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_lives_as_its_metadata_say(name: str) -> None:
+def test_a_model_survives_as_its_metadata_say(name: str) -> None:
     metadata = load_checkpoint(MODELS / name).metadata
     told = metadata.evaluation or {}
     found = measure(policy_of(name))
@@ -70,7 +70,7 @@ def test_the_stages_get_better_and_the_last_beats_the_simple_rule() -> None:
     assert stages[-1] > 843
 
 
-def test_the_best_lives_from_nearly_any_start_and_the_late_one_knows_a_walk_by_heart() -> None:
+def test_the_best_survives_from_nearly_any_start_and_the_late_one_only_from_the_usual() -> None:
     best, late = (measure(policy_of(name)) for name in ("trained_agent.pt", "checkpoint_ep1000.pt"))
     assert (best["mean_length"], late["mean_length"]) == (500, 500)
     assert best["random_start_mean_length"] > 440

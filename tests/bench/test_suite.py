@@ -78,7 +78,7 @@ def test_a_search_finds_the_limit_to_its_share(limit: int, start: int) -> None:
     assert len(asked) < 25
 
 
-def test_a_search_gives_a_number_near_the_limit_a_second_try_and_one_far_from_it_none() -> None:
+def test_a_search_retries_only_numbers_near_the_limit() -> None:
     unlucky, asked = {50}, list[int]()
 
     def strain(number: int) -> float:
@@ -253,7 +253,7 @@ def test_a_report_tells_of_the_machine_as_it_is_unpinned(
     assert found.machine.cores == len(cores)
 
 
-def test_a_server_that_carries_nobody_has_no_time_of_a_frame() -> None:
+def test_a_server_without_sessions_has_no_frame_time() -> None:
     class Carried(Contender):
         def __init__(self, times: list[float]) -> None:
             self.processor_times = times

@@ -66,7 +66,7 @@ def test_a_whole_episode_tells_what_happened_when(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["20250101-000000-abcdef", "../a", "trained_agent.pt"])
-def test_one_that_is_not_there_is_said_in_a_sentence(data: RecordingFolder, name: str) -> None:
+def test_a_missing_one_is_reported_in_a_sentence(data: RecordingFolder, name: str) -> None:
     with pytest.raises(UserError, match="There is no recording"):
         replay(name)
 

@@ -23,7 +23,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, number: int, *, folders: bool) -> No
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO, errno.EACCES], ids=errno.errorcode.get)
-def test_a_folder_that_cannot_be_synced_is_no_error_for_the_file_stands(
+def test_a_folder_that_cannot_be_synced_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     refuse(monkeypatch, number, folders=True)
@@ -31,7 +31,7 @@ def test_a_folder_that_cannot_be_synced_is_no_error_for_the_file_stands(
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_a_file_system_that_cannot_sync_takes_files_all_the_same(
+def test_files_are_written_on_file_systems_that_cannot_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, errno.EINVAL, folders=False)

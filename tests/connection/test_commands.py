@@ -66,7 +66,7 @@ async def test_a_flood_ends_the_connection_even_though_single_commands_still_pas
     assert len(received) - refused > SETTINGS.command_burst
 
 
-async def test_a_calm_forgives(mock_clock: MockClock) -> None:
+async def test_a_pause_clears_the_record_of_abuse(mock_clock: MockClock) -> None:
     stream = CommandStream(Frames(), inference_commands, SETTINGS)
     for _ in range(10):
         for _ in range(15):

@@ -17,7 +17,6 @@ from hamlet_trio.web.app import create_app
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 METRIC = re.compile(r"\b(?:hamlet|process)_[a-z_]+\b")
-NO_METRICS = {"up"}
 
 
 @pytest.fixture

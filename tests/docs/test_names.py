@@ -101,7 +101,7 @@ def test_every_error_code_of_training_has_a_way_out() -> None:
     assert {code for code in codes if f"`{code}`" not in TEXTS["troubleshooting.md"]} == set()
 
 
-def test_every_identifier_stands_in_the_code() -> None:
+def test_every_identifier_is_in_the_code() -> None:
     named = {(page, code) for page, code in inline_code() if IDENTIFIER.fullmatch(code)}
     # A generated table is code in another form: it has names that the code puts together.
     known = source() + "".join(make() for make in TABLES.values())

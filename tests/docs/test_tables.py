@@ -15,7 +15,7 @@ def test_tables_are_fresh(page: Path) -> None:
     assert fill(text, TABLES) == text, "run: .venv/bin/python -m scripts.doc_tables"
 
 
-def test_every_table_stands_on_a_page() -> None:
+def test_every_table_is_on_a_page() -> None:
     shown = {name for page in PAGES for name in tables_in(page.read_text(encoding="utf-8"))}
     assert shown == set(TABLES)
 

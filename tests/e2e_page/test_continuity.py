@@ -20,7 +20,7 @@ TRANSLATE = """() => {
 }"""
 
 
-def test_a_life_goes_on_after_another_view(user: BrowserUser) -> None:
+def test_an_episode_goes_on_after_another_view(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep50.pt")
     expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
     for step in range(1, 4):

@@ -55,7 +55,7 @@ def test_the_first_key_counts_before_the_server_has_confirmed_control(user: Brow
     assert json.loads(held[0])["controller"] == "human"
 
 
-def test_an_ended_life_is_on_the_leaderboard(user: BrowserUser) -> None:
+def test_a_finished_episode_is_on_the_leaderboard(user: BrowserUser) -> None:
     page = user.open("?view=play")
     expect_connected(page)
     result = page.get_by_role("button", name="Live again")

@@ -35,7 +35,7 @@ def test_a_picture_shows_where_the_agent_is() -> None:
     assert changed[:, 540:].any(), "the counters have changed"
 
 
-def test_the_end_of_an_episode_is_said() -> None:
+def test_the_end_of_an_episode_is_shown() -> None:
     env = HamletEnv(max_steps=1, render_mode="rgb_array")
     env.reset()
     env.step(0)

@@ -121,7 +121,7 @@ def _frame(film: Path, number: int, ffprobe: str) -> Any:
     return np.frombuffer(data, dtype=np.uint8).reshape(layout.HEIGHT, layout.WIDTH, 3)
 
 
-def test_told_to_end_it_leaves_what_was_there(walk: Recording, tmp_path: Path) -> None:
+def test_when_told_to_end_it_leaves_the_existing_file(walk: Recording, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_text("before")
     with pytest.raises(FilmCancelledError):
@@ -150,7 +150,7 @@ def test_another_ending_is_refused(name: str) -> None:
     assert format_of(Path("A.MP4")) == "mp4"
 
 
-def test_what_cannot_be_written_is_said(walk: Recording, tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported(walk: Recording, tmp_path: Path) -> None:
     with pytest.raises(FilmError):
         make_film(walk, tmp_path / "nowhere" / "a.mp4")
     with pytest.raises(FilmError, match="speed is 7"):
@@ -166,7 +166,7 @@ def _worker(recording: Path, out: Path, kind: FilmFormat = "mp4") -> "subprocess
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def test_the_process_ends_with_whoever_reads_it(tmp_path: Path) -> None:
+def test_the_process_ends_when_its_reader_does(tmp_path: Path) -> None:
     path = tmp_path / "long.rec"
     path.write_bytes(encode(record()))
     with _worker(path, tmp_path / "a.mp4") as process:

@@ -246,7 +246,7 @@ async def test_no_more_slots_than_worlds(engine: PolicyEngine) -> None:
     assert free_slots(engine) == CAPACITY
 
 
-async def test_whoever_waits_when_the_engine_stops_gets_an_error(policy: Policy) -> None:
+async def test_requests_waiting_when_the_engine_stops_get_an_error(policy: Policy) -> None:
     engine = PolicyEngine(2)
     held = HeldPolicy(policy)
     errors: list[EngineError] = []

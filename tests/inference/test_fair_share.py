@@ -232,7 +232,7 @@ class _Names(dict[Share, str]):
         return name
 
 
-async def test_a_waiter_for_the_thread_that_disconnects_holds_up_nobody(
+async def test_a_disconnect_while_waiting_for_the_thread_delays_nobody(
     service: InferenceService, kept: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = _Held(monkeypatch)

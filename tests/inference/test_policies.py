@@ -122,7 +122,7 @@ async def test_a_file_written_to_in_place_is_read_again(
         assert action_of(await lease.acquire("down.pt")) == UP
 
 
-async def test_what_nobody_uses_is_forgotten_but_for_a_few(store: PolicyStore, models: Path) -> None:
+async def test_only_a_few_unused_policies_are_kept(store: PolicyStore, models: Path) -> None:
     names = [f"{number}.pt" for number in range(8)]
     for name in names:
         (models / name).write_bytes((models / "down.pt").read_bytes())

@@ -82,7 +82,7 @@ async def test_nothing_to_record(client: Client, kept: Recording) -> None:
     assert await client.refusal("record") == "nothing_to_record"
 
 
-async def test_a_recording_that_cannot_be_written_is_said(
+async def test_a_recording_that_cannot_be_written_is_reported(
     service: InferenceService, recordings: RecordingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(folder: RecordingFolder, recording: Recording) -> RecordingInfo:

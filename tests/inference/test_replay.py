@@ -163,7 +163,7 @@ async def test_a_branch_off_a_recording_is_recorded_from_its_start(client: Clien
     assert (info.steps, info.episode_return) == (3, frame.cumulative_reward)
 
 
-async def test_no_branch_at_the_end_of_a_life(client: Client, recordings: RecordingFolder) -> None:
+async def test_no_branch_at_the_end_of_an_episode(client: Client, recordings: RecordingFolder) -> None:
     whole = record(actions=[RIGHT] * episode_length(RIGHT))
     recordings.save(whole)
     await client.load_recording(whole.info.recording)
@@ -238,7 +238,7 @@ async def test_disconnecting_in_a_replay_leaves_nothing(service: InferenceServic
         assert free_slots(service.engine) == 4
 
 
-async def test_a_branch_off_a_random_start_goes_the_very_same_way(
+async def test_a_branch_off_a_random_start_repeats_its_steps(
     client: Client, recordings: RecordingFolder
 ) -> None:
     made = record(seed=5, start_seed=11)

@@ -125,7 +125,7 @@ async def test_leave_replay_is_back_where_it_was(client: Client, mock_clock: Moc
     assert (await client.step()).step == 5
 
 
-async def test_an_episode_that_has_ended_can_be_lived_differently(client: Client) -> None:
+async def test_the_end_of_an_ended_episode_leads_to_the_next(client: Client) -> None:
     frames, end = await client.play_out()
     started, frame = await client.rewind(end.steps)
     assert frame == frames[-1]

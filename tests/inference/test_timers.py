@@ -2,15 +2,12 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hamlet_trio.inference.timers import COALESCING_SECONDS, Timers
-
-Wake = Callable[[], None]
 
 
 @pytest.fixture

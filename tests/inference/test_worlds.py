@@ -63,7 +63,9 @@ async def test_a_world_before_the_first_step_ends_no_episode(service: InferenceS
             assert labels == {"Corner Bar"}
 
 
-async def test_a_world_of_the_data_folder_goes_by_its_name(service: InferenceService, models: Path) -> None:
+async def test_a_world_of_the_data_folder_is_found_by_its_name(
+    service: InferenceService, models: Path
+) -> None:
     library = WorldLibrary(worlds_path(str(models.with_name("data"))))
     library.save("mine", make_world(NO_GYM | {"title": "Mine"}))
     with real_time_limit():

@@ -153,7 +153,7 @@ def test_an_id_that_is_not_there_is_unknown(folder: RecordingFolder) -> None:
     assert is_recording_id(new_id(RUN, 100_000))
 
 
-def test_other_files_are_let_be(folder: RecordingFolder) -> None:
+def test_other_files_are_left_alone(folder: RecordingFolder) -> None:
     folder.path.mkdir()
     for name in ("notes.txt", "x.rec", f"{RUN}.rec.tmp"):
         (folder.path / name).write_text("mine")

@@ -10,11 +10,12 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.episodes import StepOutcome
-from hamlet_trio.training.listener import RunListener, RunResult
+from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.managed_run import ManagedRun
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.run_models import RunModels
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.store import RunRecord, RunStore
 
 

@@ -36,7 +36,7 @@ def states(past: HistoryReader) -> list[str]:
     return [past.run(name).state for name in (DEAD, ALIVE, DONE)]
 
 
-def test_what_nobody_trains_was_interrupted_when_it_was_last_heard_of(
+def test_a_run_without_a_process_was_interrupted_when_last_heard_of(
     past: HistoryReader, tmp_path: Path
 ) -> None:
     with RunStore(tmp_path).training(ALIVE):

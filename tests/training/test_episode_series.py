@@ -48,7 +48,7 @@ def test_an_empty_history_is_an_empty_message() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 17, 40, 100])
-def test_what_another_history_told_is_gone_on_from(record: Record, count: int) -> None:
+def test_a_series_goes_on_from_another_history(record: Record, count: int) -> None:
     original, copy = filled(record, count, limit=16), EpisodeSeries(16)
     copy.replace(original.message())
     assert copy.message() == original.message()

@@ -29,7 +29,7 @@ def parameters(parameters: TrainingParameters) -> TrainingParameters:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no prlimit here")
-async def test_autosave_on_a_full_disk_is_told_and_training_goes_on(
+async def test_autosave_on_a_full_disk_is_reported_and_training_goes_on(
     server: Server, client: Client, settings: Settings
 ) -> None:
     await client.send("start_training", **ENDLESS | {"checkpoint_every": 3}, max_steps=10)
@@ -181,7 +181,7 @@ async def test_server_shutdown_kills_a_trainer_that_does_not_end_within_the_grac
     assert not psutil.pid_exists(trainer.pid)
 
 
-async def test_a_trainer_that_hangs_is_stopped_all_the_same(
+async def test_a_trainer_that_hangs_can_be_stopped(
     serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hamlet_trio.training.run_supervisor._STOP_PATIENCE", 0.1)

@@ -97,7 +97,7 @@ async def test_a_killed_run_of_the_command_line_is_called_interrupted_at_the_nex
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a folder in the way is another error there")
-async def test_a_history_in_trouble_is_told_once_and_the_run_goes_on(
+async def test_a_failing_history_is_reported_once_and_the_run_goes_on(
     serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:
     await trio.Path(history_path(settings)).mkdir(parents=True)

@@ -45,7 +45,7 @@ def test_a_message_that_is_too_long_is_not_packed() -> None:
     [b"Traceback (most recent call last)", b"\xff\xff\xff\xff\x01", b"\x00\x00\x00\x01\x00a"],
     ids=["text", "absurd length", "unknown kind"],
 )
-def test_garbage_is_told_from_messages_before_it_is_waited_for(garbage: bytes) -> None:
+def test_garbage_is_recognised_before_it_is_waited_for(garbage: bytes) -> None:
     decoder = MessageDecoder()
     decoder.feed(garbage)
     with pytest.raises(LinkError, match="something other than messages"):

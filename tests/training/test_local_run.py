@@ -33,7 +33,7 @@ def train(tmp_path: Path) -> Any:
     return train
 
 
-def test_a_run_is_made_told_and_saved(train: Any, parameters: TrainingParameters, tmp_path: Path) -> None:
+def test_a_run_is_made_reported_and_saved(train: Any, parameters: TrainingParameters, tmp_path: Path) -> None:
     listener = Listener()
     result = train(parameters, listener=listener)
     assert [managed.run.parameters for managed in listener.started] == [parameters]
@@ -120,7 +120,7 @@ def test_a_resumed_run_may_be_given_more_episodes_but_not_fewer(
         train(TrainingParameters(resume_from=first.run_id))
 
 
-def test_what_cannot_be_started_from_is_told(train: Any, parameters: TrainingParameters) -> None:
+def test_an_unusable_starting_model_is_reported(train: Any, parameters: TrainingParameters) -> None:
     with pytest.raises(StartError, match=r"no_such\.pt"):
         train(msgspec.structs.replace(parameters, resume_from="no_such.pt"))
 
@@ -133,7 +133,7 @@ def test_a_run_that_is_trained_already_is_not_trained_twice(
         train(TrainingParameters(resume_from=first.run_id))
 
 
-def test_a_folder_that_cannot_be_used_is_told(
+def test_a_folder_that_cannot_be_used_is_reported(
     train: Any, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
     (tmp_path / "data").write_text("a file")

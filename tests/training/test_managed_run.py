@@ -238,7 +238,7 @@ def test_starting_from_a_model_of_other_sizes_survives_a_resume(
     [(b"", "is empty"), (b"nonsense", "not a checkpoint"), (None, "missing.pt")],
     ids=["empty", "foreign", "not there"],
 )
-def test_a_model_that_cannot_be_started_from_is_told_by_name(
+def test_a_model_that_cannot_be_started_from_is_named(
     parameters: TrainingParameters, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     (tmp_path / "models").mkdir()
@@ -250,7 +250,9 @@ def test_a_model_that_cannot_be_started_from_is_told_by_name(
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "foreign"])
-def test_a_damaged_state_is_told_and_not_run_over(opened: Opener, store: RunStore, damage: str) -> None:
+def test_a_damaged_state_is_reported_and_not_overwritten(
+    opened: Opener, store: RunStore, damage: str
+) -> None:
     managed = opened()
     make_episodes(managed, 4)
     managed.save()

@@ -94,7 +94,7 @@ def test_when_nobody_reads_frames_give_way_to_newer_ones_and_events_stay(pipe: t
     assert drained[-1] == (MessageKind.EVENT, encode_bytes(Paused(2, 0)))
 
 
-def test_a_server_that_stands_still_for_long_makes_the_learner_wait_and_loses_nothing(
+def test_a_stalled_server_makes_the_learner_wait_and_loses_nothing(
     pipe: tuple[int, int],
 ) -> None:
     reading, writing = pipe

@@ -8,8 +8,8 @@ import pytest
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.listener import RunResult
 from hamlet_trio.training.plan import make_plan
+from hamlet_trio.training.run_result import RunResult
 from hamlet_trio.training.store import RunStore
 from tests.training.local_runs import after, train
 

@@ -95,7 +95,7 @@ def test_the_first_death_of_each_kind_is_kept(tmp_path: Path) -> None:
     assert {number for number, info in found.items() if "first_death" in info.reasons} == set(first.values())
 
 
-def test_a_resumed_run_knows_its_past(tmp_path: Path) -> None:
+def test_a_resumed_run_has_its_earlier_episodes(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     run, past, _ = train(None)
     better = [msgspec.structs.replace(episode, reward=1e9) for episode in past]
@@ -122,7 +122,7 @@ def test_none_are_kept_where_every_is_0(tmp_path: Path) -> None:
     assert kept(folder_of(tmp_path)) == {}
 
 
-def test_a_full_disk_is_said_once_and_training_goes_on(
+def test_a_full_disk_is_reported_once_and_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(folder: RecordingFolder, recording: Recording) -> RecordingInfo:

@@ -28,7 +28,7 @@ def test_without_a_world_the_parameters_are_what_they_were(tmp_path: Path) -> No
     assert world_of(planned(tmp_path, world="usual")).config == WorldConfig()
 
 
-def test_a_name_becomes_what_it_stands_for(tmp_path: Path) -> None:
+def test_a_name_is_replaced_by_its_world(tmp_path: Path) -> None:
     library = WorldLibrary(worlds_path(str(tmp_path)))
     library.save("nine", make_world(NINE | {"title": "Nine"}))
     parameters = planned(tmp_path, world="nine")

@@ -96,7 +96,7 @@ def test_without_tensorboard_a_run_says_what_to_install(
         train(tmp_path, parameters, settings={"tensorboard": True})
 
 
-def test_trouble_is_told_once_and_ends_nothing(
+def test_trouble_is_reported_once_and_ends_nothing(
     event_files: Any,
     record: Callable[[int], EpisodeComplete],
     parameters: TrainingParameters,

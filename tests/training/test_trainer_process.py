@@ -60,7 +60,7 @@ SEND_PID = (
 )  # fmt: skip
 
 
-async def test_its_messages_are_handled_and_its_end_is_told() -> None:
+async def test_its_messages_are_handled_and_its_end_is_reported() -> None:
     child = Child(f"os.write(1, {EVENT!r} * 2); sys.exit('out of luck')")
     await child.run()
     assert child.messages == [(MessageKind.EVENT, b"hello")] * 2
@@ -75,7 +75,7 @@ async def test_orders_reach_it_in_its_own_form() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signals")
-async def test_a_signal_is_told_by_its_name() -> None:
+async def test_a_signal_is_reported_by_its_name() -> None:
     child = Child("os.kill(os.getpid(), signal.SIGKILL)")
     await child.run()
     assert str(child.exit) == "The trainer process was ended by SIGKILL (out of memory?)."
@@ -98,7 +98,7 @@ async def test_one_that_stops_speaking_but_stays_is_killed(monkeypatch: pytest.M
     assert not psutil.pid_exists(child.pid)
 
 
-async def test_orders_to_one_that_is_gone_do_no_harm() -> None:
+async def test_orders_to_a_trainer_that_ended_do_no_harm() -> None:
     child = Child("os.close(0); " + SEND_PID + "time.sleep(0.2)")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(child.run)

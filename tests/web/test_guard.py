@@ -139,7 +139,7 @@ async def test_one_that_stops_reading_what_is_sent_without_waiting_is_dropped(mo
         assert app.counts.stalled == 1
 
 
-async def test_nothing_is_sent_without_waiting_to_one_that_is_gone() -> None:
+async def test_nothing_is_sent_without_waiting_after_a_disconnect() -> None:
     async with guarded_app() as app:
         async with connect(app.port) as client:
             await client.open_websocket("/nowait")
@@ -270,7 +270,7 @@ async def test_early_data_is_no_error_however_it_meets_the_apps_answer(path: str
     ("headers", "status", "says"),
     [({"sec_websocket_version": "8"}, 426, b"version 13"), ({"sec_websocket_key": ""}, 400, b"be read")],
 )
-async def test_a_handshake_that_is_none_is_answered_with_a_problem_document(
+async def test_an_invalid_handshake_is_answered_with_a_problem_document(
     headers: dict[str, str], status: int, says: bytes
 ) -> None:
     async with guarded_app() as app, connect(app.port) as client:
@@ -364,7 +364,7 @@ async def test_compression_can_be_set() -> None:
             assert (opcode, len(payload) < 1000) == (TEXT, True)
 
 
-async def test_an_offer_of_compression_that_makes_no_sense_counts_as_none() -> None:
+async def test_an_invalid_offer_of_compression_is_ignored() -> None:
     async with guarded_app(compression=True) as app, connect(app.port) as client:
         offer = "permessage-deflate; client_max_window_bits=many"
         answer = await client.open_websocket(sec_websocket_extensions=offer)

@@ -118,7 +118,7 @@ async def test_a_session_is_closed_with_the_code_it_returns(code: CloseCode | No
             await server.place.given_back.wait()
 
 
-async def test_a_session_is_told_who_it_is(tmp_path: Path) -> None:
+async def test_a_session_is_given_its_id(tmp_path: Path) -> None:
     told: dict[str, object] = {}
 
     async def session(transport: Transport, **given: object) -> None:
@@ -222,7 +222,7 @@ async def test_a_foreign_page_is_refused(tmp_path: Path) -> None:
         assert not server.place.taken
 
 
-async def test_a_connection_over_which_nothing_goes_is_closed_with_4408(tmp_path: Path) -> None:
+async def test_an_idle_connection_is_closed_with_4408(tmp_path: Path) -> None:
     async def session(transport: Transport, **_: object) -> None:
         await wait_in(transport)
 

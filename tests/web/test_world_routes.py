@@ -99,7 +99,7 @@ async def test_the_folder_is_bounded(app: HamletApp, monkeypatch: pytest.MonkeyP
     assert (refused.status_code, (await told(refused))["code"]) == (409, "worlds_full")
 
 
-async def test_a_folder_that_cannot_be_written_is_said(app: HamletApp, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_reported(app: HamletApp, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "worlds").write_text("a file in the way")
     refused = await ask(app, "PUT", "/api/worlds/nine", NINE)

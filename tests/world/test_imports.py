@@ -51,7 +51,7 @@ def test_gymnasium_imports_the_package_by_itself(module: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gymnasium", "pettingzoo"])
-def test_a_missing_extra_is_said_with_its_remedy(missing: str) -> None:
+def test_a_missing_extra_is_reported_with_its_remedy(missing: str) -> None:
     done = run(HIDE.format(missing) + "import hamlet_trio.world; hamlet_trio.world.parallel_env()")
     assert done.returncode == 1
     expected = f'ModuleNotFoundError: parallel_env needs {missing}: pip install "hamlet-trio[gym]"'

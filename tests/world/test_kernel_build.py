@@ -71,7 +71,7 @@ def test_without_a_compiler_it_is_left_out_and_said(
     assert kernel_build.main() == 1
 
 
-def test_a_compiler_that_fails_is_said_too(
+def test_a_compiler_that_fails_is_reported(
     source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CC", "false")
@@ -85,7 +85,7 @@ def test_a_compiler_that_fails_is_said_too(
 
 @pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("content", [None, b"no program"])
-def test_a_compiler_that_cannot_be_run_is_said_too(
+def test_a_compiler_that_cannot_be_run_is_reported(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = tmp_path / "compiler"
@@ -99,7 +99,7 @@ def test_a_compiler_that_cannot_be_run_is_said_too(
 
 
 @pytest.mark.usefixtures("source")
-def test_a_library_that_cannot_be_loaded_is_let_be() -> None:
+def test_a_library_that_cannot_be_loaded_is_not_used() -> None:
     """As one of another machine that lies in a shared folder."""
     kernel_build.library().write_bytes(b"no library")
     kernel.load.cache_clear()

@@ -54,7 +54,7 @@ def test_a_saved_world_is_listed_read_and_removed(worlds: WorldLibrary) -> None:
         worlds.delete("nine")
 
 
-def test_a_world_is_replaced_only_by_whoever_has_seen_it(worlds: WorldLibrary, tmp_path: Path) -> None:
+def test_a_world_is_replaced_only_with_its_current_version(worlds: WorldLibrary, tmp_path: Path) -> None:
     worlds.save("nine", NINE)
     version = version_of(tmp_path / "worlds" / "nine.json")
     with pytest.raises(WorldExistsError):

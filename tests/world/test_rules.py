@@ -156,7 +156,7 @@ def test_an_empty_meter_ends_the_episode(meter: str, reason: str) -> None:
     assert result.components.ending[0, 0] == -100.0
 
 
-def test_the_first_of_several_reasons_stands() -> None:
+def test_the_first_of_several_reasons_is_kept() -> None:
     worlds = one_world(meters=start_with(mood=0.05, satiation=0.05))
     worlds.step([UP])
     assert FAILURE_REASONS[int(worlds.failure[0, 0])] == "satiation_depleted"
@@ -254,7 +254,7 @@ def test_without_contention_everyone_is_served() -> None:
     assert worlds.step([[INTERACT] * 3]).interacted[0].tolist() == [-1, 0, 0]
 
 
-def test_an_agent_that_ended_stands_aside() -> None:
+def test_an_agent_that_ended_takes_no_part() -> None:
     worlds = one_world(num_agents=2, contention=True, max_steps=5)
     state = worlds.get_state(0)
     healthy, dying = (60.0, 80.0, 80.0, 50.0, 80.0, 50.0), (0.5, 80.0, 80.0, 50.0, 80.0, 50.0)

@@ -24,7 +24,7 @@ def everything(worlds: Worlds) -> list[WorldState]:
 
 @settings(max_examples=40, deadline=None)
 @given(config=configs(), seed=st.integers(0, 2**32 - 1), num_worlds=st.integers(1, 9))
-def test_a_subset_comes_to_what_each_world_alone_comes_to(
+def test_a_subset_gives_the_results_of_each_world_alone(
     config: WorldConfig, seed: int, num_worlds: int
 ) -> None:
     """To the last bit, rewards and observations too."""

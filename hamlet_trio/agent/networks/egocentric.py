@@ -31,7 +31,7 @@ FEATURES: Final = 2 + _PLACES * FEATURES_OF_A_PLACE + METER_FEATURES
 
 
 class MapReader(nn.Module, SelfInitialising):
-    """Turns observations [n, observation_size] into features [n, 102] without any learnt weights.
+    """Turn observations [n, observation_size] into features [n, 102] without any learnt weights.
 
     The features: the agent's cell; for each of the eight places its offset to the right and down, the side on
     which it lies, its Manhattan distance and whether the agent stands on it; each meter, and its soft

@@ -18,7 +18,7 @@ from hamlet_trio.web.app import HamletApp
 from tests.web.access.conftest import PROXY, Browser, Known, MakeApp, add_token, bearer, revoke
 
 
-async def test_a_route_that_nobody_has_spoken_of_is_a_teachers(guarded: MakeApp, known: Known) -> None:
+async def test_a_route_without_a_role_needs_a_teacher(guarded: MakeApp, known: Known) -> None:
     app = guarded(login="teachers")
 
     @app.get("/api/novelty")
@@ -181,7 +181,7 @@ async def test_the_same_wrong_code_at_once_fails_each_time(guarded: MakeApp) -> 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"secret": 1}', b'{"secret": ""}', b'{"secret": "x", "more": 1}', b"\xff"]
 )
-async def test_a_body_that_is_none_is_refused(body: bytes, guarded: MakeApp) -> None:
+async def test_a_body_that_is_not_a_world_is_refused(body: bytes, guarded: MakeApp) -> None:
     assert await Browser(guarded()).problem("POST /api/login", body=body) == (400, "invalid_request")
 
 
@@ -220,7 +220,7 @@ async def test_a_trusted_proxy_says_whom_it_let_in(guarded: MakeApp) -> None:
     assert (await through.session())["role"] == "anyone"
 
 
-async def test_nobody_else_says_who_they_are(guarded: MakeApp, known: Known) -> None:
+async def test_names_from_other_addresses_are_ignored(guarded: MakeApp, known: Known) -> None:
     app = guarded(**SSO)
     stranger = Browser(app)
     for headers in (

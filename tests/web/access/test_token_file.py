@@ -67,7 +67,7 @@ def test_a_change_is_seen_at_the_next_use(known: Known) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"salt": "00", "tokens": [{"id": 1}]}', b"\xff\xfe", b'{"salt": "M\xfcller"}']
 )
-def test_a_damaged_file_lets_nobody_in_and_is_told_once(
+def test_a_damaged_file_admits_nobody_and_is_logged_once(
     known: Known, content: bytes, logged: list[Any]
 ) -> None:
     watched = WatchedTokens(known.file)
@@ -82,9 +82,7 @@ def test_a_damaged_file_lets_nobody_in_and_is_told_once(
 @pytest.mark.parametrize(
     ("row", "value"), [("expires", "2099-01-01T00:00:00"), ("hash", "é"), ("created", "2026-01-01T00:00:00")]
 )
-def test_a_row_that_was_edited_amiss_is_noticed_when_the_file_is_read(
-    known: Known, row: str, value: str
-) -> None:
+def test_a_row_edited_wrongly_is_noticed_when_the_file_is_read(known: Known, row: str, value: str) -> None:
     content = json.loads(known.file.read_text())
     content["tokens"][0][row] = value
     known.file.write_text(json.dumps(content))
@@ -106,7 +104,7 @@ def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
     assert [event["event"] for event in logged] == ["tokens_unreadable"]
 
 
-def test_whoever_asked_is_told_of_each_change_also_of_a_damaged_file_that_goes(
+def test_subscribers_hear_of_each_change_also_when_a_damaged_file_is_removed(
     known: Known, logged: list[Any]
 ) -> None:
     told: list[int] = []
@@ -152,7 +150,7 @@ def test_a_short_key_is_refused(tmp_path: Path) -> None:
         read_key(tmp_path / "cookie.key")
 
 
-def test_a_cookie_is_read_by_whoever_has_the_key_and_until_it_ends() -> None:
+def test_a_cookie_is_valid_with_its_key_until_it_expires() -> None:
     cookies = Cookies(b"k" * 32, 3600)
     value = cookies.make("0a1b2c3d")
     read = Cookies(b"k" * 32, 3600).read(value)

@@ -22,7 +22,7 @@ from tests.web.recordings.support import (
 )
 
 
-async def test_a_film_is_made_told_of_and_taken_home(
+async def test_a_film_is_made_with_its_progress_and_downloaded(
     tmp_path: Path, short: Recording, nursery: trio.Nursery
 ) -> None:
     app = make_app(tmp_path, films_kept=1)

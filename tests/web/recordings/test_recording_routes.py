@@ -17,7 +17,7 @@ from tests.web.recordings.support import (
 SHORT = [0, 0, 1]
 
 
-async def test_there_are_none_at_first(app: HamletApp) -> None:
+async def test_the_list_is_empty_at_first(app: HamletApp) -> None:
     assert await ask(app, "GET", "/api/recordings") == (200, {"recordings": [], "total": 0})
 
 
