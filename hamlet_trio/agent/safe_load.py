@@ -9,7 +9,6 @@ check sums, the pickle's instructions. What was checked is packed anew and only 
 import io
 import os
 import pickletools
-import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 import torch
 
+from hamlet_trio.common.files import NotAFileError, open_regular
 from hamlet_trio.common.text import printable
 
 MAX_FILE_BYTES: Final = 160 * 2**20
@@ -78,22 +78,17 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     Raises `CheckpointError` when there is none, it is empty, too large, a folder or device, or unreadable.
     """
     try:
-        # Without O_NONBLOCK, opening a named pipe would wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise CheckpointError(f"{path.name} is not a file but a folder, device or pipe.")
-            if status.st_size > limit:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
                 raise CheckpointError(
-                    f"{path.name} is too large: {status.st_size:,} bytes, where {limit:,} are allowed."
+                    f"{path.name} is too large: {size:,} bytes, where {limit:,} are allowed."
                 )
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
-        finally:
-            os.close(descriptor)
+            data = file.read(limit + 1)
     except FileNotFoundError:
         raise CheckpointError(f"{path.name} was not found.") from None
+    except NotAFileError as error:
+        raise CheckpointError(f"{path.name} is {error.strerror}.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CheckpointError(f"{path.name} cannot be read: {reason}.") from error

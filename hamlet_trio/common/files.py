@@ -1,16 +1,42 @@
-"""Writing a file so that a reader sees the old content or the new, never half."""
+"""Write files so that a reader sees the old content or the new, never half; read regular files only."""
 
 import contextlib
 import errno
 import os
 import secrets
+import stat
 import time
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from hamlet_trio.common.lock import FileLock, LockedError
 
 _BIRTH: Final = 2.0  # seconds in which the writer of a temporary file may not have locked it yet
+
+
+class NotAFileError(OSError):
+    """A folder, device or pipe lies where a regular file was expected."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes; raises `OSError`, of which `NotAFileError`.
+
+    Reading a pipe or device may take forever, and even opening a pipe waits for its writer.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotAFileError(errno.EINVAL, "not a file but a folder, device or pipe", str(path))
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, limit: int = -1) -> bytes:
+    """Return the content of a regular file, at most `limit` bytes of it; raises as `open_regular` does."""
+    with open_regular(path) as file:
+        return file.read(limit)
 
 
 def write_atomically(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hamlet_trio.common.files import read_regular
 from hamlet_trio.common.text import printable
 from hamlet_trio.recording.info import MAX_STEPS, RecordingInfo
 from hamlet_trio.recording.trajectory import Trajectory, play
@@ -183,8 +184,7 @@ def decode(data: bytes, name: str) -> Recording:
 
 def read_recording(path: Path) -> Recording:
     """Read a recording's file; raises as `decode` does, and `OSError`."""
-    with open(path, "rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+    data = read_regular(path, MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise DamagedRecordingError(f"{path.name} is not a recording: it is larger than any can be.")
     return decode(data, path.name)

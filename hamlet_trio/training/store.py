@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from hamlet_trio.agent.models import run_models_path
 from hamlet_trio.common.encoding import to_json
-from hamlet_trio.common.files import remove_temporaries, write_atomically
+from hamlet_trio.common.files import read_regular, remove_temporaries, write_atomically
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.common.text import printable
 from hamlet_trio.history.records import EpisodeEnded
@@ -96,7 +96,7 @@ class RunStore:
         if not _RUN_ID.fullmatch(run_id):
             raise RunNotFoundError(f"There is no run {run_id[:80]!r}.")
         try:
-            content = (self._folder(run_id) / "run.json").read_bytes()
+            content = read_regular(self._folder(run_id) / "run.json")
             form = msgspec.json.decode(content, type=_Form).form
             if form > FORM:
                 raise NewerRunError(
@@ -125,7 +125,7 @@ class RunStore:
     def read_state(self, run_id: str) -> bytes | None:
         """Return what a resume needs; `None` before the run's first save. Raises `OSError`."""
         path = self._state_path(run_id)
-        return path.read_bytes() if path.exists() else None
+        return read_regular(path) if path.exists() else None
 
     def write_unrecorded(self, run_id: str, episodes: Sequence[EpisodeEnded]) -> None:
         """Write the episodes that may not be in the history yet; without any, remove the file.
@@ -141,7 +141,7 @@ class RunStore:
     def read_unrecorded(self, run_id: str) -> list[EpisodeEnded]:
         """Return those episodes; raises `OSError`, or `ValueError` if the file is damaged."""
         try:
-            content = self._unrecorded_path(run_id).read_bytes()
+            content = read_regular(self._unrecorded_path(run_id))
         except FileNotFoundError:
             return []
         return msgspec.json.decode(content, type=list[EpisodeEnded])

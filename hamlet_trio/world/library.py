@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.files import read_regular, write_atomically
 from hamlet_trio.common.text import printable
 from hamlet_trio.world.world_file import World, WorldError, as_fields, load_world
 
@@ -174,7 +174,7 @@ def as_json(world: World) -> bytes:
 def version_of(path: Path) -> str | None:
     """Return the version of a world's file, for `If-Match`; None where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(read_regular(path)).hexdigest()[:16]
     except OSError:
         return None
 

@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.files import read_regular
 from hamlet_trio.common.text import printable
 from hamlet_trio.world.checks import ConfigError
 from hamlet_trio.world.config import DEFAULT_METERS, PLACE_TYPES, WorldConfig
@@ -98,8 +99,7 @@ def load_world(path: Path) -> World:
     suffix = path.suffix.lower()
     if suffix not in (".toml", ".json"):
         raise WorldError(f"{path.name} is no world file: its name must end in .toml or .json.")
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    data = read_regular(path, MAX_BYTES + 1)
     return read_world(data, "toml" if suffix == ".toml" else "json")
 
 

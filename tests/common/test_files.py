@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.files import NotAFileError, open_regular, write_atomically
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, number: int, *, folders: bool) -> None:
@@ -48,3 +48,13 @@ def test_a_file_that_was_not_written_leaves_the_old_one(
         write_atomically(tmp_path / "file", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    places = [tmp_path, Path(os.devnull)]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")  # opening it to read would wait for its writer
+        places.append(tmp_path / "pipe")
+    for place in places:
+        with pytest.raises(NotAFileError):
+            open_regular(place)

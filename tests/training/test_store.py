@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hamlet_trio.common.files import NotAFileError
 from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.store import (
@@ -131,6 +132,17 @@ def test_a_record_that_cannot_be_read_is_one_run_that_cannot_be_resumed(
     assert store.next_number() == 1
     store.prune()
     finished(store, run_id(3))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("file", ["run.json", "state.bin", "unrecorded.json"])
+def test_a_pipe_among_the_files_of_a_run_holds_up_nobody(store: RunStore, tmp_path: Path, file: str) -> None:
+    record = unfinished(store, run_id(1))
+    (path := tmp_path / "runs" / record.run_id / file).unlink(missing_ok=True)
+    os.mkfifo(path)
+    kept = {"run.json": store.read, "state.bin": store.read_state, "unrecorded.json": store.read_unrecorded}
+    with pytest.raises((RunNotFoundError, NotAFileError), match="not a file but a folder, device or pipe"):
+        kept[file](record.run_id)
 
 
 def test_a_run_of_a_newer_version_is_refused_and_never_removed(store: RunStore, tmp_path: Path) -> None:

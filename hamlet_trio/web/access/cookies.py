@@ -14,6 +14,7 @@ from typing import Final
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from hamlet_trio.common.files import read_regular
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.token_file import PRIVATE, TokenFileError
 
@@ -39,7 +40,7 @@ def read_key(path: Path) -> bytes:
     try:
         if not path.exists():
             _make_key(path)
-        key = path.read_bytes()
+        key = read_regular(path)
     except OSError as error:
         raise TokenFileError(
             f"HAMLET_COOKIE_KEY_FILE, {path}, cannot be used: {error.strerror}; it must be the service's own."

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from hamlet_trio.common.decoding import decode_json
-from hamlet_trio.common.files import write_atomically
+from hamlet_trio.common.files import read_regular, write_atomically
 from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.common.text import printable
 from hamlet_trio.logs import get_logger
@@ -36,8 +36,7 @@ def tokens_path(settings: Settings) -> Path:
 def read_tokens(path: Path) -> Tokens:
     """Return the tokens in the file, none if there is no file. Raises `TokenFileError`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        data = read_regular(path, _MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
             raise TokenFileError(f"{path} is not a tokens file: it has more than {_MAX_BYTES:,} bytes.")
         return decode_json(data, Tokens)

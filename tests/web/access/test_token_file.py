@@ -98,7 +98,7 @@ def test_a_file_that_can_be_read_again_is_read_though_it_did_not_change(
 ) -> None:
     watched = WatchedTokens(known.file)
     with monkeypatch.context() as forbidden:
-        forbidden.setattr(Path, "open", _refuse)  # root, as whom tests may run, is refused nothing
+        forbidden.setattr(os, "open", _refuse)  # root, as whom tests may run, is refused nothing
         assert watched.now().tokens == watched.now().tokens == ()
     assert watched.now().recognise(known.teacher) is not None
     assert [event["event"] for event in logged] == ["tokens_unreadable"]
