@@ -63,74 +63,75 @@ class BatchExecutor:
 
         A policy's error is the answer to the requests for that policy and affects no other.
         """
-        groups: dict[Policy, list[EngineRequest]] = {}
+        by_policy: dict[Policy, list[EngineRequest]] = {}
         without_policy: list[EngineRequest] = []
         for request in requests:
-            (groups.setdefault(request.policy, []) if request.needs_policy else without_policy).append(
+            (by_policy.setdefault(request.policy, []) if request.needs_policy else without_policy).append(
                 request
             )
         # Rows of one policy lie together, and so do those of one group of worlds within them.
-        ordered = [request for group in (*groups.values(), without_policy) for request in group]
-        worlds = dict.fromkeys(request.group for request in ordered)
+        lists = (*by_policy.values(), without_policy)
+        groups = dict.fromkeys(request.group for same in lists for request in same)
         rows_of: dict[WorldGroup, list[int]] = {}
-        if len(worlds) > 1:
-            for group in (*groups.values(), without_policy):
-                group.sort(key=lambda request: id(request.group))
-            ordered = [request for group in (*groups.values(), without_policy) for request in group]
+        if len(groups) > 1:
+            for same in lists:
+                same.sort(key=lambda request: id(request.group))
+        ordered = [request for same in lists for request in same]
+        if len(groups) > 1:
             for row, request in enumerate(ordered):
                 rows_of.setdefault(request.group, []).append(row)
-        for world in worlds:
-            world.prepare(ordered if len(worlds) == 1 else [ordered[row] for row in rows_of[world]])
+        for group in groups:
+            group.prepare(ordered if len(groups) == 1 else [ordered[row] for row in rows_of[group]])
         begin = 0
-        for policy, group in groups.items():
-            self._run_policy(policy, group, self._observe(group), self._actions[begin : begin + len(group)])
-            begin += len(group)
-        if len(worlds) == 1:
-            (only,) = worlds
+        for policy, same in by_policy.items():
+            self._run_policy(policy, same, self._observe(same), self._actions[begin : begin + len(same)])
+            begin += len(same)
+        if len(groups) == 1:
+            (only,) = groups
             return only.execute(ordered, self._actions[: len(ordered)])
         return sum(
-            world.execute([ordered[row] for row in rows], self._actions[rows])
-            for world, rows in rows_of.items()
+            group.execute([ordered[row] for row in rows], self._actions[rows])
+            for group, rows in rows_of.items()
         )
 
-    def _observe(self, group: list[EngineRequest]) -> NDArray[np.float32]:
-        """Return what the agents of one policy's requests see, (len(group), observation_size)."""
-        size = group[0].group.config.observation_size
+    def _observe(self, requests: list[EngineRequest]) -> NDArray[np.float32]:
+        """Return what the agents of one policy's requests see, (len(requests), observation_size)."""
+        size = requests[0].group.config.observation_size
         buffer = self._observations.get(size)
         if buffer is None:
             shape = (self._capacity, 1, size)
             buffer = self._observations[size] = np.empty(shape, dtype=np.float32)
         begin = 0
-        while begin < len(group):
-            world, end = group[begin].group, begin + 1
-            while end < len(group) and group[end].group is world:
+        while begin < len(requests):
+            group, end = requests[begin].group, begin + 1
+            while end < len(requests) and requests[end].group is group:
                 end += 1
-            world.observe(group[begin:end], buffer[begin:end])
+            group.observe(requests[begin:end], buffer[begin:end])
             begin = end
-        return buffer[: len(group), 0]
+        return buffer[: len(requests), 0]
 
     def _run_policy(
         self,
         policy: "Policy",
-        group: list[EngineRequest],
+        requests: list[EngineRequest],
         observations: NDArray[np.float32],
         actions: NDArray[np.intp],
     ) -> None:
-        """Make one forward pass for the whole group: fill `actions`, and keep the outputs asked for.
+        """Make one forward pass for all requests: fill `actions`, and keep the outputs asked for.
 
-        If it fails, the error is the answer to each request of the group.
+        If it fails, the error is the answer to each of them.
         """
         began = self._clock()
         try:
-            output = policy.act(observations, attention=any(request.attention for request in group))
+            output = policy.act(observations, attention=any(request.attention for request in requests))
         except Exception as error:
-            get_logger().exception("policy_failed", requests=len(group))
-            for request in group:
+            get_logger().exception("policy_failed", requests=len(requests))
+            for request in requests:
                 request.answer = engine_error("the policy failed", error)
             return
-        self._last_passes[policy] = _ForwardPass(len(group), self._clock() - began)
+        self._last_passes[policy] = _ForwardPass(len(requests), self._clock() - began)
         actions[:] = output.actions
-        for row, request in enumerate(group):
+        for row, request in enumerate(requests):
             # Finite weights can still overflow in a forward pass; what is shown is always finite.
             if request.q_values:
                 request.shown_q_values = np.nan_to_num(output.q_values[row]).tolist()

@@ -187,7 +187,7 @@ def test_saving_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_reader_never_sees_half(tmp_path: Path) -> None:
-    """Whoever has the older file open reads the older one to its end."""
+    """A reader that has the older file open reads it to its end."""
     path = tmp_path / "model.pt"
     save_checkpoint(path, make_checkpoint(episode=1))
     older = path.read_bytes()

@@ -10,7 +10,7 @@ from tests.cli.conftest import Hamlet
 
 
 def in_process(*arguments: str) -> Result:
-    """As `hamlet tokens` would do it, without a process for each."""
+    """Call a command of `hamlet tokens` without a process of its own."""
     from hamlet_trio.cli import app
 
     return CliRunner().invoke(app, ["tokens", *arguments])

@@ -21,7 +21,7 @@ from tests.recording.support import record
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """As in the server."""
+    """Compute with one thread, as the server does."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -15,7 +15,7 @@ from tests.training.support import Client, Server, Serving, serve_training
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """As the trainer has it, so that sums come out the same."""
+    """Compute with one thread, as the trainer does, so that sums are equal to the bit."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -22,7 +22,7 @@ def read(path: Path) -> bytes:
 
 @pytest.fixture
 def parameters(parameters: TrainingParameters) -> TrainingParameters:
-    """As elsewhere, and slow enough to be interfered with while an episode is shown."""
+    """Return parameters of a run slow enough to interfere with while an episode is shown."""
     return msgspec.structs.replace(parameters, show_every=2, step_delay=0.05)
 
 

@@ -100,7 +100,7 @@ def test_a_compiler_that_cannot_be_run_is_reported(
 
 @pytest.mark.usefixtures("source")
 def test_a_library_that_cannot_be_loaded_is_not_used() -> None:
-    """As one of another machine that lies in a shared folder."""
+    """Such as one that another machine left in a shared folder."""
     kernel_build.library().write_bytes(b"no library")
     kernel.load.cache_clear()
     try:

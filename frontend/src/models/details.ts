@@ -29,7 +29,7 @@ export const STAGE_LABELS: Readonly<Record<Stage, string>> = {
 }
 
 /** Return the training episodes behind a checkpoint, from what the server tells, else from the file's name. */
-export function episodeOf(model: Model): number | null {
+function episodeOf(model: Model): number | null {
   if (typeof model.episode === 'number') return model.episode
   const named = /(?:ep|episode)_?(\d+)/i.exec(model.name)
   return named ? Number(named[1]) : null

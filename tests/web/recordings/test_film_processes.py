@@ -1,4 +1,4 @@
-"""When films end, no process and no file of theirs is left."""
+"""Test that films that end leave no process and no file."""
 
 from pathlib import Path
 
