@@ -29,11 +29,11 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 
 class ModelNameError(ValueError):
-    """A name of no model in the folder; the message says what is allowed."""
+    """The name is not that of a model in the folder; the message says what is allowed."""
 
 
 class UnknownModelError(ModelNameError):
-    """A good name, of which there is no model."""
+    """No model has this name, which is a valid one."""
 
 
 class ModelDetails(Struct, frozen=True, kw_only=True):

@@ -160,7 +160,7 @@ class PolicyEngine:
         state: WorldState | None = None,
     ) -> WorldSnapshot:
         if not slot.started:
-            raise RuntimeError("reset the slot first: its world is as the owner before left it")
+            raise RuntimeError("reset the slot first: its world is as its last owner left it")
         request = EngineRequest(
             kind,
             slot.group,

@@ -1,4 +1,4 @@
-"""What other tasks tell the task of the training service, which owns the state."""
+"""Define the inputs of the training service's task, which owns the state."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from hamlet_trio.training.orders import Report, TrainerEvent, decode_message
 
 
 class ViewerCommand(NamedTuple):
-    """A viewer's command, or why its message is none."""
+    """A viewer's command, or the reason why its message is invalid."""
 
     viewer: Viewer
     command: TrainingCommand | BadMessageError
@@ -34,9 +34,9 @@ class TrainerSilent(NamedTuple):
 
 
 class LockReleased(NamedTuple):
-    """The process that held the data folder's lock let go of it.
+    """The data folder's lock was released by its holder.
 
-    With `problem` that cannot be known.
+    `problem` says why that cannot be known, if so.
     """
 
     problem: OSError | None
@@ -56,7 +56,7 @@ class Inputs(NamedTuple):
 def decode_messages(
     messages: Sequence[Message],
 ) -> tuple[list[tuple[Message, TrainerEvent | Report | None]], msgspec.DecodeError | None]:
-    """Decode messages up to the first that is none."""
+    """Decode messages up to the first invalid one."""
     decoded: list[tuple[Message, TrainerEvent | Report | None]] = []
     for message in messages:
         try:

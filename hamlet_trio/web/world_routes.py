@@ -1,4 +1,4 @@
-"""The routes of worlds: the presets, and worlds of one's own, which teachers save and remove."""
+"""The routes of worlds: the presets, and the worlds that teachers save and remove."""
 
 import re
 from collections.abc import Iterator

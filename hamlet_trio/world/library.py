@@ -1,4 +1,4 @@
-"""Keep worlds by name: the presets that come with the package, and a folder of one's own.
+"""Keep worlds by name: the presets that come with the package, and the worlds of one folder.
 
 Presets are read-only. A world of the folder is one file, `NAME.json` or `NAME.toml`; they are saved as JSON.
 """

@@ -1,6 +1,6 @@
 """A configuration compiled to lookup tables: what a step of any number of worlds reads.
 
-Cells are numbered row by row, cell = y * width + x. What an action comes to is its *kind*: MOVE, FAILED,
+Cells are numbered row by row, cell = y * width + x. The result of an action is its *kind*: MOVE, FAILED,
 then one kind for each affordance and, after these, one for each affordance as a tired agent uses it.
 """
 

@@ -62,7 +62,7 @@ class WorldError(ValueError):
 
 
 class World(Struct, frozen=True, kw_only=True):
-    """A configuration with what it says about itself to people."""
+    """A configuration with its title and description for people."""
 
     config: WorldConfig = WorldConfig()
     title: str = ""

@@ -1,4 +1,4 @@
-"""A sink of lines neither blocks nor fails its caller, whatever becomes of its descriptor."""
+"""Test that a line sink never blocks or fails its caller, whatever its descriptor does."""
 
 import os
 import queue

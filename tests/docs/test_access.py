@@ -1,4 +1,4 @@
-"""Who may do what is said of every route and every command, and so stands on the page."""
+"""Test that every route and command has a role, and that the page lists them."""
 
 import re
 from typing import get_args

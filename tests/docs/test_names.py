@@ -32,7 +32,7 @@ PATH = re.compile(
 
 @cache
 def source() -> str:
-    """Every tracked or new file of the code, as one text."""
+    """Return every tracked or new file of the code, as one text."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,

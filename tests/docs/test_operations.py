@@ -11,7 +11,7 @@ LEVELS = {"warning": 0, "error": 0, "exception": 0, "log": 1}
 
 
 def section(title: str) -> str:
-    """What stands under a heading of the page."""
+    """Return the text under a heading of the page."""
     return TEXTS["operations.md"].partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 

@@ -20,7 +20,7 @@ MUST_BE_THERE = {
 
 
 def threats() -> dict[str, str]:
-    """What stands under each threat."""
+    """Return the text under each threat."""
     text = TEXTS["security.md"].partition("## Threats\n")[2]
     titles = re.split(r"^### (.+)\n", text, flags=re.M)[1:]
     return dict(zip(titles[::2], titles[1::2], strict=True))

@@ -1,4 +1,4 @@
-"""The generated tables are those that the code makes now, and each stands on a page."""
+"""Test that the generated tables are up to date, and that each is on a page."""
 
 from pathlib import Path
 

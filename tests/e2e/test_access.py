@@ -1,4 +1,4 @@
-"""Teachers, viewers and nobody at a production server: over its WebSockets, in its log, at its start."""
+"""Test a production server with teachers, viewers and strangers: its WebSockets, log and start."""
 
 import json
 import sys

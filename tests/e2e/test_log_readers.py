@@ -1,4 +1,4 @@
-"""A server whose log nobody reads serves on, and ends in order."""
+"""Test that a server whose log is not read goes on serving and ends in order."""
 
 import os
 import re

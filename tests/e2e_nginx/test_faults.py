@@ -21,7 +21,7 @@ AGAIN: Final = 0.1  # seconds after which a client that was refused tries again
 
 
 class Member:
-    """One of a class: stays connected whatever happens, and notes for how long it was not.
+    """Represent one pupil, who reconnects whatever happens and records how long that took.
 
     Attributes:
         frames: frames seen in this connection.

@@ -1,4 +1,4 @@
-"""Test that lives, links and live text survive other views, other people and a translator."""
+"""Test that episodes, links and live text survive other views, other people and a translator."""
 
 import re
 

@@ -201,7 +201,7 @@ def recording(data: bytes) -> None:
 
 
 def recording_content(data: bytes) -> None:
-    """What lies beneath a recording's checksum."""
+    """Decode the content of a recording, past its checksum."""
     recording(b"HAMLETREC\x01" + hashlib.sha256(data).digest() + data)
 
 

@@ -33,7 +33,7 @@ async def running(writer: HistoryWriter) -> AsyncIterator[trio.Nursery]:
 
 
 async def until_written_again(writer: HistoryWriter) -> None:
-    """Wait until the trouble is over, of which nobody is told."""
+    """Wait until records are written again, which no event announces."""
     while writer.problem is not None:  # noqa: ASYNC110
         await trio.sleep(0.01)
 

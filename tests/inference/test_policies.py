@@ -1,4 +1,4 @@
-"""The policy store: one file is read once, shared, counted, and forgotten when nobody uses it."""
+"""Test the policy store: a file is read once, shared, counted, and forgotten when unused."""
 
 import os
 import threading

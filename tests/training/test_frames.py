@@ -1,4 +1,4 @@
-"""What a frame tells of a step."""
+"""Test what a frame says about a step."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""The broadcast: nobody waits for anybody, and events never drop."""
+"""Test the broadcast: no viewer delays another, and events are never dropped."""
 
 import pytest
 

@@ -30,7 +30,7 @@ RECIPE = Recipe(
 
 @pytest.fixture
 def many(parameters: TrainingParameters) -> TrainingParameters:
-    """Twelve short lives in five worlds, most of which end of themselves, and so at different steps."""
+    """Twelve short episodes in five worlds; most end by themselves, and so at different steps."""
     return msgspec.structs.replace(parameters, num_envs=WORLDS, num_episodes=12, max_steps=40, show_every=1)
 
 

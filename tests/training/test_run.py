@@ -1,4 +1,4 @@
-"""The loop: what a run tells of its steps, and that going on from anywhere is exact."""
+"""Test what a run reports about its steps, and that it resumes exactly from any of them."""
 
 import copy
 

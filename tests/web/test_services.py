@@ -1,4 +1,4 @@
-"""Services are kept running, whatever becomes of them."""
+"""Test that services that fail or return are started again."""
 
 from itertools import pairwise
 from typing import Any

@@ -1,4 +1,4 @@
-"""Worlds by name: presets that nobody changes, and a bounded folder of one's own."""
+"""Test worlds by name: read-only presets, and a bounded folder of other worlds."""
 
 from pathlib import Path
 

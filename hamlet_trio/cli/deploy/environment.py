@@ -78,7 +78,7 @@ def _check_profile(settings: Settings) -> Iterator[Finding]:
 
 
 def may(path: str | Path, mode: int) -> bool:
-    """Return whether this process's effective user may use a path so (`os.R_OK` and its like)."""
+    """Return whether this process's effective user may use a path in this mode, such as `os.R_OK`."""
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 

@@ -1,4 +1,4 @@
-"""Limits for each client: nobody else notices, and memory stays bounded."""
+"""Test the limits for each client: others are not affected, and memory stays bounded."""
 
 import pytest
 import trio

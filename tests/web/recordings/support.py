@@ -1,4 +1,4 @@
-"""Requests about recordings and films, and the processes that make films.
+"""Send requests about recordings and films, and find the processes that make films.
 
 Pauses are real time, so that they pass while a virtual clock stands still.
 """
