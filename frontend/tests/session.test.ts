@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import type { EpisodeEnd } from '@/protocol/messages'
+import type { EpisodeEnd, WorldInfo } from '@/protocol/messages'
 import { InferenceSession } from '@/session/session'
 import type { DesiredState, FinishedEpisode } from '@/session/state'
 import { SocketDouble } from './socket-double'
@@ -28,11 +28,14 @@ function connect(desired: Partial<DesiredState> = {}, model: string | null = 'tr
   return { session, socket: SocketDouble.newest, finished }
 }
 
+const USUAL: WorldInfo = { title: 'The usual world', digest: 'd0', width: 8, height: 8, changes: {} }
+const FAR: WorldInfo = { title: 'Twice as far', digest: 'd1', width: 16, height: 16, changes: { width: 16, height: 16 } }
+
 function hello(model: string | null = 'trained_agent.pt'): void {
   const socket = SocketDouble.newest
   socket.receive({
     type: 'connected', available_models: ['trained_agent.pt', 'checkpoint_ep50.pt'], session_id: 'a1',
-    model_name: model, network_type: 'dueling', protocol_version: 2,
+    model_name: model, network_type: 'dueling', world: USUAL, protocol_version: 2,
   })
   socket.receive({ type: 'episode_start', episode: 1, model_name: model })
   socket.receive(update({ step: 0 }))
@@ -223,6 +226,47 @@ describe('a session', () => {
     session.setSpeed(5)
     socket.receive(playback({ speed: 2 }))
     expect(session.state.speed).toBe(5)
+    session.close()
+  })
+})
+
+describe("a session's world", () => {
+  it('is chosen after the model, which must be able to read it', () => {
+    const { session, socket } = connect({ model: 'checkpoint_ep50.pt', world: 'twice-as-far' })
+    expect(socket.commands()).toEqual(['load_model', 'set_world'])
+    socket.receive({ type: 'model_loaded', model: 'checkpoint_ep50.pt', network_type: 'qnetwork' })
+    socket.receive({ type: 'world_set', world: FAR })
+    expect(session.state.world).toEqual(FAR)
+    session.close()
+  })
+
+  it('may be an object of what differs, and stays what it was when it is refused', () => {
+    const { session, socket } = connect()
+    session.setWorld('{"width": 1}')
+    expect(socket.sent.at(-1)).toEqual({ command: 'set_world', world: { width: 1 } })
+    socket.receive({
+      type: 'error', code: 'invalid_world', message: '`width` must be 2 to 128.', command: 'set_world', field: 'world.width',
+    })
+    expect(session.state.worldError).toEqual({ message: '`width` must be 2 to 128.', field: 'world.width' })
+    expect(session.desired.world).toBeNull()
+    expect(session.state.world).toEqual(USUAL)
+    session.close()
+  })
+
+  it('is brought by a model, and by another connection the one that was chosen', () => {
+    const { session, socket } = connect()
+    session.load('checkpoint_ep50.pt')
+    socket.receive({ type: 'world_set', world: FAR })
+    expect(session.state.world).toEqual(FAR)
+    expect(session.desired.world).toBeNull()
+    session.setWorld('two-bars')
+    session.begin('trained_agent.pt', 'two-bars')
+    hello()
+    expect(SocketDouble.newest).not.toBe(socket)
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'set_world', world: 'two-bars' }])
+    session.setWorld(null)
+    hello()
+    expect(SocketDouble.newest.sent).toEqual([])
     session.close()
   })
 })

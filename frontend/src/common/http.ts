@@ -8,6 +8,8 @@ export class HttpProblem extends Error {
     readonly code: string | null,
     /** Seconds to wait before the next attempt, where the server said so. */
     readonly retryAfter: number | null = null,
+    /** The field of the request that is not allowed, such as `affordances.Bed.x`. */
+    readonly field: string | null = null,
   ) {
     super(message)
     this.name = 'HttpProblem'
@@ -30,11 +32,14 @@ export function socketUrl(path: string, base: string = document.baseURI): string
 }
 
 interface RequestOptions {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   query?: Record<string, string>
   /** Sent as JSON. */
   body?: object
+  headers?: Record<string, string>
   signal?: AbortSignal
+  /** Gets the headers of an answer that is a success. */
+  answered?(headers: Headers): void
 }
 
 /**
@@ -43,7 +48,7 @@ interface RequestOptions {
  */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
   const { method = 'GET', query, body, signal } = options
-  const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) }
+  const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...options.headers }
   let response: Response
   try {
     response = await fetch(serverUrl(path, query), {
@@ -54,6 +59,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     throw new HttpProblem('The server cannot be reached.', 0, null)
   }
   if (!response.ok) throw await problemOf(response)
+  options.answered?.(response.headers)
   const text = await response.text()
   return (text === '' ? null : JSON.parse(text)) as T
 }
@@ -62,10 +68,10 @@ async function problemOf(response: Response): Promise<HttpProblem> {
   const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
   const after = Number(response.headers.get('retry-after')) || null
   const isJson = (response.headers.get('content-type') ?? '').includes('json')
-  const { detail, title, code } = isJson
-    ? ((await response.json()) as { detail?: string; title?: string; code?: string })
+  const { detail, title, code, field } = isJson
+    ? ((await response.json()) as { detail?: string; title?: string; code?: string; field?: string })
     : {}
-  return new HttpProblem(detail ?? title ?? fallback, response.status, code ?? null, after)
+  return new HttpProblem(detail ?? title ?? fallback, response.status, code ?? null, after, field ?? null)
 }
 
 /** A document of the server and how loading it went; `absent` is a 404: this server has no such route. */

@@ -94,6 +94,12 @@ export class ReconnectingSocket<Message, Command> {
     return true
   }
 
+  /** Exchange the connection for a new one. */
+  reopen(): void {
+    this.socket?.close(1000)
+    this.events.down?.()
+    this.connect()
+  }
 
   close(): void {
     window.removeEventListener('online', this.retry)

@@ -15,6 +15,7 @@ import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
 import type { DesiredState, FinishedEpisode, SessionState } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
+import { parseSpec } from '@/worlds/spec'
 
 const SPEED_SETTLES_MS = 600
 const KEPT_EPISODES = 300
@@ -34,6 +35,8 @@ export class InferenceSession {
     episode: 0,
     over: null,
     last: null,
+    world: null,
+    worldError: null,
     error: null,
   })
   /** Steps survived in each episode that this session's model finished, newest last. */
@@ -49,6 +52,8 @@ export class InferenceSession {
   private speedSentAt = -Infinity
   private hidden = false
   private previousEnd: EpisodeEnd | null = null
+  /** The chosen world that the server agreed to. */
+  private confirmedWorld: string | null = null
 
   constructor(
     desired: Partial<DesiredState> = {},
@@ -56,7 +61,7 @@ export class InferenceSession {
     url: string = socketUrl('ws'),
   ) {
     this.desired = shallowReactive<DesiredState>({
-      model: null, speed: 1, playing: false, human: false, think: false, recording: null, ...desired,
+      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, ...desired,
     })
     this.state.speed = this.desired.speed
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
@@ -131,6 +136,21 @@ export class InferenceSession {
     this.ask(model)
   }
 
+  /** Play in a world, as the address names it; null: in each model's own, which takes a new session. */
+  setWorld(world: string | null): void {
+    if (world === null) { this.begin(this.desired.model, null); return }
+    this.desired.recording = null
+    this.desired.world = world
+    this.askWorld()
+  }
+
+  /** Begin anew with a model in a world: neither has to suit what was there before. */
+  begin(model: string | null, world: string | null): void {
+    Object.assign(this.desired, { model, world, recording: null })
+    Object.assign(this.state, { error: null, worldError: null })
+    this.socket.reopen()
+  }
+
   /** Ask for Q-values and attention with every frame, or for neither. */
   setThink(think: boolean): void {
     this.desired.think = think
@@ -190,6 +210,7 @@ export class InferenceSession {
           model: message.model_name,
           networkType: message.network_type,
           controller: 'policy',
+          world: message.world,
           error: null,
         })
         this.restore()
@@ -216,6 +237,11 @@ export class InferenceSession {
         Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
         this.continueAsDesired()
         break
+      case 'world_set':
+        this.survived.value = []
+        this.confirmedWorld = this.desired.world
+        Object.assign(state, { world: message.world, worldError: null })
+        break
       case 'playback':
         this.transport(message)
         break
@@ -240,6 +266,10 @@ export class InferenceSession {
         this.replays.refused(message.command)
         if (message.command === 'act') this.actions.clear()
         if (message.command === 'take_control') this.desired.human = false
+        if (message.command === 'set_world') {
+          state.worldError = { message: message.message, field: message.field }
+          this.desired.world = this.confirmedWorld
+        }
         if (message.command === 'load_model') {
           state.loading = null
           this.desired.model = state.model
@@ -255,8 +285,18 @@ export class InferenceSession {
     if (desired.think) this.setThink(true)
     if (desired.speed !== 1) this.setSpeed(desired.speed)
     if (desired.human) this.takeControl()
-    if (desired.model !== null && desired.model !== state.model) this.ask(desired.model)
-    else this.continueAsDesired()
+    this.confirmedWorld = null
+    const loads = desired.model !== null && desired.model !== state.model
+    if (loads) this.ask(desired.model ?? '')
+    // After the model, which must be able to read the world.
+    this.askWorld()
+    if (!loads) this.continueAsDesired()
+  }
+
+  private askWorld(): void {
+    const world = parseSpec(this.desired.world)
+    this.state.worldError = null
+    if (world !== null) this.socket.send({ command: 'set_world', world })
   }
 
   private ask(model: string): void {

@@ -1,4 +1,4 @@
-import type { EpisodeEnd, Playback } from '@/protocol/messages'
+import type { EpisodeEnd, Playback, WorldInfo } from '@/protocol/messages'
 
 export interface SessionState {
   sessionId: string | null
@@ -15,6 +15,10 @@ export interface SessionState {
   over: EpisodeEnd | null
   /** How the last finished episode ended. */
   last: EpisodeEnd | null
+  /** The world that is played in. */
+  world: WorldInfo | null
+  /** Why the server refused the last choice of a world. */
+  worldError: { message: string; field: string | null } | null
   /** Why the server refused the last command, in its words. */
   error: string | null
 }
@@ -22,6 +26,8 @@ export interface SessionState {
 /** What the person chose; a new connection is brought to it again. */
 export interface DesiredState {
   model: string | null
+  /** The world that was chosen, as in the address; null: the model's own. */
+  world: string | null
   speed: number
   playing: boolean
   human: boolean

@@ -2,6 +2,8 @@ import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
+import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
+
 export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures'] as const
 export type ViewName = (typeof VIEWS)[number]
 
@@ -10,6 +12,8 @@ export interface Route {
   view: ViewName
   /** The model that is watched; null: the server's default. */
   model: string | null
+  /** The world that was chosen: a name, or JSON of what differs from the usual world; null: the model's own. */
+  world: string | null
   /** The recording that Watch replays. */
   recording: string | null
   /** The step of that recording; null: its beginning. */
@@ -26,6 +30,7 @@ export const MAX_COMPARED = 4
 const DEFAULTS: Readonly<Route> = {
   view: 'watch',
   model: null,
+  world: null,
   recording: null,
   step: null,
   models: [],
@@ -41,6 +46,7 @@ export function parseRoute(search: string): Route {
   return {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
+    world: query.get('world') || null,
     recording: query.get('recording') || null,
     step: Math.trunc(Number(query.get('step'))) > 0 ? Math.trunc(Number(query.get('step'))) : null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
@@ -55,6 +61,7 @@ export function formatRoute(route: Route): string {
   const query = new URLSearchParams()
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
+  if (route.world !== null && route.world.length <= LONGEST_IN_ADDRESS) query.set('world', route.world)
   if (route.recording !== null && route.view === 'watch') {
     query.set('recording', route.recording)
     if (route.step !== null) query.set('step', String(route.step))

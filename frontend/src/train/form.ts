@@ -6,7 +6,7 @@ import type { StartTraining } from '@/protocol/messages'
 import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
 
 /** The parameters that a lesson needs; the rest is under "More parameters". */
-const FIRST = ['num_episodes', 'network_type', 'show_every', 'step_delay']
+const FIRST = ['num_episodes', 'world', 'network_type', 'show_every', 'step_delay']
 
 /** The name of the model's file, which is no parameter of the run. */
 export const MODEL_NAME: ParameterField = {
@@ -55,5 +55,10 @@ export const useTrainForm = defineStore('trainform', () => {
     }
   }
 
-  return { problem, entries, modelName, first, more, errors, valid, refresh, reset, parameters }
+  /** Let the next run learn in a world, as the address names it. */
+  function choose(world: string): void {
+    entries.world = world
+  }
+
+  return { choose, problem, entries, modelName, first, more, errors, valid, refresh, reset, parameters }
 })

@@ -1,4 +1,5 @@
 import { capitalised } from '@/common/text'
+import { parseSpec } from '@/worlds/spec'
 
 /** A value of the form: text as typed, or a choice. */
 export type Entry = string | boolean
@@ -49,6 +50,7 @@ const LABELS: Readonly<Record<string, string>> = {
   num_envs: 'Worlds at once',
   random_start: 'Share of random starts',
   resume_from: 'Go on from',
+  world: 'World',
 }
 
 export function parameterLabel(name: string): string {
@@ -117,5 +119,6 @@ export function wireValue(field: ParameterField, entry: Entry): unknown {
   if (typeof entry === 'boolean') return entry
   const text = entry.trim()
   if (text === '') return null
+  if (field.name === 'world') return parseSpec(text)
   return field.kind === 'integer' || field.kind === 'number' ? Number(text) : text
 }

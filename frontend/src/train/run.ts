@@ -10,6 +10,7 @@ import type {
   TrainingMessage,
   TrainingStatus,
   TrainingStopped,
+  WorldInfo,
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
 import { EpisodeSeries } from '@/train/series'
@@ -31,6 +32,8 @@ export interface RunEvent {
 export interface RunState {
   status: TrainingStatus | null
   device: string | null
+  /** The world of the run, once it has told; null where this page came later. */
+  world: WorldInfo | null
   /** Of the shown episode or of the newest finished one. */
   epsilon: number | null
   secondsLeft: number | null
@@ -55,6 +58,7 @@ export class TrainingRun {
   readonly state: RunState = shallowReactive<RunState>({
     status: null,
     device: null,
+    world: null,
     epsilon: null,
     secondsLeft: null,
     showing: false,
@@ -136,6 +140,7 @@ export class TrainingRun {
       case 'training_started':
         this.follow(message.run_id)
         state.device = message.device
+        state.world = message.world
         state.error = null
         this.note('started', `${message.num_episodes} episodes, ${
           NETWORK_LABELS[message.network_type] ?? message.network_type}, on ${message.device}`)
@@ -189,7 +194,7 @@ export class TrainingRun {
     this.series.clear()
     this.feed.clear()
     this.timeLeft.restart()
-    Object.assign(this.state, { epsilon: null, secondsLeft: null, showing: false })
+    Object.assign(this.state, { world: null, epsilon: null, secondsLeft: null, showing: false })
     this.publishSoon()
   }
 

@@ -95,7 +95,7 @@ export function sameGround(a: WorldFrame, b: WorldFrame): boolean {
     a.affordances.length === b.affordances.length &&
     a.affordances.every((place, index) => {
       const other = b.affordances[index]
-      return other !== undefined && place.type === other.type && place.x === other.x && place.y === other.y
+      return other !== undefined && place.type === other.type && place.label === other.label && place.x === other.x && place.y === other.y
     })
   )
 }

@@ -36,6 +36,14 @@ export function placeKind(type: string): PlaceKind {
   return PLACES[type] ?? { label: type, icon: 'place', purpose: 'a place of this world' }
 }
 
+/** Columns of a grid whose cells have room for names in a view of usual size. */
+export const NAMED_COLUMNS = 10
+
+/** Return a place's own name, or else that of its type. */
+export function placeName(place: { type: string; label?: string | undefined }): string {
+  return place.label ?? placeKind(place.type).label
+}
+
 const FAILURES: Readonly<Record<string, string>> = {
   energy_depleted: 'Energy ran out',
   hygiene_depleted: 'Hygiene ran out',

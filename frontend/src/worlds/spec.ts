@@ -1,0 +1,29 @@
+import type { SetWorld } from '@/protocol/messages'
+
+/** What `world` takes in commands: the name of a world, or an object of what differs from the usual one. */
+export type WorldSpec = NonNullable<SetWorld['world']>
+
+/** Longer worlds stay out of the address: some programs cut long links. */
+export const LONGEST_IN_ADDRESS = 1800
+
+/** Return a world as one line of text, as in the address: a name, or JSON. */
+export function specText(spec: WorldSpec): string {
+  return typeof spec === 'string' ? spec : JSON.stringify(spec)
+}
+
+/** Return the world that a line of text means, or null for an empty one. Text that is no JSON object is a name, which the server may refuse. */
+export function parseSpec(text: string | null): WorldSpec | null {
+  const trimmed = text?.trim() ?? ''
+  if (trimmed === '') return null
+  if (!trimmed.startsWith('{')) return trimmed
+  try {
+    return JSON.parse(trimmed) as Record<string, unknown>
+  } catch {
+    return trimmed
+  }
+}
+
+/** Return the title that an object brings along. */
+export function specTitle(spec: WorldSpec): string | null {
+  return typeof spec === 'object' && typeof spec.title === 'string' && spec.title !== '' ? spec.title : null
+}

@@ -1,0 +1,75 @@
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
+
+import { request, useResource } from '@/common/http'
+import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
+import { type WorldSpec, specTitle } from '@/worlds/spec'
+
+/** Why the server refused a world, and at which field of it. */
+export interface WorldProblem {
+  message: string
+  /** Such as `affordances.Bed.x`; null where it is about the whole world. */
+  field: string | null
+}
+
+/** Return the field of a world that a command's `field` means: `world.width` is `width`. */
+export function fieldInWorld(field: string | null): string | null {
+  return field?.startsWith('world.') ? field.slice('world.'.length) : null
+}
+
+/** The server's worlds: the presets, and those that were saved here. */
+export const useWorlds = defineStore('worlds', () => {
+  const { data, status, problem, refresh } = useResource((signal) => request<WorldsResponse>('api/worlds', { signal }))
+
+  const all = computed<readonly ListedWorld[]>(() => data.value?.worlds ?? [])
+  const byName = computed(() => new Map(all.value.map((world) => [world.name, world])))
+  /** What was wrong with the last world that a session or a run was to take; the editor shows it at its field. */
+  const refused = shallowRef<WorldProblem | null>(null)
+
+  /** Return one world with the version that saving over it takes. Raises `HttpProblem`. */
+  async function get(name: string): Promise<{ world: WorldResponse; version: string | null }> {
+    let version: string | null = null
+    const world = await request<WorldResponse>(`api/worlds/${encodeURIComponent(name)}`, {
+      answered: (headers) => { version = headers.get('etag') },
+    })
+    return { world, version }
+  }
+
+  /** Save a world, in place of the version that the person has seen. Returns the new version; raises `HttpProblem`. */
+  async function save(name: string, world: object, version: string | null): Promise<string | null> {
+    let saved: string | null = null
+    await request(`api/worlds/${encodeURIComponent(name)}`, {
+      method: 'PUT', body: world, headers: version === null ? {} : { 'if-match': version },
+      answered: (headers) => { saved = headers.get('etag') },
+    })
+    await refresh()
+    return saved
+  }
+
+  async function remove(name: string): Promise<void> {
+    await request(`api/worlds/${encodeURIComponent(name)}`, { method: 'DELETE' })
+    await refresh()
+  }
+
+  function titleOf(world: Pick<ListedWorld, 'name' | 'title'>): string {
+    return world.title || world.name
+  }
+
+  /** Return the title of a world as text in the address or a parameter. */
+  function titleOfSpec(spec: WorldSpec | null): string {
+    if (spec === null) return 'The usual world'
+    if (typeof spec !== 'string') return specTitle(spec) ?? 'A world of its own'
+    const known = byName.value.get(spec)
+    return known ? titleOf(known) : spec
+  }
+
+  /** Return the title of a world as a session or a run tells of it. */
+  function titleOfInfo(info: WorldInfo | null | undefined): string {
+    if (info?.title) return info.title
+    const known = all.value.find((world) => world.digest !== null && world.digest === info?.digest)
+    if (known) return titleOf(known)
+    return info && Object.keys(info.changes).length > 0 ? 'A world of its own' : 'The usual world'
+  }
+
+  return { all, byName, status, problem, refused, refresh, get, save, remove, titleOf, titleOfSpec, titleOfInfo }
+})
