@@ -4,7 +4,7 @@ import { reactive, readonly } from 'vue'
 
 import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
 
-export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures'] as const
+export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures', 'editor'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 /** What the page's address says: a link shows the same view. */

@@ -14,13 +14,15 @@ const MODES: Readonly<Record<ViewName, Mode>> = {
   train: 'training',
   replays: 'inference',
   failures: 'training',
+  editor: 'inference',
 }
 
 /** What this server offers; until it has answered, everything. Where it cannot be reached, the view's connection says so. */
 export const useServer = defineStore('server', () => {
   const { data: service, refresh } = useResource((signal) => request<ServiceResponse>('.', { signal }))
 
-  const views = computed(() => VIEWS.filter((view) => offers(view)))
+  /** The views that have a link at the top; the editor is opened from a world. */
+  const views = computed(() => VIEWS.filter((view) => view !== 'editor' && offers(view)))
   const isTraining = computed(() => service.value?.training_active ?? false)
 
   function offers(view: ViewName): boolean {

@@ -7,5 +7,6 @@ export const VIEW_LABELS: Readonly<Record<ViewName, { label: string; icon: IconN
   play: { label: 'Play', icon: 'hand' },
   train: { label: 'Train', icon: 'train' },
   replays: { label: 'Replays', icon: 'replays' },
+  editor: { label: 'World editor', icon: 'place' },
   failures: { label: 'Failures', icon: 'failures' },
 }

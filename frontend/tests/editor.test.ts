@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+
+import { type Config, changesOf, withChanges } from '@/editor/config'
+import { START, addPlace, moveBy, moveTo, removePlace, setEffect, setSize } from '@/editor/edits'
+import { useUndo } from '@/editor/undo'
+import { differences } from '@/editor/words'
+
+const NONE = { energy: 0, hygiene: 0, satiation: 0, money: 0, mood: 0, social: 0 }
+const METER = { start: 100, minimum: 0, maximum: 100, random_low: 0.2, random_high: 1 }
+
+function usual(): Config {
+  return {
+    width: 8, height: 8, start: [4, 4], max_steps: 500, meals: ['HomeMeal'], reward: 'shaped', end_penalty: 100,
+    meters: [
+      { ...METER, name: 'energy', drain: 0.5, place: 'Bed' },
+      { ...METER, name: 'satiation', drain: 0.4, place: 'HomeMeal' },
+    ],
+    affordances: [
+      { name: 'Bed', x: 1, y: 1, code: 1, effects: { ...NONE, money: -5, energy: 50 }, tired_money: null, rewarded: null },
+      { name: 'HomeMeal', x: 2, y: 1, code: 3, effects: { ...NONE, money: -3, satiation: 45 }, tired_money: null, rewarded: null },
+      { name: 'Job', x: 6, y: 6, code: 5, effects: { ...NONE, money: 30 }, tired_money: 15, rewarded: { ...NONE, money: 30, social: 1.5 } },
+    ],
+    shaped: { interaction_scale: 2, proximity_scale: 0.5, hunger_scale: 2 }, survival: {},
+  }
+}
+
+describe('the places of a world', () => {
+  it('share no cell and stay on the grid', () => {
+    const config = usual()
+    expect(moveTo(config, 'Bed', 2, 1)).toBe(config)
+    expect(moveTo(config, 'Bed', 8, 0)).toBe(config)
+    expect(moveBy(config, 'Bed', 1, 0).affordances[0]).toMatchObject({ x: 3, y: 1 })
+    expect(moveBy(config, 'Bed', 0, -1).affordances[0]).toMatchObject({ x: 1, y: 0 })
+    expect(moveBy(config, START, 1, 0).start).toEqual([5, 4])
+  })
+
+  it('are removed with what the rewards say of them, and come back with it', () => {
+    const without = removePlace(usual(), 'HomeMeal')
+    expect(without.meals).toEqual([])
+    expect(without.meters[1]?.place).toBeNull()
+    const back = addPlace(without, usual(), 'HomeMeal')
+    expect(back?.config.meals).toEqual(['HomeMeal'])
+    expect(back?.config.meters[1]?.place).toBe('HomeMeal')
+    const second = addPlace(usual(), usual(), 'Bed')
+    expect(second?.config.affordances.at(-1)).toMatchObject({ name: 'Bed 2', type: 'Bed', code: 2 })
+  })
+
+  it('keep what the reward counts equal where it was, and pay the tired only without a price', () => {
+    const job = setEffect(usual(), 'Job', 'money', 45).affordances[2]
+    expect(job).toMatchObject({ tired_money: 15, rewarded: { money: 45, social: 1.5 } })
+    expect(setEffect(usual(), 'Job', 'money', -1).affordances[2]?.tired_money).toBeNull()
+    expect(setEffect(usual(), 'Job', 'social', 1).affordances[2]?.rewarded?.social).toBe(1.5)
+  })
+
+  it('move inside when the grid shrinks', () => {
+    const small = setSize(usual(), 2, 2)
+    expect(small.start).toEqual([1, 1])
+    expect(new Set(small.affordances.map(({ x, y }) => `${x},${y}`)).size).toBe(3)
+  })
+})
+
+describe('the changes of a world', () => {
+  it('are nothing for the usual world', () => {
+    expect(changesOf(usual(), usual())).toEqual({})
+    expect(differences(usual(), usual())).toEqual([])
+  })
+
+  it('go to the server and back', () => {
+    let config = moveTo(usual(), 'Bed', 0, 7)
+    config = removePlace(config, 'HomeMeal')
+    config = addPlace(config, usual(), 'Job')?.config ?? config
+    config = { ...config, shaped: { ...config.shaped, proximity_scale: 20 } }
+    const changes = changesOf(usual(), config)
+    expect(changes).toMatchObject({ affordances: { Bed: { x: 0, y: 7 }, HomeMeal: false }, shaped: { proximity_scale: 20 } })
+    expect(withChanges(usual(), changes)).toEqual(config)
+  })
+
+  it('are told in words', () => {
+    const poor = setEffect({ ...moveTo(usual(), 'Bed', 0, 7), reward: 'survival' }, 'Bed', 'money', -10)
+    expect(differences(usual(), removePlace(poor, 'Job'))).toEqual([
+      'There is no Job.', 'Bed is in column 1, row 8, not column 2, row 2.', 'Bed costs 10; usually it costs 5.',
+      'The reward is for surviving alone.',
+    ])
+  })
+})
+
+describe('undo', () => {
+  it('takes back a drag as a whole, and forgets what was undone at the next change', () => {
+    const { value, change, settle, undo, redo, canRedo } = useUndo(0)
+    change(1, 'drag')
+    change(2, 'drag')
+    settle()
+    change(3, 'drag')
+    undo()
+    expect(value.value).toBe(2)
+    undo()
+    expect(value.value).toBe(0)
+    redo()
+    expect(value.value).toBe(2)
+    change(9)
+    expect(canRedo.value).toBe(false)
+  })
+})

@@ -1,0 +1,117 @@
+"""Make worlds on the page, play in them, and train in them."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Server
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
+from tests.e2e_page.seen import expect_connected
+from tests.e2e_page.test_quality import violations
+
+
+@pytest.fixture
+def own_server(start_page_server: StartPageServer) -> Iterator[Server]:
+    """Start a server for one test, which saves and trains."""
+    server = start_page_server()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def teacher(browser: Browser, own_server: Server) -> Iterator[BrowserUser]:
+    """Return a user of that server."""
+    user = BrowserUser(browser, f"http://127.0.0.1:{own_server.port}")
+    yield user
+    user.leave()
+
+
+def place(page: Page, name: str, column: int, row: int) -> None:
+    """Wait until the shown world has a place on a cell, both counted from 1."""
+    world = page.get_by_role("img", name=re.compile(rf"{name} in column {column}, row {row}"))
+    expect(world.first).to_be_visible()
+
+
+def test_a_world_is_chosen_and_stands_in_the_address(user: BrowserUser) -> None:
+    page = user.open("?model=trained_agent.pt")
+    expect_connected(page)
+    page.get_by_role("button", name="World: ").click()
+    page.get_by_role("button", name="Two bars").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    place(page, "Corner Bar", 1, 3)
+    expect(page).to_have_url(re.compile("world=two-bars"))
+    page.reload()
+    place(page, "Corner Bar", 1, 3)
+    page.get_by_role("button", name="World: Two bars").click()
+    page.get_by_role("button", name="Twice as far").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("8 x 8")
+    page.get_by_role("button", name="The model's own world").click()
+    place(page, "Recreation", 1, 8)
+    expect(page).not_to_have_url(re.compile("world="))
+
+
+def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: BrowserUser) -> None:
+    page = teacher.open("?view=editor&world=usual", color_scheme="light")
+    bed = page.get_by_role("button", name=re.compile("^Bed, column"))
+    expect(bed).to_have_attribute("aria-label", "Bed, column 2, row 2")
+    bed.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(bed).to_have_attribute("aria-label", "Bed, column 4, row 2")
+    page.get_by_role("button", name=re.compile("^Gym, column")).focus()
+    page.keyboard.press("Delete")
+    expect(page.get_by_text("There is no Gym.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("There is no Gym.")).to_have_count(0)
+    page.get_by_role("button", name="Redo").click()
+    expect(page.get_by_text("There is no Gym.")).to_be_visible()
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == []
+
+    page.get_by_role("button", name="Train in it").press("Enter")
+    expect(page.get_by_label("World", exact=True)).to_contain_text("(as edited)")
+    page.get_by_label("Episodes", exact=True).fill("3")
+    page.get_by_label("Seconds per shown step", exact=True).fill("0")
+    page.get_by_role("button", name="Start training").press("Enter")
+    events = page.get_by_role("log", name="What happened")
+    expect(events).to_contain_text("Finished")
+    events.get_by_role("link", name="Watch it").click()
+    place(page, "Bed", 4, 2)
+
+    model = parse_qs(urlsplit(page.url).query)["model"][0]
+    other = teacher.open(f"?model={model}")
+    place(other, "Bed", 4, 2)
+    expect(other.get_by_role("img", name=re.compile("Gym in column"))).to_have_count(0)
+
+
+def test_a_world_is_dragged_saved_and_refused_at_its_field(teacher: BrowserUser) -> None:
+    page = teacher.open("?view=editor&world=usual")
+    bed = page.get_by_role("button", name=re.compile("^Bed, column"))
+    box = bed.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 2.7, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    expect(bed).to_have_attribute("aria-label", "Bed, column 4, row 2")
+    page.get_by_label("Name to save it under").fill("moved-bed")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as moved-bed.")).to_be_visible()
+
+    teacher.excuse("422", "412", "409")
+    page.get_by_label("Energy at the start").fill("0")
+    page.get_by_label("Energy at the start").press("Tab")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Energy at the start")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert").filter(has_text="meters.energy.start")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_label("Name to save it under").fill("usual")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("is a preset")).to_be_visible()
+
+    other = teacher.open("?world=moved-bed")
+    place(other, "Bed", 4, 2)
