@@ -1,5 +1,6 @@
 """Opening a history for writing, or for reading beside a writer."""
 
+import errno
 import shutil
 import sqlite3
 import tempfile
@@ -10,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from hamlet_trio.common.files import NotAFileError
 from hamlet_trio.common.text import printable
 from hamlet_trio.history.legacy import create_history_views, create_views_of_older_form, is_legacy
 from hamlet_trio.history.schema import MIGRATIONS, is_history, table_names, upgrade, version_of
@@ -176,8 +178,13 @@ def _empty() -> sqlite3.Connection:
 
 @contextmanager
 def database_errors(path: Path, what: str) -> Iterator[None]:
-    """Turn errors of SQLite and of the file system in the block into `HistoryError`."""
+    """Turn errors of SQLite and of the file system in the block into `HistoryError`.
+
+    Anything but a file is refused first: SQLite would wait for the writer of a pipe.
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise NotAFileError(errno.EINVAL, "not a file but a folder, device or pipe")
         yield
     # sqlite3 cannot decode its own messages on a damaged schema; damaged rows have values of other types.
     except (sqlite3.Error, UnicodeDecodeError, msgspec.MsgspecError) as error:

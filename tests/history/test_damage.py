@@ -1,5 +1,6 @@
 """A damaged history is refused in a sentence that names the file, whatever is damaged in it."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -73,3 +74,15 @@ def test_a_byte_of_the_schema_that_is_not_utf_8_is_a_sentence(path: Path) -> Non
         HistoryReader(path).runs(RunsQuery())
     with pytest.raises(HistoryError, match=r"history\.db cannot be written"):
         HistoryDatabase(path).write([ended("a", 3)])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_the_history_holds_up_nobody(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "history.db")
+    with pytest.raises(HistoryError, match="cannot be read: not a file but a folder, device or pipe"):
+        HistoryReader(pipe).running()
+    with (
+        closing(HistoryDatabase(pipe)) as database,
+        pytest.raises(HistoryError, match="cannot be written: not a file but a folder, device or pipe"),
+    ):
+        database.write([started("a")])
