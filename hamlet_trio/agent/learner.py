@@ -1,7 +1,7 @@
 """Deep Q-learning: act, remember, learn."""
 
 import copy
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from hamlet_trio.agent.nstep import NStepAccumulator
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.preprocessing import PreprocessingCache
 from hamlet_trio.agent.replay_buffer import ReplayBuffer, Transitions
+from hamlet_trio.agent.step_accumulator import StepAccumulator
 from hamlet_trio.agent.update import UPDATES_PER_CHUNK, Updater, fastest_values
 from hamlet_trio.world import ACTIONS
 
@@ -36,32 +37,6 @@ class LearnMetrics(NamedTuple):
     """Q-value of the actions taken."""
     updates: int
     """Number of updates."""
-
-
-class StepAccumulator(Protocol):
-    """Turn single steps of several streams into the transitions to learn from."""
-
-    def push(
-        self,
-        *,
-        streams: NDArray[np.integer],
-        observations: NDArray[np.float32],
-        actions: NDArray[np.integer],
-        rewards: NDArray[np.floating],
-        next_observations: NDArray[np.float32],
-        terminated: NDArray[np.bool_],
-        truncated: NDArray[np.bool_],
-    ) -> Transitions:
-        """Add one step of each of k distinct streams and return the transitions that it completes."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of everything, as tensors."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue exactly from a `state_dict`."""
-        ...
 
 
 class DQNLearner:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.replay_buffer import Transitions
+from hamlet_trio.agent.step_accumulator import StepAccumulator
 
 
-class NStepAccumulator:
+class NStepAccumulator(StepAccumulator):
     """Turn single steps of several streams into n-step transitions; Sutton and Barto 2018, section 7.1.
 
     A stream is one agent's sequence of steps. A transition is complete once it spans `n` steps, or fewer when
@@ -75,15 +75,6 @@ class NStepAccumulator:
         self._steps[streams] = steps
         self._returns[streams] = returns
         return result
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of everything, as tensors."""
-        return {name: torch.from_numpy(array.copy()) for name, array in self._arrays().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue exactly from a `state_dict` of the same n, streams and size of observations."""
-        for name, array in self._arrays().items():
-            array[...] = state[name].numpy()
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {

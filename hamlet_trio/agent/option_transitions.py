@@ -3,15 +3,15 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.networks.options_network import toward_columns
 from hamlet_trio.agent.replay_buffer import Transitions
+from hamlet_trio.agent.step_accumulator import StepAccumulator
 from hamlet_trio.world import INTERACT
 
 
-class OptionAccumulator:
+class OptionAccumulator(StepAccumulator):
     """Turn single steps of several streams into transitions of a semi-Markov decision process.
 
     Sutton, Precup and Singh 1999, sections 3 and 6: whatever the agent meant to do, wherever it used a place,
@@ -97,15 +97,6 @@ class OptionAccumulator:
             total = reward + self._gamma * total
             returns[index] = total
         return rows[count - 1 - durations], options, returns[durations], durations + 1
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of everything, as tensors."""
-        return {name: torch.from_numpy(array.copy()) for name, array in self._arrays().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue exactly from a `state_dict` of the same streams, places and duration."""
-        for name, array in self._arrays().items():
-            array[...] = state[name].numpy()
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {

@@ -6,10 +6,11 @@ from torch import Tensor
 
 from hamlet_trio.agent.checkpoint import Checkpoint
 from hamlet_trio.agent.gradients import GradientStep, ManualGradients
-from hamlet_trio.agent.learner import DQNLearner, StepAccumulator
+from hamlet_trio.agent.learner import DQNLearner
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks.options_network import OptionsBackprop, OptionsNetwork
 from hamlet_trio.agent.option_transitions import OptionAccumulator
+from hamlet_trio.agent.step_accumulator import StepAccumulator
 from hamlet_trio.agent.update import Updater
 from hamlet_trio.world import WorldConfig
 

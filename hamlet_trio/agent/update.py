@@ -38,7 +38,7 @@ class States(NamedTuple):
 
 
 class Updater:
-    """Moves a network towards its TD targets, and the target network towards the network.
+    """Move a network towards its TD targets, and the target network towards the network.
 
     Attributes:
         optimizer: the optimiser of the network's parameters.

@@ -85,13 +85,13 @@ def train_to_file(
             kept = HistoryListener(history, plan.run_id, store, listener)
             listeners.append(stack.enter_context(kept))
         listeners += [listener, _Snapshots(snapshots, listener)]
-        result = TrainingLoop(managed, _Interruption(managed.run, should_stop), listeners).run()
+        result = TrainingLoop(managed, _LocalOrders(managed.run, should_stop), listeners).run()
     if result.problem is not None:
         raise (DivergedError if result.how == "failed" else SaveError)(result.problem)
     return result
 
 
-class _Interruption:
+class _LocalOrders:
     """The orders of a run without a server: none, until it should stop before it is finished."""
 
     def __init__(self, run: TrainingRun, should_stop: Callable[[], bool]) -> None:

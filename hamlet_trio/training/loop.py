@@ -37,7 +37,7 @@ class Orders(Protocol):
 
 
 class TrainingLoop:
-    """Steps a run until it is complete or ordered to end, saves it, and tells the listeners, in their order.
+    """Step a run until it is complete or ordered to end, save it, and tell the listeners, in their order.
 
     Orders are carried out between two environment steps. `step_delay` are the seconds between two steps of
     a shown episode.

@@ -1,4 +1,4 @@
-"""Saves the episodes of a run that are worth seeing again as recordings."""
+"""Save the episodes of a run that are worth seeing again as recordings."""
 
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ FIRST_COMPARED: Final = 10
 """The best and the worst so far are saved from this episode on: before, nearly every one is either."""
 
 
-class _Trajectory(Struct):
+class _EpisodeActions(Struct):
     """One world's episode under way; without a start its beginning was not seen."""
 
     start: WorldState | None
@@ -26,7 +26,7 @@ class _Trajectory(Struct):
 
 
 class Recorder(RunListener):
-    """Collects each step's actions, and saves the episodes that are worth seeing again.
+    """Collect each step's actions, and save the episodes that are worth seeing again.
 
     Those are one in `every`, each that is the best or the worst so far, and the first that ended for each
     reason; none if `every` is 0. An episode whose beginning was not seen, as after a resume, is not saved.
@@ -39,7 +39,7 @@ class Recorder(RunListener):
         self._folder = folder
         self._every = every
         self._reporter = reporter
-        self._trajectories: list[_Trajectory] = []
+        self._under_way: list[_EpisodeActions] = []
         self._best = float("-inf")
         self._worst = float("inf")
         self._reasons: set[str | None] = {None}
@@ -63,11 +63,11 @@ class Recorder(RunListener):
             return
         self._collect(outcome.actions)
         for world, record in zip(outcome.worlds, outcome.records, strict=True):
-            reasons, trajectory = self._reasons_to_save(record), self._trajectories[world]
-            if not reasons or trajectory.start is None or len(trajectory.actions) > MAX_STEPS:
+            reasons, played = self._reasons_to_save(record), self._under_way[world]
+            if not reasons or played.start is None or len(played.actions) > MAX_STEPS:
                 continue
             try:
-                self._save(reasons, trajectory.start, bytes(trajectory.actions), record.episode)
+                self._save(reasons, played.start, bytes(played.actions), record.episode)
             except OSError as error:
                 if not self._has_failed:
                     self._has_failed = True
@@ -75,14 +75,14 @@ class Recorder(RunListener):
 
     def _collect(self, actions: bytes) -> None:
         """Add an action to the episode of each world, which may have begun with it."""
-        if not self._trajectories:
-            self._trajectories = [_Trajectory(None, bytearray()) for _ in actions]
+        if not self._under_way:
+            self._under_way = [_EpisodeActions(None, bytearray()) for _ in actions]
         steps, starts = self._run.worlds.steps.tolist(), self._run.episode_starts
-        for trajectory, action, step, start in zip(self._trajectories, actions, steps, starts, strict=True):
+        for played, action, step, start in zip(self._under_way, actions, steps, starts, strict=True):
             if step == 1:
-                trajectory.start = start
-                trajectory.actions.clear()
-            trajectory.actions.append(action)
+                played.start = start
+                played.actions.clear()
+            played.actions.append(action)
 
     def _reasons_to_save(self, record: EpisodeComplete) -> list[Reason]:
         reasons: list[Reason] = []

@@ -101,7 +101,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
         """Return the film that this request is about."""
         query = read_query(request.args.to_dict(flat=False), FilmQuery)
         if not await server.read_files(index.has, recording):
-            raise _UnknownRecordingError
+            raise _NoSuchRecordingError
         return FilmKey(recording, query.format, round(query.speed, 2))
 
     @routes.get("/api/recordings")
@@ -113,13 +113,13 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
     async def one(recording: str) -> Response:
         entry = await server.read_files(index.find, recording)
         if entry is None:
-            raise _UnknownRecordingError
+            raise _NoSuchRecordingError
         return as_json(entry)
 
     @routes.get("/api/recordings/<recording>/file")
     async def file(recording: str) -> Response:
         if not await server.read_files(index.has, recording):
-            raise _UnknownRecordingError
+            raise _NoSuchRecordingError
         return await _download(index.folder.path, f"{recording}.rec", "application/octet-stream")
 
     @routes.post("/api/recordings/<recording>/film")
@@ -157,7 +157,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
     return routes
 
 
-class _UnknownRecordingError(Exception):
+class _NoSuchRecordingError(Exception):
     """A request names a recording that does not exist."""
 
 
@@ -168,8 +168,8 @@ def _add_refusals(routes: Blueprint) -> None:
     async def bad_query(error: BadMessageError) -> Response:
         return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
 
-    @routes.errorhandler(_UnknownRecordingError)
-    async def unknown_recording(error: _UnknownRecordingError) -> Response:
+    @routes.errorhandler(_NoSuchRecordingError)
+    async def unknown_recording(error: _NoSuchRecordingError) -> Response:
         unknown = ErrorCode.UNKNOWN_RECORDING
         return problem(HTTPStatus.NOT_FOUND, unknown, unknown.description)
 
