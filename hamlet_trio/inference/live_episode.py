@@ -1,6 +1,6 @@
 """A session's own episodes, one after another: its world in the engine, and all that is known of it."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,6 +18,9 @@ from hamlet_trio.protocol.frames import (
     WorldSnapshot,
 )
 from hamlet_trio.world import WorldConfig, Worlds
+
+if TYPE_CHECKING:
+    from hamlet_trio.agent.policy import Policy
 
 EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
 
@@ -66,6 +69,11 @@ class LiveEpisode:
         self._start = self._slot.group.start
 
     @property
+    def policy(self) -> "Policy":
+        """The model's policy, for the places of the session's world."""
+        return self.model.in_world(self.config)
+
+    @property
     def config(self) -> WorldConfig:
         """The configuration of the session's world."""
         return self._slot.group.config
@@ -101,16 +109,16 @@ class LiveEpisode:
         if self.random_start:
             self._random_starts.reset(random_start=True)
             self._start = self._random_starts.get_state(0)
-            begun = self._engine.restore(self._slot, self.model.policy, self._start, self.view)
+            begun = self._engine.restore(self._slot, self.policy, self._start, self.view)
         else:
             self._start = self._slot.group.start
-            begun = self._engine.reset(self._slot, self.model.policy, self.view)
+            begun = self._engine.reset(self._slot, self.policy, self.view)
         await self._show(await begun)
 
     async def branch(self, replay: Replay, step: int) -> None:
         """End the episode, and begin one that continues another after `step` of its replay."""
         visits, frame = replay.visits_at(step), replay.frame(step, self.view)
-        await self._engine.restore(self._slot, self.model.policy, replay.state_at(step))
+        await self._engine.restore(self._slot, self.policy, replay.state_at(step))
         # The end and the beginning are sent together: in between a client would have no episode to act in.
         await self.leave("reset")
         self._count_episode()
@@ -123,7 +131,7 @@ class LiveEpisode:
 
     async def step(self, action: int | None = None) -> None:
         """Make one step, with `action` or the policy's; send its frame, and the end if it was the last."""
-        snapshot = await self._engine.step(self._slot, self.model.policy, self.view, action=action)
+        snapshot = await self._engine.step(self._slot, self.policy, self.view, action=action)
         self._actions.append(snapshot.action)
         self._total_reward += snapshot.reward
         await self._show(snapshot)
@@ -147,7 +155,7 @@ class LiveEpisode:
 
     async def inspect(self) -> ShownOutputs:
         """Return the outputs that `view` shows, for the world as it stands."""
-        snapshot = await self._engine.inspect(self._slot, self.model.policy, self.view)
+        snapshot = await self._engine.inspect(self._slot, self.policy, self.view)
         return ShownOutputs(snapshot.q_values, snapshot.attention, snapshot.option_values)
 
     async def show_again(self) -> None:

@@ -1,6 +1,6 @@
 """A session's slow jobs, done beside its play: reading models and recordings, saving episodes."""
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import trio
 
@@ -16,6 +16,9 @@ from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.library import WorldLibrary
 from hamlet_trio.world.world_file import World
 
+if TYPE_CHECKING:
+    from hamlet_trio.agent.policy import Policy
+
 MAX_WAITING: Final = 8
 
 
@@ -23,7 +26,7 @@ class SaveEpisode(NamedTuple):
     """An episode to save as a recording, and the policy whose outputs go with it."""
 
     played: PlayedEpisode
-    model: LoadedPolicy
+    policy: "Policy"
 
 
 Job: TypeAlias = commands.LoadModel | commands.LoadRecording | commands.SetWorld | SaveEpisode
@@ -90,9 +93,7 @@ class LoadQueue:
             case commands.SetWorld():
                 return await trio.to_thread.run_sync(find_world, job.world, self._worlds, "set_world")
             case SaveEpisode():
-                return await self._recordings.save(
-                    job.played, job.model.policy, self._session_id, self._share
-                )
+                return await self._recordings.save(job.played, job.policy, self._session_id, self._share)
 
 
 def too_many_loads(job: Job) -> BadMessageError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _IDLE_KEPT: Final = 4
 _REFUSALS_KEPT: Final = 1024
+_WORLDS_KEPT: Final = 16
 _UNTRAINED_SEED: Final = 0
 _PLAIN_NAME: Final = re.compile(r"[^/\\:]+\.pt")
 
@@ -47,11 +48,30 @@ class LoadedPolicy:
         self.name = None if version is None else version.name
         self.network_type: NetworkType = policy.spec.network_type
         self.users = 0
+        self._elsewhere: dict[tuple[tuple[int, int, int], ...], Policy] = {}
+
+    def in_world(self, config: WorldConfig) -> "Policy":
+        """Return the policy for a world with other places, which a network of options must know.
+
+        All sessions in worlds with the same places share one; the last `_WORLDS_KEPT` are kept.
+        """
+        places = _places(config)
+        if places == _places(self.config):
+            return self.policy
+        policy = self._elsewhere.pop(places, None) or self.policy.in_world(config)
+        self._elsewhere[places] = policy
+        if len(self._elsewhere) > _WORLDS_KEPT:
+            del self._elsewhere[next(iter(self._elsewhere))]
+        return policy
 
     def fits(self, config: WorldConfig) -> bool:
         """Return whether its network can read a world of this configuration."""
         spec = self.policy.spec
         return (spec.width, spec.height) == (config.width, config.height)
+
+
+def _places(config: WorldConfig) -> tuple[tuple[int, int, int], ...]:
+    return tuple(sorted((place.code, place.x, place.y) for place in config.affordances))
 
 
 class PolicyStore:

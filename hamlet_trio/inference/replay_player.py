@@ -58,7 +58,7 @@ class ReplayPlayer:
         """Begin a replay of the session's own episode so far."""
         episode = self._episode
         await self.begin(
-            await self._recordings.rewind(episode.played, episode.model.policy, episode.visits, self._share)
+            await self._recordings.rewind(episode.played, episode.policy, episode.visits, self._share)
         )
 
     async def seek(self, step: int) -> None:

@@ -348,7 +348,7 @@ class SessionController:
         played = self._episode.played
         if not played.actions:
             raise refusal(ErrorCode.NOTHING_TO_RECORD, "record")
-        self._loads.put(SaveEpisode(played, self._episode.model))
+        self._loads.put(SaveEpisode(played, self._episode.policy))
 
     async def _seek(self, step: int) -> None:
         if not self._replay.is_on:

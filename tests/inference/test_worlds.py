@@ -13,6 +13,7 @@ from hamlet_trio.protocol.messages import (
     Error,
     ModelLoaded,
     StateUpdate,
+    View,
     WorldSet,
 )
 from hamlet_trio.world.library import WorldLibrary, worlds_path
@@ -170,3 +171,28 @@ async def test_the_number_of_worlds_at_once_is_bounded(
             assert (error.code, error.command) == ("too_many_worlds", "set_world")
             await set_world(two, NO_GYM)
             await set_world(one, "usual")
+
+
+async def test_a_model_of_options_walks_to_where_the_places_are(
+    service: InferenceService, models: Path
+) -> None:
+    """It was trained in the usual world, and finds the Bed elsewhere."""
+    config = make_config({})
+    save_model(models / "options.pt", network_type="options", world=msgspec.to_builtins(config))
+    loaded = await service.policies.acquire("options.pt")
+    moved = make_config({"affordances": {"Bed": {"x": 0, "y": 0}}})
+    assert loaded.in_world(config) is loaded.policy
+    assert loaded.in_world(make_config({"meters": {"money": {"start": 9}}})) is loaded.policy
+    assert loaded.in_world(moved) is loaded.in_world(moved)
+    assert loaded.in_world(moved) is not loaded.policy
+    with real_time_limit():
+        async with greeted(service) as client:
+            client.say("load_model", model="options.pt")
+            await client.skip_to(StateUpdate)
+            client.say("set_view", q_values=True)
+            await client.skip_to(View)
+            await set_world(client, NO_GYM)
+            client.say("step")
+            frame = await client.skip_to(StateUpdate)
+            assert frame.option_values
+            assert "Gym" not in {option.place for option in frame.option_values}
