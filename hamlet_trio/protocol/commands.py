@@ -128,7 +128,7 @@ class StartTraining(TrainingParameters, frozen=True, kw_only=True, tag_field="co
 
     type: Annotated[str | UnsetType, Meta(description="ignored; older clients send it")] = UNSET
     model: Annotated[
-        str | None, Meta(description="name for the model's file; null: one made of run and episodes")
+        str | None, Meta(description="name for the model's file; null: one made of the run and its episodes")
     ] = None
 
     def parameters(self) -> TrainingParameters:

@@ -531,7 +531,7 @@ export interface StartTraining {
   resume_from?: string | null
   /** ignored; older clients send it */
   type?: string
-  /** name for the model's file; null: one made of run and episodes */
+  /** name for the model's file; null: one made of the run and its episodes */
   model?: string | null
 }
 
