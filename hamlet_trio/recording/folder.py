@@ -18,7 +18,13 @@ from hamlet_trio.recording.file import (
     encode,
     read_recording,
 )
-from hamlet_trio.recording.info import ListedRecording, RecordingInfo, Source, is_recording_id
+from hamlet_trio.recording.info import (
+    ListedRecording,
+    RecordingInfo,
+    Source,
+    is_recording_id,
+    recordings_path,
+)
 from hamlet_trio.settings import Settings
 
 _SHARE: Final = (
@@ -44,11 +50,6 @@ class _CachedEntry(Struct, frozen=True):
 
 class UnknownRecordingError(RecordingError):
     """The folder has no recording of that name."""
-
-
-def recordings_path(data_dir: str) -> Path:
-    """Return the folder of recordings in a data folder."""
-    return Path(data_dir) / "recordings"
 
 
 class RecordingFolder:

@@ -3,6 +3,7 @@
 import re
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -75,6 +76,11 @@ class ListedRecording(Struct, frozen=True):
     size_bytes: Annotated[int, Meta(description="size of the file")]
     info: Annotated[RecordingInfo | None, Meta(description="facts of the recording; null if it is unusable")]
     error: Annotated[str | None, Meta(description="why it is unusable, in one sentence")] = None
+
+
+def recordings_path(data_dir: str) -> Path:
+    """Return the folder of recordings in a data folder."""
+    return Path(data_dir) / "recordings"
 
 
 def new_id(run_id: str | None = None, episode: int = 0) -> str:

@@ -15,7 +15,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import StartTraining, Status, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
-from hamlet_trio.recording.folder import recordings_path
+from hamlet_trio.recording.info import recordings_path
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.hub import Hub, Viewer

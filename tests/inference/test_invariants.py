@@ -28,7 +28,8 @@ from hamlet_trio.protocol.messages import (
     StateUpdate,
     View,
 )
-from hamlet_trio.recording.folder import RecordingFolder, recordings_path
+from hamlet_trio.recording.folder import RecordingFolder
+from hamlet_trio.recording.info import recordings_path
 from hamlet_trio.settings import Settings
 from tests.inference.reference import ReferenceSession, Summary, replay_of
 from tests.inference.support import DOWN, INTERACT, RIGHT, UP, Client, advance, connected, real_time_limit
