@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -71,6 +71,19 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     form: int = FORM
 
 
+# The values under which versions without these parameters trained, where today's default is another.
+_BEFORE: Final[dict[str, Any]] = {"random_start": 0.0}
+
+
+def _as_written(record: Any) -> Any:
+    """Give a record of an older version the parameters it lacks, so that its run goes on as it began."""
+    match record:
+        case {"parameters": dict(parameters)}:
+            return record | {"parameters": _BEFORE | parameters}
+        case _:
+            return record
+
+
 def new_run_id() -> str:
     """Return a new run's id, which sorts by time: `20250131-235959-a1b2c3` (UTC)."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -102,7 +115,7 @@ class RunStore:
                 raise NewerRunError(
                     f"Run {run_id} was saved by a newer Hamlet: it has form {form}, this one reads {FORM}."
                 )
-            return msgspec.json.decode(content, type=RunRecord)
+            return msgspec.convert(_as_written(msgspec.json.decode(content)), RunRecord)
         except FileNotFoundError:
             raise RunNotFoundError(f"There is no run {run_id}.") from None
         except OSError as error:
