@@ -74,17 +74,26 @@ def authorization(secret: str) -> list[tuple[bytes, bytes]]:
 
 @asynccontextmanager
 async def connected(port: int, path: str = "/ws", *, secret: str = "") -> AsyncIterator[Player]:
-    """A connection, with this secret as its bearer token if there is one, closed in order at the end.
+    """A connection, with this secret as its bearer token if there is one, closed in order at the end."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with connected_over(stream, "localhost", path, secret=secret) as player:
+        yield player
 
-    Its stream is closed here too: trio-websocket leaves it open where the server closed first.
+
+@asynccontextmanager
+async def connected_over(
+    stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], host: str, path: str, *, secret: str = ""
+) -> AsyncIterator[Player]:
+    """A WebSocket over this stream, closed in order at the end.
+
+    The stream is closed here too: trio-websocket leaves it open where the server closed first.
     """
     try:
         async with trio.open_nursery() as nursery:
-            stream = await trio.open_tcp_stream("127.0.0.1", port)
             try:
                 with trio.fail_after(PATIENCE):
                     socket = await wrap_client_stream(
-                        nursery, stream, "localhost", path, extra_headers=authorization(secret)
+                        nursery, stream, host, path, extra_headers=authorization(secret)
                     )
                 yield Player(socket)
                 with trio.move_on_after(PATIENCE):

@@ -7,10 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
-from trio_websocket import wrap_client_stream
-from wsproto.utilities import LocalProtocolError
 
-from tests.e2e.client import Player, authorization
+from tests.e2e.client import Player, connected_over
 from tests.e2e_nginx.proxy import Proxy
 from tests.patience import PATIENCE
 from tests.web.wire import Answer, Client
@@ -69,19 +67,6 @@ async def connected(
     proxy: Proxy, path: str = "/ws", *, address: str | None = None, secret: str = ""
 ) -> AsyncIterator[Player]:
     """A WebSocket on a library that knows nothing of this project, closed in order."""
-    try:
-        async with trio.open_nursery() as nursery:
-            stream = await open_stream(proxy, address or new_address())
-            try:
-                with trio.fail_after(PATIENCE):
-                    socket = await wrap_client_stream(
-                        nursery, stream, proxy.name, path, extra_headers=authorization(secret)
-                    )
-                yield Player(socket)
-                with trio.move_on_after(PATIENCE):
-                    await socket.aclose()
-            finally:
-                await trio.aclose_forcefully(stream)
-                nursery.cancel_scope.cancel()
-    except* LocalProtocolError:
-        pass  # trio-websocket fails where a ping meets its own close
+    stream = await open_stream(proxy, address or new_address())
+    async with connected_over(stream, proxy.name, path, secret=secret) as player:
+        yield player

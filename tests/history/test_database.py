@@ -2,7 +2,6 @@
 
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,17 +17,6 @@ from hamlet_trio.history import (
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
 from tests.history.support import ended, started
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "history.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[HistoryDatabase]:
-    with closing(HistoryDatabase(path)) as database:
-        yield database
 
 
 def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: Path) -> None:

@@ -22,17 +22,6 @@ OLDER = range(1, len(schema.MIGRATIONS))
 NOBODY = 65534
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "history.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[HistoryDatabase]:
-    with closing(HistoryDatabase(path)) as database:
-        yield database
-
-
 def form_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         return schema.version_of(connection)
