@@ -1,6 +1,5 @@
 """The policies that sessions play: each file is read once and shared by all sessions that play it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,6 @@ _IDLE_KEPT: Final = 4
 _REFUSALS_KEPT: Final = 1024
 _WORLDS_KEPT: Final = 16
 _UNTRAINED_SEED: Final = 0
-_PLAIN_NAME: Final = re.compile(r"[^/\\:]+\.pt")
 
 
 class FileVersion(NamedTuple):
