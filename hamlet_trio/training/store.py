@@ -10,7 +10,7 @@
 import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -161,8 +161,8 @@ class RunStore:
 
     def unrecorded_runs(self) -> list[str]:
         """Return the runs that have such episodes and are not being trained, oldest first."""
-        runs = reversed(self._newest_first())
-        return [name for name in runs if self._unrecorded_path(name).exists() and not self.is_training(name)]
+        left = (name for name in self._run_ids() if self._unrecorded_path(name).exists())
+        return self._newest_first(name for name in left if not self.is_training(name))[::-1]
 
     def finish(self, record: RunRecord) -> None:
         """Write a finished run's record, drop its resume state, and forget runs that are too old.
@@ -187,12 +187,12 @@ class RunStore:
 
     def resumable(self) -> list[str]:
         """Return the ids of interrupted runs, newest first."""
-        return [run_id for run_id in self._newest_first() if self._can_resume(run_id)]
+        return [run_id for run_id in self._newest_first(self._run_ids()) if self._can_resume(run_id)]
 
     def prune(self) -> None:
         """Forget all but the newest finished and the newest unfinished runs, and what is unreadable."""
         kept = {"finished": 0, "unfinished": 0}
-        for run_id in self._newest_first():
+        for run_id in self._newest_first(self._run_ids()):
             if self.is_training(run_id):
                 continue
             try:
@@ -218,22 +218,25 @@ class RunStore:
 
     def next_number(self) -> int:
         """Return the `number` of the next run. Raises `OSError`."""
-        return 1 + max((self._number(run_id) for run_id in self._newest_first()), default=0)
+        return 1 + max(map(self._number, self._run_ids()), default=0)
 
     def remove_temporaries(self) -> None:
         """Remove the temporary files of killed writers. Raises `OSError` if the runs cannot be listed."""
         own = self.data_dir, run_models_path(self.data_dir)
-        for folder in (*own, *map(self._folder, self._newest_first())):
+        for folder in (*own, *map(self._folder, self._run_ids())):
             remove_temporaries(folder)
 
-    def _newest_first(self) -> list[str]:
+    def _run_ids(self) -> list[str]:
         try:
-            names = [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
+            return [path.name for path in self._runs.iterdir() if _RUN_ID.fullmatch(path.name)]
         except FileNotFoundError:
             return []
+
+    def _newest_first(self, run_ids: Iterable[str]) -> list[str]:
+        """Sort runs by their numbers, for which each record is read."""
         # Not by the time in the id alone: runs that a wrong clock dates into the future must not push out
         # those of today.
-        return sorted(names, key=lambda name: (self._number(name), name), reverse=True)
+        return sorted(run_ids, key=lambda name: (self._number(name), name), reverse=True)
 
     def _number(self, run_id: str) -> int:
         try:
