@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.models import run_models_path
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import read_regular, remove_temporaries, write_atomically
 from hamlet_trio.common.lock import FileLock
@@ -157,7 +158,7 @@ class RunStore:
             content = read_regular(self._unrecorded_path(run_id))
         except FileNotFoundError:
             return []
-        return msgspec.json.decode(content, type=list[EpisodeEnded])
+        return decode_json(content, list[EpisodeEnded])
 
     def unrecorded_runs(self) -> list[str]:
         """Return the runs that have such episodes and are not being trained, oldest first."""

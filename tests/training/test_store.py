@@ -134,6 +134,16 @@ def test_a_record_that_cannot_be_read_is_one_run_that_cannot_be_resumed(
     finished(store, run_id(3))
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b'[{"run_id": "\xff"}]', b"[1]", b'[{"x": ' + b"[" * 100_000])
+def test_damaged_unrecorded_episodes_are_one_kind_of_error(
+    store: RunStore, tmp_path: Path, content: bytes
+) -> None:
+    record = unfinished(store, run_id(1))
+    (tmp_path / "runs" / record.run_id / "unrecorded.json").write_bytes(content)
+    with pytest.raises(ValueError):  # noqa: PT011 - as documented: the messages are msgspec's
+        store.read_unrecorded(record.run_id)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("file", ["run.json", "state.bin", "unrecorded.json"])
 def test_a_pipe_among_the_files_of_a_run_holds_up_nobody(store: RunStore, tmp_path: Path, file: str) -> None:
