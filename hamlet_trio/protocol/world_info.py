@@ -61,13 +61,14 @@ def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", comm
 
 def world_info(world: "World") -> WorldInfo:
     """Return what messages tell of a world."""
-    from hamlet_trio.world.world_file import changes_of  # noqa: PLC0415 - imports numpy
+    from hamlet_trio.world.world_file import changes_of, digest_of_changes  # noqa: PLC0415 - imports numpy
 
     config = world.config
+    changes = changes_of(config)
     return WorldInfo(
         title=world.title,
-        digest=world.digest,
+        digest=digest_of_changes(changes),
         width=config.width,
         height=config.height,
-        changes=changes_of(config),
+        changes=changes,
     )

@@ -95,18 +95,19 @@ class WorldIndex:
 
     def get(self, name: str) -> tuple[WorldResponse, str]:
         """Return a world and its version."""
-        from hamlet_trio.world.world_file import changes_of  # noqa: PLC0415
+        from hamlet_trio.world.world_file import changes_of, digest_of_changes  # noqa: PLC0415
 
         with _refusing():
             stored = self._library.stored(name)
+        changes = changes_of(stored.world.config)
         response = WorldResponse(
             name=name,
             preset=stored.preset,
             title=stored.world.title,
             about=stored.world.about,
-            digest=stored.world.digest,
+            digest=digest_of_changes(changes),
             config=msgspec.to_builtins(stored.world.config),
-            changes=changes_of(stored.world.config),
+            changes=changes,
         )
         return response, stored.version
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from hamlet_trio.common.files import read_regular, write_atomically
 from hamlet_trio.common.text import printable
-from hamlet_trio.world.world_file import World, WorldError, as_fields, load_world
+from hamlet_trio.world.world_file import MAX_BYTES, World, WorldError, as_fields, load_world, read_world
 
 USUAL: Final = "usual"
 MAX_WORLDS: Final = 200
@@ -102,12 +102,13 @@ class WorldLibrary:
         if path is None:
             raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
         try:
-            world = load_world(path)
+            data = read_regular(path, MAX_BYTES + 1)
+            world = read_world(data, "toml" if path.suffix == ".toml" else "json")
         except FileNotFoundError:
             raise UnknownWorldError(f"There is no world {printable(name)!r} any more.") from None
         except OSError as error:
             raise WorldError(f"The world {name} cannot be read: {error.strerror}.") from None
-        return StoredWorld(world=world, preset=preset is not None, version=version_of(path) or "")
+        return StoredWorld(world=world, preset=preset is not None, version=_version(data))
 
     def save(self, name: str, world: World, *, replacing: str | None = None) -> bool:
         """Save a world under a name; return whether it is new.
@@ -174,9 +175,13 @@ def as_json(world: World) -> bytes:
 def version_of(path: Path) -> str | None:
     """Return the version of a world's file, for `If-Match`; None where it cannot be read."""
     try:
-        return hashlib.sha256(read_regular(path)).hexdigest()[:16]
+        return _version(read_regular(path))
     except OSError:
         return None
+
+
+def _version(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _preset(name: str) -> Path | None:

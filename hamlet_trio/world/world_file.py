@@ -138,11 +138,16 @@ def as_fields(world: World) -> dict[str, Any]:
 
 
 def digest_of(config: WorldConfig) -> str:
-    """Return 16 hexadecimal digits that worlds of equal rules share.
+    """Return 16 hexadecimal digits that worlds of equal rules share."""
+    return digest_of_changes(changes_of(config))
+
+
+def digest_of_changes(changes: Mapping[str, Any]) -> str:
+    """Return the digest of the world that `changes_of` gave.
 
     Made from what differs from the usual world, so that a field added later leaves older digests as they are.
     """
-    text = msgspec.json.encode(changes_of(config), order="deterministic")
+    text = msgspec.json.encode(changes, order="deterministic")
     return hashlib.sha256(text).hexdigest()[:16]
 
 
