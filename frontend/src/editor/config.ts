@@ -46,7 +46,8 @@ export interface Config {
 type Fields = Record<string, unknown>
 const NAMED: readonly string[] = ['meters', 'affordances']
 
-function isFields(value: unknown): value is Fields {
+/** Return whether a value is an object of fields. */
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -1,5 +1,5 @@
 import type { Config, Meter, Place } from '@/editor/config'
-import { type MeterName, METERS } from '@/world/meters'
+import type { MeterName } from '@/world/meters'
 
 export const MAX_PLACES = 8
 export const MAX_SIDE = 32
@@ -124,5 +124,3 @@ export function setSize(config: Config, width: number, height: number): Config {
   const lost = config.affordances.filter((place) => !resized.affordances.some(({ name }) => name === place.name))
   return lost.reduce((left, { name }) => removePlace(left, name), resized)
 }
-
-export const METER_NAMES: readonly MeterName[] = METERS.map(({ name }) => name)

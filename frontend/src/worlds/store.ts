@@ -19,7 +19,7 @@ export function fieldInWorld(field: string | null): string | null {
 
 /** The server's worlds: the presets, and those that were saved here. */
 export const useWorlds = defineStore('worlds', () => {
-  const { data, status, problem, refresh } = useResource((signal) => request<WorldsResponse>('api/worlds', { signal }))
+  const { data, problem, refresh } = useResource((signal) => request<WorldsResponse>('api/worlds', { signal }))
 
   const all = computed<readonly ListedWorld[]>(() => data.value?.worlds ?? [])
   const byName = computed(() => new Map(all.value.map((world) => [world.name, world])))
@@ -46,11 +46,6 @@ export const useWorlds = defineStore('worlds', () => {
     return saved
   }
 
-  async function remove(name: string): Promise<void> {
-    await request(`api/worlds/${encodeURIComponent(name)}`, { method: 'DELETE' })
-    await refresh()
-  }
-
   function titleOf(world: Pick<ListedWorld, 'name' | 'title'>): string {
     return world.title || world.name
   }
@@ -71,5 +66,5 @@ export const useWorlds = defineStore('worlds', () => {
     return info && Object.keys(info.changes).length > 0 ? 'A world of its own' : 'The usual world'
   }
 
-  return { all, byName, status, problem, refused, refresh, get, save, remove, titleOf, titleOfSpec, titleOfInfo }
+  return { all, byName, problem, refused, refresh, get, save, titleOf, titleOfSpec, titleOfInfo }
 })
