@@ -46,6 +46,7 @@ class LoadedPolicy:
         self.name = None if version is None else version.name
         self.network_type: NetworkType = policy.spec.network_type
         self.users = 0
+        self._places = _places(config)
         self._elsewhere: dict[tuple[tuple[int, int, int], ...], Policy] = {}
 
     def in_world(self, config: WorldConfig) -> "Policy":
@@ -54,7 +55,7 @@ class LoadedPolicy:
         All sessions in worlds with the same places share one; the last `_WORLDS_KEPT` are kept.
         """
         places = _places(config)
-        if places == _places(self.config):
+        if places == self._places:
             return self.policy
         policy = self._elsewhere.pop(places, None) or self.policy.in_world(config)
         self._elsewhere[places] = policy

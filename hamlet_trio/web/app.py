@@ -10,7 +10,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from hamlet_trio.protocol.errors import ErrorCode
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control, make_login_routes
 from hamlet_trio.web.history_routes import make_history_routes
@@ -65,6 +65,10 @@ def create_app(settings: Settings) -> HamletApp:
         yield
         server.draining.set()
         await services.stop()
+
+    @app.errorhandler(BadMessageError)
+    async def bad_query(error: BadMessageError) -> Response:
+        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
 
     @app.errorhandler(HTTPException)
     async def as_problem(error: HTTPException) -> Response:

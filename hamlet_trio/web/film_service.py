@@ -20,6 +20,7 @@ from hamlet_trio.common.encoding import path_to_text
 from hamlet_trio.film.formats import FilmFormat
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.logs import get_logger
+from hamlet_trio.recording.info import recordings_path
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.addresses import limit_key
 
@@ -109,7 +110,7 @@ class FilmService:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = Path(settings.data_dir) / "films"
-        self._recordings = Path(settings.data_dir) / "recordings"
+        self._recordings = recordings_path(settings.data_dir)
         self._kept = settings.films_kept
         self._places = trio.CapacityLimiter(settings.films_at_once)
         self._jobs: dict[FilmKey, _Job] = {}

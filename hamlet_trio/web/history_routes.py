@@ -10,10 +10,10 @@ from quart import Blueprint, Response, request
 from hamlet_trio.history import HistoryError, StoredEpisode, UnknownRunError
 from hamlet_trio.history.export import csv_header, csv_rows
 from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.query_parameters import read_query
+from hamlet_trio.web.query_parameters import query_arguments, read_query
 from hamlet_trio.web.responses import (
     EpisodesResponse,
     FailuresResponse,
@@ -32,13 +32,13 @@ def make_history_routes(server: Metaserver) -> Blueprint:
 
     @routes.get("/api/failures")
     async def failures() -> Response:
-        query = read_query(_arguments(), FailureQuery)
+        query = read_query(query_arguments(), FailureQuery)
         found = await server.read_files(lambda: reader.failures(query, limit=query.limit))
         return as_json(FailuresResponse(found))
 
     @routes.get("/api/failure_summary")
     async def failure_summary() -> Response:
-        query = read_query(_arguments(), SummaryQuery)
+        query = read_query(query_arguments(), SummaryQuery)
         found = await server.read_files(
             lambda: reader.failure_summary(query, limit=query.limit, top=query.top)
         )
@@ -46,7 +46,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
 
     @routes.get("/api/runs")
     async def runs() -> Response:
-        query = read_query(_arguments(), RunsQuery)
+        query = read_query(query_arguments(), RunsQuery)
         found = await server.read_files(reader.runs, query)
         after = None if len(found) < query.limit else found[-1].run_id
         return as_json(RunsResponse(found, _next_page(server, before=after)))
@@ -62,7 +62,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
         if accept.quality("text/csv") > accept.quality("application/json"):
             response = await as_csv(run_id)
         else:
-            query = read_query(_arguments(), EpisodesQuery)
+            query = read_query(query_arguments(), EpisodesQuery)
             found = await server.read_files(reader.episodes, run_id, query)
             last = None if len(found) < query.limit else found[-1].episode
             response = as_json(EpisodesResponse(run_id, found, _next_page(server, after=last)))
@@ -72,7 +72,7 @@ def make_history_routes(server: Metaserver) -> Blueprint:
     @routes.get("/api/runs/<run_id>/episodes.csv")
     async def as_csv(run_id: str) -> Response:
         """Stream all matching episodes, or the first `limit`."""
-        arguments = _arguments()
+        arguments = query_arguments()
         query = read_query(arguments, EpisodesQuery)
         if "limit" in arguments:
             pages = iter([await server.read_files(reader.episodes, run_id, query)])
@@ -83,10 +83,6 @@ def make_history_routes(server: Metaserver) -> Blueprint:
         response.timeout = None  # the guard drops clients that stop reading
         response.headers["Content-Disposition"] = f'attachment; filename="{run_id}.csv"'
         return response
-
-    @routes.errorhandler(BadMessageError)
-    async def bad_query(error: BadMessageError) -> Response:
-        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
 
     @routes.errorhandler(UnknownRunError)
     async def unknown_run(error: UnknownRunError) -> Response:
@@ -107,10 +103,6 @@ async def _csv_lines(
     while page:
         yield csv_rows(page)
         page = await server.read_files(next, pages, [])
-
-
-def _arguments() -> dict[str, list[str]]:
-    return request.args.to_dict(flat=False)
 
 
 def _next_page(server: Metaserver, **last: str | int | None) -> str | None:

@@ -5,11 +5,17 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from quart import request
 
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 
 Query = TypeVar("Query", bound=Struct)
+
+
+def query_arguments() -> dict[str, list[str]]:
+    """Return the parameters of the current request, each with all its values."""
+    return request.args.to_dict(flat=False)
 
 
 def read_query(parameters: Mapping[str, list[str]], kind: type[Query]) -> Query:

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import Meta, Struct
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 from quart.helpers import send_from_directory
 
 from hamlet_trio.film.formats import SPEEDS, FilmFormat
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
 from hamlet_trio.web.access.login_routes import current_principal
 from hamlet_trio.web.access.roles import Role
 from hamlet_trio.web.film_service import FilmKey, FilmsBusyError, FilmsStoppedError, FilmsUnavailableError
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
-from hamlet_trio.web.query_parameters import read_query
+from hamlet_trio.web.query_parameters import query_arguments, read_query
 from hamlet_trio.web.responses import as_json
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
 
     async def key_of(recording: str) -> FilmKey:
         """Return the film that this request is about."""
-        query = read_query(request.args.to_dict(flat=False), FilmQuery)
+        query = read_query(query_arguments(), FilmQuery)
         if not await server.read_files(index.has, recording):
             raise _NoSuchRecordingError
         return FilmKey(recording, query.format, round(query.speed, 2))
 
     @routes.get("/api/recordings")
     async def listed() -> Response:
-        query = read_query(request.args.to_dict(flat=False), RecordingsQuery)
+        query = read_query(query_arguments(), RecordingsQuery)
         return as_json(await server.read_files(index.page, query))
 
     @routes.get("/api/recordings/<recording>")
@@ -163,10 +163,6 @@ class _NoSuchRecordingError(Exception):
 
 def _add_refusals(routes: Blueprint) -> None:
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-
-    @routes.errorhandler(BadMessageError)
-    async def bad_query(error: BadMessageError) -> Response:
-        return problem(HTTPStatus.BAD_REQUEST, error.code, error.message, field=error.field)
 
     @routes.errorhandler(_NoSuchRecordingError)
     async def unknown_recording(error: _NoSuchRecordingError) -> Response:
