@@ -1,8 +1,9 @@
 """Make worlds on the page, play in them, and train in them."""
 
+import json
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -115,3 +116,13 @@ def test_a_world_is_dragged_saved_and_refused_at_its_field(teacher: BrowserUser)
 
     other = teacher.open("?world=moved-bed")
     place(other, "Bed", 4, 2)
+
+
+def test_a_refusal_without_an_input_is_said_above_the_editor(teacher: BrowserUser) -> None:
+    world = quote(json.dumps({"affordances": {"Bed": {"code": 0}}}))
+    page = teacher.open(f"?view=editor&world={world}")
+    page.get_by_role("button", name=re.compile("^Bed, column")).focus()
+    page.get_by_label("Name to save it under").fill("bed-without-code")
+    teacher.excuse("400", "422")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").filter(has_text="code")).to_be_visible()
