@@ -1,4 +1,4 @@
-"""The build hook: everything comes with the page built, and wheels with the world's kernel compiled.
+"""The build hook: everything comes with the page built, and wheels with the kernel and the models too.
 
 Node comes from PATH, else as a build requirement from PyPI. Where neither Node nor the network can be had,
 the package is built without the page, says so, and the server serves its small page instead. Without a C
@@ -36,6 +36,9 @@ class SourcesBuildHook(BuildHookInterface[Any]):
             )
         if self.target_name != "wheel":
             return  # a source archive is for every machine
+        if version != "editable" and (ROOT / "models").is_dir():
+            # Where hamlet_trio/settings/loading.py looks for them.
+            build_data["force_include"][str(ROOT / "models")] = "hamlet_trio/shipped_models"
         try:
             kernel_build.build()
         except kernel_build.KernelError as error:

@@ -97,6 +97,7 @@ def test_the_home_folder_of_nobody_is_refused() -> None:
         ('port = 7000 # "é"'.encode("utf-16"), "which is UTF-16; save it as UTF-8"),
         ("port = 7000".encode("utf-16-le"), "which is UTF-16; save it as UTF-8"),
         ("host = 'é'".encode("utf-16-be"), "which is UTF-16; save it as UTF-8"),
+        (b"port = 7000\0", "which is not valid TOML: "),
         ("port = 7000\n# café".encode("cp1252"), "whose line 2 is not UTF-8; save it as UTF-8"),
         (b"port = ", "not valid TOML"),
         (b"port = 7000\nport = 7000", "not valid TOML"),

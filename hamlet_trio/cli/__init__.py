@@ -4,9 +4,11 @@ Every command imports what it needs when it runs, so that `hamlet --help` answer
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
+from hamlet_trio import __version__
 from hamlet_trio.cli.deploy import deploy
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.evaluate import evaluate
@@ -24,12 +26,28 @@ from hamlet_trio.settings import SettingsError
 
 app = typer.Typer(
     name="hamlet",
-    help="Watch a deep-Q agent learn to live in a small survival world.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hamlet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def hamlet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Watch a deep-Q agent learn to live in a small survival world."""
+
+
 app.command()(serve)
 app.command()(train)
 app.command()(evaluate)

@@ -1,4 +1,4 @@
-"""Run `hamlet` as `python -m hamlet_trio.cli`."""
+"""Run `hamlet` as `python -m hamlet_trio.cli`, its older spelling."""
 
 from hamlet_trio.cli import main
 

@@ -36,7 +36,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 lets the system choose")] = (
         8765
     )
-    models_dir: Annotated[str, Meta(min_length=1, description="folder of the models")] = "models"
+    models_dir: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="folder of the models; by default, where the working folder has no `models`, the "
+            "models that came with the package",
+        ),
+    ] = "models"
     data_dir: Annotated[
         str,
         Meta(min_length=1, description="folder of the history, of interrupted runs, and of recordings"),

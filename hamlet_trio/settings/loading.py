@@ -17,10 +17,16 @@ from hamlet_trio.settings.variables import CONFIG, is_service_link, near_misses,
 _LISTS: Final = frozenset(f.name for f in msgspec.structs.fields(Settings) if isinstance(f.default, tuple))
 _SHOWN: Final = 200  # characters of a refused value
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_PACKAGE: Final = Path(__file__).parents[1]
+_INSTALLED_MODELS: Final = (_PACKAGE / "shipped_models", _PACKAGE.parent / "models")
+"""Where the models are that came with the package: in a wheel, and in a checkout."""
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Read the settings; `overrides` (from the command line, None meaning absent) win over everything.
+
+    Where no setting names the models folder and the working folder has no `models`, it is the one that came
+    with the package, if any.
 
     Blanks and line ends around a value are dropped; in the name of a folder or file, `~` is the home folder.
 
@@ -34,6 +40,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         values.update(_read_file(Path(_expanded(CONFIG, config_file))))
     values.update(_read_environment(environment))
     values.update({name: value for name, value in overrides.items() if value is not None})
+    if "models_dir" not in values and (installed := _installed_models()):
+        values["models_dir"] = installed
     if values.get("profile") == "production":
         values = PRODUCTION_DEFAULTS | values
     for name in PATHS:
@@ -47,6 +55,13 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         raise SettingsError(f"{_variable(name)}={shown}: it must be {allowed(Settings, name)}.") from None
     check_safety(settings)
     return settings
+
+
+def _installed_models() -> str | None:
+    """Return the folder of models that came with the package, unless the working folder has models."""
+    if Path(Settings.__struct_defaults__[Settings.__struct_fields__.index("models_dir")]).is_dir():
+        return None
+    return next((str(folder) for folder in _INSTALLED_MODELS if folder.is_dir()), None)
 
 
 def _variable(name: str) -> str:
@@ -84,7 +99,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{named}, which cannot be read: {error.strerror}.") from None
-    if content.startswith(_UTF16_MARKS) or b"\0" in content:
+    # Without a mark, UTF-16 shows in the NUL beside its first character, which is ASCII in TOML.
+    if content.startswith(_UTF16_MARKS) or b"\0" in content[:2]:
         raise SettingsError(f"{named}, which is UTF-16; save it as UTF-8.")
     try:
         values = tomllib.loads(content.decode("utf-8-sig"))
