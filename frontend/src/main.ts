@@ -5,5 +5,8 @@ import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 
 import App from '@/App.vue'
+import { useLanguage } from '@/language/store'
 
-createApp(App).use(createPinia()).mount('#app')
+const app = createApp(App).use(createPinia())
+// The first words are already in the reader's language, so that nothing moves.
+void useLanguage().apply().then(() => app.mount('#app'))

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+
+import { LANGUAGES, LANGUAGE_CODES, localeOf, preferredLanguage } from '@/language/languages'
+import type { Message, TextPath } from '@/language/message'
+import { n, parts, speak, t } from '@/language/text'
+import { callsOf, readSources, sentencesOf, wordsShown } from './sources'
+
+type Tree = { [name: string]: Message | Tree }
+
+/** What still has its words in its own files. This list only gets shorter. */
+const UNCONVERTED = [
+  'access', 'common', 'compare', 'editor', 'failures', 'models', 'play', 'replay', 'session', 'train', 'watch', 'world', 'worlds',
+]
+
+function isMessage(value: Message | Tree): value is Message {
+  return typeof value === 'string' || typeof value.other === 'string'
+}
+
+function flat(tree: Tree, before = ''): Map<string, Message> {
+  return new Map(Object.entries(tree).flatMap(([name, value]) => (
+    isMessage(value) ? [[before + name, value] as const] : [...flat(value, `${before}${name}.`)]
+  )))
+}
+
+function wordings(message: Message): string[] {
+  return typeof message === 'string' ? [message] : Object.values(message)
+}
+
+function namesIn(message: Message): string[] {
+  return [...new Set(wordings(message).flatMap((text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')))].sort()
+}
+
+const sources = readSources()
+const english = flat(await LANGUAGES.en.load())
+
+describe.each(LANGUAGE_CODES)('the catalogue %s', async (code) => {
+  const texts = flat(await LANGUAGES[code].load())
+
+  it('has every text, and no other', () => {
+    expect([...texts.keys()].sort()).toEqual([...english.keys()].sort())
+  })
+
+  it('fills the same names in each', () => {
+    const differing = [...texts].filter(([path, message]) => String(namesIn(message)) !== String(namesIn(english.get(path) ?? '')))
+    expect(differing).toEqual([])
+  })
+
+  it('has the plural forms that its language needs', () => {
+    const { pluralCategories } = new Intl.PluralRules(code).resolvedOptions()
+    const wanting = [...texts].filter(([, message]) => (
+      typeof message !== 'string' && pluralCategories.some((category) => message[category] === undefined)
+    ))
+    expect(wanting).toEqual([])
+  })
+
+  it('is neatly typed', () => {
+    const untidy = [...texts].filter(([, message]) => wordings(message).some((text) => (
+      text.trim() === '' || / {2}|\.\.\.|(?<!\w)'|'(?!\w)|"/.test(text)
+    )))
+    expect(untidy).toEqual([])
+  })
+})
+
+describe('the sources', () => {
+  it('use every text', () => {
+    const literals = new Set<string>()
+    const patterns: RegExp[] = []
+    for (const { text } of sources) {
+      for (const [, literal = ''] of text.matchAll(/['"`]([a-z]\w*\.[\w.]+)['"`]/g)) literals.add(literal)
+      for (const [, literal = ''] of text.matchAll(/`([a-z]\w*\.(?:[\w.]|\$\{[^`]*?\})+)`/g)) {
+        patterns.push(new RegExp(`^${literal.replaceAll('.', '\\.').replace(/\$\{.*?\}/g, '[\\w.]+')}$`))
+      }
+    }
+    const unused = [...english.keys()].filter((path) => !literals.has(path) && !patterns.some((pattern) => pattern.test(path)))
+    expect(unused).toEqual([])
+  })
+
+  it('give every text its values', () => {
+    const wanting = sources.flatMap((source) => callsOf(source).flatMap(({ path, values }) => {
+      const names = namesIn(english.get(path) ?? '')
+      const plural = typeof english.get(path) === 'object' ? ['count'] : []
+      const missing = values === null ? [] : [...names, ...plural].filter((name) => !values.includes(name))
+      return missing.length > 0 ? [`${source.path}: ${path} lacks ${missing.join(', ')}`] : []
+    }))
+    expect(wanting).toEqual([])
+  })
+
+  it('have no words of their own', () => {
+    const found = sources
+      .filter(({ path }) => !UNCONVERTED.includes(path.split('/')[0] ?? ''))
+      .flatMap((source) => [...source.bare, ...wordsShown(source), ...sentencesOf(source)].map((text) => `${source.path}: ${text}`))
+    expect(found).toEqual([])
+  })
+})
+
+describe('a text', () => {
+  it('is in the language that is spoken', async () => {
+    expect(t('shell.skip')).toBe('Skip to the view')
+    speak('de', await LANGUAGES.de.load())
+    expect(t('shell.skip')).toBe('Direkt zur Ansicht')
+    expect(n(1234.5)).toBe('1.234,5')
+    expect(n(-0.5)).toBe('\u22120,5')
+    expect(n(-0)).toBe('0')
+    speak('en', await LANGUAGES.en.load())
+  })
+
+  it('has its values, or stands in parts around them', () => {
+    expect(t('shell.theme', { theme: 'dark' })).toBe('Theme: dark')
+    expect(parts('shell.theme')).toEqual(['Theme: ', { name: 'theme' }, ''])
+  })
+
+  it('has a path that is checked where it is written', () => {
+    // @ts-expect-error no such text
+    const path: TextPath = 'shell.nothing'
+    expect(path).toBeDefined()
+  })
+})
+
+describe('the language', () => {
+  it('is the first of the browser that the page has', () => {
+    expect(preferredLanguage(['fr-CH', 'de-CH', 'en'])).toBe('de')
+    expect(preferredLanguage(['fr'])).toBe('en')
+    expect(localeOf('de', ['en-GB', 'de-CH'])).toBe('de-CH')
+    expect(localeOf('de', ['en-GB'])).toBe('de')
+  })
+})
