@@ -17,15 +17,22 @@ class Pace:
 
     A turn is a step or, after an episode's end, the beginning of the next one. Times are in seconds on
     Trio's clock.
+
+    Attributes:
+        speed: multiple of 10 steps/s.
+        min_intermission: seconds between two episodes at least, whatever the speed.
     """
 
     def __init__(self, now: float) -> None:
         self.speed = 1.0
+        self.min_intermission = 0.0
         self._last_turn = now
 
     def interval(self, intermission: bool) -> float:
         """Return how long the wait for a turn is."""
-        return (INTERMISSION_SECONDS if intermission else STEP_SECONDS) / self.speed
+        if intermission:
+            return max(INTERMISSION_SECONDS / self.speed, self.min_intermission)
+        return STEP_SECONDS / self.speed
 
     def deadline(self, intermission: bool) -> float:
         """Return when the next turn is due."""

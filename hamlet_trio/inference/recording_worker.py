@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import trio
 
 from hamlet_trio.inference.fair_share import Share
-from hamlet_trio.inference.replay import PlayedEpisode, Replay
+from hamlet_trio.inference.replay import PlayedEpisode, Replay, played_life
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.messages import Life
 from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.file import RecordingError
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
@@ -89,6 +90,14 @@ class RecordingWorker:
             steps=len(played.actions),
             is_rewind=True,
         )
+
+    async def life(self, replay: Replay, share: Share) -> Life:
+        """Return the whole episode of a replay, in columns."""
+        return await self._run(share, replay.life, steps=replay.steps, is_rewind=True)
+
+    async def own_life(self, played: PlayedEpisode, share: Share) -> Life:
+        """Return a session's own episode so far, in columns."""
+        return await self._run(share, lambda: played_life(played), steps=len(played.actions), is_rewind=True)
 
     async def _run(
         self, share: Share, job: Callable[[], Result], *, steps: int = 0, is_rewind: bool = False

@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hamlet_trio.inference.life import life_of
 from hamlet_trio.protocol.frame_parts import OptionValue
 from hamlet_trio.protocol.frames import (
     FrameBuilder,
@@ -16,12 +17,12 @@ from hamlet_trio.protocol.frames import (
     WorldSnapshot,
     heat_map_of,
 )
-from hamlet_trio.protocol.messages import ReplayStarted, StateUpdate
+from hamlet_trio.protocol.messages import Life, ReplayStarted, StateUpdate
 from hamlet_trio.recording.capture import RecordingPolicy, policy_outputs
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.info import Marker
 from hamlet_trio.recording.markers import find_markers
-from hamlet_trio.recording.trajectory import Trajectory, play
+from hamlet_trio.recording.trajectory import Trajectory, play, state_after
 from hamlet_trio.world import METERS, WorldConfig, WorldState
 
 _MONEY: Final = METERS.index("money")
@@ -172,16 +173,17 @@ class Replay:
 
     def state_at(self, step: int) -> WorldState:
         """Return the world's state after a step that did not end the episode, bit for bit."""
-        played = self._trajectory
-        x, y = played.positions[step].tolist()
-        energy, hygiene, satiation, money, mood, social = played.meters[step].tolist()
-        start = self.played.start
-        return WorldState(
-            positions=((x, y),),
-            meters=((energy, hygiene, satiation, money, mood, social),),
-            failures=(0,),
-            steps=start.steps + step,
-            random=start.random,
+        return state_after(self._trajectory, self.played.start, step)
+
+    def life(self) -> Life:
+        """Return the whole episode in columns; looking for a death's last chance takes up to a second."""
+        return life_of(
+            self._trajectory,
+            self.played.start,
+            episode=self.played.episode,
+            model_name=self.played.model_name,
+            recording=self.recording,
+            markers=self._markers,
         )
 
     def return_at(self, step: int) -> float:
@@ -214,3 +216,16 @@ class Replay:
             played.failure_reason if is_last and played.terminated else None,
             *outputs,
         )
+
+
+def played_life(played: PlayedEpisode) -> Life:
+    """Play a session's own episode out and return it in columns; takes as long as `Replay.life`."""
+    trajectory = play(played.config, played.start, played.actions)
+    return life_of(
+        trajectory,
+        played.start,
+        episode=played.episode,
+        model_name=played.model_name,
+        recording=None,
+        markers=find_markers(trajectory),
+    )

@@ -61,6 +61,15 @@ class ReplayPlayer:
             await self._recordings.rewind(episode.played, episode.policy, episode.visits, self._share)
         )
 
+    async def tell_life(self) -> None:
+        """Send the whole episode on screen: the replay that is on, or the session's own so far."""
+        episode = self._episode
+        if self._replay is not None:
+            life = await self._recordings.life(self._replay, self._share)
+        else:
+            life = await self._recordings.own_life(episode.played, self._share)
+        await self._sender.send(life)
+
     async def seek(self, step: int) -> None:
         """Show a step, or the last one if there are fewer."""
         assert self._replay is not None

@@ -179,8 +179,8 @@ class SessionController:
                 await self._take_control()
             case commands.Reset() | commands.SetStart():
                 await self._begin_anew(event)
-            case commands.SetView():
-                await self._set_view(event)
+            case commands.SetView() | commands.GetLife():
+                await self._tell(event)
             case commands.Seek():
                 await self._seek(event.step)
             case commands.LeaveReplay():
@@ -228,6 +228,8 @@ class SessionController:
                 self._playing = False
                 self._withdraw_held()
             case commands.SetSpeed():
+                if command.min_intermission is not UNSET:
+                    self._pace.min_intermission = command.min_intermission
                 self._pace.set_speed(command.speed, now, self._intermission)
             case commands.ReleaseControl():
                 if self._human and not self._episode.over and not self._replay.is_on:
@@ -287,6 +289,12 @@ class SessionController:
         if self._episode.over:
             await self._episode.begin()
         await self._episode.step(action)
+
+    async def _tell(self, command: commands.SetView | commands.GetLife) -> None:
+        if isinstance(command, commands.GetLife):
+            await self._replay.tell_life()
+        else:
+            await self._set_view(command)
 
     async def _set_view(self, wanted: commands.SetView) -> None:
         before = self._episode.view

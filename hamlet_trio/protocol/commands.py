@@ -49,6 +49,18 @@ class SetSpeed(Struct, frozen=True, tag_field="command", tag="set_speed"):
     """Set the multiple of 10 steps a second; `playback` tells the value used."""
 
     speed: Speed
+    min_intermission: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=60,
+                description="seconds between an episode and the next one at least, at any speed; left out, "
+                "it stays as it is, at first 0",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class LoadModel(Struct, frozen=True, tag_field="command", tag="load_model"):
@@ -102,6 +114,10 @@ class LeaveReplay(Struct, frozen=True, tag_field="command", tag="leave_replay"):
     """End the replay and show the session's own episode where it was left, paused."""
 
 
+class GetLife(Struct, frozen=True, tag_field="command", tag="get_life"):
+    """Ask for the whole episode on screen, or the one that has just ended, in columns: `life`."""
+
+
 InferenceCommand = (
     Play
     | Pause
@@ -120,6 +136,7 @@ InferenceCommand = (
     | LoadRecording
     | Seek
     | LeaveReplay
+    | GetLife
 )
 
 

@@ -22,9 +22,9 @@ from hamlet_trio.protocol.frame_parts import (
 )
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
-from hamlet_trio.recording.info import Markers, RecordingInfo
+from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 5
+PROTOCOL_VERSION: Final = 6
 
 Controller = Literal["policy", "human", "recording"]
 
@@ -208,6 +208,41 @@ class Branched(Struct, frozen=True, tag_field="type", tag="branched"):
     recording: RecordingId
 
 
+class Death(Struct, frozen=True):
+    """How an episode failed, looked at from its end."""
+
+    failure_reason: Annotated[str, Meta(description="failure that ended the episode")]
+    meter: Annotated[str, Meta(description="meter that was empty")]
+    last_chance: Annotated[
+        LastChance | None,
+        Meta(description="until when it could have been refilled; null where that is not known"),
+    ]
+    lonely_since: Annotated[
+        int | None,
+        Meta(
+            description="where the mood collapsed: since which step loneliness had lowered it without a break"
+        ),
+    ]
+
+
+class Life(Struct, frozen=True, kw_only=True, tag_field="type", tag="life"):
+    """Answers `get_life`: an episode of N steps in columns, whose row k is the world after step k * `stride`.
+
+    The last row is that of step N. Values are rounded: meters to four decimals, returns to three.
+    """
+
+    recording: RecordingId
+    model_name: ModelName
+    episode: Annotated[int, Meta(description="number of the episode, in its run or session")]
+    steps: Annotated[int, Meta(description="N, the number of steps so far")]
+    stride: Annotated[int, Meta(description="steps from row to row; 1 up to 2,000 steps")]
+    meters: Annotated[dict[str, list[float]], Meta(description="each meter by its name, as a part of 1")]
+    returns: Annotated[list[float], Meta(description="return of the episode up to each row's step")]
+    cells: Annotated[list[list[int]], Meta(description="the agent's cell, x and y")]
+    markers: Markers
+    death: Annotated[Death | None, Meta(description="how it failed; null without a failure")]
+
+
 InferenceMessage = (
     Connected
     | EpisodeStart
@@ -221,5 +256,6 @@ InferenceMessage = (
     | ReplayStarted
     | ReplayEnded
     | Branched
+    | Life
     | Error
 )

@@ -41,6 +41,20 @@ class Marker(Struct, frozen=True, forbid_unknown_fields=True):
 Markers = Annotated[tuple[Marker, ...], Meta(max_length=8 * MAX_STEPS, description="steps worth jumping to")]
 
 
+class LastChance(Struct, frozen=True):
+    """The last step of a failed life from which a place that refills the failed meter could still be reached.
+
+    Reached means: alive, by shortest walks, and with the money that each visit costs; other places may be
+    visited on the way, for instance the job for money. From any later step no plan does it.
+    """
+
+    step: Annotated[int, Meta(description="the step; one step later it was too late")]
+    places: Annotated[
+        tuple[str, ...],
+        Meta(description="names of the places to visit from there, in order; the last one refills the meter"),
+    ]
+
+
 class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The facts of one recording."""
 

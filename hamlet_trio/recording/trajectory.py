@@ -73,6 +73,19 @@ class Trajectory(Struct, frozen=True, kw_only=True):
         return sums.hexdigest()
 
 
+def state_after(trajectory: Trajectory, start: WorldState, step: int) -> WorldState:
+    """Return the world's state, bit for bit, after a step that did not end the episode begun at `start`."""
+    x, y = trajectory.positions[step].tolist()
+    energy, hygiene, satiation, money, mood, social = trajectory.meters[step].tolist()
+    return WorldState(
+        positions=((x, y),),
+        meters=((energy, hygiene, satiation, money, mood, social),),
+        failures=(0,),
+        steps=start.steps + step,
+        random=start.random,
+    )
+
+
 def play(config: WorldConfig, start: WorldState, actions: bytes | Sequence[int]) -> Trajectory:
     """Play `actions` (0 to 4 each) from `start`, in a world of one agent.
 

@@ -59,3 +59,12 @@ def test_speed_is_clamped(speed: float) -> None:
     pace = Pace(0.0)
     pace.set_speed(speed, 0.0, False)
     assert pace.speed == min(max(speed, 0.1), 10)
+
+
+@pytest.mark.parametrize(("speed", "wait"), [(0.5, 4.0), (1, 3.0), (10, 3.0)])
+def test_the_least_intermission_holds_at_any_speed_and_slows_no_step(speed: float, wait: float) -> None:
+    pace = Pace(0.0)
+    pace.min_intermission = 3.0
+    pace.set_speed(speed, 0.0, True)
+    assert pace.deadline(True) == pytest.approx(wait)
+    assert pace.deadline(False) == pytest.approx(0.1 / speed)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from hamlet_trio.protocol.commands import (
     Act,
+    GetLife,
     LeaveReplay,
     LoadModel,
     LoadRecording,
@@ -105,7 +106,7 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
             ReleaseControl,
             SetView,
         ),
-        *(RecordEpisode, LoadRecording, Seek, LeaveReplay),
+        *(RecordEpisode, LoadRecording, Seek, LeaveReplay, GetLife),
     ),
     Role.VIEWER,
 )
