@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { frameOfInference } from '@/world/frame'
 import { METERS, extent, filled, formatSigned, levelOf, shownValue } from '@/world/meters'
-import { briefName, byStage, describe as describeModel, isPlain, nameOf, shortName, stageOf } from '@/models/details'
+import { type Model, briefName, byStage, describe as describeModel, isPlain, nameOf, shortName, stageOf } from '@/models/details'
 import { observe } from '@/watch/observation'
 import { nextSpeed, speedIndex } from '@/session/speeds'
 import { endingLabel, placeKind } from '@/world/labels'
@@ -41,34 +41,36 @@ describe('meters', () => {
 })
 
 describe('models', () => {
-  it('know their stage from what the server tells, else from their name', () => {
-    expect(stageOf({ name: 'x.pt', episode: 20 })).toBe('early')
-    expect(stageOf({ name: 'checkpoint_ep455.pt' })).toBe('middle')
-    expect(stageOf({ name: 'checkpoint_ep1000.pt', episode: null })).toBe('late')
-    expect(stageOf({ name: 'trained_agent.pt' })).toBe('trained')
-    expect(stageOf({ name: 'trained_agent.pt', episode: 1000 })).toBe('trained')
+  it('have the stage that the server tells, whatever their names and episodes', () => {
+    expect(stageOf({ name: 'checkpoint_ep50.pt', episode: 20, stage: 'expert' })).toBe('expert')
+    expect(stageOf({ name: 'trained_agent.pt', episode: 1000, stage: null })).toBe('unknown')
     expect(stageOf({ name: 'mine.pt' })).toBe('unknown')
+    expect(describeModel({ name: 'trained_agent.pt', episode: 1, stage: 'beginner' })).toBe('beginner, 1 episode')
+    expect(describeModel({ name: 'checkpoint_ep50.pt', network_type: 'dueling' })).toBe('not evaluated, 50 episodes, dueling network')
   })
 
-  it('of a few episodes are not called trained for their name', () => {
-    expect(stageOf({ name: 'trained_agent.pt', episode: 3 })).toBe('early')
-    expect(describeModel({ name: 'trained_agent.pt', episode: 1 })).toBe('early, 1 episode')
-  })
-
-  it('of runs are named by when the run began, and the last one as such', () => {
+  it('of runs are named by when the run began, the last one as such, and as people named them', () => {
     expect(shortName('run-20200131-235959-a1b2c3-ep100.pt')).toMatch(/^run of .*20/)
-    expect(stageOf({ name: 'run-20200131-235959-a1b2c3-ep100.pt' })).toBe('early')
+    expect(nameOf({ name: 'run-20200131-235959-a1b2c3-ep100.pt', given_name: 'Our champion' })).toBe('Our champion')
     expect(nameOf({ name: 'trained_agent.pt', source: 'run' })).toBe('last trained agent')
     expect(nameOf({ name: 'trained_agent.pt', source: 'shipped' })).toBe('trained agent')
     expect(nameOf({ name: 'shipped_agent.pt' })).toBe('shipped agent')
   })
 
-  it('stand from clumsy to able', () => {
-    const names = ['trained_agent.pt', 'checkpoint_ep1000.pt', 'mine.pt', 'checkpoint_ep50.pt', 'checkpoint_ep455.pt']
-    expect(byStage(names.map((name) => ({ name }))).map(({ name }) => name)).toEqual([
-      'checkpoint_ep50.pt', 'checkpoint_ep455.pt', 'checkpoint_ep1000.pt', 'trained_agent.pt', 'mine.pt',
+  it('stand from clumsy to able, those that nobody evaluated last', () => {
+    const lived = (mean_length: number, mean_return: number): object => ({ evaluation: { mean_length, mean_return } })
+    const models: Model[] = [
+      { name: 'best.pt', stage: 'expert', ...lived(500, 900) },
+      { name: 'mine.pt', episode: 5000 },
+      { name: 'lazy.pt', stage: 'skilled', ...lived(500, 254) },
+      { name: 'busy.pt', stage: 'skilled', ...lived(500, 941) },
+      { name: 'late.pt', stage: 'improving', ...lived(462, 300) },
+      { name: 'first.pt', stage: 'beginner', ...lived(76, -89) },
+      { name: 'soon.pt', stage: 'improving', ...lived(158, 39) },
+    ]
+    expect(byStage(models).map(({ name }) => name)).toEqual([
+      'first.pt', 'soon.pt', 'late.pt', 'lazy.pt', 'busy.pt', 'best.pt', 'mine.pt',
     ])
-    expect(describeModel({ name: 'checkpoint_ep50.pt', network_type: 'dueling' })).toBe('early, 50 episodes, dueling network')
   })
 })
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.agent.given_names import GivenNameError, GivenNames
+from hamlet_trio.agent.stages import ModelStage, stage_of
 from hamlet_trio.common.text import printable
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
@@ -36,6 +38,10 @@ class UnknownModelError(ModelNameError):
     """No model has this name, which is a valid one."""
 
 
+class NotNamedError(ModelNameError):
+    """The model was shipped, or is a copy of another one: nobody gives it a name."""
+
+
 class ModelDetails(Struct, frozen=True, kw_only=True):
     """One model. Of a file that cannot be read, only its name, size and time are known."""
 
@@ -50,6 +56,11 @@ class ModelDetails(Struct, frozen=True, kw_only=True):
     same_as: Annotated[
         str | None,
         Meta(description="of `trained_agent.pt` and `shipped_agent.pt`: another model with its content"),
+    ] = None
+    given_name: Annotated[str | None, Meta(description="name that a person gave to it, for people")] = None
+    stage: Annotated[
+        ModelStage | None,
+        Meta(description="what it can do, by its evaluation; null for a model that was not evaluated"),
     ] = None
     sha256: Annotated[str | None, Meta(description="SHA-256 of the file, in hexadecimal")] = None
     network_type: Annotated[str | None, Meta(description="type of the Q-network")] = None
@@ -89,6 +100,7 @@ class ModelFolder:
         self.path = Path(path)
         self.runs = None if runs is None else Path(runs)
         self._lock = threading.Lock()
+        self._naming = threading.Lock()
         self._cache: dict[str, tuple[_Stamp, ModelDetails]] = {}
 
     @classmethod
@@ -128,6 +140,7 @@ class ModelFolder:
         with self._lock:
             kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
             default = next(iter(self.default_names()), None)
+            given_names = self._given_names()
             for name, entry in self._entries().items():
                 try:
                     path = self.resolve(name)
@@ -139,12 +152,35 @@ class ModelFolder:
                 found = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
                 is_shipped = entry.folder == self.path
                 told = msgspec.structs.replace(
-                    found[1], source="shipped" if is_shipped else "run", is_default=name == default
+                    found[1],
+                    source="shipped" if is_shipped else "run",
+                    is_default=name == default,
+                    given_name=None if is_shipped else given_names.get(name),
                 )
                 kept[name] = (stamp, told)
             self._cache = kept
             details = [details for _, details in kept.values()]
         return [_with_twin(one, details) for one in details]
+
+    def name_model(self, name: str, given: str | None) -> str | None:
+        """Give a run's model a name for people, or take it away with None; return the name as it is kept.
+
+        Raises `ModelNameError` for a name that means no model of a run, `GivenNameError`, or `OSError`.
+        """
+        path = self.resolve(name)
+        if self.runs is None or name == DEFAULT_MODEL or path.parent != self.runs.resolve():
+            raise NotNamedError(f"The model {printable(name)!r} is not a run's own; only those get a name.")
+        with self._naming:
+            return GivenNames(self.runs).give(path.name, given)
+
+    def _given_names(self) -> dict[str, str]:
+        """Return the names that people gave; none while their file cannot be read."""
+        if self.runs is None:
+            return {}
+        try:
+            return GivenNames(self.runs).read()
+        except (GivenNameError, OSError):
+            return {}
 
     def _entries(self) -> dict[str, _Entry]:
         """Return what `resolve` would accept, in the order in which it is listed."""
@@ -255,6 +291,7 @@ def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
         name=name,
         size_bytes=status.st_size,
         modified=modified,
+        stage=stage_of(metadata),
         sha256=sha256,
         network_type=metadata.network_type,
         episode=metadata.episode,

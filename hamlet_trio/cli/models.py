@@ -31,7 +31,8 @@ def models(
         print(f"There is no model in {folder}; `hamlet train` makes one.")
         return
     table = Table(title=str(folder))
-    for column in ("model", "from", "network", "episodes", "survival", "return", "what it is"):
+    columns = ("model", "from", "network", "episodes", "stage", "survival", "return", "what it is")
+    for column in columns:
         numbers = column in {"episodes", "survival", "return"}
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for detail in details:
@@ -41,8 +42,9 @@ def models(
             detail.source,
             detail.error or detail.network_type or "",
             "" if detail.episode is None else str(detail.episode),
+            detail.stage or "",
             f"{evaluation['mean_length']:.0f}" if "mean_length" in evaluation else "",
             f"{evaluation['mean_return']:.0f}" if "mean_return" in evaluation else "",
-            detail.title or detail.story or "",
+            detail.given_name or detail.title or detail.story or "",
         )
     console().print(table)

@@ -51,6 +51,12 @@ class ErrorCode(StrEnum):
         "unusable_model",
         "The file is damaged, is not a model of Hamlet, or was made for another world.",
     )
+    MODEL_NOT_NAMED = (
+        "model_not_named",
+        "Only a run's own model gets a name; shipped ones, and `trained_agent.pt`, keep theirs.",
+    )
+    NAME_TAKEN = "name_taken", "Another model has this name; choose another one."
+    NAMES_FULL = "names_full", "As many models as are allowed have a name; take one away first."
     TOO_MANY_LOADS = (
         "too_many_loads",
         "Too many models or recordings are waiting to be read or written; wait for one of them.",

@@ -183,7 +183,7 @@ class ManagedRun:
             self._record = msgspec.structs.replace(self._record, file=name)
         self._save_model()
         if self.model_path != before:
-            before.unlink(missing_ok=True)
+            _saving(lambda: self._models.drop(before), "The earlier model")
 
     def _save_model(self) -> None:
         if self._record.out is not None and not self._record.previous_kept:

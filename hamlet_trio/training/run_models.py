@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from hamlet_trio.agent.given_names import GivenNameError, GivenNames
 from hamlet_trio.agent.models import (
     DEFAULT_MODEL,
     SHIPPED_MODEL,
@@ -53,13 +54,22 @@ class RunModels:
         """Make a copy of a finished run's model the one that `trained_agent.pt` means; raises `OSError`."""
         write_atomically(self.path / DEFAULT_MODEL, model.read_bytes())
 
+    def drop(self, model: Path) -> None:
+        """Remove a model that another file replaces, unless a person named it; raises `OSError`."""
+        with suppress(GivenNameError):
+            if model.name not in GivenNames(self.path).read():
+                model.unlink(missing_ok=True)
+
     def prune(self) -> None:
         """Remove the oldest models of finished runs past the quota; one that was given a name stays.
 
         A file dated in the future, as by a clock that was wrong, neither counts nor goes before that day.
         """
-        with suppress(OSError):
-            dated = [(path.stat().st_mtime, path) for path in self.path.iterdir() if self._is_prunable(path)]
+        # Nothing goes while the names cannot be read: a person may have named it.
+        with suppress(OSError, GivenNameError):
+            named = GivenNames(self.path).read()
+            paths = (path for path in self.path.iterdir() if path.name not in named)
+            dated = [(path.stat().st_mtime, path) for path in paths if self._is_prunable(path)]
             present = sorted((entry for entry in dated if entry[0] < time.time() + _DAY), reverse=True)
             for _, path in present[self._kept :]:
                 path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control, make_login_routes
 from hamlet_trio.web.history_routes import make_history_routes
 from hamlet_trio.web.metaserver import Metaserver
+from hamlet_trio.web.model_routes import make_model_routes
 from hamlet_trio.web.page import BuiltPage
 from hamlet_trio.web.problems import ProblemResponse, problem
 from hamlet_trio.web.recording_routes import make_recording_routes
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.register_blueprint(make_socket_routes(server))
     app.register_blueprint(make_history_routes(server))
     app.register_blueprint(make_recording_routes(server))
+    app.register_blueprint(make_model_routes(server))
     app.register_blueprint(make_world_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 

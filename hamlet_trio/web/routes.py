@@ -17,7 +17,6 @@ from hamlet_trio.web.responses import (
     ActiveSessions,
     Endpoints,
     HealthResponse,
-    ModelsResponse,
     ServiceResponse,
     StatusResponse,
     as_json,
@@ -83,11 +82,6 @@ def _add_api(routes: Blueprint, server: Metaserver) -> None:
                 training_state=training.state,
             )
         )
-
-    @routes.get("/api/models")
-    async def models() -> Response:
-        details = await server.read_files(server.models.details)
-        return as_json(ModelsResponse([model.name for model in details], len(details), details))
 
     @routes.get("/api/schema")
     async def wire_schema() -> Response:

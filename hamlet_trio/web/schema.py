@@ -19,6 +19,7 @@ from hamlet_trio.recording.info import ListedRecording
 from hamlet_trio.web import responses
 from hamlet_trio.web.access.login_routes import LoginRequest, SessionResponse
 from hamlet_trio.web.film_service import Film
+from hamlet_trio.web.model_routes import GivenNameRequest, GivenNameResponse
 from hamlet_trio.web.problems import Problem
 from hamlet_trio.web.recording_routes import FilmQuery, RecordingsQuery, RecordingsResponse
 from hamlet_trio.web.world_routes import WorldResponse, WorldsResponse
@@ -41,6 +42,7 @@ HTTP: Final[dict[str, Exchange]] = {
     "GET /": Exchange(responses.ServiceResponse),
     "GET /api/status": Exchange(responses.StatusResponse),
     "GET /api/models": Exchange(responses.ModelsResponse),
+    "PUT /api/models/<name>/given_name": Exchange(GivenNameResponse, body=GivenNameRequest),
     "GET /api/failures": Exchange(responses.FailuresResponse, FailureQuery),
     "GET /api/failure_summary": Exchange(responses.FailureSummaryResponse, SummaryQuery),
     "GET /api/runs": Exchange(responses.RunsResponse, RunsQuery),

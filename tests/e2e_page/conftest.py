@@ -81,16 +81,23 @@ def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     folder = tmp_path_factory.mktemp("page_models")
-    kinds: dict[str, tuple[NetworkType, int | None]] = {
-        "trained_agent.pt": ("dueling", 1000),
-        "checkpoint_ep50.pt": ("qnetwork", 50),
-        "checkpoint_ep455.pt": ("relational", 455),
-        "checkpoint_ep1000.pt": ("spatial", 1000),
+    # Steps survived from the usual start and from random ones: those of the shipped models.
+    kinds: dict[str, tuple[NetworkType, int, int, int]] = {
+        "trained_agent.pt": ("dueling", 1000, 500, 438),
+        "checkpoint_ep50.pt": ("qnetwork", 50, 76, 47),
+        "checkpoint_ep455.pt": ("relational", 455, 462, 84),
+        "checkpoint_ep1000.pt": ("spatial", 1000, 500, 137),
     }
-    for seed, (name, (kind, episode)) in enumerate(kinds.items()):
+    for seed, (name, (kind, episode, usual, random)) in enumerate(kinds.items()):
         network = build_network(kind, 72, 5, 8, 8, generator=torch.Generator().manual_seed(seed))
         told = STORY if name == "trained_agent.pt" else {}
-        metadata = CheckpointMetadata(network_type=kind, episode=episode, **told)
+        metadata = CheckpointMetadata(
+            network_type=kind,
+            episode=episode,
+            evaluation={"mean_length": usual, "mean_return": 2.0 * usual - 200},
+            evaluation_random={"mean_length": random, "mean_return": 2.0 * random - 200},
+            **told,
+        )
         save_checkpoint(folder / name, Checkpoint(network=network, metadata=metadata))
     (folder / "damaged.pt").write_bytes(b"not a checkpoint")
     return folder

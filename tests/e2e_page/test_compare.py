@@ -46,7 +46,7 @@ def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:
     chart = page.get_by_role("img", name=re.compile(r"side by side, \d+ points; newest: 1 .*, 2 "))
     expect(chart).to_be_visible()
     one.get_by_role("combobox").select_option("checkpoint_ep455.pt")
-    expect(one.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(one.get_by_role("status").filter(has_text="Improving")).to_be_visible()
     expect(other.get_by_role("combobox")).to_have_value("trained_agent.pt")
     expect(fact(other, "Episode")).not_to_have_text("1")
 

@@ -22,7 +22,7 @@ TRANSLATE = """() => {
 
 def test_an_episode_goes_on_after_another_view(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     for step in range(1, 4):
         page.keyboard.press("ArrowRight")
         expect(fact(page, "Step")).to_have_text(str(step))
@@ -80,7 +80,7 @@ def test_live_text_follows_under_a_browsers_translation(user: BrowserUser) -> No
         re.compile("Up|Down|Left|Right|Interact")
     )
     page.get_by_label("Model", exact=True).select_option("checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     page.keyboard.press(" ")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 

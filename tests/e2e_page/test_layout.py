@@ -130,7 +130,7 @@ def test_good_and_fine_meters_differ_in_hue(user: BrowserUser) -> None:
 
 def test_a_chart_tells_the_values_under_the_pointer(user: BrowserUser) -> None:
     page = user.open("?speed=10&model=checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     page.keyboard.press(" ")
     chart = page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))
     expect(chart).to_be_visible()

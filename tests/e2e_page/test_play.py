@@ -83,7 +83,7 @@ def test_a_finished_episode_is_on_the_leaderboard(user: BrowserUser) -> None:
 def test_watched_models_are_on_the_leaderboard(user: BrowserUser) -> None:
     context = user.context()
     page = user.open("?speed=10&model=checkpoint_ep50.pt", context)
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
     page.get_by_role("link", name="Play", exact=True).click()

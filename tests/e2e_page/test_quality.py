@@ -114,7 +114,7 @@ def test_bars_keep_their_shape_in_forced_colours(user: BrowserUser) -> None:
 @pytest.mark.parametrize("address", ["?speed=10&model=checkpoint_ep455.pt", "?view=compare&speed=10"])
 def test_the_layout_does_not_shift_while_frames_arrive(user: BrowserUser, address: str) -> None:
     page = user.open(address, reduced_motion="no-preference")
-    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Improving")).to_be_visible()
     page.evaluate("""() => {
         window.shifts = [];
         new PerformanceObserver((list) => {

@@ -43,7 +43,7 @@ def record(page: Page) -> None:
 
 def test_a_person_takes_over_from_an_earlier_step(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     step_to(page, 12)
     episode = fact(page, "Episode").inner_text()
     drag(page, 1, 0.5)
@@ -131,7 +131,7 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(user: BrowserU
 
 def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep1000.pt")
-    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Skilled")).to_be_visible()
     step_to(page, 5)
     record(page)
     page.get_by_role("link", name="Replays").click()

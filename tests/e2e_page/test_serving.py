@@ -36,7 +36,7 @@ def test_a_reload_and_a_link_show_the_same_view(user: BrowserUser) -> None:
     page = user.open()
     expect_connected(page)
     page.get_by_label("Model", exact=True).select_option("checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     page.keyboard.press("h")
     page.keyboard.press("+")
     address = page.url

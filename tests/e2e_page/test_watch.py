@@ -64,27 +64,27 @@ def test_models_are_listed_with_their_stages_and_load(user: BrowserUser) -> None
     expect_connected(page)
     chooser = page.get_by_label("Model", exact=True)
     assert [text.strip() for text in chooser.locator("option").all_inner_texts()] == [
-        "checkpoint ep50 (early, 50 episodes, plain network)",
-        "checkpoint ep455 (middle, 455 episodes, relational network)",
-        "checkpoint ep1000 (late, 1,000 episodes, spatial network)",
-        "trained agent (trained, 1,000 episodes, dueling network)",
+        "checkpoint ep50 (beginner, 50 episodes, plain network)",
+        "checkpoint ep455 (improving, 455 episodes, relational network)",
+        "checkpoint ep1000 (skilled, 1,000 episodes, spatial network)",
+        "trained agent (expert, 1,000 episodes, dueling network)",
         "damaged (cannot be used)",
     ]
-    expect(page.get_by_role("status").filter(has_text="Trained")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Expert")).to_be_visible()
     play(page)
     chooser.select_option("checkpoint_ep1000.pt")
-    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Skilled")).to_be_visible()
     expect_step_above(page, 2)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
 def test_a_model_chosen_before_the_first_step_keeps_the_episode(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     expect_connected(page)
     expect(fact(page, "Episode")).to_have_text("1")
     page.get_by_label("Model", exact=True).select_option("checkpoint_ep455.pt")
-    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Improving")).to_be_visible()
     expect(fact(page, "Episode")).to_have_text("1")
     expect(page.get_by_text("No episode has ended yet").first).to_be_visible()
 
@@ -180,7 +180,7 @@ def test_a_closed_dialog_leaves_the_space_bar_to_play(user: BrowserUser) -> None
 
 def test_every_frame_shows_its_q_values(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep1000.pt")
-    expect(page.get_by_role("status").filter(has_text="Late")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Skilled")).to_be_visible()
     bars = page.get_by_role("list", name="Q-values of the five actions").get_by_role("listitem")
     expect(bars).to_have_count(5)
     page.get_by_role("button", name="Step", exact=True).click()
@@ -226,13 +226,13 @@ def test_a_models_story_is_shown(user: BrowserUser) -> None:
     expect(told).to_be_hidden()
     expect(fact(page, "Step")).to_have_text("0")
     page.get_by_label("Model", exact=True).select_option("checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Early")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
     expect(line).to_have_count(0)
 
 
 def test_a_relational_model_shows_its_attention(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep455.pt")
-    expect(page.get_by_role("status").filter(has_text="Middle")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Improving")).to_be_visible()
     weights = page.get_by_role("table", name=re.compile("Attention")).locator(".percent")
     expect(weights).to_have_count(36)
     page.get_by_role("button", name="Step", exact=True).click()

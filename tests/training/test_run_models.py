@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from hamlet_trio.agent.checkpoint import load_checkpoint
+from hamlet_trio.agent.given_names import GivenNames
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.run_models import RunModels
@@ -79,3 +80,29 @@ def test_past_the_quota_the_oldest_go_but_named_unfinished_and_future_ones_stay(
     assert {path.name for path in models.path.iterdir()} == {
         *old[-2:], unfinished, future, "class.pt", "trained_agent.pt"
     }  # fmt: skip
+
+
+def test_no_quota_removes_a_model_that_a_person_named(tmp_path: Path) -> None:
+    models = RunModels(RunStore(tmp_path), kept=1)
+    models.path.mkdir()
+    now = time.time()
+    old = [f"run-2025010{day}-000000-aaaaaa-ep5.pt" for day in range(1, 5)]
+    for index, name in enumerate(old):
+        (models.path / name).write_bytes(b"model")
+        os.utime(models.path / name, (now - 1000 + index, now - 1000 + index))
+    names = GivenNames(models.path)
+    names.give(old[0], "Champion")
+    models.prune()
+    assert {path.name for path in models.path.glob("*.pt")} == {old[0], old[-1]}
+    models.drop(models.path / old[0])
+    assert (models.path / old[0]).exists()
+    # While the names cannot be read, any model may have one.
+    (models.path / old[1]).write_bytes(b"model")
+    names.path.write_bytes(b"{")
+    models.prune()
+    models.drop(models.path / old[1])
+    assert (models.path / old[1]).exists()
+    names.path.unlink()
+    models.drop(models.path / old[1])
+    models.prune()
+    assert {path.name for path in models.path.glob("*.pt")} == {old[-1]}

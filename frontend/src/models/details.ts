@@ -18,14 +18,26 @@ export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails>
 const LAST = 'trained_agent.pt'
 const SPECIAL: Readonly<Record<string, string>> = { [LAST]: 'trained agent', 'shipped_agent.pt': 'shipped agent' }
 
-export type Stage = 'early' | 'middle' | 'late' | 'trained' | 'unknown'
+export type Stage = NonNullable<ModelDetails['stage']> | 'unknown'
+
+/** What a model can do, from the least; the server judges it by the model's evaluation. */
+export const STAGES: readonly Stage[] = ['unknown', 'beginner', 'improving', 'skilled', 'expert']
 
 export const STAGE_LABELS: Readonly<Record<Stage, string>> = {
-  early: 'Early',
-  middle: 'Middle',
-  late: 'Late',
-  trained: 'Trained',
-  unknown: 'Stage unknown',
+  unknown: 'Not evaluated',
+  beginner: 'Beginner',
+  improving: 'Improving',
+  skilled: 'Skilled',
+  expert: 'Expert',
+}
+
+/** What a stage says of a model. */
+export const STAGE_MEANINGS: Readonly<Record<Stage, string>> = {
+  unknown: 'Nobody has measured how long it survives.',
+  beginner: 'It survives less than a quarter of a full life.',
+  improving: 'It survives a good while, but not a full life.',
+  skilled: 'It survives a full life from the usual start.',
+  expert: 'It survives a full life from the usual start, and most of one from anywhere.',
 }
 
 /** Return the training episodes behind a checkpoint, from what the server tells, else from the file's name. */
@@ -35,14 +47,8 @@ function episodeOf(model: Model): number | null {
   return named ? Number(named[1]) : null
 }
 
-/** Return a model's stage. Its episodes count before its name: short runs save under the best model's name too. */
 export function stageOf(model: Model): Stage {
-  const best = model.name in SPECIAL
-  const episode = episodeOf(model)
-  if (episode === null) return best ? 'trained' : 'unknown'
-  if (episode <= 100) return 'early'
-  if (episode < 800) return 'middle'
-  return best ? 'trained' : 'late'
+  return model.stage ?? 'unknown'
 }
 
 /** Return how a model did in its greedy evaluation, where that is known. */
@@ -51,12 +57,16 @@ export function evaluationOf(model: Model): { steps: number; total: number } | n
   return typeof steps === 'number' && typeof total === 'number' ? { steps, total } : null
 }
 
-/** Return the models from clumsy to able, the order in which a class meets them. */
+/** Return the models from clumsy to able, the order in which a class meets them: by stage, survival and return. */
 export function byStage(models: readonly Model[]): Model[] {
-  const rank: Record<Stage, number> = { early: 0, middle: 1, late: 2, trained: 3, unknown: 4 }
+  const steps = (model: Model): number => evaluationOf(model)?.steps ?? 0
+  const total = (model: Model): number => evaluationOf(model)?.total ?? 0
   return [...models].sort(
     (a, b) =>
-      rank[stageOf(a)] - rank[stageOf(b)] ||
+      Number(stageOf(a) === 'unknown') - Number(stageOf(b) === 'unknown') ||
+      STAGES.indexOf(stageOf(a)) - STAGES.indexOf(stageOf(b)) ||
+      steps(a) - steps(b) ||
+      total(a) - total(b) ||
       (episodeOf(a) ?? 0) - (episodeOf(b) ?? 0) ||
       a.name.localeCompare(b.name),
   )
@@ -70,8 +80,9 @@ function runTime(name: string): Date | null {
   return new Date(Date.UTC(year, month - 1, day, hour, minute, second))
 }
 
-/** Return a model's name as people read it. The name of the last run's model says so once a run has saved it. */
+/** Return a model's name as people read it: the one that a person gave, else one made of its file's name. */
 export function nameOf(model: Model): string {
+  if (model.given_name) return model.given_name
   return model.name === LAST && model.source === 'run' ? 'last trained agent' : shortName(model.name)
 }
 

@@ -893,6 +893,10 @@ export interface ModelDetails {
   is_default: boolean
   /** of `trained_agent.pt` and `shipped_agent.pt`: another model with its content */
   same_as: string | null
+  /** name that a person gave to it, for people */
+  given_name: string | null
+  /** what it can do, by its evaluation; null for a model that was not evaluated */
+  stage: 'beginner' | 'expert' | 'improving' | 'skilled' | null
   /** SHA-256 of the file, in hexadecimal */
   sha256: string | null
   /** type of the Q-network */
@@ -915,6 +919,20 @@ export interface ModelDetails {
   command: string | null
   /** why the file cannot be read, in one sentence */
   error: string | null
+}
+
+/** `PUT /api/models/NAME/given_name`: the name as it is kept. */
+export interface GivenNameResponse {
+  /** file name of the model */
+  name: string
+  /** name that a person gave to it, for people */
+  given_name: string | null
+}
+
+/** `PUT /api/models/NAME/given_name`: the name to give to a run's model. */
+export interface GivenNameRequest {
+  /** name for people, 1 to 60 characters; null: none */
+  given_name: string | null
 }
 
 /** `GET /api/failures`: failed episodes. */
@@ -1380,6 +1398,9 @@ export type ErrorCode =
   | 'invalid_model_name'
   | 'unknown_model'
   | 'unusable_model'
+  | 'model_not_named'
+  | 'name_taken'
+  | 'names_full'
   | 'too_many_loads'
   | 'unknown_recording'
   | 'unusable_recording'

@@ -63,6 +63,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/ws": {"GET": Role.VIEWER},
     "/ws/training": {"GET": Role.VIEWER},
     "/api/models": {"GET": Role.VIEWER},
+    "/api/models/<name>/given_name": {"PUT": Role.TEACHER},
     "/api/worlds": {"GET": Role.VIEWER},
     "/api/worlds/<name>": {"GET": Role.VIEWER, "PUT": Role.TEACHER, "DELETE": Role.TEACHER},
     "/api/failures": {"GET": Role.VIEWER},
