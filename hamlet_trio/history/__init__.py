@@ -9,13 +9,14 @@ from hamlet_trio.history.database import HistoryDatabase
 from hamlet_trio.history.opening import HistoryError, history_path
 from hamlet_trio.history.reader import HistoryReader, UnknownRunError
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted, Source
-from hamlet_trio.history.results import Failure, FailureGroup, RunDetails, RunSummary
+from hamlet_trio.history.results import Failure, FailureColumn, FailureGroup, RunDetails, RunSummary
 from hamlet_trio.history.writer import HistoryStatistics, HistoryWriter
 
 __all__ = [
     "CheckpointStored",
     "EpisodeEnded",
     "Failure",
+    "FailureColumn",
     "FailureGroup",
     "HistoryDatabase",
     "HistoryError",

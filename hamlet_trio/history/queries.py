@@ -1,6 +1,6 @@
 """The questions that the history answers, with the limits of their parameters."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -29,6 +29,10 @@ class FailureQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fiel
     """Which failures, and how many of the newest."""
 
     limit: Annotated[Count, Meta(description="number of failures")] = 20
+    order: Annotated[
+        Literal["episode", "time"],
+        Meta(description="`episode`: highest number of the episode first; `time`: latest first"),
+    ] = "episode"
 
 
 class SummaryQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +40,13 @@ class SummaryQuery(FailureFilter, frozen=True, kw_only=True, forbid_unknown_fiel
 
     limit: Annotated[Count | None, Meta(description="count only this many of the newest failures")] = None
     top: Annotated[Count, Meta(description="number of groups")] = 10
+
+
+class FailureSeriesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Failures over time: of one run by its episodes, or else of the newest runs."""
+
+    run: Annotated[Name | None, Meta(description="id of the run")] = None
+    columns: Annotated[int, Meta(ge=1, le=100, description="largest number of columns")] = 20
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,5 +66,9 @@ class EpisodesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
     min_episode: FromEpisode = None
     max_episode: ToEpisode = None
+    every: Annotated[
+        int,
+        Meta(ge=1, le=2**31, description="only each n-th episode, and those that an evaluation followed"),
+    ] = 1
     after: Annotated[EpisodeNumber | None, Meta(description="last episode on the previous page")] = None
     limit: Annotated[Count, Meta(description="number of episodes on a page")] = 100

@@ -1,7 +1,7 @@
 """Queries to a history. Each opens the file on its own, so that it holds up neither others nor the writer."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -10,15 +10,17 @@ import msgspec
 from hamlet_trio.common.text import printable
 from hamlet_trio.history.columns import COLUMNS, StoredEpisode, episode_of
 from hamlet_trio.history.opening import reading
-from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
+from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, FailureSeriesQuery, RunsQuery
 from hamlet_trio.history.results import (
     Failure,
+    FailureColumn,
     FailureGroup,
     RunDetails,
     RunningRun,
     RunSummary,
     StoredCheckpoint,
 )
+from hamlet_trio.history.run_figures import columns_of_episodes, columns_of_runs, figures_of
 
 PAGE: Final = 1000
 """Episodes in memory at once while all of a run are read."""
@@ -46,15 +48,18 @@ class HistoryReader:
     def __init__(self, path: Path) -> None:
         self.path: Final = path
 
-    def failures(self, query: FailureFilter, *, limit: int | None = None) -> list[Failure]:
-        """Return the matching failures, newest episode first, at most `limit`."""
+    def failures(
+        self, query: FailureFilter, *, limit: int | None = None, by_time: bool = False
+    ) -> list[Failure]:
+        """Return the matching failures, highest episode first or latest first, at most `limit`."""
+        order = "id DESC" if by_time else "episode DESC, id DESC"
         where, values = _where(_filters(query))
         # The index sorts before the join, so that only the runs of the result are looked up.
-        chosen = f"SELECT * FROM failures {where} ORDER BY episode DESC, id DESC LIMIT ?"
+        chosen = f"SELECT * FROM failures {where} ORDER BY {order} LIMIT ?"
         with reading(self.path) as connection:
             rows = connection.execute(
                 "SELECT id, timestamp, episode, agent_id, failures.reason, run_id"
-                f" FROM ({chosen}) AS failures JOIN runs ON number = run ORDER BY episode DESC, id DESC",
+                f" FROM ({chosen}) AS failures JOIN runs ON number = run ORDER BY {order}",
                 (*values, _limit(limit)),
             )
             return _structs(Failure, rows)
@@ -83,6 +88,14 @@ class HistoryReader:
             )
             return _structs(FailureGroup, rows)
 
+    def failure_series(self, query: FailureSeriesQuery) -> list[FailureColumn]:
+        """Return how episodes ended over time, the earliest first; raises `UnknownRunError`."""
+        with reading(self.path) as connection:
+            if query.run is None:
+                return columns_of_runs(connection, query.columns)
+            number, _ = _find(connection, query.run)
+            return columns_of_episodes(connection, number, query.run, query.columns)
+
     def runs(self, query: RunsQuery) -> list[RunSummary]:
         """Return the matching runs, newest first."""
         where, values = _where(
@@ -90,9 +103,11 @@ class HistoryReader:
         )
         with reading(self.path) as connection:
             rows = connection.execute(
-                f"SELECT {_RUN} FROM runs {where} ORDER BY run_id DESC LIMIT ?", (*values, query.limit)
-            )
-            return [msgspec.convert(_run_fields(row), RunSummary) for row in rows]
+                f"SELECT number, {_RUN} FROM runs {where} ORDER BY run_id DESC LIMIT ?",
+                (*values, query.limit),
+            ).fetchall()
+            figures = figures_of(connection, [number for number, *_ in rows])
+            return [msgspec.convert(_run_fields(row) | figures[number], RunSummary) for number, *row in rows]
 
     def running(self) -> list[RunningRun]:
         """Return the runs without a stored end: they are in progress, or their process was killed."""
@@ -107,12 +122,13 @@ class HistoryReader:
         """Return one run; raises `UnknownRunError`."""
         with reading(self.path) as connection:
             number, row = _find(connection, run_id)
-            steps, best, longest = connection.execute(
-                "SELECT coalesce(sum(length), 0), max(reward), max(length) FROM episodes WHERE run = ?",
-                (number,),
+            figures = figures_of(connection, [number])[number]
+            (steps,) = connection.execute(
+                "SELECT coalesce(sum(length), 0) FROM episodes WHERE run = ?", (number,)
             ).fetchone()
             best_episode = connection.execute(
-                "SELECT min(episode) FROM episodes WHERE run = ? AND reward = ?", (number, best)
+                "SELECT min(episode) FROM episodes WHERE run = ? AND reward = ?",
+                (number, figures["best_return"]),
             ).fetchone()[0]
             reasons = connection.execute(
                 "SELECT failure_reason, count(*) FROM episodes WHERE run = ? AND failure_reason IS NOT NULL"
@@ -124,13 +140,11 @@ class HistoryReader:
             )
             details = {
                 "steps": steps,
-                "best_return": best,
                 "best_episode": best_episode,
-                "longest": longest,
                 "failures": dict(reasons.fetchall()),
                 "checkpoints": _structs(StoredCheckpoint, checkpoints),
             }
-            return msgspec.convert(_run_fields(row) | details, RunDetails)
+            return msgspec.convert(_run_fields(row) | figures | details, RunDetails)
 
     def episodes(self, run_id: str, query: EpisodesQuery) -> list[StoredEpisode]:
         """Return the matching episodes in order; raises `UnknownRunError`."""
@@ -144,6 +158,8 @@ class HistoryReader:
             }
             if query.reason != "none":
                 filters["failure_reason = ?"] = query.reason
+            if query.every > 1:
+                filters["(episode % ? = 0 OR evaluation_mean_length IS NOT NULL)"] = query.every
             where, values = _where(filters)
             if query.reason == "none":
                 where += " AND failure_reason IS NULL"
@@ -200,7 +216,7 @@ def _structs(kind: type[_Result], rows: Iterable[tuple[Any, ...]]) -> list[_Resu
     return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows]
 
 
-def _run_fields(row: tuple[Any, ...]) -> dict[str, Any]:
-    fields = dict(zip(RunSummary.__struct_fields__, row, strict=True))
+def _run_fields(row: Sequence[Any]) -> dict[str, Any]:
+    fields = dict(zip(_RUN.split(", "), row, strict=True))
     fields["parameters"] = fields["parameters"] and msgspec.json.decode(fields["parameters"])
     return fields

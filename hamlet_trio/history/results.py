@@ -29,6 +29,33 @@ class FailureGroup(Struct, frozen=True):
     last_timestamp: Annotated[str, Meta(description="when the latest such episode ended; ISO 8601, UTC")]
 
 
+class FailureColumn(Struct, frozen=True):
+    """How the episodes of one run ended, or those of a stretch of it."""
+
+    run_id: Annotated[str, Meta(description="id of the run")]
+    began: Annotated[
+        str, Meta(description="when the run began, or the first of these episodes ended; ISO 8601, UTC")
+    ]
+    first_episode: Annotated[int, Meta(description="number of the first of these episodes")]
+    last_episode: Annotated[int, Meta(description="number of the last one")]
+    episodes: Annotated[int, Meta(description="how many of them are in the history")]
+    failures: Annotated[dict[str, int], Meta(description="number of failures by reason, most first")]
+
+
+class RunEvaluation(Struct, frozen=True):
+    """The greedy evaluation of a run after one of its episodes."""
+
+    episode: Annotated[int, Meta(description="number of the episode that it followed")]
+    mean_length: Annotated[float, Meta(description="mean steps survived from the usual start")]
+    mean_return: Annotated[float, Meta(description="mean return from the usual start")]
+    random_mean_length: Annotated[
+        float | None, Meta(description="mean steps survived from random starts; null before version 3")
+    ]
+    random_mean_return: Annotated[
+        float | None, Meta(description="mean return from random starts; null before version 3")
+    ]
+
+
 class RunSummary(Struct, frozen=True, kw_only=True):
     """One training run."""
 
@@ -48,6 +75,13 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     package_version: Annotated[str | None, Meta(description="version of Hamlet")]
     torch_version: Annotated[str | None, Meta(description="version of torch")]
     parameters: Annotated[dict[str, Any] | None, Meta(description="parameters in force")]
+    longest: Annotated[int | None, Meta(description="number of steps of the longest episode")]
+    best_return: Annotated[float | None, Meta(description="highest return of an episode")]
+    evaluation: Annotated[RunEvaluation | None, Meta(description="latest greedy evaluation, or null")]
+    best_evaluation: Annotated[
+        RunEvaluation | None,
+        Meta(description="evaluation with the longest survival, of those the highest return; or null"),
+    ]
 
 
 class RunningRun(Struct, frozen=True):
@@ -70,8 +104,6 @@ class RunDetails(RunSummary, frozen=True, kw_only=True):
     """One training run with totals over the episodes in the history."""
 
     steps: Annotated[int, Meta(description="number of steps in all")]
-    best_return: Annotated[float | None, Meta(description="highest return of an episode")]
-    best_episode: Annotated[int | None, Meta(description="first episode with that return")]
-    longest: Annotated[int | None, Meta(description="number of steps of the longest episode")]
+    best_episode: Annotated[int | None, Meta(description="first episode with the highest return")]
     failures: Annotated[dict[str, int], Meta(description="number of episodes by the failure that ended them")]
     checkpoints: Annotated[list[StoredCheckpoint], Meta(description="checkpoints it saved, the latest last")]

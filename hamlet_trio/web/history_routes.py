@@ -9,13 +9,20 @@ from quart import Blueprint, Response, request
 
 from hamlet_trio.history import HistoryError, StoredEpisode, UnknownRunError
 from hamlet_trio.history.export import csv_header, csv_rows
-from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
+from hamlet_trio.history.queries import (
+    EpisodesQuery,
+    FailureQuery,
+    FailureSeriesQuery,
+    RunsQuery,
+    SummaryQuery,
+)
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.query_parameters import query_arguments, read_query
 from hamlet_trio.web.responses import (
     EpisodesResponse,
+    FailureSeriesResponse,
     FailuresResponse,
     FailureSummaryResponse,
     RunsResponse,
@@ -33,7 +40,9 @@ def make_history_routes(server: Metaserver) -> Blueprint:
     @routes.get("/api/failures")
     async def failures() -> Response:
         query = read_query(query_arguments(), FailureQuery)
-        found = await server.read_files(lambda: reader.failures(query, limit=query.limit))
+        found = await server.read_files(
+            lambda: reader.failures(query, limit=query.limit, by_time=query.order == "time")
+        )
         return as_json(FailuresResponse(found))
 
     @routes.get("/api/failure_summary")
@@ -43,6 +52,11 @@ def make_history_routes(server: Metaserver) -> Blueprint:
             lambda: reader.failure_summary(query, limit=query.limit, top=query.top)
         )
         return as_json(FailureSummaryResponse(found))
+
+    @routes.get("/api/failure_series")
+    async def failure_series() -> Response:
+        query = read_query(query_arguments(), FailureSeriesQuery)
+        return as_json(FailureSeriesResponse(await server.read_files(reader.failure_series, query)))
 
     @routes.get("/api/runs")
     async def runs() -> Response:

@@ -7,7 +7,7 @@ from quart import Response
 
 from hamlet_trio.agent.models import ModelDetails
 from hamlet_trio.common.encoding import to_json
-from hamlet_trio.history import Failure, FailureGroup, RunSummary, StoredEpisode
+from hamlet_trio.history import Failure, FailureColumn, FailureGroup, RunSummary, StoredEpisode
 from hamlet_trio.protocol.messages import TrainingState
 
 
@@ -62,13 +62,19 @@ class ModelsResponse(Struct, frozen=True):
 class FailuresResponse(Struct, frozen=True):
     """`GET /api/failures`: failed episodes."""
 
-    failures: Annotated[list[Failure], Meta(description="failed episodes, newest first")]
+    failures: Annotated[list[Failure], Meta(description="failed episodes, in the order asked for")]
 
 
 class FailureSummaryResponse(Struct, frozen=True):
     """`GET /api/failure_summary`: failures by agent and reason."""
 
     summary: Annotated[list[FailureGroup], Meta(description="groups of failures, largest first")]
+
+
+class FailureSeriesResponse(Struct, frozen=True):
+    """`GET /api/failure_series`: failures over time."""
+
+    columns: Annotated[list[FailureColumn], Meta(description="runs, or stretches of one; the earliest first")]
 
 
 class RunsResponse(Struct, frozen=True):

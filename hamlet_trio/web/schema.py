@@ -10,7 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.history import RunDetails
-from hamlet_trio.history.queries import EpisodesQuery, FailureQuery, RunsQuery, SummaryQuery
+from hamlet_trio.history.queries import (
+    EpisodesQuery,
+    FailureQuery,
+    FailureSeriesQuery,
+    RunsQuery,
+    SummaryQuery,
+)
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import PROTOCOL_VERSION, InferenceMessage, TrainingMessage
@@ -45,6 +51,7 @@ HTTP: Final[dict[str, Exchange]] = {
     "PUT /api/models/<name>/given_name": Exchange(GivenNameResponse, body=GivenNameRequest),
     "GET /api/failures": Exchange(responses.FailuresResponse, FailureQuery),
     "GET /api/failure_summary": Exchange(responses.FailureSummaryResponse, SummaryQuery),
+    "GET /api/failure_series": Exchange(responses.FailureSeriesResponse, FailureSeriesQuery),
     "GET /api/runs": Exchange(responses.RunsResponse, RunsQuery),
     "GET /api/runs/<run_id>": Exchange(RunDetails),
     "GET /api/runs/<run_id>/episodes": Exchange(responses.EpisodesResponse, EpisodesQuery),

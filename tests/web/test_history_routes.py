@@ -185,3 +185,68 @@ async def test_an_unreadable_history_is_a_503_with_the_reason(path: str, app: Ha
     status, problem = await get(app, path)
     assert (status, problem["code"]) == (503, "history_unavailable")
     assert "not a database" in problem["detail"]
+
+
+async def test_runs_tell_their_best_episodes_and_evaluations(app: HamletApp) -> None:
+    _, answer = await get(app, "/api/runs")
+    runs = {run["run_id"]: run for run in answer["runs"]}
+    long = runs[LONG]
+    evaluated: dict[str, float | None] = {"episode": 2, "mean_length": 400.0, "mean_return": 99.5}
+    evaluated |= {"random_mean_length": None, "random_mean_return": None}
+    assert (long["longest"], long["evaluation"], long["best_evaluation"]) == (2510, evaluated, evaluated)
+    assert long["best_return"] == pytest.approx(-1 / 3)
+    assert (runs[RUNS[0]]["longest"], runs[RUNS[0]]["evaluation"]) == (None, None)
+    with closing(HistoryDatabase(app.server.history_reader.path)) as database:
+        better = EvaluationSummary(400.0, 120.0, 1), EvaluationSummary(230.0, 10.0, 30)
+        worse = EvaluationSummary(90.0, 900.0, 1)
+        database.write(
+            [
+                ended(RUNS[0], 1, evaluation=EvaluationSummary(400.0, 110.0, 1)),
+                ended(RUNS[0], 2, evaluation=better[0], evaluation_random=better[1]),
+                ended(RUNS[0], 3, evaluation=worse),
+            ]
+        )
+    _, run = await get(app, f"/api/runs/{RUNS[0]}")
+    assert (run["evaluation"]["episode"], run["best_evaluation"]["episode"]) == (3, 2)
+    assert run["best_evaluation"]["random_mean_length"] == 230.0
+
+
+async def test_a_long_run_is_thinned_but_for_its_evaluations(app: HamletApp) -> None:
+    _, answer = await get(app, f"/api/runs/{LONG}/episodes?every=1000&limit=2")
+    assert [episode["episode"] for episode in answer["episodes"]] == [2, 1000]
+    assert answer["next"] == f"/api/runs/{LONG}/episodes?every=1000&limit=2&after=1000"
+    _, rest = await get(app, answer["next"])
+    assert [episode["episode"] for episode in rest["episodes"]] == [2000]
+    status, _ = await get(app, f"/api/runs/{LONG}/episodes?every=0")
+    assert status == 400
+
+
+async def test_failures_come_latest_first_where_asked(app: HamletApp) -> None:
+    with closing(HistoryDatabase(app.server.history_reader.path)) as database:
+        database.write([ended(RUNS[0], 7)])
+    for order, first in (("time", (RUNS[0], 7)), ("episode", (LONG, 2499))):
+        _, answer = await get(app, f"/api/failures?order={order}&limit=1")
+        (failure,) = answer["failures"]
+        assert (failure["run_id"], failure["episode"]) == first
+    status, _ = await get(app, "/api/failures?order=length")
+    assert status == 400
+
+
+async def test_failures_over_time_are_of_runs_or_of_stretches_of_one(app: HamletApp) -> None:
+    _, answer = await get(app, "/api/failure_series?columns=2")
+    assert [(one["run_id"], one["failures"]) for one in answer["columns"]] == [
+        (LONG, {"energy_depleted": 1250}),
+        (RUNS[2], {}),
+    ]
+    _, answer = await get(app, f"/api/failure_series?run={LONG}&columns=3")
+    spans = [(one["first_episode"], one["last_episode"], one["episodes"]) for one in answer["columns"]]
+    assert spans == [(1, 834, 834), (835, 1668, 834), (1669, 2500, 832)]
+    assert [one["failures"] for one in answer["columns"]] == [
+        {"energy_depleted": 417},
+        {"energy_depleted": 417},
+        {"energy_depleted": 416},
+    ]
+    _, answer = await get(app, f"/api/failure_series?run={RUNS[0]}")
+    assert answer["columns"] == []
+    status, answer = await get(app, "/api/failure_series?run=20990101-000000-000000")
+    assert (status, answer["code"]) == (404, "unknown_run")

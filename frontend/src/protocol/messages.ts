@@ -937,7 +937,7 @@ export interface GivenNameRequest {
 
 /** `GET /api/failures`: failed episodes. */
 export interface FailuresResponse {
-  /** failed episodes, newest first */
+  /** failed episodes, in the order asked for */
   failures: Failure[]
 }
 
@@ -971,6 +971,8 @@ export interface FailureQuery {
   run?: string | null
   /** number of failures */
   limit?: number
+  /** `episode`: highest number of the episode first; `time`: latest first */
+  order?: 'episode' | 'time'
 }
 
 /** `GET /api/failure_summary`: failures by agent and reason. */
@@ -1011,6 +1013,36 @@ export interface SummaryQuery {
   top?: number
 }
 
+/** `GET /api/failure_series`: failures over time. */
+export interface FailureSeriesResponse {
+  /** runs, or stretches of one; the earliest first */
+  columns: FailureColumn[]
+}
+
+/** How the episodes of one run ended, or those of a stretch of it. */
+export interface FailureColumn {
+  /** id of the run */
+  run_id: string
+  /** when the run began, or the first of these episodes ended; ISO 8601, UTC */
+  began: string
+  /** number of the first of these episodes */
+  first_episode: number
+  /** number of the last one */
+  last_episode: number
+  /** how many of them are in the history */
+  episodes: number
+  /** number of failures by reason, most first */
+  failures: Record<string, number>
+}
+
+/** Failures over time: of one run by its episodes, or else of the newest runs. */
+export interface FailureSeriesQuery {
+  /** id of the run */
+  run?: string | null
+  /** largest number of columns */
+  columns?: number
+}
+
 /** `GET /api/runs`: training runs. */
 export interface RunsResponse {
   /** runs, newest first */
@@ -1049,6 +1081,28 @@ export interface RunSummary {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
+  /** number of steps of the longest episode */
+  longest: number | null
+  /** highest return of an episode */
+  best_return: number | null
+  /** latest greedy evaluation, or null */
+  evaluation: RunEvaluation | null
+  /** evaluation with the longest survival, of those the highest return; or null */
+  best_evaluation: RunEvaluation | null
+}
+
+/** The greedy evaluation of a run after one of its episodes. */
+export interface RunEvaluation {
+  /** number of the episode that it followed */
+  episode: number
+  /** mean steps survived from the usual start */
+  mean_length: number
+  /** mean return from the usual start */
+  mean_return: number
+  /** mean steps survived from random starts; null before version 3 */
+  random_mean_length: number | null
+  /** mean return from random starts; null before version 3 */
+  random_mean_return: number | null
 }
 
 /** Which runs, newest first. */
@@ -1093,14 +1147,18 @@ export interface RunDetails {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
-  /** number of steps in all */
-  steps: number
-  /** highest return of an episode */
-  best_return: number | null
-  /** first episode with that return */
-  best_episode: number | null
   /** number of steps of the longest episode */
   longest: number | null
+  /** highest return of an episode */
+  best_return: number | null
+  /** latest greedy evaluation, or null */
+  evaluation: RunEvaluation | null
+  /** evaluation with the longest survival, of those the highest return; or null */
+  best_evaluation: RunEvaluation | null
+  /** number of steps in all */
+  steps: number
+  /** first episode with the highest return */
+  best_episode: number | null
   /** number of episodes by the failure that ended them */
   failures: Record<string, number>
   /** checkpoints it saved, the latest last */
@@ -1169,6 +1227,8 @@ export interface EpisodesQuery {
   min_episode?: number | null
   /** last episode to include */
   max_episode?: number | null
+  /** only each n-th episode, and those that an evaluation followed */
+  every?: number
   /** last episode on the previous page */
   after?: number | null
   /** number of episodes on a page */

@@ -68,6 +68,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/worlds/<name>": {"GET": Role.VIEWER, "PUT": Role.TEACHER, "DELETE": Role.TEACHER},
     "/api/failures": {"GET": Role.VIEWER},
     "/api/failure_summary": {"GET": Role.VIEWER},
+    "/api/failure_series": {"GET": Role.VIEWER},
     "/api/runs": {"GET": Role.VIEWER},
     "/api/runs/<run_id>": {"GET": Role.VIEWER},
     "/api/runs/<run_id>/episodes": {"GET": Role.VIEWER},
