@@ -13,10 +13,37 @@ def reason_of(errors: BaseExceptionGroup) -> str:
 
 
 def allowed(struct: type[Struct], field: str) -> str:
-    """Describe what a field of the struct, named as on the wire, may hold: its type and limits."""
-    info = msgspec.inspect.type_info(struct)
-    assert isinstance(info, msgspec.inspect.StructType)
-    return next(_describe(known.type) for known in info.fields if known.encode_name == field)
+    """Describe what a field of the struct, named as on the wire, may hold: its type and limits.
+
+    A field of a struct within it is named with a dot, such as `meters.energy`.
+    """
+    outer, _, name = field.rpartition(".")
+    holder = _struct_at(struct, outer)
+    assert holder is not None
+    return next(_describe(known.type) for known in holder.fields if known.encode_name == name)
+
+
+def fields_of(struct: type[Struct], field: str = "") -> list[str]:
+    """Return the names of the struct's fields or, with `field`, of the struct that this one holds, if any."""
+    holder = _struct_at(struct, field)
+    return [] if holder is None else [known.encode_name for known in holder.fields]
+
+
+def _struct_at(struct: type[Struct], field: str) -> msgspec.inspect.StructType | None:
+    """Return the struct that a field, such as `meters`, holds; the struct itself for no field."""
+    found = [msgspec.inspect.type_info(struct)]
+    for name in filter(None, field.split(".")):
+        holders = [part for part in found if isinstance(part, msgspec.inspect.StructType)]
+        fields = [known.type for holder in holders for known in holder.fields if known.encode_name == name]
+        found = [_bare(part) for one in map(_bare, fields) for part in getattr(one, "types", (one,))]
+    return next((part for part in found if isinstance(part, msgspec.inspect.StructType)), None)
+
+
+def _bare(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Return the type without what was said of it."""
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return info
 
 
 def _describe(info: msgspec.inspect.Type) -> str:
@@ -35,6 +62,11 @@ def _describe(info: msgspec.inspect.Type) -> str:
             words = "text" + _length(info)
         case inspect.VarTupleType():
             words = "a list of text"
+        case inspect.ListType():
+            assert info.min_length == info.max_length
+            words = f"a list of {info.min_length}, each {_describe(info.item_type)}"
+        case inspect.StructType():
+            words = f"an object of {', '.join(known.encode_name for known in info.fields)}"
         case inspect.DictType():
             words = "an object"
         case inspect.BoolType():

@@ -137,6 +137,7 @@ class PolicyEngine:
         self, slot: Slot, policy: "Policy", state: WorldState, view: PolicyView = NO_POLICY_VIEW
     ) -> WorldSnapshot:
         """Put the world into a state of an unfinished episode, from which the next step continues."""
+        slot.started = True
         return await self._request(RequestKind.RESTORE, slot, policy, view, state=state)
 
     async def step(

@@ -8,6 +8,7 @@ from hamlet_trio.inference.engine import PolicyEngine, Slot
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.policies import LoadedPolicy
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
+from hamlet_trio.inference.starts import EpisodeStarts
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import messages
 from hamlet_trio.protocol.frames import (
@@ -17,7 +18,7 @@ from hamlet_trio.protocol.frames import (
     VisitCounter,
     WorldSnapshot,
 )
-from hamlet_trio.world import WorldConfig, Worlds
+from hamlet_trio.world import WorldConfig
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
@@ -34,7 +35,7 @@ class LiveEpisode:
         model: the model that plays.
         view: which of its outputs frames show.
         over: whether the episode has ended, or none has begun.
-        random_start: whether episodes begin anywhere, with meters at random.
+        starts: where episodes begin.
     """
 
     def __init__(
@@ -49,7 +50,6 @@ class LiveEpisode:
         self.model = model
         self.view = NO_POLICY_VIEW
         self.over = True
-        self.random_start = False
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -58,12 +58,12 @@ class LiveEpisode:
         self._total_reward = 0.0
         self._actions = bytearray()
         self._last_frame: messages.StateUpdate | None = None
-        self._enter_world()
+        self._enter_world(EpisodeStarts(self.config, slot.group.start))
 
-    def _enter_world(self) -> None:
+    def _enter_world(self, starts: EpisodeStarts) -> None:
         """Prepare for episodes in the slot's world."""
         config = self.config
-        self._random_starts = Worlds(1, config)
+        self.starts = starts
         self._frames = FrameBuilder(config)
         self._visits = VisitCounter(config)
         self._start = self._slot.group.start
@@ -79,10 +79,14 @@ class LiveEpisode:
         return self._slot.group.config
 
     async def move(self, config: WorldConfig) -> None:
-        """Let the next episode begin in another world. Raises `TooManyWorldsError`."""
+        """Let the next episode begin in another world, at its usual start if a start was chosen here.
+
+        Raises `TooManyWorldsError`.
+        """
         if config != self.config:
             await self._engine.move(self._slot, config)
-            self._enter_world()
+            random = self.starts.random
+            self._enter_world(EpisodeStarts(config, self._slot.group.start, random=random))
 
     @property
     def visits(self) -> dict[str, int]:
@@ -105,14 +109,13 @@ class LiveEpisode:
         self._count_episode()
         self._total_reward = 0.0
         self._actions.clear()
-        await self._sender.send(messages.EpisodeStart(self._episode, self.model.name))
-        if self.random_start:
-            self._random_starts.reset(random_start=True)
-            self._start = self._random_starts.get_state(0)
-            begun = self._engine.restore(self._slot, self.policy, self._start, self.view)
-        else:
-            self._start = self._slot.group.start
+        kind = self.starts.kind
+        await self._sender.send(messages.EpisodeStart(self._episode, self.model.name, kind))
+        self._start = self.starts.next_state()
+        if kind == "usual":
             begun = self._engine.reset(self._slot, self.policy, self.view)
+        else:
+            begun = self._engine.restore(self._slot, self.policy, self._start, self.view)
         await self._show(await begun)
 
     async def branch(self, replay: Replay, step: int) -> None:

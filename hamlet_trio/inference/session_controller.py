@@ -256,10 +256,11 @@ class SessionController:
         await self._send_playback()
 
     async def _begin_anew(self, command: commands.Reset | commands.SetStart) -> None:
+        if isinstance(command, commands.SetStart):
+            self._episode.starts.choose(command)
         self._pace.restart(trio.current_time())
         await self._replay.end()
         if isinstance(command, commands.SetStart):
-            self._episode.random_start = command.random
             await self._episode.leave("reset")
         else:
             await self._episode.end("reset")

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.descriptions import allowed, fields_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.protocol.world_info import WorldField
+from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
 SPEED_RANGE: Final = (0.1, 10.0)
@@ -31,12 +31,34 @@ class Reset(Struct, frozen=True, tag_field="command", tag="reset"):
     """End the episode and begin the next one."""
 
 
+class ChosenMeters(Struct, frozen=True, forbid_unknown_fields=True):
+    """Chosen values of some meters, in the units in which frames show them."""
+
+    energy: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+    hygiene: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+    satiation: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+    money: Annotated[float, Meta(description="in its own unit, as the world limits it")] | UnsetType = UNSET
+    mood: Annotated[float, Meta(description="in its own unit, as the world limits it")] | UnsetType = UNSET
+    social: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+
+
 class SetStart(Struct, frozen=True, tag_field="command", tag="set_start"):
-    """Choose where this session's episodes begin; the episode ends and the next one begins at once."""
+    """Choose where this session's episodes begin; the episode ends and the next one begins at once.
+
+    What is left out is as at the usual start or, with `random`, drawn anew for each episode.
+    """
 
     random: Annotated[
         bool, Meta(description="anywhere, with meters at random, instead of at the usual start")
     ] = False
+    cell: (
+        Annotated[
+            list[Annotated[int, Meta(ge=0, le=MAX_SIDE - 1)]],
+            Meta(min_length=2, max_length=2, description="column and row, each from 0; any cell of the grid"),
+        ]
+        | UnsetType
+    ) = UNSET
+    meters: Annotated[ChosenMeters, Meta(description="meters to begin with")] | UnsetType = UNSET
 
 
 class SetWorld(Struct, frozen=True, tag_field="command", tag="set_world"):
@@ -171,7 +193,7 @@ _text = msgspec.json.Decoder(str)
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
-_UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(?P<field>.*?)`(?: - at `\$\.(?P<inside>\w+)`)?$", re.DOTALL)
 _SHOWN: Final = 60  # characters of a refused value that are repeated back
 
 
@@ -215,7 +237,7 @@ class CommandDecoder(Generic[Command]):
                 ErrorCode.INVALID_JSON,
                 "The message is not valid JSON; numbers must be finite and text must be UTF-8.",
             ) from None
-        if reason.startswith("Expected `object`"):
+        if reason.startswith("Expected `object`") and not _field_at(reason):
             raise BadMessageError(
                 ErrorCode.NOT_AN_OBJECT, 'Send one JSON object, such as {"command": "status"}.'
             )
@@ -253,19 +275,36 @@ class CommandDecoder(Generic[Command]):
             code, field = ErrorCode.MISSING_FIELD, missing["field"]
             sentence = f"`{name}` needs `{field}`: {allowed(self._types[name], field)}."
         elif unknown := _UNKNOWN.search(reason):
-            code, field = ErrorCode.UNKNOWN_FIELD, unknown["field"][:_SHOWN]
-            known = ", ".join(f for f in self._types[name].__struct_fields__ if f != "type")
-            sentence = f"`{name}` has no field `{field}`; it has {known}."
-        elif not (path := _PATH.search(reason)):
+            code, inside = ErrorCode.UNKNOWN_FIELD, unknown["inside"] or ""
+            # A field may be named as if it lay in another one.
+            inside = inside if fields_of(self._types[name], inside) else ""
+            field = unknown["field"][:_SHOWN]
+            known = ", ".join(f for f in fields_of(self._types[name], inside) if f != "type")
+            sentence = f"`{inside or name}` has no field `{field}`; it has {known}."
+            field = f"{inside}.{field}" if inside else field
+        elif not (field := _field_at(reason)):
             # A rule between fields, from the struct's own __post_init__; its sentence begins with the field.
             code, field, sentence = ErrorCode.OUT_OF_RANGE, reason.split("`")[1], reason
-        elif (field := re.split(r"[.\[]", path["path"])[0]) == "command":
+        elif field == "command":
             code, sentence = ErrorCode.OUT_OF_RANGE, "`command` was sent twice in one message."
         else:
             code = ErrorCode.WRONG_TYPE if ", got `" in reason else ErrorCode.OUT_OF_RANGE
-            shown = _shown(fields.get(field, msgspec.Raw()))
+            shown = _shown(_value_of(fields, field))
             sentence = f"`{field}` must be {allowed(self._types[name], field)}; {shown} was sent."
         return BadMessageError(code, sentence, command=name, field=field)
+
+
+def _field_at(reason: str) -> str:
+    """Return the field that msgspec's reason names, such as `meters.energy`; empty for the message itself."""
+    path = _PATH.search(reason)
+    return path["path"].partition("[")[0] if path else ""
+
+
+def _value_of(fields: dict[str, msgspec.Raw], field: str) -> msgspec.Raw:
+    """Return the value of a field, which may lie in another, as it was sent."""
+    name, _, inner = field.partition(".")
+    value = fields.get(name, msgspec.Raw())
+    return _value_of(_envelope.decode(value), inner) if inner else value
 
 
 def _shown(value: msgspec.Raw) -> str:

@@ -26,6 +26,7 @@ from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
 PROTOCOL_VERSION: Final = 6
 
+StartKind = Literal["usual", "random", "chosen"]
 Controller = Literal["policy", "human", "recording"]
 
 ModelName = Annotated[
@@ -53,6 +54,10 @@ class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
 
     episode: EpisodeNumber
     model_name: ModelName
+    start: Annotated[
+        StartKind,
+        Meta(description="where it begins: at the world's usual start, drawn at random, or as `set_start` chose"),
+    ] = "usual"
 
 
 class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):

@@ -1,0 +1,116 @@
+"""Where a session's episodes begin: at the usual start, at random, or as the client chose."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from hamlet_trio.protocol.commands import ChosenMeters, SetStart
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.inference_messages import StartKind
+from hamlet_trio.world import METERS, WorldConfig, Worlds, WorldState
+from hamlet_trio.world.config import FATAL_METERS, Meter
+
+ABSOLUTE_METERS: Final = ("money", "mood")
+"""The meters that messages show in their own unit; all others are shown normalised."""
+
+_USUAL: Final = SetStart()
+
+
+class EpisodeStarts:
+    """Give the start of each of a session's episodes, in a world of one agent.
+
+    `usual` is the state in which episodes begin as long as nothing else is chosen. `random` says whether a
+    session that comes from another world began at random there.
+    """
+
+    def __init__(self, config: WorldConfig, usual: WorldState, *, random: bool = False) -> None:
+        self._config = config
+        self._usual = usual
+        self._choice = SetStart(random=random)
+        self._worlds = Worlds(1, config)
+
+    @property
+    def random(self) -> bool:
+        """Whether what was not chosen is drawn."""
+        return self._choice.random
+
+    @property
+    def kind(self) -> StartKind:
+        """How the next episode begins."""
+        if self._choice.random:
+            return "random"
+        return "usual" if self._choice == _USUAL else "chosen"
+
+    def choose(self, choice: SetStart) -> None:
+        """Begin the next episodes as `set_start` says.
+
+        Raises `BadMessageError` for a cell outside of the grid, and for a meter outside of its limits or so
+        empty that the episode would be over. Nothing has changed then.
+        """
+        if choice.cell is not UNSET:
+            self._check_cell(choice.cell)
+        if choice.meters is not UNSET:
+            for meter, value in _raw_values(self._config, choice.meters).items():
+                _check(meter, value, choice.meters)
+        self._choice = choice
+
+    def next_state(self) -> WorldState:
+        """Return the state in which the next episode begins; with `random` each is another one."""
+        state = self._usual
+        if self._choice.random:
+            self._worlds.reset(random_start=True)
+            state = self._worlds.get_state(0)
+        choice = self._choice
+        if choice.cell is not UNSET:
+            x, y = choice.cell
+            state = msgspec.structs.replace(state, positions=((x, y),))
+        if choice.meters is not UNSET:
+            meters = list(state.meters[0])
+            for meter, value in _raw_values(self._config, choice.meters).items():
+                meters[METERS.index(meter.name)] = value
+            energy, hygiene, satiation, money, mood, social = meters
+            state = msgspec.structs.replace(
+                state, meters=((energy, hygiene, satiation, money, mood, social),)
+            )
+        return state
+
+    def _check_cell(self, cell: list[int]) -> None:
+        x, y = cell
+        width, height = self._config.width, self._config.height
+        if x >= width or y >= height:
+            raise _out_of_range(
+                "cell", f"[x, y] with x from 0 to {width - 1} and y from 0 to {height - 1}", f"[{x}, {y}]"
+            )
+
+
+def _raw_values(config: WorldConfig, chosen: ChosenMeters) -> dict[Meter, float]:
+    """Return the chosen meters with their values in the meters' own units."""
+    values = {}
+    for meter in config.meters:
+        value = getattr(chosen, meter.name)
+        if value is not UNSET:
+            scaled = meter.minimum + value * (meter.maximum - meter.minimum)
+            values[meter] = float(value if meter.name in ABSOLUTE_METERS else scaled)
+    return values
+
+
+def _check(meter: Meter, value: float, chosen: ChosenMeters) -> None:
+    """Refuse a value that the meter cannot have while an episode goes on."""
+    is_fatal = meter.name in FATAL_METERS
+    if meter.minimum < value <= meter.maximum or (value == meter.minimum and not is_fatal):
+        return
+    is_absolute = meter.name in ABSOLUTE_METERS
+    low, high = (meter.minimum, meter.maximum) if is_absolute else (0, 1)
+    least = f"above {low:g}, for at that the episode would be over," if is_fatal else f"from {low:g}"
+    sent = getattr(chosen, meter.name)
+    raise _out_of_range(f"meters.{meter.name}", f"a number {least} to {high:g}", f"{sent:g}")
+
+
+def _out_of_range(field: str, what: str, sent: str) -> BadMessageError:
+    return BadMessageError(
+        ErrorCode.OUT_OF_RANGE,
+        f"`{field}` must be {what} in this world; {sent} was sent.",
+        command="set_start",
+        field=field,
+    )
