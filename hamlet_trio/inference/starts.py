@@ -53,6 +53,8 @@ class EpisodeStarts:
         if choice.meters is not UNSET:
             for meter, value in _raw_values(self._config, choice.meters).items():
                 _check(meter, value, choice.meters)
+        if choice.meters == ChosenMeters():
+            choice = msgspec.structs.replace(choice, meters=UNSET)
         self._choice = choice
 
     def next_state(self) -> WorldState:
@@ -100,8 +102,7 @@ def _check(meter: Meter, value: float, chosen: ChosenMeters) -> None:
     is_fatal = meter.name in FATAL_METERS
     if meter.minimum < value <= meter.maximum or (value == meter.minimum and not is_fatal):
         return
-    is_absolute = meter.name in ABSOLUTE_METERS
-    low, high = (meter.minimum, meter.maximum) if is_absolute else (0, 1)
+    low, high = (meter.minimum, meter.maximum) if meter.name in ABSOLUTE_METERS else (0, 1)
     least = f"above {low:g}, for at that the episode would be over," if is_fatal else f"from {low:g}"
     sent = getattr(chosen, meter.name)
     raise _out_of_range(f"meters.{meter.name}", f"a number {least} to {high:g}", f"{sent:g}")

@@ -24,7 +24,7 @@ from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 6
+PROTOCOL_VERSION: Final = 7
 
 StartKind = Literal["usual", "random", "chosen"]
 Controller = Literal["policy", "human", "recording"]
@@ -56,7 +56,7 @@ class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
     model_name: ModelName
     start: Annotated[
         StartKind,
-        Meta(description="where it begins: at the world's usual start, drawn at random, or as `set_start` chose"),
+        Meta(description="how it begins: at the world's usual start, at random, or as `set_start` chose"),
     ] = "usual"
 
 

@@ -1,4 +1,4 @@
-"""The table of the page's keyboard shortcuts, from the dialog that shows them and the page's English words."""
+"""The table of the page's keyboard shortcuts, from their dialog and the page's English words."""
 
 import json
 import re
