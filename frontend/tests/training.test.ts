@@ -126,7 +126,7 @@ describe('TrainingRun', () => {
     socket.receive({ type: 'resumed', episode: 3, step: 12 })
     socket.receive({ type: 'checkpoint_saved', model: 'trained_agent.pt', episode: 50 })
     expect(run.events.map((event) => event.kind)).toEqual(['saved', 'resumed', 'paused'])
-    expect(run.events[0]?.text).toContain('trained agent')
+    expect(run.events[0]?.text).toContain('Trained agent')
     expect(saved).toHaveBeenCalledOnce()
     run.close()
   })

@@ -46,15 +46,15 @@ describe('models', () => {
     expect(stageOf({ name: 'trained_agent.pt', episode: 1000, stage: null })).toBe('unknown')
     expect(stageOf({ name: 'mine.pt' })).toBe('unknown')
     expect(describeModel({ name: 'trained_agent.pt', episode: 1, stage: 'beginner' })).toBe('beginner, 1 episode')
-    expect(describeModel({ name: 'checkpoint_ep50.pt', network_type: 'dueling' })).toBe('not evaluated, 50 episodes, dueling network')
+    expect(describeModel({ name: 'checkpoint_ep50.pt', network_type: 'dueling' })).toBe('not evaluated, dueling network')
   })
 
   it('of runs are named by when the run began, the last one as such, and as people named them', () => {
-    expect(shortName('run-20200131-235959-a1b2c3-ep100.pt')).toMatch(/^run of .*20/)
+    expect(shortName('run-20200131-235959-a1b2c3-ep100.pt')).toMatch(/^Run of .*20/)
     expect(nameOf({ name: 'run-20200131-235959-a1b2c3-ep100.pt', given_name: 'Our champion' })).toBe('Our champion')
-    expect(nameOf({ name: 'trained_agent.pt', source: 'run' })).toBe('last trained agent')
-    expect(nameOf({ name: 'trained_agent.pt', source: 'shipped' })).toBe('trained agent')
-    expect(nameOf({ name: 'shipped_agent.pt' })).toBe('shipped agent')
+    expect(nameOf({ name: 'trained_agent.pt', source: 'run' })).toBe('Last trained agent')
+    expect(nameOf({ name: 'trained_agent.pt', source: 'shipped' })).toBe('Trained agent')
+    expect(nameOf({ name: 'shipped_agent.pt' })).toBe('Shipped agent')
   })
 
   it('stand from clumsy to able, those that nobody evaluated last', () => {
@@ -91,10 +91,10 @@ describe('the observation', () => {
 
 describe('names', () => {
   it('are as short as can be where several stand side by side', () => {
-    expect(briefName('checkpoint_ep1000.pt')).toBe('episode 1000')
-    expect(briefName('trained_agent.pt')).toBe('trained agent')
+    expect(briefName('checkpoint_ep1000.pt')).toBe('Episode 1,000')
+    expect(briefName('trained_agent.pt')).toBe('Trained agent')
     expect(briefName('mine_ep50.pt')).toBe('mine ep50')
-    expect(briefName('checkpoint_ep400_short_sighted.pt')).toBe('episode 400, short sighted')
+    expect(briefName('checkpoint_ep400_short_sighted.pt')).toBe('Episode 400, short sighted')
   })
 
   it('tell a checkpoint that shows its stage from an odd one', () => {

@@ -64,10 +64,10 @@ def test_models_are_listed_with_their_stages_and_load(user: BrowserUser) -> None
     expect_connected(page)
     chooser = page.get_by_label("Model", exact=True)
     assert [text.strip() for text in chooser.locator("option").all_inner_texts()] == [
-        "checkpoint ep50 (beginner, 50 episodes, plain network)",
-        "checkpoint ep455 (improving, 455 episodes, relational network)",
-        "checkpoint ep1000 (skilled, 1,000 episodes, spatial network)",
-        "trained agent (expert, 1,000 episodes, dueling network)",
+        "After 50 episodes (beginner, plain network)",
+        "After 455 episodes (improving, relational network)",
+        "After 1,000 episodes (skilled, spatial network)",
+        "Trained agent (expert, 1,000 episodes, dueling network)",
         "damaged (cannot be used)",
     ]
     expect(page.get_by_role("status").filter(has_text="Expert")).to_be_visible()

@@ -1,4 +1,5 @@
 import uPlot from 'uplot'
+import { n } from '@/language/text'
 
 /** How a chart's line is drawn. */
 export interface LineStyle {
@@ -57,6 +58,7 @@ export function chartOptions(
 ): uPlot.Options {
   const letter = Number.parseFloat(palette.font)
   const axis: uPlot.Axis = {
+    values: (_plot, splits) => splits.map((value) => (value === null ? '' : n(value))),
     stroke: palette.ink,
     font: palette.font,
     grid: { stroke: palette.grid, width: 1 },
@@ -92,7 +94,7 @@ export function chartOptions(
       { ...axis, space: letter * 2.4, size: Math.round(letter * 3.6) },
     ],
     series: [
-      { label: 'episode' },
+      {},
       ...lines.map((line, index): uPlot.Series => ({
         label: line.label,
         stroke: palette.lines[index] ?? palette.ink,

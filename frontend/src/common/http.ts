@@ -1,4 +1,5 @@
 import { type ShallowRef, shallowRef } from 'vue'
+import { t } from '@/language/text'
 
 /** The server refused, in its own words (RFC 9457), or could not be reached (`status` 0). */
 export class HttpProblem extends Error {
@@ -56,7 +57,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new HttpProblem('The server cannot be reached.', 0, null)
+    throw new HttpProblem(t('common.unreachable'), 0, null)
   }
   if (!response.ok) throw await problemOf(response)
   options.answered?.(response.headers)
@@ -65,7 +66,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 }
 
 async function problemOf(response: Response): Promise<HttpProblem> {
-  const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
+  const fallback = t('common.answered', { status: `${response.status} ${response.statusText}`.trim() })
   const after = Number(response.headers.get('retry-after')) || null
   const isJson = (response.headers.get('content-type') ?? '').includes('json')
   const { detail, title, code, field } = isJson

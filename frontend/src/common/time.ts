@@ -1,7 +1,7 @@
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' })
-const today = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+import { locale } from '@/language/text'
 
-/** Return a time as people read it, without the date if it is today: a phone has no room for both. */
+/** Return a time as the reader writes it, without the date if it is today: a phone has no room for both. */
 export function shownTime(at: Date): string {
-  return (at.toDateString() === new Date().toDateString() ? today : full).format(at)
+  const isToday = at.toDateString() === new Date().toDateString()
+  return at.toLocaleString(locale(), isToday ? { timeStyle: 'medium' } : { dateStyle: 'short', timeStyle: 'short' })
 }

@@ -1,5 +1,13 @@
 /** The page's German texts. */
 import type { Catalogue } from '@/language/message'
+import access from '@/messages/de/access.json'
+import common from '@/messages/de/common.json'
+import compare from '@/messages/de/compare.json'
+import models from '@/messages/de/models.json'
+import play from '@/messages/de/play.json'
+import replay from '@/messages/de/replay.json'
 import shell from '@/messages/de/shell.json'
+import world from '@/messages/de/world.json'
+import worlds from '@/messages/de/worlds.json'
 
-export default { shell } satisfies Catalogue
+export default { access, common, compare, models, play, replay, shell, world, worlds } satisfies Catalogue

@@ -1,4 +1,12 @@
 /** The page's English texts, a file for each domain. */
+import access from '@/messages/en/access.json'
+import common from '@/messages/en/common.json'
+import compare from '@/messages/en/compare.json'
+import models from '@/messages/en/models.json'
+import play from '@/messages/en/play.json'
+import replay from '@/messages/en/replay.json'
 import shell from '@/messages/en/shell.json'
+import world from '@/messages/en/world.json'
+import worlds from '@/messages/en/worlds.json'
 
-export default { shell }
+export default { access, common, compare, models, play, replay, shell, world, worlds }

@@ -1,44 +1,26 @@
-import { counted } from '@/common/text'
 import { shownTime } from '@/common/time'
 import type { ModelDetails } from '@/protocol/messages'
+import { t } from '@/language/text'
+import type { TextPath } from '@/language/message'
 
-export const NETWORK_LABELS: Readonly<Record<string, string>> = {
-  qnetwork: 'plain network',
-  dueling: 'dueling network',
-  options: 'network of options',
-  egocentric: 'egocentric network',
-  spatial: 'spatial network',
-  spatial_dueling: 'spatial dueling network',
-  relational: 'relational network',
+const NETWORKS = ['qnetwork', 'dueling', 'options', 'egocentric', 'spatial', 'spatial_dueling', 'relational'] as const
+
+/** Return the name of a kind of network, as people say it. */
+export function networkLabel(type: string): string {
+  const known = NETWORKS.find((name) => name === type)
+  return known ? t(`models.network.${known}`) : type
 }
 
 /** A model with what `/api/models` tells of it; only the name is certain. */
 export type Model = Pick<ModelDetails, 'name'> & Partial<ModelDetails>
 
 const LAST = 'trained_agent.pt'
-const SPECIAL: Readonly<Record<string, string>> = { [LAST]: 'trained agent', 'shipped_agent.pt': 'shipped agent' }
+const SPECIAL: Readonly<Record<string, TextPath>> = { [LAST]: 'models.trainedAgent', 'shipped_agent.pt': 'models.shippedAgent' }
 
 export type Stage = NonNullable<ModelDetails['stage']> | 'unknown'
 
 /** What a model can do, from the least; the server judges it by the model's evaluation. */
 export const STAGES: readonly Stage[] = ['unknown', 'beginner', 'improving', 'skilled', 'expert']
-
-export const STAGE_LABELS: Readonly<Record<Stage, string>> = {
-  unknown: 'Not evaluated',
-  beginner: 'Beginner',
-  improving: 'Improving',
-  skilled: 'Skilled',
-  expert: 'Expert',
-}
-
-/** What a stage says of a model. */
-export const STAGE_MEANINGS: Readonly<Record<Stage, string>> = {
-  unknown: 'Nobody has measured how long it survives.',
-  beginner: 'It survives less than a quarter of a full life.',
-  improving: 'It survives a good while, but not a full life.',
-  skilled: 'It survives a full life from the usual start.',
-  expert: 'It survives a full life from the usual start, and most of one from anywhere.',
-}
 
 /** Return the training episodes behind a checkpoint, from what the server tells, else from the file's name. */
 function episodeOf(model: Model): number | null {
@@ -83,21 +65,33 @@ function runTime(name: string): Date | null {
 /** Return a model's name as people read it: the one that a person gave, else one made of its file's name. */
 export function nameOf(model: Model): string {
   if (model.given_name) return model.given_name
-  return model.name === LAST && model.source === 'run' ? 'last trained agent' : shortName(model.name)
+  return model.name === LAST && model.source === 'run' ? t('models.lastTrained') : shortName(model.name)
 }
 
 /** Return the name of a model's file as people read it. */
 export function shortName(name: string): string {
   const began = runTime(name)
-  if (began !== null) return `run of ${shownTime(began)}`
-  return SPECIAL[name] ?? name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
+  if (began !== null) return t('models.run', { time: shownTime(began) })
+  const special = SPECIAL[name]
+  if (special) return t(special)
+  const checkpoint = checkpointOf(name)
+  if (checkpoint === null) return name.replace(/\.pt$/, '').replaceAll(/[_.]/g, ' ')
+  return named(t('models.after', { count: checkpoint.episode }), checkpoint.variant)
 }
 
 /** Return a short name for several models side by side: of a checkpoint its episode and its variant. */
 export function briefName(name: string): string {
+  const checkpoint = checkpointOf(name)
+  return checkpoint === null ? shortName(name) : named(t('models.brief', { episode: checkpoint.episode }), checkpoint.variant)
+}
+
+function checkpointOf(name: string): { episode: number; variant: string | null } | null {
   const [, episode, variant] = /^checkpoint_ep(\d+)(?:_(.+))?\.pt$/.exec(name) ?? []
-  if (episode === undefined) return shortName(name)
-  return variant === undefined ? `episode ${episode}` : `episode ${episode}, ${variant.replaceAll('_', ' ')}`
+  return episode === undefined ? null : { episode: Number(episode), variant: variant?.replaceAll('_', ' ') ?? null }
+}
+
+function named(name: string, variant: string | null): string {
+  return variant === null ? name : t('models.variant', { name, variant })
 }
 
 /** Return whether a model is a plain checkpoint of its stage, not a variant. */
@@ -105,13 +99,13 @@ export function isPlain(model: Model): boolean {
   return /^checkpoint_ep\d+\.pt$/.test(model.name)
 }
 
-/** Return one line for the chooser: stage, episodes, kind of network. */
+/** Return one line for the chooser: stage, episodes unless the name has them, kind of network. */
 export function describe(model: Model): string {
   const episode = episodeOf(model)
   const parts = [
-    STAGE_LABELS[stageOf(model)].toLowerCase(),
-    episode === null ? null : counted(episode, 'episode'),
-    model.network_type ? (NETWORK_LABELS[model.network_type] ?? model.network_type) : null,
+    t(`models.inWords.${stageOf(model)}`),
+    episode === null || (!model.given_name && checkpointOf(model.name) !== null) ? null : t('common.episodes', { count: episode }),
+    model.network_type ? networkLabel(model.network_type) : null,
   ]
   return parts.filter((part) => part !== null).join(', ')
 }

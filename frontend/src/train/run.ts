@@ -16,7 +16,7 @@ import { FrameFeed } from '@/session/feed'
 import { EpisodeSeries } from '@/train/series'
 import { TimeLeft } from '@/train/timeleft'
 import { frameOfTraining } from '@/world/frame'
-import { NETWORK_LABELS, shortName } from '@/models/details'
+import { networkLabel, shortName } from '@/models/details'
 
 export type EventKind = 'started' | 'saved' | 'paused' | 'resumed' | 'stopped' | 'failed' | 'finished'
 
@@ -143,7 +143,7 @@ export class TrainingRun {
         state.world = message.world
         state.error = null
         this.note('started', `${message.num_episodes} episodes, ${
-          NETWORK_LABELS[message.network_type] ?? message.network_type}, on ${message.device}`)
+          networkLabel(message.network_type)}, on ${message.device}`)
         break
       case 'episode_start':
         Object.assign(state, { showing: true, epsilon: message.epsilon })

@@ -1,17 +1,27 @@
 import type { IconName } from '@/common/icons'
-import { capitalised, counted } from '@/common/text'
+import { capitalised } from '@/common/text'
+import type { TextPath } from '@/language/message'
+import { t } from '@/language/text'
 import type { AgentMarker, EpisodeEnd, Marker } from '@/protocol/messages'
+import { METERS } from '@/world/meters'
 
 export type ActionName = Exclude<AgentMarker['last_action'], ''>
 
+export interface Action {
+  name: ActionName
+  /** In the reader's language. */
+  readonly label: string
+  icon: IconName
+}
+
 /** In the order of the wire's action numbers. */
-export const ACTIONS: readonly { name: ActionName; label: string; icon: IconName }[] = [
-  { name: 'up', label: 'Up', icon: 'arrow-up' },
-  { name: 'down', label: 'Down', icon: 'arrow-down' },
-  { name: 'left', label: 'Left', icon: 'arrow-left' },
-  { name: 'right', label: 'Right', icon: 'arrow-right' },
-  { name: 'interact', label: 'Interact', icon: 'interact' },
-]
+export const ACTIONS: readonly Action[] = ([
+  { name: 'up', icon: 'arrow-up' },
+  { name: 'down', icon: 'arrow-down' },
+  { name: 'left', icon: 'arrow-left' },
+  { name: 'right', icon: 'arrow-right' },
+  { name: 'interact', icon: 'interact' },
+] as const).map((action) => ({ ...action, get label() { return t(`world.action.${action.name}`) } }))
 
 export interface PlaceKind {
   label: string
@@ -20,20 +30,22 @@ export interface PlaceKind {
   purpose: string
 }
 
-const PLACES: Readonly<Record<string, PlaceKind>> = {
-  Bed: { label: 'Bed', icon: 'bed', purpose: 'for energy' },
-  Shower: { label: 'Shower', icon: 'shower', purpose: 'for hygiene' },
-  HomeMeal: { label: 'Home meal', icon: 'meal', purpose: 'for satiation' },
-  FastFood: { label: 'Fast food', icon: 'burger', purpose: 'for satiation' },
-  Job: { label: 'Job', icon: 'briefcase', purpose: 'for money' },
-  Gym: { label: 'Gym', icon: 'dumbbell', purpose: 'for mood' },
-  Bar: { label: 'Bar', icon: 'glass', purpose: 'for company' },
-  Recreation: { label: 'Recreation', icon: 'tree', purpose: 'for mood' },
-}
+const PLACE_ICONS = {
+  Bed: 'bed',
+  Shower: 'shower',
+  HomeMeal: 'meal',
+  FastFood: 'burger',
+  Job: 'briefcase',
+  Gym: 'dumbbell',
+  Bar: 'glass',
+  Recreation: 'tree',
+} as const satisfies Record<string, IconName>
 
 /** Return what is shown of a place; one without a picture is drawn under its own name. */
 export function placeKind(type: string): PlaceKind {
-  return PLACES[type] ?? { label: type, icon: 'place', purpose: 'a place of this world' }
+  if (!(type in PLACE_ICONS)) return { label: type, icon: 'place', purpose: t('world.purpose.unknown') }
+  const known = type as keyof typeof PLACE_ICONS
+  return { label: t(`world.place.${known}`), icon: PLACE_ICONS[known], purpose: t(`world.purpose.${known}`) }
 }
 
 /** Columns of a grid whose cells have room for names in a view of usual size. */
@@ -44,40 +56,36 @@ export function placeName(place: { type: string; label?: string | undefined }): 
   return place.label ?? placeKind(place.type).label
 }
 
-const FAILURES: Readonly<Record<string, string>> = {
-  energy_depleted: 'Energy ran out',
-  hygiene_depleted: 'Hygiene ran out',
-  satiation_depleted: 'It starved',
-  mood_depleted: 'Mood collapsed',
-  bankrupt: 'Money ran out',
+const FAILURES: Readonly<Record<string, TextPath>> = {
+  energy_depleted: 'world.failure.energy_depleted',
+  hygiene_depleted: 'world.failure.hygiene_depleted',
+  satiation_depleted: 'world.failure.satiation_depleted',
+  mood_depleted: 'world.failure.mood_depleted',
+  bankrupt: 'world.failure.bankrupt',
 }
 
+/** Return why an agent failed, in words; a reason of a world of one's own keeps its name. */
 export function failureLabel(reason: string): string {
-  return FAILURES[reason] ?? capitalised(reason.replaceAll('_', ' '))
+  const path = FAILURES[reason]
+  return path ? t(path) : capitalised(reason.replaceAll('_', ' '))
 }
 
 /** Return why an episode ended, in words. */
 export function endingLabel(end: Pick<EpisodeEnd, 'reason' | 'failure_reason'>): string {
-  switch (end.reason) {
-    case 'max_steps':
-      return 'Survived to the last step'
-    case 'reset':
-      return 'Reset'
-    case 'model_changed':
-      return 'Another model was loaded'
-    case 'meter_depleted':
-      return failureLabel(end.failure_reason ?? 'a meter ran out')
-  }
+  if (end.reason !== 'meter_depleted') return t(`world.ending.${end.reason}`)
+  return end.failure_reason === null ? t('world.failure.any') : failureLabel(end.failure_reason)
 }
 
 /** Return a mark of an episode's timeline in words. */
 export function markerLabel(marker: Marker): string {
   switch (marker.kind) {
     case 'interaction':
-      return `${placeKind(marker.what).label} used${marker.count > 1 ? ` ${counted(marker.count, 'time')}` : ''}`
+      return t('world.marker.used', { place: placeKind(marker.what).label, count: marker.count })
     case 'critical':
-      return `${capitalised(marker.what)} turned critical`
+      return t('world.marker.critical', {
+        meter: METERS.find(({ name }) => name === marker.what)?.label ?? capitalised(marker.what),
+      })
     case 'end':
-      return marker.what === 'max_steps' ? 'Survived to the last step' : failureLabel(marker.what)
+      return marker.what === 'max_steps' ? t('world.ending.max_steps') : failureLabel(marker.what)
   }
 }

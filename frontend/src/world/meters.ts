@@ -1,11 +1,13 @@
 import type { Meters } from '@/protocol/messages'
+import { n, t } from '@/language/text'
 
 export type MeterName = keyof Meters
 export type Level = 'good' | 'fine' | 'low' | 'critical'
 
 export interface MeterKind {
   name: MeterName
-  label: string
+  /** In the reader's language. */
+  readonly label: string
   /** The wire's value at the empty and at the full end of the bar. */
   min: number
   max: number
@@ -14,14 +16,14 @@ export interface MeterKind {
 }
 
 /** In the order in which the world and the attention weights list them. */
-export const METERS: readonly MeterKind[] = [
-  { name: 'energy', label: 'Energy', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
-  { name: 'hygiene', label: 'Hygiene', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
-  { name: 'satiation', label: 'Satiation', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
-  { name: 'money', label: 'Money', min: -100, max: 100, thresholds: [0.2, 0.4, 0.6] },
-  { name: 'mood', label: 'Mood', min: 0, max: 100, thresholds: [0.2, 0.5, 0.8] },
-  { name: 'social', label: 'Social', min: 0, max: 1, thresholds: [0.2, 0.5, 0.8] },
-]
+export const METERS: readonly MeterKind[] = ([
+  { name: 'energy', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
+  { name: 'hygiene', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
+  { name: 'satiation', min: 0, max: 1, thresholds: [0.3, 0.5, 0.8] },
+  { name: 'money', min: -100, max: 100, thresholds: [0.2, 0.4, 0.6] },
+  { name: 'mood', min: 0, max: 100, thresholds: [0.2, 0.5, 0.8] },
+  { name: 'social', min: 0, max: 1, thresholds: [0.2, 0.5, 0.8] },
+] as const).map((kind) => ({ ...kind, get label() { return t(`world.meter.${kind.name}`) } }))
 
 /** Return the two ends of the drawn part of the bar, 0..1: from zero to the value, below zero to the left. */
 export function extent(kind: MeterKind, value: number): [number, number] {
@@ -45,13 +47,12 @@ export function levelOf(kind: MeterKind, value: number): Level {
 /** Return the value as people read it: money in its own unit, everything else as a percentage. */
 export function shownValue(kind: MeterKind, value: number): string {
   if (kind.name === 'money') return formatSigned(Math.round(value), false)
-  return `${Math.round(filled(kind, value) * 100)}%`
+  return n(filled(kind, value), { style: 'percent' })
 }
 
-/** Format a number with a true minus sign, so that digits keep their places. */
+/** Format a number in the reader's notation, without a sign at zero. */
 export function formatSigned(value: number, plus = true, digits = 0): string {
-  const rounded = Number(value.toFixed(digits))
-  const size = Math.abs(rounded).toFixed(digits)
-  if (rounded < 0) return `\u2212${size}`
-  return plus && rounded > 0 ? `+${size}` : size
+  return n(value, {
+    minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: plus ? 'exceptZero' : 'negative',
+  })
 }

@@ -4,6 +4,7 @@ import { computed, shallowRef } from 'vue'
 import { request, useResource } from '@/common/http'
 import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
 import { type WorldSpec, specTitle } from '@/worlds/spec'
+import { t } from '@/language/text'
 
 /** Why the server refused a world, and at which field of it. */
 export interface WorldProblem {
@@ -52,8 +53,8 @@ export const useWorlds = defineStore('worlds', () => {
 
   /** Return the title of a world as text in the address or a parameter. */
   function titleOfSpec(spec: WorldSpec | null): string {
-    if (spec === null) return 'The usual world'
-    if (typeof spec !== 'string') return specTitle(spec) ?? 'A world of its own'
+    if (spec === null) return t('worlds.usual')
+    if (typeof spec !== 'string') return specTitle(spec) ?? t('worlds.itsOwn')
     const known = byName.value.get(spec)
     return known ? titleOf(known) : spec
   }
@@ -63,7 +64,7 @@ export const useWorlds = defineStore('worlds', () => {
     if (info?.title) return info.title
     const known = all.value.find((world) => world.digest !== null && world.digest === info?.digest)
     if (known) return titleOf(known)
-    return info && Object.keys(info.changes).length > 0 ? 'A world of its own' : 'The usual world'
+    return info && Object.keys(info.changes).length > 0 ? t('worlds.itsOwn') : t('worlds.usual')
   }
 
   return { all, byName, problem, refused, refresh, get, save, titleOf, titleOfSpec, titleOfInfo }
