@@ -25,7 +25,7 @@ from hamlet_trio.agent.networks import Network, NetworkError, NetworkSpec, recog
 from hamlet_trio.agent.safe_load import CheckpointError, read_bytes, unpack
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.common.text import printable
-from hamlet_trio.world import ACTIONS
+from hamlet_trio.world import ACTIONS, WorldConfig
 
 __all__ = [
     "Checkpoint",
@@ -56,6 +56,14 @@ class Checkpoint:
     def spec(self) -> NetworkSpec:
         """Type, world shape and sizes of the network."""
         return self.network.spec
+
+    def world_config(self) -> WorldConfig:
+        """Return the world that the network was trained in, the usual one if the metadata name none.
+
+        Raises `msgspec.ValidationError` for metadata that name an unusable world.
+        """
+        world = self.metadata.world
+        return WorldConfig() if world is None else msgspec.convert(world, WorldConfig)
 
 
 def load_checkpoint(

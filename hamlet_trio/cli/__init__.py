@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hamlet_trio import __version__
+from hamlet_trio.cli.convert import convert
 from hamlet_trio.cli.deploy import deploy
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.evaluate import evaluate
@@ -52,6 +53,7 @@ app.command()(serve)
 app.command()(train)
 app.command()(evaluate)
 app.command()(models)
+app.command()(convert)
 app.command()(replay)
 app.command()(failures)
 app.command()(runs)

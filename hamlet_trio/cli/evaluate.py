@@ -45,16 +45,11 @@ def evaluate(
     from hamlet_trio.agent.evaluation import evaluate as play
     from hamlet_trio.agent.policy import Policy
     from hamlet_trio.common.text import printable
-    from hamlet_trio.world import WorldConfig
 
     torch.set_num_threads(1)
     try:
-        loaded = load_checkpoint(_find(checkpoint))
-        own = loaded.metadata.world
-        if world is not None:
-            config = find_world(world).config
-        else:
-            config = WorldConfig() if own is None else msgspec.convert(own, WorldConfig)
+        loaded = load_checkpoint(find_checkpoint(checkpoint))
+        config = loaded.world_config() if world is None else find_world(world).config
         result = play(
             Policy.from_checkpoint(loaded),
             config,
@@ -85,7 +80,7 @@ def evaluate(
     out.print(f"mean: {result.mean_length:.1f} steps survived, return {result.mean_return:.1f}")
 
 
-def _find(name: str) -> Path:
+def find_checkpoint(name: str) -> Path:
     """Return the file of this name, else the model of this name in the models folder."""
     from hamlet_trio.agent.models import ModelFolder, ModelNameError
 

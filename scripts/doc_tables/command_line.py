@@ -9,13 +9,17 @@ import typer.main
 from scripts.doc_tables.markdown import code, sentence, table
 
 
-def command_tree() -> dict[str, Any]:
-    """Return every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
+def program() -> Any:
+    """Return `hamlet` itself, as a click object."""
     from hamlet_trio.cli import app  # noqa: PLC0415  # so that the other tables need no command line
 
-    group: Any = typer.main.get_command(app)
+    return typer.main.get_command(app)
+
+
+def command_tree() -> dict[str, Any]:
+    """Return every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
     tree: dict[str, Any] = {}
-    for name, command in group.commands.items():
+    for name, command in program().commands.items():
         within = getattr(command, "commands", None)
         tree |= {name: command} if within is None else {f"{name} {sub}": within[sub] for sub in within}
     return tree
@@ -68,6 +72,7 @@ COMMANDS: Final = (
     "train",
     "evaluate",
     "models",
+    "convert",
     "world check",
     "world show",
     "world schema",

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from scripts.doc_tables.command_line import command_tree, options_of
+from scripts.doc_tables.command_line import command_tree, options_of, program
 from scripts.doc_tables.pages import REPOSITORY
 from tests.docs.reading import fences, inline_code
 
@@ -40,7 +40,7 @@ def problem_with(words: list[str]) -> str | None:
             options = {word for word in rest if word.startswith("-")}
             missing = options - options_of(command_tree()[name]) - {"--help"}
         case ["hamlet", name, *_]:
-            missing = {name}
+            missing = {name} - options_of(program())
         case ["python", "-m", module, *_] if module.partition(".")[0] in ("scripts", "bench", "hamlet_trio"):
             place = REPOSITORY / module.replace(".", "/")
             missing = set() if place.is_dir() or place.with_suffix(".py").exists() else {module}

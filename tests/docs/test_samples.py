@@ -2,17 +2,24 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import trio
 from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 
 from bench.server import running_server
+from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.agent.networks import OptionsNetwork, build_network
+from hamlet_trio.exchange.comparison import observations_of, q_values
+from hamlet_trio.world import WorldConfig
 from scripts.doc_tables.pages import DOCS, REPOSITORY
 from tests.docs.reading import EVERY_PAGE
 from tests.patience import PATIENCE
@@ -147,6 +154,29 @@ def test_use_checkpoint(trained: tuple[Path, str]) -> None:
     assert re.fullmatch(
         r"options: lived [1-9]\d* steps, last did \w+\n", run_sample("use_checkpoint.py", str(trained[0]))
     )
+
+
+@pytest.mark.parametrize("network_type", ["qnetwork", "dueling", "egocentric", "options"])
+def test_plain_forward(network_type: NetworkType) -> None:
+    network = build_network(network_type, 72, 5, 8, 8, generator=torch.Generator().manual_seed(1))
+    if isinstance(network, OptionsNetwork):
+        network.set_places(WorldConfig(affordances=WorldConfig().affordances[:7]))
+    observations = observations_of(WorldConfig())
+    forward = runpy.run_path(str(SAMPLES / "plain_forward.py"))["FORWARD"][network_type]
+    with torch.inference_mode():
+        found = forward(network.state_dict(), torch.from_numpy(observations), 8, 8).numpy()
+    np.testing.assert_allclose(found, q_values(network, observations), atol=1e-5)
+
+
+def test_plain_forward_as_a_program() -> None:
+    assert run_sample("plain_forward.py", "models/trained_agent.pt").startswith("tensor([[")
+
+
+def test_train_in_python(tmp_path: Path) -> None:
+    first, second, last = run_sample("train_in_python.py", str(tmp_path / "out.pt"), "20").splitlines()
+    assert re.match(r"10: \d+ steps, return -?[\d.]+", first)
+    assert re.match(r"20: \d+ steps, return -?[\d.]+", second)
+    assert re.match(r"\d+ steps learnt from; lives \d+ steps from random starts", last)
 
 
 def test_gymnasium_random() -> None:

@@ -79,7 +79,8 @@ class MapReader(nn.Module, SelfInitialising):
 
     def find(self, observations: Tensor, codes: Tensor) -> Tensor:
         """Return x, y and 1 for each place that is seen [n, places, 3], zeros for the others."""
-        count, places = len(observations), len(codes)
+        # Not `len`, which an export to ONNX would take for a constant.
+        count, places = observations.shape[0], codes.shape[0]
         grid = observations[:, None, SCALARS:]
         # Written as numbers at once: converting booleans would take longer than the rest.
         is_place = torch.eq(grid, codes, out=observations.new_empty((count, places, grid.shape[2])))

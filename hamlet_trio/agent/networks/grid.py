@@ -20,10 +20,10 @@ class GridConvolution(nn.Sequential):
 
     The layers hold the weights, under the keys of reference checkpoints: `0.weight` [channels, 1, 3, 3],
     `0.bias`, `2.weight` and so on, last the weight [features, channels * cells] of the features. They are
-    called for a single grid, with autograd and on a GPU. Otherwise each different grid of a batch is
-    convolved once; where one agent acts, its cell tells the grid, so there are few. And a convolution is
-    computed as what it is, the product of an image's patches with the weights: for images so small, in half
-    the time of the library's.
+    called for a single grid, with autograd, in an export and on a GPU. Otherwise each different grid of a
+    batch is convolved once; where one agent acts, its cell tells the grid, so there are few. And a
+    convolution is computed as what it is, the product of an image's patches with the weights: for images so
+    small, in half the time of the library's.
     """
 
     def __init__(self, channels: Sequence[int], width: int, height: int, features: int) -> None:
@@ -35,7 +35,8 @@ class GridConvolution(nn.Sequential):
 
     def forward(self, grids: Tensor) -> Tensor:
         """Return the features [n, features] of grids [n, cells]."""
-        if len(grids) == 1 or torch.is_grad_enabled() or grids.device.type != "cpu":
+        by_layers = torch.is_grad_enabled() or torch.compiler.is_exporting() or grids.device.type != "cpu"
+        if by_layers or len(grids) == 1:
             return run_through(self, grids.reshape(-1, 1, self.height, self.width))
         distinct, places = distinct_rows(grids)
         return spread(self.convolve(distinct).features, places)

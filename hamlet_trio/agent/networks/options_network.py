@@ -64,7 +64,7 @@ class PlaceReader(MapReader):
         With one agent in a world the agent's cell determines the grid, so there are few. Threads may share
         the network: looking up and entering a grid are single operations of a dict.
         """
-        if observations.device.type != "cpu":
+        if observations.device.type != "cpu" or torch.compiler.is_exporting():
             return super().read_places(observations)
         keys = keys_of(observations[:, SCALARS:].numpy())
         rows = [self._known.get(key) for key in keys]
@@ -83,7 +83,7 @@ class PlaceReader(MapReader):
         """As in `MapReader`."""
         located = self.find(observations, self.places[:, :1])
         others = observations[:, SCALARS:].eq(OTHER_AGENT_CODE).any(dim=1)
-        if not others.any():
+        if not torch.compiler.is_exporting() and not others.any():
             return located
         homes = torch.cat((self.places[:, 1:], torch.ones_like(self.places[:, :1])), dim=1)
         hidden = (located[:, :, 2:] < 0.5) & others[:, None, None]
