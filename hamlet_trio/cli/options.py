@@ -12,7 +12,7 @@ from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.parameters import TrainingParameters
 
 # Parameters that only a server with viewers has, and those with an option of their own.
-_NOT_OPTIONS = frozenset({"show_every", "step_delay", "resume_from", "world"})
+_NOT_OPTIONS = frozenset({"show", "show_every", "step_delay", "resume_from", "world"})
 _OTHER_NAMES = {"num_episodes": ["--episodes", "--num-episodes"]}
 
 

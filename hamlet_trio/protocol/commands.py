@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.descriptions import allowed, fields_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
 from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
@@ -185,7 +185,23 @@ class Stop(Struct, frozen=True, tag_field="command", tag="stop"):
     """Save a checkpoint and end the run."""
 
 
-TrainingCommand = StartTraining | Pause | Resume | Stop | Status
+class SetShow(Struct, frozen=True, kw_only=True, tag_field="command", tag="set_show"):
+    """Change how the run that is on shows its episodes; a field left out keeps its value."""
+
+    show: Show | UnsetType = UNSET
+    show_every: ShowEvery | UnsetType = UNSET
+    step_delay: StepDelay | UnsetType = UNSET
+
+    def applied_to(self, showing: Showing) -> Showing:
+        """Return the showing with these changes."""
+        return Showing(
+            showing.show if self.show is UNSET else self.show,
+            showing.show_every if self.show_every is UNSET else self.show_every,
+            showing.step_delay if self.step_delay is UNSET else self.step_delay,
+        )
+
+
+TrainingCommand = StartTraining | Pause | Resume | Stop | SetShow | Status
 
 
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])

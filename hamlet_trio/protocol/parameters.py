@@ -1,16 +1,43 @@
 """The parameters of a training run: one struct for the wire, the command line and the trainer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.protocol.world_info import WorldField
 
-__all__ = ["NetworkType", "NetworkTypeOfModel", "RewardName", "TrainingParameters"]
+__all__ = [
+    "NetworkType",
+    "NetworkTypeOfModel",
+    "RewardName",
+    "Show",
+    "ShowEvery",
+    "Showing",
+    "StepDelay",
+    "TrainingParameters",
+]
 
+Show = Annotated[
+    Literal["live", "showcase"],
+    Meta(
+        description="live: a shown episode is learnt at the pace of `step_delay`; "
+        "showcase: it is played at that pace beside a learner at full speed"
+    ),
+]
+ShowEvery = Annotated[int, Meta(ge=1, le=100_000, description="show one in this many episodes")]
+StepDelay = Annotated[float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")]
 RewardName = Literal["shaped", "survival"]
 NetworkTypeOfModel = Annotated[NetworkType, Meta(description="type of the Q-network")]
+
+
+class Showing(Struct, frozen=True):
+    """How a run shows its episodes: the parameters that do not change what is learnt."""
+
+    show: Show
+    show_every: ShowEvery
+    step_delay: StepDelay
 
 
 class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,10 +48,8 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     buffer_capacity: Annotated[
         int, Meta(ge=100, le=1_000_000, description="transitions the replay buffer holds")
     ] = 10_000
-    show_every: Annotated[int, Meta(ge=1, le=100_000, description="show one in this many episodes")] = 5
-    step_delay: Annotated[
-        float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")
-    ] = 0.2
+    show_every: ShowEvery = 5
+    step_delay: StepDelay = 0.2
     network_type: Annotated[NetworkType, Meta(description="which Q-network learns")] = "options"
     learning_rate: Annotated[float, Meta(ge=1e-7, le=1, description="step size of the optimiser")] = 1e-3
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount of future reward")] = 0.98
@@ -46,10 +71,20 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
         float, Meta(ge=0, le=1, description="share of episodes that begin anywhere, with meters at random")
     ] = 0.75
     world: WorldField = None
+    show: Show = "live"
     resume_from: Annotated[
         Annotated[str, Meta(min_length=1, max_length=255)] | None,
         Meta(description="id of an interrupted run, or name of a model, to go on from"),
     ] = None
+
+    @property
+    def showing(self) -> Showing:
+        """How its episodes are shown, which may change while the run is on."""
+        return Showing(self.show, self.show_every, self.step_delay)
+
+    def shown_in(self, showing: Showing) -> Self:
+        """Return these parameters with another way of showing."""
+        return msgspec.structs.replace(self, **msgspec.structs.asdict(showing))
 
     def __post_init__(self) -> None:
         """Check what one field allows another; msgspec turns the ValueError into its ValidationError."""

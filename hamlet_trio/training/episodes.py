@@ -17,7 +17,8 @@ _RECENT: Final = 5
 class StepOutcome(Struct, frozen=True, kw_only=True):
     """Represent one step of every world; all but the last three fields describe the first world.
 
-    `step` counts from 1 in `episode`, `total` is that episode's return so far. `actions` has a byte for the
+    `step` counts from 1 in `episode`, `total` is that episode's return so far, `shown` whether it is one of
+    those that are shown. `actions` has a byte for the
     action in each world. `records` are the episodes that ended with this step, in the order of `worlds`, the
     numbers of the worlds they were played in; a run without a clock leaves their `steps_per_second` 0.
     """
@@ -29,6 +30,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     total: float
     epsilon: float
     done: bool
+    shown: bool
     actions: bytes
     records: tuple[EpisodeComplete, ...] = ()
     worlds: tuple[int, ...] = ()

@@ -1,26 +1,33 @@
 """Render a run's frames: what `/ws/training` shows of one step."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hamlet_trio.protocol.frames import FrameBuilder, WorldSnapshot, heat_map_of
 from hamlet_trio.protocol.messages import TrainingStateUpdate
-from hamlet_trio.training.run import StepOutcome, TrainingRun
-from hamlet_trio.world import METERS
+from hamlet_trio.training.episodes import StepOutcome
+from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds
 
 _MONEY, _MOOD = METERS.index("money"), METERS.index("mood")
 
 
+def run_heat_map(visits: NDArray[np.int64]) -> dict[str, float]:
+    """Return the heat map of a run's visits, (height, width)."""
+    rows, columns = (indices.tolist() for indices in visits.nonzero())
+    return heat_map_of({f"{x},{y}": int(visits[y, x]) for y, x in zip(rows, columns, strict=True)})
+
+
 class FrameRenderer:
-    """Render the frames of one run, from the first of its worlds."""
+    """Render frames of worlds of one configuration, from the first of them."""
 
-    def __init__(self, run: TrainingRun) -> None:
-        self._run = run
-        self._frames = FrameBuilder(run.worlds.config)
+    def __init__(self, config: WorldConfig) -> None:
+        self._frames = FrameBuilder(config)
 
-    def render(self, outcome: StepOutcome) -> TrainingStateUpdate:
-        """Return the frame of the step just made; its heat map is of the whole run."""
-        worlds, visits = self._run.worlds, self._run.visits
+    def render(self, worlds: Worlds, outcome: StepOutcome, heat_map: dict[str, float]) -> TrainingStateUpdate:
+        """Return the frame of the step that these worlds just made."""
         x, y = worlds.positions[0, 0].tolist()
         raw = worlds.meters[0, 0].tolist()
-        failure = None if outcome.record is None else outcome.record.failure_reason
+        failure = FAILURE_REASONS[int(worlds.failure[0, 0])] if outcome.done else None
         snapshot = WorldSnapshot(
             x,
             y,
@@ -33,12 +40,11 @@ class FrameRenderer:
             truncated=outcome.done and failure is None,
             failure_reason=failure,
         )
-        rows, columns = (indices.tolist() for indices in visits.nonzero())
         return self._frames.training_frame(
             snapshot,
             episode=outcome.episode,
             step=outcome.step,
             total_reward=outcome.total,
-            heat_map=heat_map_of({f"{x},{y}": int(visits[y, x]) for y, x in zip(rows, columns, strict=True)}),
+            heat_map=heat_map,
             epsilon=outcome.epsilon,
         )

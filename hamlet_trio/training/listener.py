@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
+from hamlet_trio.protocol.parameters import Showing
 from hamlet_trio.training.run_result import RunResult
 
 if TYPE_CHECKING:  # these import torch, which takes seconds
@@ -21,10 +22,13 @@ class RunListener:
         """The run is set up and about to make its next step."""
 
     def on_episode_start(self, episode: int, epsilon: float) -> None:
-        """An episode to be shown begins, or goes on after a resume."""
+        """An episode to be shown live begins, or goes on after a resume."""
 
     def on_step(self, outcome: "StepOutcome", *, watched: bool) -> None:
-        """Every world made a step; `watched`: it belongs to a shown episode and somebody watches."""
+        """Every world made a step; `watched`: of an episode that is shown live while somebody watches."""
+
+    def on_showing(self, showing: Showing) -> None:
+        """Episodes are shown in another way from now on."""
 
     def on_episode(self, complete: EpisodeComplete) -> None:
         """An episode is over."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from hamlet_trio.agent.update import DivergedError
 from hamlet_trio.history.records import Ending
+from hamlet_trio.protocol.parameters import Showing
 from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun, SaveError
 from hamlet_trio.training.orders import (
@@ -15,6 +16,7 @@ from hamlet_trio.training.orders import (
     Order,
     PauseOrder,
     ResumeOrder,
+    ShowOrder,
     StopOrder,
     SyncOrder,
 )
@@ -39,8 +41,8 @@ class Orders(Protocol):
 class TrainingLoop:
     """Step a run until it is complete or ordered to end, save it, and tell the listeners, in their order.
 
-    Orders are carried out between two environment steps. `step_delay` are the seconds between two steps of
-    a shown episode.
+    Orders are carried out between two environment steps. With a `showing` that is live, the steps of a shown
+    episode are `step_delay` seconds apart; without one, as in a showcase, the loop never waits.
     """
 
     def __init__(
@@ -51,14 +53,16 @@ class TrainingLoop:
         *,
         paused: bool = False,
         watched: bool = False,
-        step_delay: float = 0.0,
+        showing: Showing | None = None,
     ) -> None:
         self._managed = managed
         self._orders = orders
         self._listeners = listeners
         self._paused = paused
         self._watched = watched
-        self._step_delay = step_delay
+        self._showing = showing
+        # Whether the episode under way is shown live.
+        self._is_live = False
         self._next_step_at = 0.0
         self._next_heartbeat_at = time.monotonic() + HEARTBEAT
         self._ending: Ending | None = None
@@ -81,23 +85,24 @@ class TrainingLoop:
         return result
 
     def _step(self) -> None:
-        managed, shown = self._managed, self._managed.run.is_shown
+        managed = self._managed
         if managed.run.episode_step == 0:
             self._begin_episode()
         outcome, completed = managed.step()
         for listener in self._listeners:
-            listener.on_step(outcome, watched=shown and self._watched)
+            listener.on_step(outcome, watched=self._is_live and self._watched)
         for complete in completed:
             for listener in self._listeners:
                 listener.on_episode(complete)
         if managed.save_due:
             self._autosave()
-        if shown:
+        if self._is_live:
             self._wait()
 
     def _begin_episode(self) -> None:
-        run = self._managed.run
-        if run.is_shown:
+        run, showing = self._managed.run, self._showing
+        self._is_live = run.is_shown and (showing is None or showing.show == "live")
+        if self._is_live:
             self._next_step_at = time.monotonic()
             for listener in self._listeners:
                 listener.on_episode_start(run.shown_episode, run.epsilon)
@@ -138,12 +143,14 @@ class TrainingLoop:
 
         A run that is paused meanwhile goes on at once when it is resumed.
         """
-        if self._step_delay == 0:
-            return
-        # A step that took longer than the delay is no reason for a burst of steps afterwards.
-        self._next_step_at = max(self._next_step_at + self._step_delay, time.monotonic())
-        while not self._paused and self._ending is None and self._obey_next(self._next_step_at):
-            pass
+        previous = self._next_step_at
+        while self._is_live and not self._paused and self._ending is None:
+            if (delay := 0.0 if self._showing is None else self._showing.step_delay) == 0:
+                return
+            # A step that took longer than the delay is no reason for a burst of steps afterwards.
+            self._next_step_at = max(previous + delay, time.monotonic())
+            if not self._obey_next(self._next_step_at):
+                return
 
     def _obey_next(self, deadline: float = math.inf) -> bool:
         """Wait for the next order and carry it out; returns False if none came until the deadline."""
@@ -182,8 +189,18 @@ class TrainingLoop:
                 self._next_step_at = time.monotonic()
                 for listener in self._listeners:
                     listener.on_resume(*self._managed.run.position)
+            case ShowOrder(showing):
+                self._show(showing)
             case BeginOrder():
                 raise RuntimeError("a trainer begins one run only")
+
+    def _show(self, showing: Showing) -> None:
+        self._showing = showing
+        self._managed.run.show_every = showing.show_every
+        # From showcase to live, the next episode is the first one that is shown live.
+        self._is_live = self._is_live and showing.show == "live"
+        for listener in self._listeners:
+            listener.on_showing(showing)
 
     def _tell_paused(self) -> None:
         for listener in self._listeners:

@@ -4,15 +4,16 @@ Orders and reports travel as MessagePack in `MessageKind.CONTROL` messages of th
 viewers. A pipe closed by the supervisor is an order too: save, so that the run can be resumed, and end.
 """
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from hamlet_trio.history.records import EpisodeEnded
+from hamlet_trio.protocol.commands import Pause, Resume, SetShow, Stop
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved, Error, TrainingEpisodeStart, TrainingHistory
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.parameters import Showing, TrainingParameters
 from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.link import Message, MessageKind
@@ -57,7 +58,26 @@ class SyncOrder(Struct, frozen=True, kw_only=True, tag="sync"):
     recorded: int
 
 
-Order = BeginOrder | PauseOrder | ResumeOrder | StopOrder | SyncOrder
+class ShowOrder(Struct, frozen=True, tag="show"):
+    """Show episodes in this way from now on."""
+
+    showing: Showing
+
+
+Order = BeginOrder | PauseOrder | ResumeOrder | StopOrder | ShowOrder | SyncOrder
+
+
+def order_of(command: Pause | Resume | Stop | SetShow, showing: Showing) -> Order:
+    """Return the order that an accepted command gives; `showing` is the one in force."""
+    match command:
+        case Pause():
+            return PauseOrder()
+        case Resume():
+            return ResumeOrder()
+        case Stop():
+            return StopOrder()
+        case SetShow():
+            return ShowOrder(command.applied_to(showing))
 
 
 class StartedReport(Struct, frozen=True, kw_only=True, tag="started"):
@@ -110,6 +130,26 @@ class UnrecordedReport(Struct, frozen=True, tag="unrecorded"):
     episodes: list[EpisodeEnded]
 
 
+class EpisodeReport(Struct, frozen=True, kw_only=True, tag="episode"):
+    """An episode of a showcase, whole: a world of `config` that plays `actions` from `start` repeats it.
+
+    Attributes:
+        config, start: a `WorldConfig` and a `WorldState` as plain values, so that no server needs numpy to
+            read orders and reports.
+        actions: one byte for each step.
+        heat_map: the whole run's at the episode's end.
+        seen: steps that were shown already, while they were learnt.
+    """
+
+    episode: int
+    epsilon: float
+    config: dict[str, Any]
+    start: dict[str, Any]
+    actions: bytes
+    heat_map: dict[str, float]
+    seen: int = 0
+
+
 class FailedReport(Struct, frozen=True, kw_only=True, tag="failed"):
     """The run cannot go on. Without `retry` another attempt would fail in the same way."""
 
@@ -123,6 +163,7 @@ Report = (
     | PausedReport
     | ResumedReport
     | HeartbeatReport
+    | EpisodeReport
     | EndedReport
     | FailedReport
 )

@@ -13,7 +13,7 @@ import msgspec
 
 from hamlet_trio.protocol.messages import TrainingMessage, encode_bytes
 from hamlet_trio.training.link import LinkError, MessageKind, PipeReader, pack
-from hamlet_trio.training.orders import Order, Report, decode_order, encode_control
+from hamlet_trio.training.orders import EpisodeReport, Order, Report, decode_order, encode_control
 
 MAX_ORDERS: Final = 64
 MAX_FRAMES: Final = 32
@@ -88,7 +88,8 @@ class OrderReader:
 class MessageWriter:
     """Write the trainer's messages in a thread, in order.
 
-    When `MAX_FRAMES` frames wait, a new one replaces the oldest. When `MAX_EVENTS` other messages wait, as
+    When `MAX_FRAMES` frames wait, a new one replaces the oldest; an episode of a showcase replaces one that
+    waits. When `MAX_EVENTS` other messages wait, as
     when the server was stopped for thousands of episodes, the learner waits too. Once the server is gone,
     messages are discarded. `MessageQueue` of the server does the same for Trio's tasks; this process has
     threads instead, as the learner must not yield to an event loop.
@@ -99,6 +100,7 @@ class MessageWriter:
         self._changed = threading.Condition()
         self._events: deque[tuple[int, bytes]] = deque()
         self._frames: deque[tuple[int, bytes]] = deque(maxlen=MAX_FRAMES)
+        self._episode: deque[tuple[int, bytes]] = deque(maxlen=1)
         self._count = 0
         self._closing = False
         self._broken = False
@@ -115,11 +117,11 @@ class MessageWriter:
 
     def show(self, frame: TrainingMessage) -> None:
         """Send a frame, which may be dropped."""
-        packed = pack(MessageKind.FRAME, encode_bytes(frame))
-        with self._changed:
-            self._count += 1
-            self._frames.append((self._count, packed))
-            self._changed.notify_all()
+        self._put_droppable(self._frames, pack(MessageKind.FRAME, encode_bytes(frame)))
+
+    def offer(self, episode: EpisodeReport) -> None:
+        """Send an episode of a showcase, unless a later one follows before it was sent."""
+        self._put_droppable(self._episode, pack(MessageKind.CONTROL, encode_control(episode)))
 
     def close(self) -> None:
         """Write what waits unless the server is gone, then end the thread and close the pipe."""
@@ -128,6 +130,12 @@ class MessageWriter:
             self._changed.notify_all()
         self._thread.join()
         os.close(self._descriptor)
+
+    def _put_droppable(self, waiting: deque[tuple[int, bytes]], packed: bytes) -> None:
+        with self._changed:
+            self._count += 1
+            waiting.append((self._count, packed))
+            self._changed.notify_all()
 
     def _put_event(self, packed: bytes) -> None:
         with self._changed:
@@ -152,10 +160,12 @@ class MessageWriter:
 
     def _next(self) -> bytes | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._events or self._frames or self._closing)
-            if not self._events and not self._frames:
+            self._changed.wait_for(lambda: self._waiting() or self._closing)
+            if not (waiting := self._waiting()):
                 return None
-            frame_first = not self._events or (self._frames and self._frames[0] < self._events[0])
-            packed = (self._frames if frame_first else self._events).popleft()[1]
+            packed = min(waiting, key=lambda messages: messages[0][0]).popleft()[1]
             self._changed.notify_all()
             return packed
+
+    def _waiting(self) -> list[deque[tuple[int, bytes]]]:
+        return [messages for messages in (self._events, self._frames, self._episode) if messages]

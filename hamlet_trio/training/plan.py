@@ -10,7 +10,7 @@ from hamlet_trio.agent.models import ModelFolder, ModelNameError
 from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.parameters import Showing, TrainingParameters
 from hamlet_trio.training.run_models import problem_with_choice
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
 
@@ -36,7 +36,7 @@ def make_plan(
     `file` is the name chosen for the model's file, where that is not to be one of the run's own.
 
     An interrupted run keeps its own parameters, so that it goes on exactly; only its number of episodes may
-    be raised, and what is left at its default does not count as given.
+    be raised and how it is shown be changed, and what is left at its default does not count as given.
 
     Raises `BadMessageError` when `resume_from` names neither an interrupted run nor a model that can be
     read, when another parameter is given than the interrupted run has, or when the file's name cannot be
@@ -108,12 +108,17 @@ def _plan_to_resume(
             command=_COMMAND,
             field="num_episodes",
         )
-    return RunPlan(run_id, msgspec.structs.replace(own, num_episodes=given), resume=True)
+    showing = {
+        name: getattr(parameters, name)
+        for name in Showing.__struct_fields__
+        if getattr(parameters, name) != getattr(_DEFAULTS, name)
+    }
+    return RunPlan(run_id, msgspec.structs.replace(own, num_episodes=given, **showing), resume=True)
 
 
 def _check_unchanged(parameters: TrainingParameters, own: TrainingParameters) -> None:
     for name in parameters.__struct_fields__:
-        if name in ("num_episodes", "resume_from"):
+        if name in ("num_episodes", "resume_from", *Showing.__struct_fields__):
             continue
         value, kept = getattr(parameters, name), getattr(own, name)
         if value not in (kept, getattr(_DEFAULTS, name)):

@@ -43,6 +43,7 @@ class TrainingRun:
         completed: episodes finished.
         episode_starts: each world's state before the first step of its episode; None if that step was made
             before `load_state_dict`.
+        show_every: the first episode is shown, and one after every so many that ended.
         visits: (height, width) int64, how many steps ended on each cell over the whole run, in all worlds.
     """
 
@@ -73,6 +74,7 @@ class TrainingRun:
             learner_config = learner_config.for_network(parameters.network_type, sizes)
         learner_seed, world_seed = _seeds(parameters.seed)
         self.parameters: Final = parameters
+        self.show_every = parameters.show_every
         self._recipe = recipe
         self._learner = make_learner(
             learner_config, world=config, seed=learner_seed, num_streams=parameters.num_envs
@@ -118,7 +120,7 @@ class TrainingRun:
 
     @property
     def is_shown(self) -> bool:
-        """Whether that episode is shown: the first one is, and one after every `show_every` that ended."""
+        """Whether that episode is shown."""
         return self._is_shown
 
     @property
@@ -194,6 +196,7 @@ class TrainingRun:
             total=float(self._sums.totals[0]),
             epsilon=epsilon,
             done=bool(worlds.over[0]),
+            shown=self._is_shown,
             actions=actions.astype(np.uint8).tobytes(),
         )
         return self._end_episodes(outcome) if any_true(worlds.over) else outcome
@@ -240,7 +243,7 @@ class TrainingRun:
         ended = over[: self.parameters.num_episodes - self.completed]
         records = tuple(self._end_episode(world, outcome.epsilon) for world in ended)
         if over[0] == 0:
-            every = self.parameters.show_every
+            every = self.show_every
             self._is_shown = self.completed // every > self._begun_after // every
             self._begun_after = self.completed
         return msgspec.structs.replace(outcome, records=records, worlds=tuple(ended))

@@ -144,6 +144,11 @@ class RunStatus:
             case Error(code=code):
                 self._errors[code] += 1
 
+    def set_parameters(self, parameters: TrainingParameters) -> None:
+        """Put parameters in force that were changed while the run is on, and tell everyone."""
+        self._parameters = parameters
+        self._hub.broadcast(self.status())
+
     def note_restart(self, reason: str) -> None:
         """Count a restart of the trainer, and tell everyone that the run is starting again."""
         self._restarts += 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import trio
 
 from hamlet_trio.agent.models import DEFAULT_MODEL
@@ -10,17 +11,19 @@ from hamlet_trio.common.lock import FileLock
 from hamlet_trio.connection import MessageQueue, QueueFullError
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import Logger
-from hamlet_trio.protocol.commands import Pause, Resume, Stop
+from hamlet_trio.protocol.commands import Pause, Resume, SetShow, Stop
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import (
     Error,
     Paused,
     Resumed,
     TrainingComplete,
+    TrainingEpisodeStart,
     TrainingFailed,
     TrainingStarted,
     TrainingStopped,
 )
+from hamlet_trio.protocol.parameters import Showing
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.hub import Hub, Viewer
 from hamlet_trio.training.inputs import Inputs, OnInput, TrainerMessages, TrainerSilent, decode_messages
@@ -28,23 +31,24 @@ from hamlet_trio.training.link import LinkError, Message
 from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
+    EpisodeReport,
     FailedReport,
     HeartbeatReport,
     Order,
     PausedReport,
-    PauseOrder,
     Report,
     ResumedReport,
-    ResumeOrder,
+    ShowOrder,
     StartedReport,
-    StopOrder,
     SyncOrder,
     TrainerEvent,
     UnrecordedReport,
+    order_of,
 )
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_history import RunHistory
 from hamlet_trio.training.run_status import RunStatus
+from hamlet_trio.training.showcase import Showcase
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND, run_trainer
 from hamlet_trio.training.transitions import Phase, after_heartbeat, after_report, after_silence
@@ -72,6 +76,7 @@ class RunSupervisor:
         *,
         status: RunStatus,
         hub: Hub,
+        showcase: Showcase,
         history: HistoryWriter,
         store: RunStore,
         settings: Settings,
@@ -87,6 +92,7 @@ class RunSupervisor:
         self._file = plan.file
         self._status = status
         self._hub = hub
+        self._showcase = showcase
         self._history = RunHistory(history, plan.run_id, status, hub)
         self._announced = False
         self._restarts = 0
@@ -105,35 +111,36 @@ class RunSupervisor:
         self._stop_patience = _STOP_PATIENCE
         self._has_started = False
         self._message_came = trio.Event()
+        showcase.begin(plan.parameters.step_delay)
         status.begin(plan.run_id, plan.parameters)
         self._orders = self._first_orders(resume=plan.resume)
 
     # --- what viewers want -----------------------------------------------------------------------------
 
-    def obey(self, command: Pause | Resume | Stop) -> None:
+    def obey(self, command: Pause | Resume | Stop | SetShow) -> None:
         """Pass an accepted command on to the trainer, whose answer is told to everyone.
 
         Raises `BadMessageError` if the trainer has not taken its orders for long.
         """
-        order: Order
-        match command:
-            case Pause():
-                order = PauseOrder()
-            case Resume():
-                order = ResumeOrder()
-            case Stop():
-                order = StopOrder()
+        order = order_of(command, self._parameters.showing)
         try:
             self._orders.put(order)
         except QueueFullError as error:
             name = str(command.__struct_config__.tag)
             sentence = f"The trainer does not respond: {MAX_ORDERS} orders wait for it."
             raise BadMessageError(ErrorCode.TRAINING_BUSY, sentence, command=name) from error
+        self._showcase.obey(order)
+        if isinstance(order, ShowOrder):
+            self._show_in(order.showing)
         if isinstance(command, Stop):
             # A trainer that hangs takes no orders; the run must end all the same.
             hangs = self._status.phase.state == "unresponsive"
             self._stop_patience = 0.0 if hangs else _STOP_PATIENCE
             self._patience.deadline = trio.current_time() + self._stop_patience
+
+    def _show_in(self, showing: Showing) -> None:
+        self._parameters = self._parameters.shown_in(showing)
+        self._status.set_parameters(self._parameters)
 
     def set_watched(self, watched: bool) -> None:
         """Tell the trainer whether anybody watches."""
@@ -307,6 +314,7 @@ class RunSupervisor:
         self._status.change(Phase("idle"))
 
     def _fail(self, reason: str) -> None:
+        self._showcase.clear()
         self._hub.broadcast(
             TrainingFailed(reason, self._model_saved, restart=False, model=self._status.model)
         )
@@ -339,11 +347,16 @@ class RunSupervisor:
                     self._hub.broadcast_frame(message.payload.decode())
                 case HeartbeatReport() | UnrecordedReport():
                     self._status.change(after_heartbeat(self._status.phase))
+                case EpisodeReport():
+                    if self._parameters.show == "showcase":
+                        self._showcase.offer(content)
                 case EndedReport() | FailedReport():
                     self._last_report = content
                 case StartedReport() | PausedReport() | ResumedReport():
                     self._on_report(content)
                 case _:
+                    if isinstance(content, TrainingEpisodeStart):  # shown live
+                        self._showcase.clear()
                     self._status.note(content)
                     self._hub.broadcast_event(message.payload.decode())
 
@@ -359,15 +372,16 @@ class RunSupervisor:
 
     def _on_started(self, report: StartedReport) -> None:
         self._has_started = True
-        self._parameters = report.parameters
-        self._status.note(report)
+        # How it is shown may have been changed since the trainer was ordered to begin.
+        self._parameters = report.parameters.shown_in(self._parameters.showing)
+        self._status.note(msgspec.structs.replace(report, parameters=self._parameters))
         if not self._announced:
             self._announced = True
             self._hub.broadcast(
                 TrainingStarted(
                     num_episodes=report.parameters.num_episodes,
                     run_id=self.run_id,
-                    parameters=report.parameters,
+                    parameters=self._parameters,
                     network_type=report.parameters.network_type,
                     device=report.device,
                     world=report.world,

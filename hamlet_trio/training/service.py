@@ -12,7 +12,7 @@ from hamlet_trio.common.files import remove_temporaries
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
-from hamlet_trio.protocol.commands import StartTraining, Status, TrainingCommand
+from hamlet_trio.protocol.commands import SetShow, StartTraining, Status, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.recording.info import recordings_path
@@ -30,6 +30,7 @@ from hamlet_trio.training.inputs import (
 from hamlet_trio.training.plan import make_plan, take_lock
 from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
 from hamlet_trio.training.run_supervisor import RunSupervisor
+from hamlet_trio.training.showcase import Showcase
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Phase, after_command
@@ -68,6 +69,7 @@ class TrainingService:
             on_watched=self._on_watched,
         )
         self._status = RunStatus(self._hub, self._log)
+        self._showcase = Showcase(self._hub, self._log)
         self._supervisor: RunSupervisor | None = None
         self._lock = self._store.server_lock()
         self._admitted = 0
@@ -139,6 +141,7 @@ class TrainingService:
         await self._inputs.sender.send(ViewerCommand(viewer, command))
 
     def _on_watched(self, watched: bool) -> None:
+        self._showcase.set_watched(watched)
         if self._supervisor is not None:
             self._supervisor.set_watched(watched)
 
@@ -153,6 +156,7 @@ class TrainingService:
             self._nursery = nursery
             self._is_watching_lock = False
             is_told = await self._review()
+            nursery.start_soon(self._showcase.run)
             self._is_ready = True
             if not is_told:
                 self._hub.broadcast(self.status())
@@ -290,7 +294,9 @@ class TrainingService:
         phase = after_command(self._status.phase, command)
         if isinstance(command, StartTraining):
             await self._start(viewer, command)
-        elif isinstance(command, Status) or phase == self._status.phase:
+        elif not isinstance(command, SetShow) and (
+            isinstance(command, Status) or phase == self._status.phase
+        ):
             # A run of the command line may have ended since.
             if self.is_training or not await self._review():
                 viewer.tell(self.status())
@@ -314,6 +320,7 @@ class TrainingService:
             plan,
             status=self._status,
             hub=self._hub,
+            showcase=self._showcase,
             history=self._history,
             store=self._store,
             settings=self._settings,

@@ -48,11 +48,16 @@ class MessageListener(RunListener):
     def on_start(self, managed: "ManagedRun") -> None:
         """Report the parameters in force, and the episodes of a resumed run."""
         from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
-        from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
+        from hamlet_trio.training.frames import FrameRenderer, run_heat_map  # noqa: PLC0415
         from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
 
         run = managed.run
-        self._renderer = FrameRenderer(run)
+        renderer = FrameRenderer(run.worlds.config)
+
+        def show(outcome: "StepOutcome") -> None:
+            self._writer.show(renderer.render(run.worlds, outcome, run_heat_map(run.visits)))
+
+        self._show = show
         self._writer.report(
             StartedReport(
                 parameters=run.parameters,
@@ -71,7 +76,7 @@ class MessageListener(RunListener):
     def on_step(self, outcome: "StepOutcome", *, watched: bool) -> None:
         """Send the frame, if anybody watches."""
         if watched:
-            self._writer.show(self._renderer.render(outcome))
+            self._show(outcome)
 
     def on_episode(self, complete: EpisodeComplete) -> None:
         """Announce the episode."""
@@ -130,6 +135,7 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
     from hamlet_trio.training.managed_run import StartError, open_run, training_here  # noqa: PLC0415
     from hamlet_trio.training.recorder import Recorder  # noqa: PLC0415
     from hamlet_trio.training.scalars import EpisodeScalars  # noqa: PLC0415
+    from hamlet_trio.training.showcase_episodes import ShowcaseEpisodes  # noqa: PLC0415
     from hamlet_trio.training.unrecorded import UnrecordedEpisodes  # noqa: PLC0415
 
     torch.set_num_threads(1)
@@ -149,12 +155,13 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
                 [
                     listener,
                     UnrecordedEpisodes(store, begin.run_id, writer),
+                    ShowcaseEpisodes(writer),
                     Recorder.of(settings, listener),
                     *scalars,
                 ],
                 paused=begin.paused,
                 watched=begin.watched,
-                step_delay=managed.run.parameters.step_delay,
+                showing=managed.run.parameters.showing,
             ).run()
     except StartError as error:
         writer.report(FailedReport(reason=str(error), retry=error.retry))

@@ -2,7 +2,15 @@
 
 from typing import NamedTuple
 
-from hamlet_trio.protocol.commands import Pause, Resume, StartTraining, Status, Stop, TrainingCommand
+from hamlet_trio.protocol.commands import (
+    Pause,
+    Resume,
+    SetShow,
+    StartTraining,
+    Status,
+    Stop,
+    TrainingCommand,
+)
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import TrainingState
 from hamlet_trio.training.orders import PausedReport, ResumedReport, StartedReport
@@ -42,20 +50,23 @@ def after_command(phase: Phase, command: TrainingCommand) -> Phase:
             return Phase("starting")
         case _ if not phase.is_training:
             name = str(command.__struct_config__.tag)
+            to_do = "show" if isinstance(command, SetShow) else name
             raise BadMessageError(
                 ErrorCode.NOT_TRAINING,
-                f"There is no run to {name}; start one with start_training.",
+                f"There is no run to {to_do}; start one with start_training.",
                 command=name,
             )
+        case SetShow() if phase.state != "stopping":
+            return phase
         case Stop():
             return phase._replace(state="stopping")
-        case Pause() | Resume() if phase.state in ("stopping", "unresponsive"):
+        case Pause() | Resume() | SetShow() if phase.state in ("stopping", "unresponsive"):
             sentence = "The run is stopping; start another one afterwards."
             if phase.state == "unresponsive":
                 sentence = "The trainer does not respond; wait, or stop the run."
             name = str(command.__struct_config__.tag)
             raise BadMessageError(ErrorCode.TRAINING_BUSY, sentence, command=name)
-        case Pause() | Resume():
+        case _:
             return phase._replace(pause_requested=isinstance(command, Pause))
 
 

@@ -111,7 +111,7 @@ def test_errors_are_one_sentence_and_exit_code_1(hamlet: Hamlet, tmp_path: Path)
 def test_every_training_parameter_is_an_option_with_the_wire_s_default(hamlet: Hamlet) -> None:
     text = hamlet("train", "--help").stdout
     defaults = TrainingParameters()
-    of_the_wire_alone = {"show_every", "step_delay", "resume_from"}
+    of_the_wire_alone = {"show", "show_every", "step_delay", "resume_from"}
     for name in TrainingParameters.__struct_fields__:
         if name not in of_the_wire_alone:
             assert "--" + name.replace("_", "-") in text

@@ -5,11 +5,16 @@ from typing import get_args
 import msgspec
 import pytest
 
-from hamlet_trio.protocol.messages import ActionName, encode
+from hamlet_trio.protocol.messages import ActionName, TrainingStateUpdate, encode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.frames import FrameRenderer
+from hamlet_trio.training.episodes import StepOutcome
+from hamlet_trio.training.frames import FrameRenderer, run_heat_map
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.world import ACTIONS, DEFAULT_AFFORDANCES
+
+
+def render(run: TrainingRun, outcome: StepOutcome) -> TrainingStateUpdate:
+    return FrameRenderer(run.worlds.config).render(run.worlds, outcome, run_heat_map(run.visits))
 
 
 def test_the_names_of_actions_are_the_worlds() -> None:
@@ -18,9 +23,8 @@ def test_the_names_of_actions_are_the_worlds() -> None:
 
 def test_a_frame_has_every_field_that_is_kept(parameters: TrainingParameters) -> None:
     run = TrainingRun(parameters, device="cpu")
-    renderer = FrameRenderer(run)
     outcome = run.step()
-    frame = msgspec.json.decode(encode(renderer.render(outcome)))
+    frame = msgspec.json.decode(encode(render(run, outcome)))
     x, y = run.worlds.positions[0, 0].tolist()
     last_action = ACTIONS[outcome.action]
     assert frame["grid"] == {"width": 8, "height": 8}
@@ -42,7 +46,7 @@ def test_a_frame_has_every_field_that_is_kept(parameters: TrainingParameters) ->
 
 def test_four_meters_are_normalised_money_and_mood_are_not(parameters: TrainingParameters) -> None:
     run = TrainingRun(parameters, device="cpu")
-    meters = FrameRenderer(run).render(run.step()).agent_meters["agent_0"].meters
+    meters = render(run, run.step()).agent_meters["agent_0"].meters
     raw = run.worlds.meters[0, 0].tolist()
     assert meters.energy == pytest.approx(raw[0] / 100)
     assert meters.social == pytest.approx(raw[5] / 100)
@@ -51,10 +55,9 @@ def test_four_meters_are_normalised_money_and_mood_are_not(parameters: TrainingP
 
 def test_the_last_frame_says_why_and_the_heat_map_is_of_the_whole_run(parameters: TrainingParameters) -> None:
     run = TrainingRun(msgspec.structs.replace(parameters, num_episodes=1, max_steps=500), device="cpu")
-    renderer = FrameRenderer(run)
     while (outcome := run.step()).record is None:
-        assert renderer.render(outcome).info.failure_reason is None
-    frame = renderer.render(outcome)
+        assert render(run, outcome).info.failure_reason is None
+    frame = render(run, outcome)
     assert frame.done
     assert frame.info.failure_reason == outcome.record.failure_reason
     most = run.visits.max()

@@ -22,6 +22,7 @@ from hamlet_trio.protocol.commands import (
     Reset,
     Resume,
     Seek,
+    SetShow,
     SetSpeed,
     SetStart,
     SetView,
@@ -87,6 +88,7 @@ TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
     Pause: Role.TEACHER,
     Resume: Role.TEACHER,
     Stop: Role.TEACHER,
+    SetShow: Role.TEACHER,
     Status: Role.VIEWER,
 }
 """The role required by each command on `/ws/training`: only a teacher changes the run."""
