@@ -32,6 +32,11 @@ export interface TrainingParameters {
   random_start: number
   /** name of a world, or an object of the fields that differ from the usual one */
   world: string | Record<string, unknown> | null
+  /**
+   * live: a shown episode is learnt at the pace of `step_delay`; showcase: it is played at that pace beside a
+   * learner at full speed
+   */
+  show: 'live' | 'showcase'
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from: string | null
 }
@@ -614,6 +619,11 @@ export interface StartTraining {
   random_start?: number
   /** name of a world, or an object of the fields that differ from the usual one */
   world?: string | Record<string, unknown> | null
+  /**
+   * live: a shown episode is learnt at the pace of `step_delay`; showcase: it is played at that pace beside a
+   * learner at full speed
+   */
+  show?: 'live' | 'showcase'
   /** id of an interrupted run, or name of a model, to go on from */
   resume_from?: string | null
   /** ignored; older clients send it */
@@ -630,6 +640,20 @@ export interface Resume {
 /** Save a checkpoint and end the run. */
 export interface Stop {
   command: 'stop'
+}
+
+/** Change how the run that is on shows its episodes; a field left out keeps its value. */
+export interface SetShow {
+  command: 'set_show'
+  /**
+   * live: a shown episode is learnt at the pace of `step_delay`; showcase: it is played at that pace beside a
+   * learner at full speed
+   */
+  show?: 'live' | 'showcase'
+  /** show one in this many episodes */
+  show_every?: number
+  /** seconds between the steps of a shown episode */
+  step_delay?: number
 }
 
 /** The run's state: sent first on connect, on `status`, and to everyone at each change of state. */
@@ -1449,6 +1473,7 @@ export type TrainingCommand =
   | Pause
   | Resume
   | Stop
+  | SetShow
   | Status
 
 export type TrainingMessage =
