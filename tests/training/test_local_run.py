@@ -12,7 +12,7 @@ from hamlet_trio.history import HistoryDatabase, HistoryReader
 from hamlet_trio.history.queries import RunsQuery
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import CheckpointSaved
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.parameters import Showing, TrainingParameters
 from hamlet_trio.recording.folder import RecordingFolder
 from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.local_run import DivergedError, RunResult, SaveError, StartError
@@ -204,7 +204,7 @@ def test_heartbeats_are_sent_while_training_paused_and_waiting(
     endless = msgspec.structs.replace(parameters, num_episodes=1000, show_every=1)
     run = managed(TrainingRun(endless, device="cpu"), "20250101-000000-abcdef")
     monkeypatch.setattr(ManagedRun, "end", lambda *_: SimpleNamespace(saved=None))
-    TrainingLoop(run, Orders(), [Beats()], step_delay=step_delay).run()
+    TrainingLoop(run, Orders(), [Beats()], showing=Showing("live", 1, step_delay)).run()
     assert beats[0] == 20
     assert max(waits) == HEARTBEAT
     assert run.run.steps > 0
