@@ -105,7 +105,7 @@ describe('a recording', () => {
     const { session, socket, finished } = connect()
     socket.receive(replay({ recording: 'r1' }))
     session.goOn()
-    expect(socket.commands()).toEqual(['take_control', 'release_control', 'play'])
+    expect(socket.commands()).toEqual(['get_life', 'take_control', 'release_control', 'play'])
     socket.receive({ type: 'replay_ended', recording: 'r1' })
     socket.receive({ type: 'branched', episode: 2, model_name: 'trained_agent.pt', step: 7, recording: 'r1' })
     socket.receive(playback({ controller: 'policy', playing: true }))

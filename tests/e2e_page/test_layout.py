@@ -126,15 +126,3 @@ def test_good_and_fine_meters_differ_in_hue(user: BrowserUser) -> None:
             for name in ("Energy", "Social")
         ]
         assert min(abs(hues[0] - hues[1]), 360 - abs(hues[0] - hues[1])) > 45, (scheme, hues)
-
-
-def test_a_chart_tells_the_values_under_the_pointer(user: BrowserUser) -> None:
-    page = user.open("?speed=10&model=checkpoint_ep50.pt")
-    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
-    page.keyboard.press(" ")
-    chart = page.get_by_role("img", name=re.compile(r"Survival, in steps, \d+ points"))
-    expect(chart).to_be_visible()
-    chart.hover()
-    expect(page.get_by_text(re.compile(r"^Episode \d+, steps \d+, mean of 5 \d+$")).first).to_be_visible()
-    page.mouse.move(0, 0)
-    expect(page.get_by_text(re.compile(r"^Episode \d+, steps"))).to_have_count(0)

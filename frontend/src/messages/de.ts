@@ -3,6 +3,7 @@ import type { Catalogue } from '@/language/message'
 import access from '@/messages/de/access.json'
 import common from '@/messages/de/common.json'
 import compare from '@/messages/de/compare.json'
+import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
 import play from '@/messages/de/play.json'
 import replay from '@/messages/de/replay.json'
@@ -10,4 +11,4 @@ import shell from '@/messages/de/shell.json'
 import world from '@/messages/de/world.json'
 import worlds from '@/messages/de/worlds.json'
 
-export default { access, common, compare, models, play, replay, shell, world, worlds } satisfies Catalogue
+export default { access, common, compare, life, models, play, replay, shell, world, worlds } satisfies Catalogue

@@ -2,6 +2,7 @@
 import access from '@/messages/en/access.json'
 import common from '@/messages/en/common.json'
 import compare from '@/messages/en/compare.json'
+import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
 import play from '@/messages/en/play.json'
 import replay from '@/messages/en/replay.json'
@@ -9,4 +10,4 @@ import shell from '@/messages/en/shell.json'
 import world from '@/messages/en/world.json'
 import worlds from '@/messages/en/worlds.json'
 
-export default { access, common, compare, models, play, replay, shell, world, worlds }
+export default { access, common, compare, life, models, play, replay, shell, world, worlds }

@@ -1,4 +1,4 @@
-import { shallowReactive, shallowRef } from 'vue'
+import { shallowReactive } from 'vue'
 
 import { socketUrl } from '@/common/http'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
@@ -10,19 +10,23 @@ import type {
   Playback,
   View,
 } from '@/protocol/messages'
+import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
+import { Outcomes } from '@/session/outcomes'
 import type { DesiredState, FinishedEpisode, SessionState } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
 
 const SPEED_SETTLES_MS = 600
-const KEPT_EPISODES = 300
+/** How long the end of a life stays on screen at least. */
+const LINGER_S = 3
 
 /** Hold one `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
   readonly feed = new FrameFeed()
+  readonly lives = new LifeBook()
   readonly state: SessionState = shallowReactive<SessionState>({
     sessionId: null,
     models: [],
@@ -39,8 +43,9 @@ export class InferenceSession {
     worldError: null,
     error: null,
   })
+  private readonly outcomes = new Outcomes()
   /** Steps survived in each episode that this session's model finished, newest last. */
-  readonly survived = shallowRef<readonly number[]>([])
+  readonly survived = this.outcomes.survived
   /** What was asked for shows at once; `state`, which the server confirms, may be a moment late. */
   readonly desired: DesiredState
 
@@ -48,7 +53,6 @@ export class InferenceSession {
 
   private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
   private readonly actions = new ActionQueue((action) => this.socket.send({ command: 'act', action }))
-  private controllers = new Set<Playback['controller']>()
   private speedSentAt = -Infinity
   private hidden = false
   private previousEnd: EpisodeEnd | null = null
@@ -61,7 +65,8 @@ export class InferenceSession {
     url: string = socketUrl('ws'),
   ) {
     this.desired = shallowReactive<DesiredState>({
-      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, ...desired,
+      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, lingers: false,
+      ...desired,
     })
     this.state.speed = this.desired.speed
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
@@ -127,7 +132,9 @@ export class InferenceSession {
     this.desired.speed = speed
     this.state.speed = speed
     this.speedSentAt = performance.now()
-    this.socket.send({ command: 'set_speed', speed })
+    // Whoever looks at one life sees how it ended, at any speed.
+    const linger = this.desired.lingers ? { min_intermission: LINGER_S } : {}
+    this.socket.send({ command: 'set_speed', speed, ...linger })
   }
 
   load(model: string): void {
@@ -205,40 +212,39 @@ export class InferenceSession {
     switch (message.type) {
       case 'connected':
         Object.assign(state, {
-          sessionId: message.session_id,
-          models: message.available_models,
-          model: message.model_name,
-          networkType: message.network_type,
-          controller: 'policy',
-          world: message.world,
-          error: null,
+          sessionId: message.session_id, models: message.available_models, model: message.model_name,
+          networkType: message.network_type, controller: 'policy', world: message.world, error: null,
         })
         this.restore()
         break
       case 'episode_start':
         Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
-        this.controllers = new Set()
+        this.lives.begin(message.episode, message.model_name)
+        this.outcomes.begin()
         break
-      case 'state_update':
-        this.feed.push(frameOfInference(message))
+      case 'state_update': {
+        const frame = frameOfInference(message)
+        this.feed.push(frame)
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
-        if (message.step > 0) this.controllers.add(state.controller)
+        this.lives.push(frame)
+        if (message.step > 0) this.outcomes.stepBy(state.controller)
         this.actions.shown(message.done)
         // A frame tells what the last step was chosen from; a hint is about the world that is there now.
         if (this.desired.human && this.desired.think && !this.actions.busy) this.setThink(true)
         break
+      }
       case 'episode_end':
         this.ended(message)
         break
       case 'model_loaded':
         if (state.loading === message.model) state.loading = null
-        this.survived.value = []
+        this.outcomes.forget()
         Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
         this.continueAsDesired()
         break
       case 'world_set':
-        this.survived.value = []
+        this.outcomes.forget()
         this.confirmedWorld = this.desired.world
         Object.assign(state, { world: message.world, worldError: null })
         break
@@ -250,10 +256,14 @@ export class InferenceSession {
         break
       case 'replay_started':
         this.replays.started(message)
+        this.socket.send({ command: 'get_life' })
         state.error = null
         break
       case 'replay_ended':
         this.replays.ended()
+        break
+      case 'life':
+        this.lives.told(message, this.replays.state.replay !== null)
         break
       case 'branched':
         this.branched(message)
@@ -283,7 +293,7 @@ export class InferenceSession {
   private restore(): void {
     const { desired, state } = this
     if (desired.think) this.setThink(true)
-    if (desired.speed !== 1) this.setSpeed(desired.speed)
+    if (desired.speed !== 1 || desired.lingers) this.setSpeed(desired.speed)
     if (desired.human) this.takeControl()
     this.confirmedWorld = null
     const loads = desired.model !== null && desired.model !== state.model
@@ -314,27 +324,25 @@ export class InferenceSession {
   private ended(end: EpisodeEnd): void {
     this.state.over = end
     this.actions.clear()
+    this.lives.end(end)
+    if (end.reason === 'meter_depleted' && this.desired.lingers) this.socket.send({ command: 'get_life' })
     // An episode that ended before its first step has no result.
     if (end.steps > 0) {
       this.previousEnd = this.state.last
       this.state.last = end
     }
     this.feed.pace.rest()
-    if (this.controllers.size === 0) return
-    const by = this.controllers.size > 1 ? 'both' : this.controllers.has('human') ? 'human' : 'policy'
-    if (end.reason === 'meter_depleted' || end.reason === 'max_steps') {
-      this.survived.value = [...this.survived.value, end.steps].slice(-KEPT_EPISODES)
-    }
-    this.finished({ model: this.state.model, by, end })
+    const by = this.outcomes.end(end)
+    if (by !== null) this.finished({ model: this.state.model, by, end })
   }
 
-  /** A life that begins in the middle of another is not a whole one: it counts in no result. */
   private branched(branch: Branched): void {
     Object.assign(this.state, { episode: branch.episode, model: branch.model_name, over: null })
     // The life that waited was given up for this one, which is not an ending to show.
     if (this.state.last?.reason === 'reset') this.state.last = this.previousEnd
     this.actions.clear()
-    this.controllers = new Set(['policy', 'human'])
+    this.lives.branch(branch.step, branch.episode, branch.model_name)
+    this.outcomes.branch()
   }
 
   private transport(playback: Playback): void {

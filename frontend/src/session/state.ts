@@ -32,6 +32,8 @@ export interface DesiredState {
   playing: boolean
   human: boolean
   think: boolean
+  /** Stay with the end of each life long enough to read why it failed. */
+  lingers: boolean
   /** The recording to replay. */
   recording: string | null
 }

@@ -22,8 +22,14 @@ export interface Route {
   models: string[]
   speed: number
   heat: boolean
+  /** Which visits the heat map of Watch shows. */
+  visits: Visits
   think: boolean
 }
+
+export const VISITS = ['all', 'lives', 'life'] as const
+/** Visits since the model came, of the last lives, or of the one on screen. */
+export type Visits = (typeof VISITS)[number]
 
 export const MAX_COMPARED = 4
 
@@ -36,6 +42,7 @@ const DEFAULTS: Readonly<Route> = {
   models: [],
   speed: 1,
   heat: true,
+  visits: 'all',
   think: true,
 }
 
@@ -52,6 +59,7 @@ export function parseRoute(search: string): Route {
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
     speed: Number.isFinite(speed) && speed > 0 ? Math.min(10, Math.max(0.1, speed)) : DEFAULTS.speed,
     heat: query.get('heat') !== '0',
+    visits: VISITS.find((name) => name === query.get('visits')) ?? DEFAULTS.visits,
     think: query.get('think') !== '0',
   }
 }
@@ -69,6 +77,7 @@ export function formatRoute(route: Route): string {
   for (const model of route.models) query.append('compare', model)
   if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
   if (!route.heat) query.set('heat', '0')
+  if (route.visits !== DEFAULTS.visits) query.set('visits', route.visits)
   if (!route.think) query.set('think', '0')
   const text = query.toString()
   return text === '' ? '' : `?${text}`
