@@ -48,11 +48,18 @@ class EvaluationSummary(Struct, frozen=True):
             chart="Survival, in steps",
             line="greedy evaluation",
             style="points",
+            tag="mean_length",
         ),
     ]
     mean_return: Annotated[
         float,
-        _figure("Mean return.", chart="Return per episode", line="greedy evaluation", style="points"),
+        _figure(
+            "Mean return.",
+            chart="Return per episode",
+            line="greedy evaluation",
+            style="points",
+            tag="mean_return",
+        ),
     ]
     episodes: Annotated[int, _figure("How many episodes the means are over.", unit="episodes")]
 
@@ -188,7 +195,7 @@ class Figure(Struct, frozen=True):
 def figures_of(struct: type[Struct], path: tuple[str, ...] = (), suffix: str = "") -> tuple[Figure, ...]:
     """List the figures of a struct and of the structs in it, in their order.
 
-    A field of a struct may give the lines of that struct's figures a `suffix`.
+    A field of a struct may give the lines of that struct's figures a `suffix`; its name begins their tags.
     """
     found: list[Figure] = []
     for name, hint in get_type_hints(struct, include_extras=True).items():
@@ -200,7 +207,9 @@ def figures_of(struct: type[Struct], path: tuple[str, ...] = (), suffix: str = "
         assert meta is not None, f"{name} has no figure"
         assert meta.extra is not None, f"{name} has no figure"
         line = meta.extra["line"] and meta.extra["line"] + suffix
-        found.append(Figure((*path, name), kind, meta.description or "", **meta.extra | {"line": line}))
+        tag = meta.extra["tag"] and "/".join((*path, meta.extra["tag"]))
+        own = {"line": line, "tag": tag}
+        found.append(Figure((*path, name), kind, meta.description or "", **meta.extra | own))
     return tuple(found)
 
 

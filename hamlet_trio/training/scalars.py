@@ -1,7 +1,10 @@
 """Write TensorBoard event files of a run, for comparing runs there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete
 from hamlet_trio.settings import Settings
@@ -11,6 +14,9 @@ from hamlet_trio.training.run_result import RunResult
 
 FOLDER: Final = "tensorboard"
 """The folder in the data folder that holds a folder for each run."""
+
+_COMPARED: Final = tuple(figure.tag for figure in FIGURES if figure.tag.startswith("evaluation"))
+"""The figures by which TensorBoard's table of hyperparameters compares runs."""
 
 _FLUSH_SECONDS: Final = 10
 
@@ -27,12 +33,14 @@ class EpisodeScalars(RunListener):
         """Raises `StartError` if TensorBoard is not installed."""
         try:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # it takes seconds
+            from torch.utils.tensorboard.summary import hparams  # noqa: PLC0415
         except ImportError as error:
             raise StartError(
                 "TensorBoard is not installed; pip install 'hamlet-trio[tensorboard]', "
                 "or train without its files."
             ) from error
         self._make = SummaryWriter
+        self._summaries: Callable[..., Any] = hparams
         self._folder = folder
         self._reporter = reporter
         self._writer: Any = None
@@ -56,6 +64,7 @@ class EpisodeScalars(RunListener):
             if self._writer is None:
                 purge = steps if self._folder.exists() else None
                 self._writer = self._make(str(self._folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
+                self._write_hyperparameters()
             for figure in FIGURES:
                 value = figure.of(complete)
                 if figure.tag and value is not None:
@@ -72,6 +81,16 @@ class EpisodeScalars(RunListener):
         except OSError as error:
             self._give_up(error)
         self._is_closed = True
+
+    def _write_hyperparameters(self) -> None:
+        """Write the run's parameters for TensorBoard's table of runs, beside the figures it compares."""
+        parameters = msgspec.to_builtins(self._run.parameters)
+        world = parameters.pop("world")
+        if world is not None:
+            parameters["world"] = world if isinstance(world, str) else world.get("title") or "one of its own"
+        known = {name: value for name, value in parameters.items() if value is not None}
+        for summary in self._summaries(known, dict.fromkeys(_COMPARED, 0.0)):
+            self._writer.file_writer.add_summary(summary)
 
     def _give_up(self, error: OSError) -> None:
         self._is_closed = True

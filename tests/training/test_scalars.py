@@ -66,11 +66,38 @@ def test_a_run_has_the_usual_tags_at_its_steps_and_goes_on_where_it_was_saved(
         "losses/td_loss": "loss",
         "losses/q_values": "q_value",
     }
-    assert found.keys() == fields.keys()
+    assert fields.keys() < found.keys()
     for tag, field in fields.items():
         values = [(step, getattr(one, field)) for step, one in zip(steps, told, strict=True)]
         expected = [(step, value) for step, value in values if value is not None]
         assert close(found[tag], expected), tag
+    for start in ("evaluation", "evaluation_random"):
+        summaries = [(step, getattr(one, start)) for step, one in zip(steps, told, strict=True)]
+        for name in ("mean_length", "mean_return"):
+            expected = [(step, getattr(one, name)) for step, one in summaries if one is not msgspec.UNSET]
+            assert expected
+            assert close(found[f"{start}/{name}"], expected)
+
+
+def test_tensorboards_table_of_runs_has_the_parameters(
+    event_files: Any, parameters: TrainingParameters, tmp_path: Path
+) -> None:
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2  # an extra
+
+    train(tmp_path, msgspec.structs.replace(parameters, world="two-bars"), settings={"tensorboard": True})
+    (folder,) = (tmp_path / "data" / "tensorboard").iterdir()
+    reader = event_files.EventAccumulator(str(folder))
+    reader.Reload()
+    content = reader.PluginTagToContent("hparams")
+    started = plugin_data_pb2.HParamsPluginData.FromString(content[metadata.SESSION_START_INFO_TAG])
+    found = started.session_start_info.hparams
+    assert found["network_type"].string_value == parameters.network_type
+    assert found["seed"].number_value == parameters.seed
+    assert found["world"].string_value == "Two bars"
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(content[metadata.EXPERIMENT_TAG]).experiment
+    compared = {info.name.tag for info in experiment.metric_infos}
+    assert "evaluation_random/mean_length" in compared
+    assert compared <= set(reader.Tags()["scalars"])
 
 
 async def test_runs_of_a_server_write_them_where_the_setting_says_so(
