@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hamlet_trio.inference.errors import EngineError
-from hamlet_trio.inference.world_group import EngineRequest, WorldGroup
+from hamlet_trio.inference.world_group import EngineRequest, PolicyRow, WorldGroup
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frame_parts import OptionValue
 
@@ -31,7 +31,8 @@ class BatchExecutor:
     """Execute batches of at most `capacity` requests. Synchronous; one thread at a time may use it.
 
     `clock` times forward passes, in seconds. Buffers are allocated once: of actions (capacity,), and of
-    observations of each size, (capacity, 1, observation_size) float32.
+    observations of each size, (capacity, 1, observation_size) float32; more rows than that, which only worlds
+    of several agents have, enlarge it.
     """
 
     def __init__(self, capacity: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -50,6 +51,8 @@ class BatchExecutor:
         if any(request.attention for request in requests):
             return False
         rows = Counter(request.policy for request in requests if request.needs_policy)
+        for request in requests:
+            rows.update(request.company[1:])
         seconds = 0.0
         for policy, count in rows.items():
             last = self._last_passes.get(policy)
@@ -63,91 +66,97 @@ class BatchExecutor:
 
         A policy's error is the answer to the requests for that policy and affects no other.
         """
+        first = requests[0].group
+        if first.config.num_agents == 1 and all(request.group is first for request in requests):
+            return self._execute_alike(first, requests)
+        groups: dict[WorldGroup, list[EngineRequest]] = {}
+        for request in requests:
+            groups.setdefault(request.group, []).append(request)
+        # Rows of one policy lie together, and so do those of one group of worlds within them.
+        by_policy: dict[Policy, list[PolicyRow]] = {}
+        for group, same in groups.items():
+            group.prepare(same)
+            for request in same:
+                for row in group.turns(request):
+                    by_policy.setdefault(row.policy, []).append(row)
+        for policy, rows in by_policy.items():
+            chosen = np.empty(len(rows), dtype=np.intp)
+            self._run_policy(policy, rows, self._observe(rows), chosen)
+            for row, action in zip(rows, chosen.tolist(), strict=True):
+                row.choice = action
+        return sum(group.carry_out(same) for group, same in groups.items())
+
+    def _execute_alike(self, group: WorldGroup, requests: list[EngineRequest]) -> int:
+        """Execute requests for worlds of one group with one agent each, without a loop over their rows."""
         by_policy: dict[Policy, list[EngineRequest]] = {}
         without_policy: list[EngineRequest] = []
         for request in requests:
             (by_policy.setdefault(request.policy, []) if request.needs_policy else without_policy).append(
                 request
             )
-        # Rows of one policy lie together, and so do those of one group of worlds within them.
-        lists = (*by_policy.values(), without_policy)
-        groups = dict.fromkeys(request.group for same in lists for request in same)
-        rows_of: dict[WorldGroup, list[int]] = {}
-        if len(groups) > 1:
-            for same in lists:
-                same.sort(key=lambda request: id(request.group))
-        ordered = [request for same in lists for request in same]
-        if len(groups) > 1:
-            for row, request in enumerate(ordered):
-                rows_of.setdefault(request.group, []).append(row)
-        for group in groups:
-            group.prepare(ordered if len(groups) == 1 else [ordered[row] for row in rows_of[group]])
+        ordered = [request for same in (*by_policy.values(), without_policy) for request in same]
+        group.prepare(ordered)
         begin = 0
         for policy, same in by_policy.items():
             self._run_policy(policy, same, self._observe(same), self._actions[begin : begin + len(same)])
             begin += len(same)
-        if len(groups) == 1:
-            (only,) = groups
-            return only.execute(ordered, self._actions[: len(ordered)])
-        return sum(
-            group.execute([ordered[row] for row in rows], self._actions[rows])
-            for group, rows in rows_of.items()
-        )
+        return group.execute(ordered, self._actions[: len(ordered)])
 
-    def _observe(self, requests: list[EngineRequest]) -> NDArray[np.float32]:
-        """Return what the agents of one policy's requests see, (len(requests), observation_size)."""
-        size = requests[0].group.config.observation_size
+    def _observe(self, rows: Sequence[PolicyRow]) -> NDArray[np.float32]:
+        """Return what the agents of one policy's rows see, (len(rows), observation_size)."""
+        size = rows[0].group.config.observation_size
         buffer = self._observations.get(size)
-        if buffer is None:
-            shape = (self._capacity, 1, size)
+        if buffer is None or len(buffer) < len(rows):
+            shape = (max(self._capacity, len(rows)), 1, size)
             buffer = self._observations[size] = np.empty(shape, dtype=np.float32)
         begin = 0
-        while begin < len(requests):
-            group, end = requests[begin].group, begin + 1
-            while end < len(requests) and requests[end].group is group:
+        while begin < len(rows):
+            group, end = rows[begin].group, begin + 1
+            while end < len(rows) and rows[end].group is group:
                 end += 1
-            group.observe(requests[begin:end], buffer[begin:end])
+            group.observe(rows[begin:end], buffer[begin:end])
             begin = end
-        return buffer[: len(requests), 0]
+        return buffer[: len(rows), 0]
 
     def _run_policy(
         self,
         policy: "Policy",
-        requests: list[EngineRequest],
+        rows: Sequence[PolicyRow],
         observations: NDArray[np.float32],
         actions: NDArray[np.intp],
     ) -> None:
-        """Make one forward pass for all requests: fill `actions`, and keep the outputs asked for.
+        """Make one forward pass for all rows: fill `actions`, and keep the outputs asked for.
 
-        If it fails, the error is the answer to each of them.
+        If it fails, the error is the answer to the request of each of them.
         """
         began = self._clock()
         try:
-            output = policy.act(observations, attention=any(request.attention for request in requests))
+            output = policy.act(observations, attention=any(row.attention for row in rows))
         except Exception as error:
-            get_logger().exception("policy_failed", requests=len(requests))
-            for request in requests:
-                request.answer = engine_error("the policy failed", error)
+            get_logger().exception("policy_failed", requests=len(rows))
+            actions[:] = 0
+            for row in rows:
+                row.request.answer = engine_error("the policy failed", error)
             return
-        self._last_passes[policy] = _ForwardPass(len(requests), self._clock() - began)
+        self._last_passes[policy] = _ForwardPass(len(rows), self._clock() - began)
         actions[:] = output.actions
-        for row, request in enumerate(requests):
+        for index, row in enumerate(rows):
             # Finite weights can still overflow in a forward pass; what is shown is always finite.
-            if request.q_values:
-                request.shown_q_values = np.nan_to_num(output.q_values[row]).tolist()
+            if row.q_values:
+                row.request.shown_q_values = np.nan_to_num(output.q_values[index]).tolist()
                 if output.option_values is not None:
-                    names = request.group.place_names
-                    request.shown_option_values = [
+                    names = row.group.place_names
+                    row.request.shown_option_values = [
                         OptionValue(names[code], value)
                         for code, value in zip(
                             output.option_codes,
-                            np.nan_to_num(output.option_values[row]).tolist(),
+                            np.nan_to_num(output.option_values[index]).tolist(),
                             strict=True,
                         )
                         if code in names
                     ]
-            if request.attention and output.attention is not None:
-                request.shown_attention = np.nan_to_num(output.attention[row]).tolist()
+            if row.attention and output.attention is not None:
+                row.request.shown_attention = np.nan_to_num(output.attention[index]).tolist()
 
 
 def engine_error(message: str, cause: Exception) -> EngineError:

@@ -9,22 +9,19 @@ threads would cost as much as the batch.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.batch_executor import BatchExecutor, engine_error
+from hamlet_trio.inference.company_group import make_group
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.inference.statistics import EngineCounters
-from hamlet_trio.inference.world_group import EngineRequest, RequestKind, WorldGroup
+from hamlet_trio.inference.world_group import EngineRequest, Players, RequestKind, WorldGroup
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import WorldConfig, WorldState
-
-if TYPE_CHECKING:
-    from hamlet_trio.agent.policy import Policy
-
 
 MAX_GROUPS: Final = 16
 """Configurations beside the usual one that sessions may play in at once."""
@@ -48,8 +45,9 @@ class Slot:
 class PolicyEngine:
     """Own the worlds of at most `capacity` sessions, and lend each to one session at a time.
 
-    Worlds of one configuration form a group. The usual one is always there; others are made when the first
-    session moves into one, at most `MAX_GROUPS`, and dropped when the last one leaves.
+    Worlds of one configuration, number of agents included, form a group. The usual one is always there;
+    others are made when the first session moves into one, at most `MAX_GROUPS`, and dropped when the last one
+    leaves.
 
     Bounds: a session has one request in progress, so at most `capacity` wait. A request that is cancelled
     before its batch begins is not executed; one that is cancelled later is, and its answer is dropped.
@@ -67,7 +65,7 @@ class PolicyEngine:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._executor = BatchExecutor(capacity, clock=clock)
-        self._usual = WorldGroup(capacity, config)
+        self._usual = make_group(capacity, config)
         self._groups: dict[WorldConfig, WorldGroup] = {}
         self._making = trio.Lock()
         self.counters = EngineCounters()
@@ -113,7 +111,7 @@ class PolicyEngine:
                 if len(self._groups) >= MAX_GROUPS:
                     raise TooManyWorldsError
                 # Not abandoned: it takes some hundredths of a second.
-                group = await trio.to_thread.run_sync(WorldGroup, self._usual.capacity, config)
+                group = await trio.to_thread.run_sync(make_group, self._usual.capacity, config)
                 self._groups[config] = group
             index = group.free.pop()
         self._give_back(slot)
@@ -125,39 +123,50 @@ class PolicyEngine:
         if group.is_unused and group is not self._usual:
             del self._groups[group.config]
 
-    async def reset(self, slot: Slot, policy: "Policy", view: PolicyView = NO_POLICY_VIEW) -> WorldSnapshot:
-        """Begin an episode. `policy` is run only for `view`, on the first observation.
+    async def reset(self, slot: Slot, players: Players, view: PolicyView = NO_POLICY_VIEW) -> WorldSnapshot:
+        """Begin an episode. A policy is run only for `view`, on the first observation.
 
-        Raises `EngineError` on failure, as the other requests do.
+        `players` is the policy, or for several agents those of all in a tuple. Raises `EngineError` on
+        failure, as the other requests do.
         """
         slot.started = True
-        return await self._request(RequestKind.RESET, slot, policy, view)
+        return await self._request(RequestKind.RESET, slot, players, view)
 
     async def restore(
-        self, slot: Slot, policy: "Policy", state: WorldState, view: PolicyView = NO_POLICY_VIEW
+        self, slot: Slot, players: Players, state: WorldState, view: PolicyView = NO_POLICY_VIEW
     ) -> WorldSnapshot:
         """Put the world into a state of an unfinished episode, from which the next step continues."""
         slot.started = True
-        return await self._request(RequestKind.RESTORE, slot, policy, view, state=state)
+        return await self._request(RequestKind.RESTORE, slot, players, view, state=state)
 
     async def step(
-        self, slot: Slot, policy: "Policy", view: PolicyView = NO_POLICY_VIEW, *, action: int | None = None
+        self,
+        slot: Slot,
+        players: Players,
+        view: PolicyView = NO_POLICY_VIEW,
+        *,
+        action: int | None = None,
+        agent: int = 0,
     ) -> WorldSnapshot:
-        """Make one step with `action` (0 to 4), or with the policy's if that is None."""
-        return await self._request(RequestKind.STEP, slot, policy, view, action=action)
+        """Make one step; the agent of that number takes `action` (0 to 4), if that is not None.
 
-    async def inspect(self, slot: Slot, policy: "Policy", view: PolicyView) -> WorldSnapshot:
+        The policies choose for all other agents.
+        """
+        return await self._request(RequestKind.STEP, slot, players, view, action=action, agent=agent)
+
+    async def inspect(self, slot: Slot, players: Players, view: PolicyView) -> WorldSnapshot:
         """Return the policy's outputs for the world as it stands; nothing moves."""
-        return await self._request(RequestKind.INSPECT, slot, policy, view)
+        return await self._request(RequestKind.INSPECT, slot, players, view)
 
     async def _request(
         self,
         kind: RequestKind,
         slot: Slot,
-        policy: "Policy",
+        players: Players,
         view: PolicyView,
         *,
         action: int | None = None,
+        agent: int = 0,
         state: WorldState | None = None,
     ) -> WorldSnapshot:
         if not slot.started:
@@ -166,9 +175,10 @@ class PolicyEngine:
             kind,
             slot.group,
             slot.index,
-            policy,
+            players,
             view,
             action=action,
+            agent=agent,
             state=state,
             asked_at=trio.current_time(),
         )

@@ -3,7 +3,9 @@
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.protocol.messages import Death, Life
 from hamlet_trio.recording.info import Marker
 from hamlet_trio.recording.last_chance import failed_meter, find_last_chance, lonely_since
@@ -21,6 +23,7 @@ def life_of(
     model_name: str | None,
     recording: str | None,
     markers: tuple[Marker, ...],
+    agent: AgentId | UnsetType = UNSET,
 ) -> Life:
     """Return the episode of a trajectory that began at `start`.
 
@@ -41,6 +44,7 @@ def life_of(
         cells=trajectory.positions[rows].tolist(),
         markers=markers,
         death=_death(trajectory, start),
+        agent=agent,
     )
 
 

@@ -1,15 +1,20 @@
 """A session's own episodes, one after another: its world in the engine, and all that is known of it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from hamlet_trio.common.agents import AGENT_IDS, AgentResults
+from hamlet_trio.inference.agent_tally import AgentTally
 from hamlet_trio.inference.engine import PolicyEngine, Slot
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.policies import LoadedPolicy
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.starts import EpisodeStarts
 from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.inference.world_group import Players
 from hamlet_trio.protocol import messages
 from hamlet_trio.protocol.frames import (
     NO_POLICY_VIEW,
@@ -29,10 +34,11 @@ EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
 class LiveEpisode:
     """Begin, step and end the episodes of one session, and send their messages and frames.
 
-    Of an episode the start and the actions are kept, one byte a step: enough to restore each of its states.
+    Of an episode the start and the actions are kept, one byte a step of each agent: enough to restore each of
+    its states.
 
     Attributes:
-        model: the model that plays.
+        models: the model that each agent plays.
         view: which of its outputs frames show.
         over: whether the episode has ended, or none has begun.
         starts: where episodes begin.
@@ -47,7 +53,7 @@ class LiveEpisode:
         sender: MessageSender,
         counters: SessionCounters,
     ) -> None:
-        self.model = model
+        self.models = [model]
         self.view = NO_POLICY_VIEW
         self.over = True
         self._engine = engine
@@ -58,7 +64,9 @@ class LiveEpisode:
         self._total_reward = 0.0
         self._actions = bytearray()
         self._last_frame: messages.StateUpdate | None = None
+        self._tally: AgentTally | None = None  # of the episode, which may be of another world
         self._enter_world(EpisodeStarts(self.config, slot.group.start))
+        self.fit_models()
 
     def _enter_world(self, starts: EpisodeStarts) -> None:
         """Prepare for episodes in the slot's world."""
@@ -68,10 +76,31 @@ class LiveEpisode:
         self._visits = VisitCounter(config)
         self._start = self._slot.group.start
 
+    def fit_models(self) -> None:
+        """Have a model for each agent of the world, the first one's for those that had none."""
+        count = self.num_agents
+        self.models = (self.models + self.models[:1] * count)[:count]
+        policies = tuple(model.in_world(self.config) for model in self.models)
+        self._players: Players = policies if count > 1 else policies[0]
+
     @property
-    def policy(self) -> "Policy":
-        """The model's policy, for the places of the session's world."""
-        return self.model.in_world(self.config)
+    def model(self) -> LoadedPolicy:
+        """The model of the first agent."""
+        return self.models[0]
+
+    @property
+    def players(self) -> "Policy | tuple[Policy, ...]":
+        """The policy of the one agent, or those of several, for the places of the session's world."""
+        return self._players
+
+    @property
+    def num_agents(self) -> int:
+        """The number of agents."""
+        return self.config.num_agents
+
+    def has_ended(self, agent: int) -> bool:
+        """Return whether one of several agents has failed, while the others go on."""
+        return self._tally is not None and self._tally.has_ended(agent)
 
     @property
     def config(self) -> WorldConfig:
@@ -79,9 +108,9 @@ class LiveEpisode:
         return self._slot.group.config
 
     async def move(self, config: WorldConfig) -> None:
-        """Let the next episode begin in another world, at its usual start if a start was chosen here.
+        """Let the next episode begin in another world, after `fit_models`.
 
-        Raises `TooManyWorldsError`.
+        It begins at the usual start if a start was chosen here. Raises `TooManyWorldsError`.
         """
         if config != self.config:
             await self._engine.move(self._slot, config)
@@ -108,35 +137,50 @@ class LiveEpisode:
         """Begin the next episode. One that takes the place of an unfinished one keeps its number."""
         self._count_episode()
         self._total_reward = 0.0
+        self._tally = AgentTally(self.num_agents) if self.num_agents > 1 else None
         self._actions.clear()
         kind = self.starts.kind
-        await self._sender.send(messages.EpisodeStart(self._episode, self.model.name, kind))
+        await self._sender.send(
+            messages.EpisodeStart(self._episode, self.model.name, kind, self.num_agents, self.model_names)
+        )
         self._start = self.starts.next_state()
         if kind == "usual":
-            begun = self._engine.reset(self._slot, self.policy, self.view)
+            begun = self._engine.reset(self._slot, self._players, self.view)
         else:
-            begun = self._engine.restore(self._slot, self.policy, self._start, self.view)
+            begun = self._engine.restore(self._slot, self._players, self._start, self.view)
         await self._show(await begun)
 
     async def branch(self, replay: Replay, step: int) -> None:
         """End the episode, and begin one that continues another after `step` of its replay."""
         visits, frame = replay.visits_at(step), replay.frame(step, self.view)
-        await self._engine.restore(self._slot, self.policy, replay.state_at(step))
+        await self._engine.restore(self._slot, self._players, replay.state_at(step))
         # The end and the beginning are sent together: in between a client would have no episode to act in.
         await self.leave("reset")
         self._count_episode()
-        self._total_reward = replay.return_at(step)
+        results = replay.results_at(step)
+        self._total_reward = results[0].total_reward
+        if self._tally is not None:
+            self._tally.replace(results)
         self._start = replay.played.start
-        self._actions[:] = replay.played.actions[:step]
+        self._actions[:] = replay.played.actions[: step * self.num_agents]
         self._visits.replace(visits)
         self._last_frame = msgspec.structs.replace(frame, episode=self._episode)
-        await self._sender.send(messages.Branched(self._episode, self.model.name, step, replay.recording))
+        await self._sender.send(
+            messages.Branched(self._episode, self.model.name, step, replay.recording, self.num_agents)
+        )
 
-    async def step(self, action: int | None = None) -> None:
-        """Make one step, with `action` or the policy's; send its frame, and the end if it was the last."""
-        snapshot = await self._engine.step(self._slot, self.policy, self.view, action=action)
-        self._actions.append(snapshot.action)
+    async def step(self, action: int | None = None, agent: int = 0) -> None:
+        """Make one step, and send its frame, and the end if it was the last.
+
+        The agent of that number takes `action`, if it is not None; policies choose for all others.
+        """
+        snapshot = await self._engine.step(self._slot, self._players, self.view, action=action, agent=agent)
         self._total_reward += snapshot.reward
+        if self._tally is None:
+            self._actions.append(snapshot.action)
+        else:
+            self._actions += bytes(one.action or 0 for one in snapshot.company)
+            self._tally.add(snapshot.company)
         await self._show(snapshot)
         if snapshot.terminated or snapshot.truncated:
             await self.end("meter_depleted" if snapshot.terminated else "max_steps", snapshot)
@@ -147,8 +191,11 @@ class LiveEpisode:
             return
         self.over = True
         failure = None if last is None else last.failure_reason
+        agents: AgentResults | UnsetType = UNSET
+        if self._tally is not None:
+            agents, failure = self._tally.results, self._tally.first_failure
         await self._sender.send(
-            messages.EpisodeEnd(self._episode, len(self._actions), self._total_reward, reason, failure)
+            messages.EpisodeEnd(self._episode, self._steps, self._total_reward, reason, failure, agents)
         )
 
     async def leave(self, reason: EndReason) -> None:
@@ -158,7 +205,7 @@ class LiveEpisode:
 
     async def inspect(self) -> ShownOutputs:
         """Return the outputs that `view` shows, for the world as it stands."""
-        snapshot = await self._engine.inspect(self._slot, self.policy, self.view)
+        snapshot = await self._engine.inspect(self._slot, self._players, self.view)
         return ShownOutputs(snapshot.q_values, snapshot.attention, snapshot.option_values)
 
     async def show_again(self) -> None:
@@ -166,10 +213,26 @@ class LiveEpisode:
         assert self._last_frame is not None  # `begin` has sent one
         await self._sender.send_frame(self._last_frame)
 
-    def change_model(self, model: LoadedPolicy) -> None:
-        """Let this model play from the next episode on, with an empty heat map."""
-        self.model = model
+    def change_models(self, models: Sequence[LoadedPolicy]) -> None:
+        """Let these models play from the next episode on, with an empty heat map.
+
+        Agents beyond them play the first one.
+        """
+        self.models = list(models)
+        self.fit_models()
         self._visits.replace({})
+
+    @property
+    def model_names(self) -> dict[str, str | None] | UnsetType:
+        """The name of each agent's model, by the agent's id, where there are several."""
+        if self._tally is None:
+            return UNSET
+        return {agent_id: model.name for agent_id, model in zip(AGENT_IDS, self.models, strict=False)}
+
+    @property
+    def _steps(self) -> int:
+        """The steps of the episode so far."""
+        return len(self._actions) // (1 if self._tally is None else len(self._tally.totals))
 
     def _count_episode(self) -> None:
         if self.over:
@@ -178,13 +241,23 @@ class LiveEpisode:
         self.over = False
 
     async def _show(self, snapshot: WorldSnapshot) -> None:
-        self._visits.visit(snapshot.x, snapshot.y)
+        totals: Sequence[float] = ()
+        failure = None
+        if self._tally is None:
+            self._visits.visit(snapshot.x, snapshot.y)
+        else:
+            for agent in snapshot.company:
+                if agent.action is not None or not self._actions:
+                    self._visits.visit(agent.x, agent.y)
+            totals, failure = self._tally.totals, self._tally.first_failure
         self._last_frame = self._frames.session_frame(
             snapshot,
             episode=self._episode,
-            step=len(self._actions),
+            step=self._steps,
             total_reward=self._total_reward,
             heat_map=self._visits.heat_map,
             view=self.view,
+            totals=totals,
+            first_failure=failure,
         )
         await self._sender.send_frame(self._last_frame)

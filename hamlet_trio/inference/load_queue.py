@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import trio
+from msgspec import UnsetType
 
 from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
@@ -26,17 +27,20 @@ class SaveEpisode(NamedTuple):
     """An episode to save as a recording, and the policy whose outputs go with it."""
 
     played: PlayedEpisode
-    policy: "Policy"
+    policy: "Policy | tuple[Policy, ...]"
 
 
 Job: TypeAlias = commands.LoadModel | commands.LoadRecording | commands.SetWorld | SaveEpisode
 
 
 class JobDone(NamedTuple):
-    """A job and its result, which is an error ready to be sent if the job failed."""
+    """A job and its result, which is an error ready to be sent if the job failed.
+
+    None for a `set_world` that keeps the session's world.
+    """
 
     job: Job
-    result: LoadedPolicy | Replay | World | RecordingInfo | BadMessageError
+    result: LoadedPolicy | Replay | World | RecordingInfo | BadMessageError | None
 
 
 SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
@@ -84,13 +88,15 @@ class LoadQueue:
                 done = JobDone(job, error)
             await self._results.put_when_room(done)
 
-    async def _do(self, job: Job) -> LoadedPolicy | Replay | World | RecordingInfo:
+    async def _do(self, job: Job) -> LoadedPolicy | Replay | World | RecordingInfo | None:
         match job:
             case commands.LoadModel():
                 return await self._lease.acquire(job.model)
             case commands.LoadRecording():
                 return await self._recordings.load(job.recording, self._share)
             case commands.SetWorld():
+                if isinstance(job.world, UnsetType):
+                    return None
                 return await trio.to_thread.run_sync(find_world, job.world, self._worlds, "set_world")
             case SaveEpisode():
                 return await self._recordings.save(job.played, job.policy, self._session_id, self._share)

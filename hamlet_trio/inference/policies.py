@@ -10,6 +10,7 @@ import trio
 
 from hamlet_trio.agent.models import ModelFolder, ModelNameError, UnknownModelError
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.world_info import MAX_SIDE
@@ -237,7 +238,7 @@ def _load(path: Path) -> tuple["Policy", WorldConfig]:
             config = msgspec.convert(checkpoint.metadata.world, WorldConfig)
         except msgspec.ValidationError:
             get_logger().info("model_world_ignored", model=path.name)
-    if (config.width, config.height) != (spec.width, spec.height) or config.num_agents != 1:
+    if (config.width, config.height) != (spec.width, spec.height) or config.num_agents > MAX_AGENTS:
         raise UnusableModelError(
             f"{path.name} is for a world of {spec.width} x {spec.height} cells, and does not tell which."
         )

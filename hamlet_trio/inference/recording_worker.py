@@ -67,11 +67,15 @@ class RecordingWorker:
         return replay
 
     async def save(
-        self, played: PlayedEpisode, policy: "Policy", session_id: str, share: Share
+        self,
+        played: PlayedEpisode,
+        policy: "Policy | tuple[Policy, ...]",
+        session_id: str,
+        share: Share,
     ) -> RecordingInfo:
         """Save an episode of at least one step; raises `BadMessageError` if that fails."""
         try:
-            steps = len(played.actions)
+            steps = played.steps * played.config.num_agents
             return await self._run(share, lambda: self._save(played, policy, session_id), steps=steps)
         except RecordingError as error:
             raise _refusal(ErrorCode.NOTHING_TO_RECORD, error, "record") from error
@@ -81,7 +85,11 @@ class RecordingWorker:
             raise BadMessageError(ErrorCode.RECORDING_FAILED, sentence, command="record") from error
 
     async def rewind(
-        self, played: PlayedEpisode, policy: "Policy", visits: dict[str, int], share: Share
+        self,
+        played: PlayedEpisode,
+        policy: "Policy | tuple[Policy, ...]",
+        visits: dict[str, int],
+        share: Share,
     ) -> Replay:
         """Return the replay of a session's own episode; `visits` are its heat map's, with this episode."""
         return await self._run(
@@ -91,13 +99,15 @@ class RecordingWorker:
             is_rewind=True,
         )
 
-    async def life(self, replay: Replay, share: Share) -> Life:
-        """Return the whole episode of a replay, in columns."""
-        return await self._run(share, replay.life, steps=replay.steps, is_rewind=True)
+    async def life(self, replay: Replay, share: Share, agent: int = 0) -> Life:
+        """Return the whole episode of a replay for one agent, in columns."""
+        return await self._run(share, lambda: replay.life(agent), steps=replay.steps, is_rewind=True)
 
-    async def own_life(self, played: PlayedEpisode, share: Share) -> Life:
-        """Return a session's own episode so far, in columns."""
-        return await self._run(share, lambda: played_life(played), steps=len(played.actions), is_rewind=True)
+    async def own_life(self, played: PlayedEpisode, share: Share, agent: int = 0) -> Life:
+        """Return a session's own episode so far for one agent, in columns."""
+        return await self._run(
+            share, lambda: played_life(played, agent), steps=len(played.actions), is_rewind=True
+        )
 
     async def _run(
         self, share: Share, job: Callable[[], Result], *, steps: int = 0, is_rewind: bool = False
@@ -130,7 +140,9 @@ class RecordingWorker:
         if self._waiting:
             self._waiting.pop(0).granted.set()
 
-    def _save(self, played: PlayedEpisode, policy: "Policy", session_id: str) -> RecordingInfo:
+    def _save(
+        self, played: PlayedEpisode, policy: "Policy | tuple[Policy, ...]", session_id: str
+    ) -> RecordingInfo:
         recording = make_recording(
             played.config,
             played.start,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from hamlet_trio.common.agents import AGENT_IDS
 from hamlet_trio.inference.policies import LoadedPolicy
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.world import WorldConfig
@@ -28,6 +29,13 @@ def recorded_already() -> BadMessageError:
     """Return the refusal to record what is a recording."""
     sentence = "This is a recording already; send `leave_replay` first."
     return BadMessageError(ErrorCode.NOTHING_TO_RECORD, sentence, command="record")
+
+
+def unknown_agent(num_agents: int, command: str) -> BadMessageError:
+    """Return the refusal of a command for an agent that the session does not have."""
+    known = AGENT_IDS[0] if num_agents == 1 else f"{AGENT_IDS[0]} to {AGENT_IDS[num_agents - 1]}"
+    sentence = f"`agent` must be one of this session's: {known}; `set_world` changes their number."
+    return BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field="agent")
 
 
 def unreadable_world(model: LoadedPolicy, config: WorldConfig, command: str) -> BadMessageError:

@@ -58,16 +58,16 @@ class ReplayPlayer:
         """Begin a replay of the session's own episode so far."""
         episode = self._episode
         await self.begin(
-            await self._recordings.rewind(episode.played, episode.policy, episode.visits, self._share)
+            await self._recordings.rewind(episode.played, episode.players, episode.visits, self._share)
         )
 
     async def tell_life(self) -> None:
         """Send the whole episode on screen: the replay that is on, or the session's own so far."""
         episode = self._episode
         if self._replay is not None:
-            life = await self._recordings.life(self._replay, self._share)
+            life = await self._recordings.life(self._replay, self._share, episode.view.agent)
         else:
-            life = await self._recordings.own_life(episode.played, self._share)
+            life = await self._recordings.own_life(episode.played, self._share, episode.view.agent)
         await self._sender.send(life)
 
     async def seek(self, step: int) -> None:
@@ -85,7 +85,7 @@ class ReplayPlayer:
         """Return the outputs at the step on screen, as far as wanted and recorded."""
         assert self._replay is not None
         view = self._episode.view
-        outputs = self._replay.outputs_at(self._step)
+        outputs = self._replay.outputs_at(self._step, view.agent)
         return ShownOutputs(
             outputs.q_values if view.q_values else None,
             outputs.attention if view.attention else None,

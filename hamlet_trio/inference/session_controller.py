@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import trio
 from msgspec import UNSET
 
-from hamlet_trio.inference.engine import TooManyWorldsError
+from hamlet_trio.common.agents import AGENT_IDS
 from hamlet_trio.inference.fair_share import FairShare, Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.load_queue import (
@@ -21,15 +21,15 @@ from hamlet_trio.inference.load_queue import (
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
-from hamlet_trio.inference.refusals import recorded_already, refusal, unreadable_world
+from hamlet_trio.inference.refusals import recorded_already, refusal
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.inference.replay_player import ReplayPlayer
 from hamlet_trio.inference.session_queue import SessionQueue
+from hamlet_trio.inference.session_world import SessionWorld
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, ShownOutputs
-from hamlet_trio.protocol.world_info import world_info
+from hamlet_trio.protocol.frames import PolicyView, ShownOutputs
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.world_file import World
 
@@ -69,7 +69,6 @@ class SessionController:
     ) -> None:
         self._episode = episode
         self._replay = replay
-        self._lease = lease
         self._loads = loads
         self._queue = queue
         self._sender = sender
@@ -78,10 +77,9 @@ class SessionController:
         self._share = share
         self._pace = Pace(trio.current_time())
         self._playing = False
-        self._human = False
+        self._human: int | None = None  # the number of the agent that a person plays
         self._loading = False
-        self._world = World(config=episode.config)
-        self._world_chosen = False
+        self._world = SessionWorld(episode, replay, lease, sender)
         self._held: deque[SessionEvent] = deque()
 
     async def run(self, session_id: str, available_models: list[str]) -> None:
@@ -89,7 +87,12 @@ class SessionController:
         model = self._episode.model
         await self._sender.send(
             messages.Connected(
-                available_models, session_id, model.name, model.network_type, world_info(self._world)
+                available_models,
+                session_id,
+                model.name,
+                model.network_type,
+                self._world.info,
+                num_agents=self._episode.num_agents,
             )
         )
         await self._episode.begin()
@@ -143,9 +146,16 @@ class SessionController:
         """Whether the next turn begins an episode rather than making a step."""
         return self._episode.over and not self._replay.is_on
 
+    @property
+    def _waits_for_person(self) -> bool:
+        return self._human is not None and not self._episode.has_ended(self._human)
+
     def _deadline(self) -> float:
-        """Return when the next turn is due; never while paused, nor in an episode that a person plays."""
-        if self._playing and (not self._human or self._episode.over or self._replay.is_on):
+        """Return when the next turn is due; never while paused, nor in an episode that a person plays.
+
+        If the person's agent has failed among others, those go on.
+        """
+        if self._playing and (not self._waits_for_person or self._episode.over or self._replay.is_on):
             return self._pace.deadline(self._intermission)
         return math.inf
 
@@ -174,9 +184,9 @@ class SessionController:
             case commands.Step():
                 await self._step()
             case commands.Act():
-                await self._act(event.action)
+                await self._act(event)
             case commands.TakeControl():
-                await self._take_control()
+                await self._take_control(event)
             case commands.Reset() | commands.SetStart():
                 await self._begin_anew(event)
             case commands.SetView() | commands.GetLife():
@@ -200,20 +210,29 @@ class SessionController:
     async def _handle_done(self, done: JobDone) -> None:
         if not isinstance(done.job, SaveEpisode):
             self._loading = False
-        match done.result:
-            case LoadedPolicy() as model:
-                await self._change_model(model)
-            case World() as world:
-                await self._change_world(world)
-            case Replay() as replay:
+        match done.job, done.result:
+            case _, BadMessageError() as error:
+                raise error
+            case commands.LoadModel() as command, LoadedPolicy() as model:
+                await self._world.change_model(model, command.agent)
+                await self._begin_next()
+            case commands.SetWorld() as command, (World() | None) as world:
+                await self._world.change_world(world, command)
+                await self._begin_next()
+            case _, Replay() as replay:
                 self._playing = False
                 await self._replay.begin(replay)
                 await self._send_playback()
                 await self._replay.seek(0)
-            case RecordingInfo() as info:
+            case _, RecordingInfo() as info:
                 await self._sender.send(messages.RecordingSaved(info))
-            case BadMessageError() as error:
-                raise error
+
+    async def _begin_next(self) -> None:
+        self._pace.restart(trio.current_time())
+        if self._human is not None and self._human >= self._episode.num_agents:
+            self._human = None
+            await self._send_playback()
+        await self._episode.begin()
 
     async def _change_playback(self, command: _PlaybackCommand) -> None:
         """Carry out one of the commands that are answered with `playback`."""
@@ -232,9 +251,9 @@ class SessionController:
                     self._pace.min_intermission = command.min_intermission
                 self._pace.set_speed(command.speed, now, self._intermission)
             case commands.ReleaseControl():
-                if self._human and not self._episode.over and not self._replay.is_on:
+                if self._human is not None and not self._episode.over and not self._replay.is_on:
                     self._pace.restart(now)
-                self._human = False
+                self._human = None
             case commands.Status():
                 pass
         await self._send_playback()
@@ -249,10 +268,11 @@ class SessionController:
         """Withdraw each `play` and `step` that still waits for a load."""
         self._held = deque(held for held in self._held if not isinstance(held, commands.Play | commands.Step))
 
-    async def _take_control(self) -> None:
+    async def _take_control(self, command: commands.TakeControl) -> None:
+        agent = self._world.number(command.agent, "take_control")
         if self._replay.is_on:
             await self._replay.branch()
-        self._human = True
+        self._human = agent
         await self._send_playback()
 
     async def _begin_anew(self, command: commands.Reset | commands.SetStart) -> None:
@@ -267,7 +287,7 @@ class SessionController:
         await self._episode.begin()
 
     async def _step(self) -> None:
-        if self._human and not self._replay.shows_recording:
+        if self._waits_for_person and not self._replay.shows_recording:
             raise refusal(ErrorCode.HUMAN_IN_CONTROL, "step")
         if self._playing:
             raise refusal(ErrorCode.STEP_WHILE_PLAYING, "step")
@@ -281,15 +301,18 @@ class SessionController:
             await self._episode.begin()
         await self._episode.step()
 
-    async def _act(self, action: int) -> None:
-        if not self._human or self._replay.shows_recording:
+    async def _act(self, command: commands.Act) -> None:
+        agent = self._human
+        if command.agent is not UNSET and agent != self._world.number(command.agent, "act"):
+            agent = None
+        if agent is None or self._replay.shows_recording:
             raise refusal(ErrorCode.NOT_IN_CONTROL, "act")
         await self._branch_if_rewound()
         # If this step ends the episode, the next one follows a whole intermission later.
         self._pace.restart(trio.current_time())
         if self._episode.over:
             await self._episode.begin()
-        await self._episode.step(action)
+        await self._episode.step(command.action, agent)
 
     async def _tell(self, command: commands.SetView | commands.GetLife) -> None:
         if isinstance(command, commands.GetLife):
@@ -302,52 +325,15 @@ class SessionController:
         view = self._episode.view = PolicyView(
             before.q_values if wanted.q_values is UNSET else wanted.q_values,
             before.attention if wanted.attention is UNSET else wanted.attention,
+            before.agent if wanted.agent is UNSET else self._world.number(wanted.agent, "set_view"),
         )
         outputs = ShownOutputs()
         if self._replay.is_on:
             outputs = self._replay.inspect()
-        elif view != NO_POLICY_VIEW:
+        elif view.wants_outputs:
             outputs = await self._episode.inspect()
-        await self._sender.send(messages.View(view.q_values, view.attention, *outputs))
-
-    async def _change_model(self, model: LoadedPolicy) -> None:
-        """Let a loaded model play, in its own world unless one was chosen."""
-        assert model.name is not None  # only files are loaded on command
-        world = self._world if self._world_chosen else World(config=model.config)
-        if not model.fits(world.config):
-            self._lease.release(model)
-            raise unreadable_world(model, world.config, "load_model")
-        await self._move(world, "load_model")
-        self._lease.release(self._episode.model)
-        self._episode.change_model(model)
-        self._pace.restart(trio.current_time())
-        await self._sender.send(messages.ModelLoaded(model.name, model.network_type))
-        await self._replay.end()
-        await self._episode.leave("model_changed")
-        await self._episode.begin()
-
-    async def _change_world(self, world: World) -> None:
-        """Play in a chosen world from the next episode on."""
-        model = self._episode.model
-        if not model.fits(world.config):
-            raise unreadable_world(model, world.config, "set_world")
-        await self._replay.end()
-        self._world_chosen = True
-        await self._episode.leave("reset")
-        await self._move(world, "set_world", announce=True)
-        self._pace.restart(trio.current_time())
-        await self._episode.begin()
-
-    async def _move(self, world: World, command: str, *, announce: bool = False) -> None:
-        """Exchange the session's world, if it is another; tell the client."""
-        changes = world.config != self._episode.config
-        try:
-            await self._episode.move(world.config)
-        except TooManyWorldsError:
-            raise refusal(ErrorCode.TOO_MANY_WORLDS, command) from None
-        self._world = world
-        if changes or announce:
-            await self._sender.send(messages.WorldSet(world_info(world)))
+        agent = AGENT_IDS[view.agent] if self._episode.num_agents > 1 else UNSET
+        await self._sender.send(messages.View(view.q_values, view.attention, *outputs, agent))
 
     # --- recordings and replays ----------------------------------------------------------------------------
 
@@ -357,7 +343,7 @@ class SessionController:
         played = self._episode.played
         if not played.actions:
             raise refusal(ErrorCode.NOTHING_TO_RECORD, "record")
-        self._loads.put(SaveEpisode(played, self._episode.policy))
+        self._loads.put(SaveEpisode(played, self._episode.players))
 
     async def _seek(self, step: int) -> None:
         if not self._replay.is_on:
@@ -383,10 +369,11 @@ class SessionController:
     # --- answers -------------------------------------------------------------------------------------------
 
     async def _send_playback(self) -> None:
-        controller: messages.Controller = "human" if self._human else "policy"
+        controller: messages.Controller = "policy" if self._human is None else "human"
         if self._replay.is_on:
             controller = "recording"
-        await self._sender.send(messages.Playback(self._playing, self._pace.speed, controller))
+        agent = UNSET if self._human is None or self._episode.num_agents == 1 else AGENT_IDS[self._human]
+        await self._sender.send(messages.Playback(self._playing, self._pace.speed, controller, agent))
 
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors[error.code] += 1

@@ -5,6 +5,8 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
+from hamlet_trio.common.agents import AGENT_IDS
+from hamlet_trio.inference.refusals import unknown_agent
 from hamlet_trio.protocol.commands import ChosenMeters, SetStart
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.inference_messages import StartKind
@@ -18,7 +20,9 @@ _USUAL: Final = SetStart()
 
 
 class EpisodeStarts:
-    """Give the start of each of a session's episodes, in a world of one agent.
+    """Give the start of each of a session's episodes.
+
+    A cell and meters are chosen for one agent; all others begin as if nothing were chosen.
 
     `usual` is the state in which episodes begin as long as nothing else is chosen. `random` says whether a
     session that comes from another world began at random there.
@@ -27,7 +31,7 @@ class EpisodeStarts:
     def __init__(self, config: WorldConfig, usual: WorldState, *, random: bool = False) -> None:
         self._config = config
         self._usual = usual
-        self._choice = SetStart(random=random)
+        self._choice, self._agent = SetStart(random=random), 0
         self._worlds = Worlds(1, config)
 
     @property
@@ -45,17 +49,20 @@ class EpisodeStarts:
     def choose(self, choice: SetStart) -> None:
         """Begin the next episodes as `set_start` says.
 
-        Raises `BadMessageError` for a cell outside of the grid, and for a meter outside of its limits or so
-        empty that the episode would be over. Nothing has changed then.
+        Raises `BadMessageError` for an agent that is not there, a cell outside of the grid, and a meter
+        outside of its limits or so empty that the episode would be over. Nothing has changed then.
         """
         if choice.cell is not UNSET:
             self._check_cell(choice.cell)
         if choice.meters is not UNSET:
             for meter, value in _raw_values(self._config, choice.meters).items():
                 _check(meter, value, choice.meters)
+        agent = 0 if choice.agent is UNSET else AGENT_IDS.index(choice.agent)
+        if agent >= self._config.num_agents:
+            raise unknown_agent(self._config.num_agents, "set_start")
         if choice.meters == ChosenMeters():
             choice = msgspec.structs.replace(choice, meters=UNSET)
-        self._choice = choice
+        self._agent, self._choice = agent, msgspec.structs.replace(choice, agent=UNSET)
 
     def next_state(self) -> WorldState:
         """Return the state in which the next episode begins; with `random` each is another one."""
@@ -63,17 +70,19 @@ class EpisodeStarts:
         if self._choice.random:
             self._worlds.reset(random_start=True)
             state = self._worlds.get_state(0)
-        choice = self._choice
+        choice, agent = self._choice, self._agent
         if choice.cell is not UNSET:
             x, y = choice.cell
-            state = msgspec.structs.replace(state, positions=((x, y),))
+            positions = (*state.positions[:agent], (x, y), *state.positions[agent + 1 :])
+            state = msgspec.structs.replace(state, positions=positions)
         if choice.meters is not UNSET:
-            meters = list(state.meters[0])
+            meters = list(state.meters[agent])
             for meter, value in _raw_values(self._config, choice.meters).items():
                 meters[METERS.index(meter.name)] = value
             energy, hygiene, satiation, money, mood, social = meters
+            own = (energy, hygiene, satiation, money, mood, social)
             state = msgspec.structs.replace(
-                state, meters=((energy, hygiene, satiation, money, mood, social),)
+                state, meters=(*state.meters[:agent], own, *state.meters[agent + 1 :])
             )
         return state
 

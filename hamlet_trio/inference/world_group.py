@@ -1,7 +1,8 @@
 """Worlds of one configuration, and what a batch of requests does to them."""
 
 import enum
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import trio
@@ -15,8 +16,11 @@ from hamlet_trio.world import FAILURE_REASONS, METERS, WorldConfig, Worlds, Worl
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
 
-_MONEY: Final = METERS.index("money")
-_MOOD: Final = METERS.index("mood")
+Players: TypeAlias = "Policy | tuple[Policy, ...]"
+"""The policy of the one agent of a world, or those of several, in their order."""
+
+MONEY: Final = METERS.index("money")
+MOOD: Final = METERS.index("mood")
 
 _StepRow = tuple[int, float, list[float] | None, bool, bool, int]
 _NO_STEP: Final[_StepRow] = (0, 0.0, None, False, False, 0)
@@ -34,16 +38,20 @@ class RequestKind(enum.Enum):
 class EngineRequest:
     """One request in progress.
 
-    `action` is a person's, or None for the policy's; `state` is the one to restore. `needs_policy` tells
-    whether it takes a forward pass. `task` waits for the answer; it is None once it has been answered or
-    cancelled. The rest is filled in when the request is executed.
+    `policy` is that of the world's first agent; `company` are those of all where there are several, else
+    empty. `action` is a person's, for the agent of that number, or None for the policy's; `state` is the one
+    to restore. `needs_policy` tells whether it takes a forward pass. `task` waits for the answer; it is None
+    once it has been answered or cancelled. The rest is filled in when the request is executed.
     """
 
     __slots__ = (
         "action",
+        "agent",
         "answer",
         "asked_at",
         "attention",
+        "choice",
+        "company",
         "group",
         "index",
         "kind",
@@ -55,6 +63,8 @@ class EngineRequest:
         "shown_q_values",
         "state",
         "task",
+        "turns",
+        "view_agent",
     )
 
     def __init__(
@@ -62,18 +72,21 @@ class EngineRequest:
         kind: RequestKind,
         group: "WorldGroup",
         index: int,
-        policy: "Policy",
+        players: Players,
         view: PolicyView = NO_POLICY_VIEW,
         *,
         action: int | None = None,
+        agent: int = 0,
         state: WorldState | None = None,
         asked_at: float = 0.0,
     ) -> None:
         self.kind = kind
         self.group = group
         self.index = index
-        self.policy = policy
+        self.policy, self.company = (players[0], players) if isinstance(players, tuple) else (players, ())
         self.action = action
+        self.agent = agent
+        self.view_agent = view.agent
         self.state = state
         self.q_values = view.q_values
         self.attention = view.attention
@@ -84,10 +97,43 @@ class EngineRequest:
         self.shown_q_values: list[float] | None = None
         self.shown_attention: list[list[float]] | None = None
         self.shown_option_values: list[OptionValue] | None = None
+        self.choice = 0
+        self.turns: list[AgentTurn] = []
+
+    @property
+    def request(self) -> "EngineRequest":
+        """The request itself, which is the only turn of a world of one agent."""
+        return self
+
+
+class AgentTurn:
+    """The part of a request that is one agent's, where there are several: a row of a forward pass."""
+
+    __slots__ = ("agent", "attention", "choice", "group", "index", "policy", "q_values", "request")
+
+    def __init__(self, request: EngineRequest, agent: int) -> None:
+        self.request = request
+        self.group = request.group
+        self.index = request.index
+        self.agent = agent
+        self.policy = request.company[agent]
+        is_shown = agent == request.view_agent
+        self.q_values = request.q_values and is_shown
+        self.attention = request.attention and is_shown
+        self.choice = 0
+
+
+PolicyRow: TypeAlias = EngineRequest | AgentTurn
+"""A row of a policy's batch: the request of a world of one agent, or one agent's turn of another's.
+
+`index` is the world's, in its group, `agent` the agent's, in its world; `choice` is the policy's action.
+"""
 
 
 class WorldGroup:
     """`capacity` worlds of one configuration. Synchronous; one thread at a time may use it.
+
+    This one is of worlds with one agent each; `CompanyGroup` is of worlds with several.
 
     Attributes:
         config: their configuration.
@@ -98,10 +144,6 @@ class WorldGroup:
 
     def __init__(self, capacity: int, config: WorldConfig | None = None) -> None:
         self._worlds = Worlds(capacity, config)
-        if self._worlds.num_agents != 1:
-            raise ValueError(
-                f"num_agents is {self._worlds.num_agents}; allowed: 1, a session watches one agent"
-            )
         self.config: Final = self._worlds.config
         self.capacity: Final = capacity
         self.start: Final = self._worlds.get_state(0)
@@ -122,9 +164,17 @@ class WorldGroup:
             if request.state is not None:
                 self._worlds.set_state(request.index, request.state)
 
-    def observe(self, requests: list["EngineRequest"], out: NDArray[np.float32]) -> None:
-        """Write what the agents of these requests see, (len(requests), 1, observation_size)."""
-        self._worlds.observe([request.index for request in requests], out=out)
+    def turns(self, request: "EngineRequest") -> Sequence[PolicyRow]:
+        """Return the rows of a prepared request for which a policy must be run."""
+        return (request,) if request.needs_policy else ()
+
+    def observe(self, rows: Sequence[PolicyRow], out: NDArray[np.float32]) -> None:
+        """Write what the agents of these rows see, (len(rows), 1, observation_size)."""
+        self._worlds.observe([row.index for row in rows], out=out)
+
+    def carry_out(self, requests: list["EngineRequest"]) -> int:
+        """Do as `execute`, with the `choice` of each request's turns."""
+        return self.execute(requests, np.array([request.choice for request in requests], dtype=np.intp))
 
     def execute(self, requests: list["EngineRequest"], actions: NDArray[np.intp]) -> int:
         """Step the worlds and answer the requests without an answer; return the number of steps made.
@@ -185,8 +235,8 @@ class WorldGroup:
                 x,
                 y,
                 normalised[row],
-                raw[row][_MONEY],
-                raw[row][_MOOD],
+                raw[row][MONEY],
+                raw[row][MOOD],
                 action,
                 reward,
                 components,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import MAX_AGENTS, AgentId
 from hamlet_trio.common.descriptions import allowed, fields_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
@@ -59,12 +60,27 @@ class SetStart(Struct, frozen=True, tag_field="command", tag="set_start"):
         | UnsetType
     ) = UNSET
     meters: Annotated[ChosenMeters, Meta(description="meters to begin with")] | UnsetType = UNSET
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent whose start is chosen; left out: `agent_0`")
+    ] = UNSET
 
 
 class SetWorld(Struct, frozen=True, tag_field="command", tag="set_world"):
-    """Play in another world from the next episode on, which begins at once."""
+    """Play in another world from the next episode on, which begins at once.
 
-    world: WorldField
+    What is left out stays: without `world` the session keeps the one it has, and a new world has its own
+    number of agents.
+    """
+
+    world: WorldField | UnsetType = UNSET
+    num_agents: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_AGENTS)] | UnsetType | None,
+        Meta(description="agents in it, instead of the world's own number"),
+    ] = UNSET
+    contention: Annotated[
+        bool | UnsetType | None,
+        Meta(description="whether an affordance serves one agent a step, instead of the world's own rule"),
+    ] = UNSET
 
 
 class SetSpeed(Struct, frozen=True, tag_field="command", tag="set_speed"):
@@ -89,6 +105,7 @@ class LoadModel(Struct, frozen=True, tag_field="command", tag="load_model"):
     """Load a model of the models folder; the session plays on meanwhile."""
 
     model: Annotated[str, Meta(min_length=1, max_length=255, description="file name in the models folder")]
+    agent: Annotated[AgentId | UnsetType, Meta(description="agent that is to play it; left out: all")] = UNSET
 
 
 class Status(Struct, frozen=True, tag_field="command", tag="status"):
@@ -98,11 +115,18 @@ class Status(Struct, frozen=True, tag_field="command", tag="status"):
 class TakeControl(Struct, frozen=True, tag_field="command", tag="take_control"):
     """Let a person play instead of the policy: each `act` is one step."""
 
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent that the person plays; left out: `agent_0`")
+    ] = UNSET
+
 
 class Act(Struct, frozen=True, tag_field="command", tag="act"):
-    """Make one step with the person's action."""
+    """Make one step with the person's action; the policies choose for all other agents."""
 
     action: Annotated[int, Meta(ge=0, le=4, description="0 up, 1 down, 2 left, 3 right, 4 interact")]
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent that acts; left out: the one that the person plays")
+    ] = UNSET
 
 
 class ReleaseControl(Struct, frozen=True, tag_field="command", tag="release_control"):
@@ -114,6 +138,9 @@ class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
 
     q_values: Annotated[bool | UnsetType, Meta(description="whether frames carry Q-values")] = UNSET
     attention: Annotated[bool | UnsetType, Meta(description="whether frames carry attention weights")] = UNSET
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent whose outputs they carry, at first `agent_0`")
+    ] = UNSET
 
 
 class RecordEpisode(Struct, frozen=True, tag_field="command", tag="record"):

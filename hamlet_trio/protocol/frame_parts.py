@@ -4,9 +4,11 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-AGENT_ID: Final = "agent_0"
-AGENT_COLOR: Final = "#2f6fed"
-"""The id and colour of the one agent of a session or a run."""
+from hamlet_trio.common.agents import AGENT_COLORS, AGENT_IDS, AgentId
+
+AGENT_ID: Final = AGENT_IDS[0]
+AGENT_COLOR: Final = AGENT_COLORS[0]
+"""The id and colour of the first agent, which every field of a single agent is about."""
 
 ActionName = Literal["up", "down", "left", "right", "interact"]
 
@@ -25,7 +27,8 @@ Action = Annotated[
     int, Meta(ge=0, le=4, description="action taken: 0 up, 1 down, 2 left, 3 right, 4 interact")
 ]
 LastAction = Annotated[
-    ActionName | Literal[""], Meta(description="action the agent took at this step; empty at step 0")
+    ActionName | Literal[""],
+    Meta(description="action the agent took at this step; empty at step 0 and after the agent's end"),
 ]
 FailureReason = Annotated[str | None, Meta(description="failure that ended the episode, or null")]
 HeatMap = Annotated[
@@ -87,12 +90,42 @@ class TrainingGrid(Struct, frozen=True):
     height: Height
 
 
+class RewardBreakdown(Struct, frozen=True):
+    """The terms that add up to a step's reward."""
+
+    meters: Annotated[float, Meta(description="for how full the meters are")]
+    interaction: Annotated[float, Meta(description="for an interaction that met a need")]
+    proximity: Annotated[float, Meta(description="for being near the place of the most critical meter")]
+    hunger: Annotated[float, Meta(description="for being far from a meal while hungry")]
+    ending: Annotated[float, Meta(description="for a failure that ended the episode")]
+
+
 class AgentState(Struct, frozen=True):
-    """One agent's meters, last action and the reward of that step."""
+    """One agent's meters, last action and the reward of that step.
+
+    The other fields are there where there are several agents.
+    """
 
     meters: Annotated[Meters, Meta(description="the agent's meters")]
     last_action: LastAction
     reward: StepReward
+    alive: Annotated[bool | UnsetType, Meta(description="whether the agent has not failed")] = UNSET
+    failure_reason: Annotated[
+        str | UnsetType | None, Meta(description="failure that ended the agent, or null")
+    ] = UNSET
+    cumulative_reward: Annotated[
+        float | UnsetType, Meta(description="return of the agent in the episode so far")
+    ] = UNSET
+    waiting_for: Annotated[
+        AgentId | UnsetType,
+        Meta(description="agent that was served before it, where an affordance serves one a step"),
+    ] = UNSET
+    reward_breakdown: Annotated[RewardBreakdown | UnsetType, Meta(description="the terms of `reward`")] = (
+        UNSET
+    )
+
+
+NumAgents = Annotated[int, Meta(description="number of agents")]
 
 
 AgentStates = Annotated[
@@ -115,13 +148,3 @@ class OptionValue(Struct, frozen=True):
 
     place: Annotated[str, Meta(description="name of the affordance")]
     value: Annotated[float, Meta(description="value of the option")]
-
-
-class RewardBreakdown(Struct, frozen=True):
-    """The terms that add up to a step's reward."""
-
-    meters: Annotated[float, Meta(description="for how full the meters are")]
-    interaction: Annotated[float, Meta(description="for an interaction that met a need")]
-    proximity: Annotated[float, Meta(description="for being near the place of the most critical meter")]
-    hunger: Annotated[float, Meta(description="for being far from a meal while hungry")]
-    ending: Annotated[float, Meta(description="for a failure that ended the episode")]

@@ -1,11 +1,12 @@
 """Build the frames of both endpoints from a world's state. Unlike the rest of `protocol`, imports numpy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from hamlet_trio.common.agents import AGENT_COLORS, AGENT_IDS
 from hamlet_trio.protocol.frame_parts import LastAction
 from hamlet_trio.protocol.messages import (
     AGENT_COLOR,
@@ -30,8 +31,30 @@ _ENERGY, _HYGIENE, _SATIATION = (METERS.index(name) for name in ("energy", "hygi
 _SOCIAL: Final = METERS.index("social")
 
 
+class AgentSnapshot(Struct, frozen=True, gc=False):
+    """One of several agents after a step, or as it stands.
+
+    Attributes:
+        x, y, meters, money, mood, reward, components: as in `WorldSnapshot`.
+        action: None without a step, and for an agent that had ended before it.
+        failure_reason: why it ended, at this step or before; None while it is alive.
+        waiting_for: number of the agent that an affordance served in its place, or -1.
+    """
+
+    x: int
+    y: int
+    meters: list[float]
+    money: float
+    mood: float
+    action: int | None
+    reward: float
+    components: list[float] | None
+    failure_reason: str | None
+    waiting_for: int
+
+
 class WorldSnapshot(Struct, frozen=True, gc=False):
-    """A world of one agent after a step, or as it stands.
+    """A world after a step, or as it stands. Of several agents, the fields but the last are the first one's.
 
     Attributes:
         x, y: the agent's cell.
@@ -40,10 +63,12 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
         action: the step's action; 0 without a step.
         reward, components: the step's reward, and the components (meters, interaction, proximity, hunger,
             ending) that add up to it. The components are None without a step.
-        terminated, truncated, failure_reason: how the step ended the episode, if it did.
+        terminated, truncated, failure_reason: how the step ended the episode, if it did. With several agents
+            it ends when the last one fails; then there is no reason here.
         q_values, attention: five values and six rows of six, of the observation the action was chosen from
             (without a step: of the present one), if they were asked for and the policy has them.
         option_values: likewise, the values of its options; asked for with `q_values`.
+        company: all agents in their order, where there are several; else empty.
     """
 
     x: int
@@ -60,6 +85,7 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
     q_values: list[float] | None = None
     attention: list[list[float]] | None = None
     option_values: list[OptionValue] | None = None
+    company: tuple[AgentSnapshot, ...] = ()
 
 
 class ShownOutputs(NamedTuple):
@@ -71,10 +97,16 @@ class ShownOutputs(NamedTuple):
 
 
 class PolicyView(Struct, frozen=True):
-    """Which of a policy's outputs frames show."""
+    """Which of a policy's outputs frames show, and of several agents whose."""
 
     q_values: bool = False
     attention: bool = False
+    agent: int = 0
+
+    @property
+    def wants_outputs(self) -> bool:
+        """Whether frames show any."""
+        return self.q_values or self.attention
 
 
 NO_POLICY_VIEW: Final = PolicyView()
@@ -152,9 +184,20 @@ class FrameBuilder:
         total_reward: float,
         heat_map: dict[str, float],
         view: PolicyView,
+        totals: Sequence[float] = (),
+        first_failure: str | None = None,
     ) -> StateUpdate:
-        """Return a frame for `/ws`. `total_reward` is the episode's return so far."""
+        """Return a frame for `/ws`. `total_reward` is the episode's return so far.
+
+        Where there are several agents, `totals` are those of all, and `first_failure` is why the first one
+        failed that did.
+        """
         last_action: LastAction = _ACTIONS[snapshot.action] if step else ""
+        company = snapshot.company
+        failure = snapshot.failure_reason
+        if company:
+            last_action = _last_action(company[0])
+            failure = first_failure if snapshot.terminated or snapshot.truncated else None
         return StateUpdate(
             step=step,
             action=snapshot.action,
@@ -164,11 +207,13 @@ class FrameBuilder:
             grid=InferenceGrid(
                 self._width,
                 self._height,
-                [AgentMarker(AGENT_ID, snapshot.x, snapshot.y, AGENT_COLOR, last_action)],
+                _markers(company)
+                if company
+                else [AgentMarker(AGENT_ID, snapshot.x, snapshot.y, AGENT_COLOR, last_action)],
                 self._affordances,
             ),
-            agents=_agents(snapshot, last_action),
-            info=StepInfo(step, snapshot.failure_reason),
+            agents=_company(company, totals) if company else _agents(snapshot, last_action),
+            info=StepInfo(step, failure),
             episode=episode,
             heat_map=heat_map,
             truncated=snapshot.truncated,
@@ -178,6 +223,7 @@ class FrameBuilder:
             option_values=(
                 snapshot.option_values if view.q_values and snapshot.option_values is not None else UNSET
             ),
+            view_agent=AGENT_IDS[view.agent] if company and view.wants_outputs else UNSET,
         )
 
     def training_frame(
@@ -189,9 +235,16 @@ class FrameBuilder:
         total_reward: float,
         heat_map: dict[str, float],
         epsilon: float,
+        totals: Sequence[float] = (),
     ) -> TrainingStateUpdate:
-        """Return a frame for `/ws/training`."""
-        last_action, reward = _ACTIONS[snapshot.action], snapshot.reward
+        """Return a frame for `/ws/training`; `totals` are the returns of all agents, where there are several.
+
+        The snapshot has the failure that ended the episode, with several agents the first one's.
+        """
+        last_action: LastAction = _ACTIONS[snapshot.action]
+        reward, company = snapshot.reward, snapshot.company
+        if company:
+            last_action = _last_action(company[0])
         return TrainingStateUpdate(
             step=step,
             action=snapshot.action,
@@ -199,8 +252,10 @@ class FrameBuilder:
             cumulative_reward=total_reward,
             done=snapshot.terminated or snapshot.truncated,
             grid=self._grid,
-            agents=[AgentMarker(AGENT_ID, snapshot.x, snapshot.y, AGENT_COLOR, last_action, reward)],
-            agent_meters=_agents(snapshot, last_action),
+            agents=_markers(company, with_rewards=True)
+            if company
+            else [AgentMarker(AGENT_ID, snapshot.x, snapshot.y, AGENT_COLOR, last_action, reward)],
+            agent_meters=_company(company, totals) if company else _agents(snapshot, last_action),
             affordances=self._affordances,
             info=StepInfo(step, snapshot.failure_reason),
             episode=episode,
@@ -226,3 +281,41 @@ def _agents(snapshot: WorldSnapshot, last_action: LastAction) -> dict[str, Agent
             snapshot.reward,
         )
     }
+
+
+def _last_action(agent: AgentSnapshot) -> LastAction:
+    return "" if agent.action is None else _ACTIONS[agent.action]
+
+
+def _markers(company: Sequence[AgentSnapshot], *, with_rewards: bool = False) -> list[AgentMarker]:
+    return [
+        AgentMarker(
+            agent_id, agent.x, agent.y, color, _last_action(agent), agent.reward if with_rewards else UNSET
+        )
+        for agent_id, color, agent in zip(AGENT_IDS, AGENT_COLORS, company, strict=False)
+    ]
+
+
+def _company(company: Sequence[AgentSnapshot], totals: Sequence[float]) -> dict[str, AgentState]:
+    """Return the states of several agents, as `_agents` that of one."""
+    states: dict[str, AgentState] = {}
+    for agent_id, agent, total in zip(AGENT_IDS, company, totals, strict=False):
+        meters = agent.meters
+        states[agent_id] = AgentState(
+            Meters(
+                meters[_ENERGY],
+                meters[_HYGIENE],
+                meters[_SATIATION],
+                agent.money,
+                agent.mood,
+                meters[_SOCIAL],
+            ),
+            _last_action(agent),
+            agent.reward,
+            alive=agent.failure_reason is None,
+            failure_reason=agent.failure_reason,
+            cumulative_reward=total,
+            waiting_for=UNSET if agent.waiting_for < 0 else AGENT_IDS[agent.waiting_for],
+            reward_breakdown=RewardBreakdown(*agent.components) if agent.components else UNSET,
+        )
+    return states

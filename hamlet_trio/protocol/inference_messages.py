@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import AgentId, AgentResults
 from hamlet_trio.protocol.errors import Error
 from hamlet_trio.protocol.frame_parts import (
     Action,
@@ -15,6 +16,7 @@ from hamlet_trio.protocol.frame_parts import (
     HeatMap,
     InferenceGrid,
     Info,
+    NumAgents,
     OptionValue,
     RewardBreakdown,
     StepNumber,
@@ -32,6 +34,10 @@ Controller = Literal["policy", "human", "recording"]
 ModelName = Annotated[
     str | None, Meta(description="file name of the model that plays; null: untrained agent")
 ]
+ModelNames = Annotated[
+    dict[str, str | None],
+    Meta(description="file name of each agent's model, by the agent's id, where there are several agents"),
+]
 RecordingId = Annotated[str | None, Meta(description="recording's id, or null for the session's own episode")]
 Attention = list[list[float]]
 
@@ -47,6 +53,7 @@ class Connected(Struct, frozen=True, tag_field="type", tag="connected"):
     protocol_version: Annotated[int, Meta(description="grows with each addition to the protocol")] = (
         PROTOCOL_VERSION
     )
+    num_agents: NumAgents = 1
 
 
 class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
@@ -58,13 +65,16 @@ class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
         StartKind,
         Meta(description="how it begins: at the world's usual start, at random, or as `set_start` chose"),
     ] = "usual"
+    num_agents: NumAgents = 1
+    models: ModelNames | UnsetType = UNSET
 
 
 class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
     """The world after a step. Step 0 is the start: `action` is 0, `last_action` empty, reward 0.
 
     `q_values` and `attention` are those from which the action was chosen (at step 0: of the first
-    observation).
+    observation). Where there are several agents, `action`, `reward`, `cumulative_reward` and
+    `reward_breakdown` are those of `agent_0`, and `failure_reason` is that of the first agent to fail.
     """
 
     step: StepNumber
@@ -97,6 +107,15 @@ class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
             "for a network without attention"
         ),
     ] = UNSET
+    view_agent: (
+        Annotated[
+            AgentId,
+            Meta(
+                description="agent whose policy's outputs the frame carries, where there are several agents"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     option_values: (
         Annotated[
             list[OptionValue],
@@ -110,7 +129,11 @@ class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
 
 
 class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
-    """An episode is over."""
+    """An episode is over.
+
+    Where there are several agents, `total_reward` is that of `agent_0`, and `failure_reason` is that of the
+    first agent to fail.
+    """
 
     episode: EpisodeNumber
     steps: Annotated[int, Meta(description="length of the episode")]
@@ -120,6 +143,7 @@ class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
         Meta(description="an empty meter, the step limit, `reset`, or a newly loaded model"),
     ]
     failure_reason: FailureReason
+    agents: AgentResults | UnsetType = UNSET
 
 
 class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
@@ -127,6 +151,7 @@ class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
 
     model: Annotated[str, Meta(description="file name of the model")]
     network_type: NetworkTypeOfModel
+    agent: Annotated[AgentId | UnsetType, Meta(description="agent that plays it; left out: all")] = UNSET
 
 
 class WorldSet(Struct, frozen=True, tag_field="type", tag="world_set"):
@@ -145,6 +170,9 @@ class Playback(Struct, frozen=True, tag_field="type", tag="playback"):
     playing: Annotated[bool, Meta(description="whether the session steps by itself")]
     speed: Annotated[float, Meta(description="multiple of 10 steps/s in use, after clamping")]
     controller: Annotated[Controller, Meta(description="what chooses the actions")]
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent that the person plays, where there are several")
+    ] = UNSET
 
 
 class View(Struct, frozen=True, tag_field="type", tag="view"):
@@ -168,6 +196,9 @@ class View(Struct, frozen=True, tag_field="type", tag="view"):
         list[OptionValue] | None,
         Meta(description="values of the options in the observation on screen; null without options"),
     ] = None
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent whose outputs frames carry, where there are several")
+    ] = UNSET
 
 
 class RecordingSaved(Struct, frozen=True, tag_field="type", tag="recording_saved"):
@@ -189,6 +220,7 @@ class ReplayStarted(Struct, frozen=True, tag_field="type", tag="replay_started")
     steps: Annotated[int, Meta(description="last step to which `seek` can go")]
     markers: Markers
     can_branch: Annotated[bool, Meta(description="whether the session can go on from a step of the replay")]
+    num_agents: NumAgents = 1
 
 
 class ReplayEnded(Struct, frozen=True, tag_field="type", tag="replay_ended"):
@@ -211,6 +243,7 @@ class Branched(Struct, frozen=True, tag_field="type", tag="branched"):
     model_name: ModelName
     step: Annotated[int, Meta(description="step from which the new episode goes on")]
     recording: RecordingId
+    num_agents: NumAgents = 1
 
 
 class Death(Struct, frozen=True):
@@ -246,6 +279,9 @@ class Life(Struct, frozen=True, kw_only=True, tag_field="type", tag="life"):
     cells: Annotated[list[list[int]], Meta(description="the agent's cell, x and y")]
     markers: Markers
     death: Annotated[Death | None, Meta(description="how it failed; null without a failure")]
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent whose life it is, if there are several")
+    ] = UNSET
 
 
 InferenceMessage = (

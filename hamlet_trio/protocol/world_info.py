@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", comm
     """Return the world that a command's `world` means; None is the usual one. Does file I/O.
 
     Raises `BadMessageError`, with the field at fault, for a world that is unknown, not allowed, of more than
-    `MAX_SIDE` cells on a side, or of several agents.
+    `MAX_SIDE` cells on a side, or of more than `MAX_AGENTS` agents.
     """
     from hamlet_trio.world.library import UnknownWorldError  # noqa: PLC0415 - imports numpy
     from hamlet_trio.world.world_file import World, WorldError, make_world  # noqa: PLC0415
@@ -51,12 +53,38 @@ def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", comm
     except WorldError as error:
         field = f"world.{error.field}" if error.field else "world"
         raise BadMessageError(ErrorCode.INVALID_WORLD, str(error), command=command, field=field) from None
-    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", 1)):
+    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", MAX_AGENTS)):
         value = getattr(found.config, name)
         if value > most:
             sentence = f"`world.{name}` is {value}; at most {most} is allowed here."
             raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field=f"world.{name}")
     return found
+
+
+def with_company(
+    world: "World",
+    num_agents: int | UnsetType | None,
+    contention: bool | UnsetType | None,
+    command: str,
+) -> "World":
+    """Return a world with another number of agents or rule of contention, each if it is given.
+
+    Raises `BadMessageError` where the world has fewer cells than that.
+    """
+    changes: dict[str, Any] = {}
+    if isinstance(num_agents, int):
+        cells = world.config.width * world.config.height
+        if num_agents > cells:
+            sentence = (
+                f"`num_agents` is {num_agents}; at most {cells} is allowed in a world of {cells} cells."
+            )
+            raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field="num_agents")
+        changes["num_agents"] = num_agents
+    if isinstance(contention, bool):
+        changes["contention"] = contention
+    if not changes:
+        return world
+    return msgspec.structs.replace(world, config=msgspec.structs.replace(world.config, **changes))
 
 
 def world_info(world: "World") -> WorldInfo:

@@ -2,29 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from hamlet_trio import __version__
-from hamlet_trio.recording.file import Recording, RecordingError
+from hamlet_trio.common.agents import first_failure
+from hamlet_trio.recording.file import PolicyOutputs, Recording, RecordingError
 from hamlet_trio.recording.info import MAX_STEPS, Reason, RecordingInfo, Source, new_id
 from hamlet_trio.recording.markers import find_markers
-from hamlet_trio.recording.trajectory import Trajectory, play
+from hamlet_trio.recording.trajectory import Trajectory, digest_of, play_company, results_of
 from hamlet_trio.world import RULES_VERSION, WorldConfig, WorldState
-
-
-class PolicyOutputs(NamedTuple):
-    """Q-values (N, 5), attention (N, 6, 6) and values (N, K) of the options to K places, each float32.
-
-    None for those that a model does not have; `options` are the places' names.
-    """
-
-    q_values: NDArray[np.float32] | None = None
-    attention: NDArray[np.float32] | None = None
-    option_values: NDArray[np.float32] | None = None
-    options: tuple[str, ...] = ()
 
 
 class RecordingPolicy(Protocol):
@@ -33,6 +23,10 @@ class RecordingPolicy(Protocol):
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> Any:
         """Return the `PolicyOutput` of observations (n, observation_size)."""
         ...
+
+
+RecordingPolicies: TypeAlias = RecordingPolicy | tuple[RecordingPolicy, ...] | None
+"""The policy of all agents, or one for each."""
 
 
 def make_recording(
@@ -46,25 +40,28 @@ def make_recording(
     run_id: str | None = None,
     model: str | None = None,
     session_id: str | None = None,
-    policy: RecordingPolicy | None = None,
+    policy: RecordingPolicies = None,
 ) -> Recording:
-    """Return a recording of the episode of `actions` from `start`.
+    """Return a recording of the episode of `actions` from `start`; with several agents, one of each a step.
 
     The outputs of `policy` for each observation go with it, computed in one pass afterwards, so that nothing
     is kept while the episode is played. Takes tens of milliseconds for 500 steps: call it from a thread.
 
-    Raises `RecordingError` for an episode of no steps or more than `MAX_STEPS`, and `ValueError` as `play`
-    does.
+    Raises `RecordingError` for an episode of no steps or more than `MAX_STEPS` of all agents together, and
+    `ValueError` as `play_company` does.
     """
-    if not 1 <= len(actions) <= MAX_STEPS:
+    agents = config.num_agents
+    most = MAX_STEPS // agents
+    if not 1 <= len(actions) // agents <= most:
         raise RecordingError(
-            f"The episode has {len(actions)} steps; one of 1 to {MAX_STEPS} steps can be recorded."
+            f"The episode has {len(actions) // agents} steps; one of 1 to {most} steps can be recorded."
         )
-    trajectory = play(config, start, actions)
-    outputs = policy_outputs(policy, trajectory)
+    trajectories = play_company(config, start, actions)
+    first, *others = outputs_of_all(policy, trajectories)
+    results = results_of(trajectories)
     ended = None
-    if trajectory.over:
-        ended = "meter_depleted" if trajectory.terminated else "max_steps"
+    if all(one.over for one in trajectories):
+        ended = "max_steps" if any(one.truncated for one in trajectories) else "meter_depleted"
     info = RecordingInfo(
         recording=new_id(run_id, episode),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -73,28 +70,38 @@ def make_recording(
         run_id=run_id,
         model=model,
         episode=episode,
-        steps=trajectory.steps,
-        episode_return=float(trajectory.returns()[-1]),
+        steps=trajectories[0].steps,
+        episode_return=float(np.mean([one.returns()[-1] for one in trajectories])),
         ended=ended,  # type: ignore[arg-type]  # the two literals above
-        failure_reason=trajectory.failure_reason,
-        q_values=outputs.q_values is not None,
-        attention=outputs.attention is not None,
-        markers=find_markers(trajectory),
+        failure_reason=first_failure(results.values()),
+        q_values=first.q_values is not None,
+        attention=first.attention is not None,
+        markers=find_markers(*trajectories),
         package_version=__version__,
         rules_version=RULES_VERSION,
+        agents=results if agents > 1 else UNSET,
     )
     return Recording(
         info=info,
         config=config,
         start=start,
-        actions=trajectory.actions[1:],
-        q_values=outputs.q_values,
-        attention=outputs.attention,
-        options=outputs.options,
-        option_values=outputs.option_values,
-        digest=trajectory.digest(),
+        actions=np.stack([one.actions[1:] for one in trajectories], axis=1).ravel(),
+        q_values=first.q_values,
+        attention=first.attention,
+        options=first.options,
+        option_values=first.option_values,
+        digest=digest_of(trajectories),
         session_id=session_id,
+        others=tuple(others),
     )
+
+
+def outputs_of_all(
+    policy: RecordingPolicies, trajectories: Sequence[Trajectory]
+) -> tuple[PolicyOutputs, ...]:
+    """Return the outputs of each agent's policy for each of its observations, as `policy_outputs`."""
+    each = policy if isinstance(policy, tuple) else (policy,) * len(trajectories)
+    return tuple(policy_outputs(*both) for both in zip(each, trajectories, strict=True))
 
 
 def policy_outputs(policy: RecordingPolicy | None, trajectory: Trajectory) -> PolicyOutputs:

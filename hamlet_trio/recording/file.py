@@ -6,31 +6,36 @@
 the header, JSON: the facts, the world's configuration and its state at the start, exactly
 the rest, compressed (zlib): one byte an action, then the model's outputs as float32
 
-Format 2 adds the values of options; a recording without them is written in format 1.
+Format 2 adds the values of options. Format 3 adds several agents: an action of each for every step, and the
+outputs of the first one's model, then those of the others' models. A recording is written in the lowest
+format that holds it.
 """
 
 import hashlib
+import math
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.common.files import read_regular
 from hamlet_trio.common.text import printable
 from hamlet_trio.recording.info import MAX_STEPS, RecordingInfo
-from hamlet_trio.recording.trajectory import Trajectory, play
+from hamlet_trio.recording.trajectory import Trajectory, digest_of, play_company
 from hamlet_trio.world import ACTIONS, METERS, RULES_VERSION, WorldConfig, WorldState
 
 SUFFIX: Final = ".rec"
 MAX_FILE_BYTES: Final = 8_000_000
 
 _MAGIC: Final = b"HAMLETREC"
-_FORMATS: Final = (1, 2)
+_FORMATS: Final = (1, 2, 3)
 _WITH_OPTIONS: Final = 2
+_WITH_COMPANY: Final = 3
 _SUM_AT: Final = len(_MAGIC) + 1
 _LENGTH_AT: Final = _SUM_AT + 32
 _HEADER_AT: Final = _LENGTH_AT + 4
@@ -54,12 +59,24 @@ class NewerRecordingError(OtherRulesError):
     """The file was written by a newer version, in a format or under rules that this one does not know."""
 
 
+class PolicyOutputs(NamedTuple):
+    """Q-values (N, 5), attention (N, 6, 6) and values (N, K) of the options to K places, each float32.
+
+    None for those that a model does not have; `options` are the places' names.
+    """
+
+    q_values: NDArray[np.float32] | None = None
+    attention: NDArray[np.float32] | None = None
+    option_values: NDArray[np.float32] | None = None
+    options: tuple[str, ...] = ()
+
+
 class Recording(Struct, frozen=True, kw_only=True):
-    """One recorded episode.
+    """One recorded episode of A agents.
 
     Attributes:
         config, start: the world, and its state at step 0.
-        actions: (N,) uint8.
+        actions: (N * A,) uint8, A for each step.
         q_values: (N, 5) float32, of the observation each action was chosen from; None without a model.
         attention: (N, 6, 6) float32, likewise, of a model that has attention.
         options: the K places to which the options of the model lead; empty for a model without.
@@ -67,6 +84,7 @@ class Recording(Struct, frozen=True, kw_only=True):
         digest: the trajectory's, computed when it was recorded.
         session_id: the session that saved it, for sharing the folder's room; None for training's and in older
             files.
+        others: the outputs of the models of all agents but the first, of which the fields above are.
     """
 
     info: RecordingInfo
@@ -79,25 +97,44 @@ class Recording(Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     options: tuple[str, ...] = ()
     option_values: NDArray[np.float32] | None = None
+    others: tuple[PolicyOutputs, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[PolicyOutputs, ...]:
+        """The outputs of each agent's model."""
+        first = PolicyOutputs(self.q_values, self.attention, self.option_values, self.options)
+        return (first, *self.others)
 
     def play(self) -> Trajectory:
-        """Play it out, bit for bit as it was recorded.
+        """Play it out, as `play_company` does; return the trajectory of the first agent."""
+        return self.play_company()[0]
+
+    def play_company(self) -> tuple[Trajectory, ...]:
+        """Play it out, bit for bit as it was recorded; return the trajectory of each agent.
 
         Raises `OtherRulesError` if it differs, as on a processor or library that rounds otherwise, and
         `DamagedRecordingError` for contents that no episode can have.
         """
         try:
-            trajectory = play(self.config, self.start, self.actions.tobytes())
+            trajectories = play_company(self.config, self.start, self.actions.tobytes())
         except ValueError as error:
             raise DamagedRecordingError(
                 f"{self.info.recording}{SUFFIX} is damaged: {printable(error, 200)}."
             ) from error
-        if trajectory.digest() != self.digest:
+        if digest_of(trajectories) != self.digest:
             raise OtherRulesError(
                 f"{self.info.recording}{SUFFIX} plays out differently here than where it was recorded "
                 f"(version {printable(self.info.package_version, 40)}); replay it with that version."
             )
-        return trajectory
+        return trajectories
+
+
+class _HeaderOutputs(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which outputs of one agent's model a file holds."""
+
+    q_values: bool = False
+    attention: bool = False
+    options: tuple[str, ...] = ()
 
 
 class _Header(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -107,6 +144,12 @@ class _Header(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     digest: str
     session_id: str | None = None
     options: tuple[str, ...] = ()
+    others: tuple[_HeaderOutputs, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[_HeaderOutputs, ...]:
+        """The outputs of each agent's model, the first one's included."""
+        return (_HeaderOutputs(self.info.q_values, self.info.attention, self.options), *self.others)
 
 
 class _Versions(Struct, frozen=True):
@@ -135,16 +178,23 @@ def encode(recording: Recording) -> bytes:
             recording.digest,
             recording.session_id,
             recording.options,
+            tuple(
+                _HeaderOutputs(other.q_values is not None, other.attention is not None, other.options)
+                for other in recording.others
+            ),
         )
     )
     parts = [recording.actions.tobytes()]
     parts += [
         values.astype("<f4").tobytes()
-        for values in (recording.q_values, recording.attention, recording.option_values)
+        for outputs in recording.outputs
+        for values in (outputs.q_values, outputs.attention, outputs.option_values)
         if values is not None
     ]
     body = len(header).to_bytes(4, "little") + header + zlib.compress(b"".join(parts), level=6)
     form = _WITH_OPTIONS if recording.options else 1
+    if recording.config.num_agents > 1:
+        form = _WITH_COMPANY
     return _MAGIC + bytes([form]) + hashlib.sha256(body).digest() + body
 
 
@@ -192,9 +242,13 @@ def read_recording(path: Path) -> Recording:
 
 def _unpacked(packed: bytes, header: _Header) -> bytes:
     """Decompress the rest of the file, which must have exactly the length that the facts give."""
-    info = header.info
-    outputs = _Q_VALUES * info.q_values + _ATTENTION * info.attention + len(header.options)
-    length = info.steps * (1 + 4 * outputs)
+    info, agents = header.info, header.world.num_agents
+    if agents > MAX_AGENTS or info.steps * agents > MAX_STEPS or len(header.outputs) != agents:
+        raise ValueError(f"it is of {agents} agents and {info.steps} steps")
+    width = sum(
+        _Q_VALUES * one.q_values + _ATTENTION * one.attention + len(one.options) for one in header.outputs
+    )
+    length = info.steps * (agents + 4 * width)
     unpacking = zlib.decompressobj()
     content = unpacking.decompress(packed, length)
     if len(content) != length or not unpacking.eof:
@@ -203,35 +257,52 @@ def _unpacked(packed: bytes, header: _Header) -> bytes:
 
 
 def _assemble(header: _Header, content: bytes) -> Recording:
-    info = header.info
-    steps = info.steps
-    actions = np.frombuffer(content, dtype=np.uint8, count=steps)
+    steps = header.info.steps
+    actions = np.frombuffer(content, dtype=np.uint8, count=steps * header.world.num_agents)
     if (actions >= len(ACTIONS)).any():
         raise ValueError("it holds an unknown action")
-    at, parts = steps, []
-    options = len(header.options)
-    widths = ((info.q_values, _Q_VALUES), (info.attention, _ATTENTION), (options > 0, options))
-    for is_present, width in widths:
+    rest = content[len(actions) :]
+    outputs = []
+    for held in header.outputs:
+        one, rest = _read_outputs(held, rest, steps)
+        outputs.append(one)
+    first, *others = outputs
+    return Recording(
+        info=header.info,
+        config=header.world,
+        start=header.start,
+        actions=actions,
+        q_values=first.q_values,
+        attention=first.attention,
+        digest=header.digest,
+        session_id=header.session_id,
+        options=first.options,
+        option_values=first.option_values,
+        others=tuple(others),
+    )
+
+
+def _read_outputs(held: _HeaderOutputs, content: bytes, steps: int) -> tuple[PolicyOutputs, bytes]:
+    """Return the outputs of one agent's model, with which the content begins, and the rest of it."""
+    parts, options = [], len(held.options)
+    shapes = (
+        (held.q_values, (_Q_VALUES,)),
+        (held.attention, (len(METERS), len(METERS))),
+        (options > 0, (options,)),
+    )
+    for is_present, shape in shapes:
         values = None
         if is_present:
-            values = np.frombuffer(content, dtype="<f4", count=steps * width, offset=at).astype(np.float32)
-            at += 4 * steps * width
+            count = steps * math.prod(shape)
+            values = (
+                np.frombuffer(content, dtype="<f4", count=count).astype(np.float32).reshape(steps, *shape)
+            )
+            content = content[4 * count :]
             if not np.isfinite(values).all():
                 raise ValueError("it holds a value that is not finite")
         parts.append(values)
     q_values, attention, option_values = parts
-    return Recording(
-        info=info,
-        config=header.world,
-        start=header.start,
-        actions=actions,
-        q_values=None if q_values is None else q_values.reshape(steps, _Q_VALUES),
-        attention=None if attention is None else attention.reshape(steps, len(METERS), len(METERS)),
-        digest=header.digest,
-        session_id=header.session_id,
-        options=header.options,
-        option_values=None if option_values is None else option_values.reshape(steps, options),
-    )
+    return PolicyOutputs(q_values, attention, option_values, held.options), content
 
 
 assert MAX_STEPS * (1 + 4 * (_Q_VALUES + _ATTENTION)) < MAX_FILE_BYTES

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hamlet_trio.common.agents import AgentId, AgentResults
 
 MAX_STEPS: Final = 10_000
-"""Longer episodes are not recorded; this bounds a file to about 2 MB, and the cost of its replay."""
+"""Steps of all agents together; longer episodes are not recorded. This bounds a file to about 2 MB, and the
+cost of its replay."""
 
 Reason = Literal["every_nth", "best_so_far", "worst_so_far", "first_death", "asked_for"]
 Source = Literal["training", "session"]
@@ -36,6 +39,7 @@ class Marker(Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[
         _Step, Meta(description="number of consecutive interactions with one affordance, which are one mark")
     ] = 1
+    agent: Annotated[AgentId | UnsetType, Meta(description="agent it is about, if there are several")] = UNSET
 
 
 Markers = Annotated[tuple[Marker, ...], Meta(max_length=8 * MAX_STEPS, description="steps worth jumping to")]
@@ -56,7 +60,11 @@ class LastChance(Struct, frozen=True):
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The facts of one recording."""
+    """The facts of one recording.
+
+    With several agents `episode_return` is the mean over them, and `failure_reason` is that of the first one
+    to fail.
+    """
 
     recording: Annotated[_Text, Meta(description="id of the recording, which is also the name of its file")]
     created: Annotated[_Text, Meta(description="when it was made; ISO 8601, UTC")]
@@ -81,6 +89,7 @@ class RecordingInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     markers: Markers
     package_version: Annotated[_Text, Meta(description="version of Hamlet that recorded it")]
     rules_version: Annotated[int, Meta(ge=0, le=10**9, description="version of the world's rules")]
+    agents: AgentResults | UnsetType = UNSET
 
 
 class ListedRecording(Struct, frozen=True):

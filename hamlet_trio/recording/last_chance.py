@@ -32,9 +32,11 @@ def find_last_chance(trajectory: Trajectory, start: WorldState) -> LastChance | 
     chance is left after a step, there was one before it, so the last step is found by bisection.
 
     Returns None where nothing is claimed: in a life without a failure, in one that never had a chance, in a
-    world to which the argument does not apply, and where `_MAX_VISITS` do not suffice.
+    world to which the argument does not apply, such as one of several agents, and where `_MAX_VISITS` do not
+    suffice.
     """
-    if trajectory.failure_reason is None or not _is_monotone(trajectory.config):
+    config = trajectory.config
+    if trajectory.failure_reason is None or config.num_agents > 1 or not _is_monotone(config):
         return None
     search = _Search(trajectory.config, failed_meter(trajectory.failure_reason))
     try:

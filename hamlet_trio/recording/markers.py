@@ -1,19 +1,25 @@
 """Markers on an episode's timeline: uses of a place, meters turning critical, the end."""
 
+from msgspec.structs import replace
+
+from hamlet_trio.common.agents import AGENT_IDS
 from hamlet_trio.recording.info import Marker
 from hamlet_trio.recording.trajectory import Trajectory
 from hamlet_trio.world import METERS
 
 
-def find_markers(trajectory: Trajectory) -> tuple[Marker, ...]:
-    """Return the markers of an episode, by step.
+def find_markers(*trajectories: Trajectory) -> tuple[Marker, ...]:
+    """Return the markers of an episode, of all its agents, by step.
 
     A meter turns critical when it falls to the lowest band of the shaped reward; it is marked again only
     after it has risen above.
     """
-    markers = [*_interactions(trajectory), *_criticals(trajectory)]
-    if trajectory.over:
-        markers.append(Marker(trajectory.steps, "end", trajectory.failure_reason or "max_steps"))
+    markers = []
+    for agent_id, trajectory in zip(AGENT_IDS, trajectories, strict=False):
+        own = [*_interactions(trajectory), *_criticals(trajectory)]
+        if trajectory.over:
+            own.append(Marker(trajectory.lived, "end", trajectory.failure_reason or "max_steps"))
+        markers += own if len(trajectories) == 1 else [replace(marker, agent=agent_id) for marker in own]
     return tuple(sorted(markers, key=lambda marker: marker.step))
 
 

@@ -16,7 +16,7 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.engine import PolicyEngine, Slot
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
-from hamlet_trio.world import METERS, WorldConfig, Worlds
+from hamlet_trio.world import METERS, Worlds
 from tests.inference.support import free_slots, real_time_limit
 from tests.patience import PATIENCE
 
@@ -274,11 +274,6 @@ async def test_requests_waiting_when_the_engine_stops_get_an_error(policy: Polic
             running.cancel()
             held.go.set()
         assert [str(error) for error in errors] == ["the policy engine stopped"]
-
-
-def test_one_agent_a_world() -> None:
-    with pytest.raises(ValueError, match="num_agents is 2"):
-        PolicyEngine(1, WorldConfig(num_agents=2))
 
 
 class NotingPolicy(Policy):

@@ -125,6 +125,7 @@ async def test_an_episode_that_reaches_the_limit_is_truncated_and_no_meter_faile
         "total_reward": 0,
         "reason": "max_steps",
         "failure_reason": None,
+        "agents": msgspec.UNSET,
     }
 
 

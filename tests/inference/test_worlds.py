@@ -81,7 +81,7 @@ async def test_a_world_of_the_data_folder_is_found_by_its_name(
         ({"width": 1}, "invalid_world", "world.width"),
         ({"affordances": {"Bed": {"x": 99}}}, "invalid_world", "world.affordances.Bed.x"),
         ({"width": 33}, "out_of_range", "world.width"),
-        ({"num_agents": 2}, "out_of_range", "world.num_agents"),
+        ({"num_agents": 9}, "out_of_range", "world.num_agents"),
         (NINE, "unusable_model", None),
         (7, "wrong_type", "world"),
     ],

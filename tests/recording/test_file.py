@@ -136,7 +136,7 @@ def test_other_rules_are_refused_by_version(recording: Recording) -> None:
         decode(data, "old.rec")
     data = encode(recording)
     with pytest.raises(OtherRulesError, match="format"):
-        decode(data[:9] + b"\x03" + data[10:], "old.rec")
+        decode(data[:9] + b"\x04" + data[10:], "old.rec")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""The world of a session, and the models that its agents play there."""
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from hamlet_trio.common.agents import AGENT_IDS, AgentId
+from hamlet_trio.inference.engine import TooManyWorldsError
+from hamlet_trio.inference.live_episode import LiveEpisode
+from hamlet_trio.inference.message_sender import MessageSender
+from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
+from hamlet_trio.inference.refusals import refusal, unknown_agent, unreadable_world
+from hamlet_trio.protocol import commands, messages
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.world_info import WorldInfo, with_company, world_info
+from hamlet_trio.world.world_file import World
+
+if TYPE_CHECKING:
+    from hamlet_trio.inference.replay_player import ReplayPlayer
+
+
+class SessionWorld:
+    """Change which world a session plays in and which models play there, and tell the client.
+
+    Each change ends the episode; the caller begins the next one. Where a method raises `BadMessageError`,
+    nothing has changed.
+    """
+
+    def __init__(
+        self, episode: LiveEpisode, replay: "ReplayPlayer", lease: PolicyLease, sender: MessageSender
+    ) -> None:
+        self._episode = episode
+        self._replay = replay
+        self._lease = lease
+        self._sender = sender
+        self._world = World(config=episode.config)
+        self._is_chosen = False
+
+    @property
+    def info(self) -> WorldInfo:
+        """What messages tell of the world."""
+        return world_info(self._world)
+
+    def number(self, agent: AgentId | UnsetType, command: str) -> int:
+        """Return the number of the agent that a command names, by default the first one's.
+
+        Raises `BadMessageError` if the session has fewer agents.
+        """
+        number = 0 if agent is UNSET else AGENT_IDS.index(agent)
+        if number >= self._episode.num_agents:
+            raise unknown_agent(self._episode.num_agents, command)
+        return number
+
+    async def change_model(self, model: LoadedPolicy, agent: AgentId | UnsetType) -> None:
+        """Let a loaded model play, of one agent or of all.
+
+        One that all are to play brings its own world, unless one was chosen.
+        """
+        assert model.name is not None  # only files are loaded on command
+        episode, before = self._episode, self._episode.models
+        try:
+            number = self.number(agent, "load_model")
+            world = self._world
+            if agent is UNSET and not self._is_chosen:
+                world = World(config=model.config)
+            if not model.fits(world.config):
+                raise unreadable_world(model, world.config, "load_model")
+            changes = await self._enter(world, "load_model")
+        except BadMessageError:
+            self._lease.release(model)
+            raise
+        models = [model] if agent is UNSET else [*before[:number], model, *before[number + 1 :]]
+        if model in before:
+            self._lease.release(model)  # one use of each model is held, however many agents play it
+        episode.change_models(models)
+        self._release_unused(before)
+        if changes:
+            await self._sender.send(messages.WorldSet(self.info))
+        await self._sender.send(messages.ModelLoaded(model.name, model.network_type, agent))
+        await self._replay.end()
+        await episode.leave("model_changed")
+
+    async def change_world(self, world: World | None, command: commands.SetWorld) -> None:
+        """Play in a world, None for the same, with as many agents as the command says."""
+        chosen = self._world if world is None else world
+        chosen = with_company(chosen, command.num_agents, command.contention, "set_world")
+        before = self._episode.models
+        for model in before:
+            if not model.fits(chosen.config):
+                raise unreadable_world(model, chosen.config, "set_world")
+        await self._enter(chosen, "set_world")
+        self._episode.fit_models()
+        self._release_unused(before)
+        self._is_chosen = True
+        await self._replay.end()
+        await self._episode.leave("reset")
+        await self._sender.send(messages.WorldSet(self.info))
+
+    async def _enter(self, world: World, command: str) -> bool:
+        """Let the next episode begin in a world; return whether it is another. The models must fit it."""
+        episode = self._episode
+        changes = world.config != episode.config
+        try:
+            await episode.move(world.config)
+        except TooManyWorldsError:
+            raise refusal(ErrorCode.TOO_MANY_WORLDS, command) from None
+        if episode.view.agent >= episode.num_agents:
+            episode.view = replace(episode.view, agent=0)
+        self._world = world
+        return changes
+
+    def _release_unused(self, before: list[LoadedPolicy]) -> None:
+        for model in dict.fromkeys(before):
+            if model not in self._episode.models:
+                self._lease.release(model)
