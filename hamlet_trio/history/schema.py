@@ -25,6 +25,12 @@ _TAKE: Final = f"""
 """
 """Updates of the counts for an added and a deleted failure; only the last one's figures are searched anew."""
 
+_COUNTING: Final = f"""
+    CREATE TRIGGER failure_added AFTER INSERT ON failures BEGIN {_ADD} END;
+    CREATE TRIGGER failure_taken AFTER DELETE ON failures BEGIN {_TAKE} END;
+    CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE runs (
@@ -101,15 +107,83 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     INSERT INTO failure_counts
         SELECT run, agent_id, reason, count(*), max(episode), max(timestamp) FROM failures
         GROUP BY run, agent_id, reason;
-    CREATE TRIGGER failure_added AFTER INSERT ON failures BEGIN {_ADD} END;
-    CREATE TRIGGER failure_taken AFTER DELETE ON failures BEGIN {_TAKE} END;
-    CREATE TRIGGER failure_changed AFTER UPDATE ON failures BEGIN {_ADD} {_TAKE} END;
+    {_COUNTING}
     """,
     """
     ALTER TABLE episodes ADD COLUMN q_value REAL;
     ALTER TABLE episodes ADD COLUMN evaluation_random_mean_length REAL;
     ALTER TABLE episodes ADD COLUMN evaluation_random_mean_return REAL;
     ALTER TABLE episodes ADD COLUMN evaluation_random_episodes INTEGER;
+    """,
+    # Foreign keys, by which Datasette and other tools link tables. SQLite adds none to a table that exists.
+    # They are not enforced: while an earlier version shares the file, it may write in another order.
+    f"""
+    ALTER TABLE episodes RENAME TO older_episodes;
+    ALTER TABLE failures RENAME TO older_failures;
+    ALTER TABLE checkpoints RENAME TO older_checkpoints;
+    ALTER TABLE failure_counts RENAME TO older_failure_counts;
+    CREATE TABLE episodes (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        episode INTEGER NOT NULL,
+        ended TEXT NOT NULL,
+        reward REAL,
+        length INTEGER,
+        loss REAL,
+        epsilon REAL,
+        avg_reward_5 REAL,
+        avg_length_5 REAL,
+        avg_loss_5 REAL,
+        buffer_size INTEGER,
+        failure_reason TEXT,
+        steps_per_second REAL,
+        evaluation_mean_length REAL,
+        evaluation_mean_return REAL,
+        evaluation_episodes INTEGER,
+        q_value REAL,
+        evaluation_random_mean_length REAL,
+        evaluation_random_mean_return REAL,
+        evaluation_random_episodes INTEGER,
+        PRIMARY KEY (run, episode)
+    ) WITHOUT ROWID;
+    CREATE TABLE failures (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (number),
+        timestamp TEXT NOT NULL,
+        episode INTEGER NOT NULL,
+        agent_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        FOREIGN KEY (run, episode) REFERENCES episodes (run, episode)
+    );
+    CREATE TABLE checkpoints (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        episode INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        saved TEXT NOT NULL,
+        PRIMARY KEY (run, episode, model)
+    ) WITHOUT ROWID;
+    CREATE TABLE failure_counts (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        agent_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        last_episode INTEGER NOT NULL,
+        last_timestamp TEXT NOT NULL,
+        PRIMARY KEY (agent_id, reason, run)
+    ) WITHOUT ROWID;
+    INSERT INTO episodes SELECT * FROM older_episodes;
+    INSERT INTO failures SELECT * FROM older_failures;
+    INSERT INTO checkpoints SELECT * FROM older_checkpoints;
+    INSERT INTO failure_counts SELECT * FROM older_failure_counts;
+    DROP TABLE older_episodes;
+    DROP TABLE older_failures;
+    DROP TABLE older_checkpoints;
+    DROP TABLE older_failure_counts;
+    CREATE INDEX episodes_by_reason ON episodes (run, failure_reason, episode);
+    CREATE INDEX failures_of_run ON failures (run, episode);
+    CREATE INDEX failures_by_episode ON failures (episode, id);
+    CREATE INDEX failures_by_reason ON failures (reason, episode, id);
+    CREATE INDEX failures_by_kind ON failures (agent_id, reason, episode, timestamp);
+    {_COUNTING}
     """,
 )
 """Scripts that turn form n into form n + 1; the form is the file's `user_version`."""

@@ -38,7 +38,8 @@ def test_every_query_reads_an_older_form_and_does_not_change_it(form: int, path:
     reader = HistoryReader(path)
     count = len(numbers(path))
     assert count in (5, 7)
-    assert [episode.q_value for episode in reader.episodes(RUN, EpisodesQuery())] == [None] * count
+    q_value = None if form < 4 else 3.5
+    assert [episode.q_value for episode in reader.episodes(RUN, EpisodesQuery())] == [q_value] * count
     assert RUN in [run.run_id for run in reader.runs(RunsQuery())]
     assert reader.run(RUN).episodes == count
     failed = reader.failures(FailureFilter(run=RUN))
@@ -69,6 +70,48 @@ def test_form_3_lacks_only_q_values(path: Path) -> None:
         told = ended(RUN, number, evaluation=EvaluationSummary(480.0, 120.5, 3) if number == 5 else UNSET)
         values = row_of(msgspec.structs.replace(told.complete, q_value=None), episode.ended)
         assert row_of(episode, episode.ended) == values
+
+
+KEYS = {
+    ("episodes", "runs", "run"),
+    ("failures", "runs", "run"),
+    ("failures", "episodes", "run"),
+    ("failures", "episodes", "episode"),
+    ("checkpoints", "runs", "run"),
+    ("failure_counts", "runs", "run"),
+}
+
+
+@pytest.mark.parametrize("form", [0, *OLDER])
+def test_tables_refer_to_each_other_and_to_nothing_missing(
+    form: int, database: HistoryDatabase, path: Path
+) -> None:
+    if form:
+        restore_form(path, form)
+    database.write([started(RUN), ended(RUN, 9)])
+    with closing(sqlite3.connect(path)) as connection:
+        found = {
+            (table, key[2], key[3])
+            for table in schema.table_names(connection)
+            for key in connection.execute(f"PRAGMA foreign_key_list({table})")
+        }
+        assert found == KEYS
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("form", OLDER)
+def test_an_upgraded_history_is_built_as_a_new_one(form: int, path: Path, tmp_path: Path) -> None:
+    built = []
+    restore_form(path, form)
+    for file in (path, tmp_path / "new.db"):
+        with closing(HistoryDatabase(file)) as database:
+            database.write([started("new")])
+        with closing(sqlite3.connect(file)) as connection:
+            built.append(
+                connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
+            )
+    assert built[0] == built[1]
 
 
 def test_a_new_history_has_the_columns_of_the_struct(database: HistoryDatabase, path: Path) -> None:
