@@ -18,6 +18,8 @@ from hamlet_trio.world import ACTIONS, Worlds
 __all__ = ["measure", "run"]
 
 SIZES: Final = (1, 64, 1024, 4096)
+_VECTORS: Final = (64, 1024)
+"""The sizes at which Gymnasium's vector environments of Hamlet-v0 are measured too."""
 _UNIT: Final = "steps/s"
 _TURNS: Final = 64  # actions are drawn beforehand, for so many steps
 
@@ -32,6 +34,10 @@ def measure(effort: Effort) -> list[Figure]:
         contenders[name] = partial(_ours, Worlds(size, seed=1), seconds, observe=False)
         contenders[f"{name}, observed"] = partial(_ours, Worlds(size, seed=1), seconds, observe=True)
         contenders[f"{name} of CartPole"] = partial(_vector, _cart_poles(size), size, seconds)
+        if size in _VECTORS:
+            for how, mode in (("make_vec", "vector_entry_point"), ("SyncVectorEnv", "sync")):
+                vector = gymnasium.make_vec("hamlet_trio:Hamlet-v0", size, vectorization_mode=mode)
+                contenders[f"{name}, {how}"] = partial(_vector, vector, size, seconds)
     contenders["1 world, Hamlet-v0"] = partial(_single, gymnasium.make("hamlet_trio:Hamlet-v0"), seconds)
     contenders["1 world, CartPole-v1"] = partial(_single, gymnasium.make("CartPole-v1"), seconds)
     if find_spec("minigrid") is not None:
@@ -67,7 +73,8 @@ def _cart_poles(size: int) -> Any:
 
 
 def _vector(environments: Any, size: int, seconds: float) -> float:
-    actions = np.random.default_rng(1).integers(2, size=(_TURNS, size))
+    choices = environments.single_action_space.n
+    actions = np.random.default_rng(1).integers(choices, size=(_TURNS, size))
     environments.reset(seed=1)
     began, turns = process_time(), 0
     while (elapsed := process_time() - began) < seconds:
