@@ -22,7 +22,7 @@ from hamlet_trio.agent.networks.grid import keys_of
 from hamlet_trio.agent.networks.spec import SCALARS
 from hamlet_trio.world import ACTIONS, WorldConfig
 
-_GRIDS_KEPT: Final = 256
+_GRIDS_KEPT: Final = 2048  # those of a policy map of the largest world, twice
 
 
 class PolicyOutput(NamedTuple):
@@ -110,7 +110,7 @@ class _KnownGrids:
 
     With one agent the agent's cell determines the grid, so there are only as many grids as cells, and
     convolving them is most of the network's work. Each grid is convolved by itself, so that its features do
-    not depend on the rest of the batch. The cache holds at most 256 grids and is emptied when full.
+    not depend on the rest of the batch. The cache holds at most 2,048 grids and is emptied when full.
 
     Threads may share one: looking up and entering a grid are single operations of a dict. Two threads that
     convolve the same grid at once only compute the same bits twice.

@@ -10,19 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hamlet_trio.inference.errors import EngineError
+from hamlet_trio.inference.map_queue import MapRequest
 from hamlet_trio.inference.world_group import EngineRequest, PolicyRow, WorldGroup
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frame_parts import OptionValue
+from hamlet_trio.world import WorldConfig
+from hamlet_trio.world.observation import observe_cells
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.policy import Policy
 
 _QUICK_SECONDS: Final = 0.001
+_SLICE_SECONDS: Final = 0.002
+_FIRST_SLICE: Final = 4  # rows of a map of which nothing is known yet
 
 
 class _ForwardPass(NamedTuple):
     """How long a policy's last forward pass took, and for how many rows."""
 
+    rows: int
+    seconds: float
+
+
+class _MapPass(NamedTuple):
+    """A policy's last pass for a map: in which world, among other agents or not, and how long it took."""
+
+    config: WorldConfig
+    is_alone: bool
     rows: int
     seconds: float
 
@@ -38,6 +52,7 @@ class BatchExecutor:
     def __init__(self, capacity: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._last_passes: WeakKeyDictionary[Policy, _ForwardPass] = WeakKeyDictionary()
+        self._map_passes: WeakKeyDictionary[Policy, _MapPass] = WeakKeyDictionary()
         self._capacity = capacity
         self._observations: dict[int, NDArray[np.float32]] = {}
         self._actions = np.empty(capacity, dtype=np.intp)
@@ -101,6 +116,36 @@ class BatchExecutor:
             self._run_policy(policy, same, self._observe(same), self._actions[begin : begin + len(same)])
             begin += len(same)
         return group.execute(ordered, self._actions[: len(ordered)])
+
+    def execute_slice(self, request: MapRequest) -> None:
+        """Make the next rows of a policy map: as many as take about `_SLICE_SECONDS`, which a step may wait.
+
+        A policy's error is kept in the request.
+        """
+        policy, begin = request.policy, request.rows
+        is_alone = not request.others
+        end = min(begin + self._slice_rows(request), request.actions.size)
+        observations = observe_cells(request.config, request.meters, range(begin, end), request.others)
+        began = self._clock()
+        try:
+            output = policy.act(observations)
+        except Exception as error:
+            get_logger().exception("policy_failed", requests=1)
+            request.error = engine_error("the policy failed", error)
+            return
+        seconds = self._clock() - began
+        self._map_passes[policy] = _MapPass(request.config, is_alone, end - begin, seconds)
+        request.actions[begin:end] = output.actions
+        request.values[begin:end] = np.nan_to_num(output.q_values).max(axis=1)
+        request.rows = end
+
+    def _slice_rows(self, request: MapRequest) -> int:
+        """Return how many rows the next slice has: few in a new world, then up to twice as many."""
+        last = self._map_passes.get(request.policy)
+        if last is None or (last.config, last.is_alone) != (request.config, not request.others):
+            return _FIRST_SLICE
+        rows = _SLICE_SECONDS * last.rows / max(last.seconds, 1e-9)
+        return max(1, int(min(rows, 2 * last.rows)))
 
     def _observe(self, rows: Sequence[PolicyRow]) -> NDArray[np.float32]:
         """Return what the agents of one policy's rows see, (len(rows), observation_size)."""

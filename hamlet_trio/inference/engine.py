@@ -3,9 +3,10 @@
 A session makes a request and waits. The engine takes all requests waiting at that moment, so batches grow
 with the number of sessions, and a lone session never waits for others. A batch is one forward pass for each
 distinct policy and one step of the worlds. It runs in a worker thread, unless it is so short that switching
-threads would cost as much as the batch.
+threads would cost as much as the batch. While no session waits, the engine makes slices of policy maps.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.batch_executor import BatchExecutor, engine_error
 from hamlet_trio.inference.company_group import make_group
 from hamlet_trio.inference.errors import EngineError
+from hamlet_trio.inference.map_queue import MapQueue, MapRequest
 from hamlet_trio.inference.statistics import EngineCounters
 from hamlet_trio.inference.world_group import EngineRequest, Players, RequestKind, WorldGroup
 from hamlet_trio.logs import get_logger
@@ -72,6 +74,7 @@ class PolicyEngine:
         self._lent = 0
         self._waiting: list[EngineRequest] = []
         self._batch: list[EngineRequest] = []
+        self._maps = MapQueue()
         self._new_request = trio.lowlevel.ParkingLot()
         self._limiter = trio.CapacityLimiter(1)
 
@@ -158,6 +161,20 @@ class PolicyEngine:
         """Return the policy's outputs for the world as it stands; nothing moves."""
         return await self._request(RequestKind.INSPECT, slot, players, view)
 
+    async def map(self, request: MapRequest) -> None:
+        """Make a policy map in the time that steps leave. Raises `EngineError` on failure."""
+        request.task = trio.lowlevel.current_task()
+        self._maps.put(request)
+        self._new_request.unpark()
+
+        def abandon(_: Callable[[], None]) -> trio.lowlevel.Abort:
+            request.task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abandon)
+        if request.error is not None:
+            raise request.error
+
     async def _request(
         self,
         kind: RequestKind,
@@ -201,8 +218,8 @@ class PolicyEngine:
         """Answer requests until cancelled; then those still waiting get an `EngineError`."""
         try:
             while True:
-                if not self._waiting:
-                    await self._new_request.park()
+                while not self._waiting:
+                    await self._idle()
                 self._batch = [request for request in self._waiting if request.task is not None]
                 self._waiting.clear()
                 if self._batch:
@@ -214,6 +231,24 @@ class PolicyEngine:
                     _wake(request)
             self._batch = []
             self._waiting.clear()
+            self._maps.fail("the policy engine stopped")
+
+    async def _idle(self) -> None:
+        """Make a slice of a policy map, or wait for a request or until the next slice may be made."""
+        rest = self._maps.rest()
+        if rest == math.inf:
+            await self._new_request.park()
+        elif rest > 0:
+            with trio.move_on_after(rest):
+                await self._new_request.park()
+        else:
+            request, began = self._maps.next(), time.perf_counter()
+            # Not abandoned when cancelled: it takes milliseconds.
+            await trio.to_thread.run_sync(self._executor.execute_slice, request, limiter=self._limiter)
+            seconds = time.perf_counter() - began
+            self._maps.made(seconds)
+            self.counters.map_seconds += seconds
+            self.counters.maps += request.is_done
 
     async def _execute(self, requests: list[EngineRequest]) -> None:
         began = time.perf_counter()

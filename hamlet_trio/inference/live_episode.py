@@ -118,6 +118,12 @@ class LiveEpisode:
             self._enter_world(EpisodeStarts(config, self._slot.group.start, random=random))
 
     @property
+    def shown(self) -> messages.StateUpdate:
+        """The episode's last frame."""
+        assert self._last_frame is not None  # `begin` has sent one
+        return self._last_frame
+
+    @property
     def visits(self) -> dict[str, int]:
         """A copy of the heat map's visits since the model was loaded."""
         return self._visits.visits
@@ -210,8 +216,7 @@ class LiveEpisode:
 
     async def show_again(self) -> None:
         """Send the last frame once more, after a replay was on screen."""
-        assert self._last_frame is not None  # `begin` has sent one
-        await self._sender.send_frame(self._last_frame)
+        await self._sender.send_frame(self.shown)
 
     def change_models(self, models: Sequence[LoadedPolicy]) -> None:
         """Let these models play from the next episode on, with an empty heat map.

@@ -16,6 +16,7 @@ _SENTENCES: Final = {
     ErrorCode.RECORDING_ENDED: "The replay is at its end; send `seek` to go back, or `leave_replay`.",
     ErrorCode.CANNOT_BRANCH: "The recording's world is not that of this session; it can only be watched.",
     ErrorCode.TOO_MANY_WORLDS: ErrorCode.TOO_MANY_WORLDS.description,
+    ErrorCode.INTERNAL_ERROR: "This could not be made; the server's log has the cause.",
     ErrorCode.RATE_LIMITED: "Too many commands wait already; this one was not carried out.",
 }
 

@@ -137,6 +137,11 @@ class Replay:
         """N, the number of the last step."""
         return self._trajectory.steps
 
+    @property
+    def config(self) -> WorldConfig:
+        """The configuration of its world."""
+        return self.played.config
+
     def can_branch_in(self, config: WorldConfig) -> bool:
         """Return whether a world of this configuration has the same rules; its step limit may differ."""
         own = self._trajectory.config

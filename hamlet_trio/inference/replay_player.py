@@ -9,8 +9,9 @@ from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.refusals import refusal
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.protocol.frames import ShownOutputs
-from hamlet_trio.protocol.messages import ReplayEnded
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, ShownOutputs
+from hamlet_trio.protocol.messages import ReplayEnded, StateUpdate
+from hamlet_trio.world import WorldConfig
 
 
 class ReplayPlayer:
@@ -48,6 +49,12 @@ class ReplayPlayer:
     def is_at_end(self) -> bool:
         """Whether the last step of the replay is on screen."""
         return self._replay is not None and self._step == self._replay.steps
+
+    @property
+    def shown(self) -> tuple[WorldConfig, StateUpdate] | None:
+        """The frame on screen and the configuration of its world, if a replay is on."""
+        replay = self._replay
+        return None if replay is None else (replay.config, replay.frame(self._step, NO_POLICY_VIEW))
 
     async def begin(self, replay: Replay) -> None:
         """Announce a replay, in place of the one that is on if any."""

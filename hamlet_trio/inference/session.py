@@ -85,6 +85,7 @@ async def _play(
     # These import numpy, which is loaded once the service is ready.
     from hamlet_trio.inference.live_episode import LiveEpisode  # noqa: PLC0415
     from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
+    from hamlet_trio.inference.policy_mapper import PolicyMapper  # noqa: PLC0415
     from hamlet_trio.inference.replay_player import ReplayPlayer  # noqa: PLC0415
     from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
@@ -99,8 +100,10 @@ async def _play(
             session_id=session_id,
             share=share,
         )
+        maps = PolicyMapper(service.engine, sender, service.counters)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)
+            nursery.start_soon(maps.run)
             episode = LiveEpisode(
                 engine=service.engine,
                 slot=slot,
@@ -115,6 +118,7 @@ async def _play(
                 loads=loads,
                 queue=queue,
                 sender=sender,
+                maps=maps,
                 counters=service.counters,
                 work=service.work,
                 share=share,

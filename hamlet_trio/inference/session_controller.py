@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from typing import Final, TypeAlias
+from typing import Final
 
 import trio
 from msgspec import UNSET
@@ -21,6 +21,7 @@ from hamlet_trio.inference.load_queue import (
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.pace import Pace
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
+from hamlet_trio.inference.policy_mapper import PolicyMapper
 from hamlet_trio.inference.refusals import recorded_already, refusal
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.inference.replay_player import ReplayPlayer
@@ -32,10 +33,6 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.frames import PolicyView, ShownOutputs
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.world_file import World
-
-_PlaybackCommand: TypeAlias = (
-    commands.Play | commands.Pause | commands.SetSpeed | commands.Status | commands.ReleaseControl
-)
 
 _QUEUE_FULL: Final = refusal(ErrorCode.RATE_LIMITED)
 
@@ -63,6 +60,7 @@ class SessionController:
         loads: LoadQueue,
         queue: SessionQueue[SessionEvent],
         sender: MessageSender,
+        maps: PolicyMapper,
         counters: SessionCounters,
         work: FairShare,
         share: Share,
@@ -72,6 +70,7 @@ class SessionController:
         self._loads = loads
         self._queue = queue
         self._sender = sender
+        self._maps = maps
         self._counters = counters
         self._work = work
         self._share = share
@@ -189,7 +188,7 @@ class SessionController:
                 await self._take_control(event)
             case commands.Reset() | commands.SetStart():
                 await self._begin_anew(event)
-            case commands.SetView() | commands.GetLife():
+            case commands.SetView() | commands.GetLife() | commands.GetPolicyMap():
                 await self._tell(event)
             case commands.Seek():
                 await self._seek(event.step)
@@ -234,7 +233,7 @@ class SessionController:
             await self._send_playback()
         await self._episode.begin()
 
-    async def _change_playback(self, command: _PlaybackCommand) -> None:
+    async def _change_playback(self, command: commands.PlaybackCommand) -> None:
         """Carry out one of the commands that are answered with `playback`."""
         now = trio.current_time()
         starts = False
@@ -314,9 +313,11 @@ class SessionController:
             await self._episode.begin()
         await self._episode.step(command.action, agent)
 
-    async def _tell(self, command: commands.SetView | commands.GetLife) -> None:
+    async def _tell(self, command: commands.SetView | commands.GetLife | commands.GetPolicyMap) -> None:
         if isinstance(command, commands.GetLife):
             await self._replay.tell_life()
+        elif isinstance(command, commands.GetPolicyMap):
+            self._maps.ask(command, self._episode, self._replay)
         else:
             await self._set_view(command)
 

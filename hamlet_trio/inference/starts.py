@@ -6,15 +6,12 @@ import msgspec
 from msgspec import UNSET
 
 from hamlet_trio.common.agents import AGENT_IDS
+from hamlet_trio.inference.chosen_meters import raw_values
 from hamlet_trio.inference.refusals import unknown_agent
 from hamlet_trio.protocol.commands import ChosenMeters, SetStart
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.inference_messages import StartKind
 from hamlet_trio.world import METERS, WorldConfig, Worlds, WorldState
-from hamlet_trio.world.config import FATAL_METERS, Meter
-
-ABSOLUTE_METERS: Final = ("money", "mood")
-"""The meters that messages show in their own unit; all others are shown normalised."""
 
 _USUAL: Final = SetStart()
 
@@ -55,8 +52,7 @@ class EpisodeStarts:
         if choice.cell is not UNSET:
             self._check_cell(choice.cell)
         if choice.meters is not UNSET:
-            for meter, value in _raw_values(self._config, choice.meters).items():
-                _check(meter, value, choice.meters)
+            raw_values(self._config, choice.meters, "set_start")
         agent = 0 if choice.agent is UNSET else AGENT_IDS.index(choice.agent)
         if agent >= self._config.num_agents:
             raise unknown_agent(self._config.num_agents, "set_start")
@@ -77,8 +73,8 @@ class EpisodeStarts:
             state = msgspec.structs.replace(state, positions=positions)
         if choice.meters is not UNSET:
             meters = list(state.meters[agent])
-            for meter, value in _raw_values(self._config, choice.meters).items():
-                meters[METERS.index(meter.name)] = value
+            for name, value in raw_values(self._config, choice.meters, "set_start").items():
+                meters[METERS.index(name)] = value
             energy, hygiene, satiation, money, mood, social = meters
             own = (energy, hygiene, satiation, money, mood, social)
             state = msgspec.structs.replace(
@@ -90,37 +86,10 @@ class EpisodeStarts:
         x, y = cell
         width, height = self._config.width, self._config.height
         if x >= width or y >= height:
-            raise _out_of_range(
-                "cell", f"[x, y] with x from 0 to {width - 1} and y from 0 to {height - 1}", f"[{x}, {y}]"
+            allowed = f"[x, y] with x from 0 to {width - 1} and y from 0 to {height - 1}"
+            raise BadMessageError(
+                ErrorCode.OUT_OF_RANGE,
+                f"`cell` must be {allowed} in this world; [{x}, {y}] was sent.",
+                command="set_start",
+                field="cell",
             )
-
-
-def _raw_values(config: WorldConfig, chosen: ChosenMeters) -> dict[Meter, float]:
-    """Return the chosen meters with their values in the meters' own units."""
-    values = {}
-    for meter in config.meters:
-        value = getattr(chosen, meter.name)
-        if value is not UNSET:
-            scaled = meter.minimum + value * (meter.maximum - meter.minimum)
-            values[meter] = float(value if meter.name in ABSOLUTE_METERS else scaled)
-    return values
-
-
-def _check(meter: Meter, value: float, chosen: ChosenMeters) -> None:
-    """Refuse a value that the meter cannot have while an episode goes on."""
-    is_fatal = meter.name in FATAL_METERS
-    if meter.minimum < value <= meter.maximum or (value == meter.minimum and not is_fatal):
-        return
-    low, high = (meter.minimum, meter.maximum) if meter.name in ABSOLUTE_METERS else (0, 1)
-    least = f"above {low:g}, for at that the episode would be over," if is_fatal else f"from {low:g}"
-    sent = getattr(chosen, meter.name)
-    raise _out_of_range(f"meters.{meter.name}", f"a number {least} to {high:g}", f"{sent:g}")
-
-
-def _out_of_range(field: str, what: str, sent: str) -> BadMessageError:
-    return BadMessageError(
-        ErrorCode.OUT_OF_RANGE,
-        f"`{field}` must be {what} in this world; {sent} was sent.",
-        command="set_start",
-        field=field,
-    )

@@ -23,6 +23,10 @@ class EngineCounters(Struct):
     failed_requests: int = 0
     compute_seconds: float = 0.0
     """Time that batches took, including switches to a worker thread and back."""
+    maps: int = 0
+    """Policy maps made."""
+    map_seconds: float = 0.0
+    """Time that policy maps took, as above."""
     batch_sizes: Histogram = field(
         default_factory=lambda: _histogram(
             "batch_size", "requests of sessions in a batch", buckets=BATCH_SIZES
@@ -86,6 +90,8 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     steps: int
     failed_requests: int
     compute_seconds: float
+    maps: int
+    map_seconds: float
     batch_sizes: Histogram
     step_seconds: Histogram
     frames: int

@@ -143,6 +143,21 @@ class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
     ] = UNSET
 
 
+class GetPolicyMap(Struct, frozen=True, tag_field="command", tag="get_policy_map"):
+    """Ask what the model would do in every cell, in the situation on screen; `policy_map` answers.
+
+    At most five a second are made for a session, beside its play. Of those that wait the newest is made.
+    """
+
+    meters: (
+        Annotated[ChosenMeters, Meta(description="meters to suppose instead of those on screen")] | UnsetType
+    ) = UNSET
+    agent: Annotated[
+        AgentId | UnsetType,
+        Meta(description="agent that is asked, with its model; left out: the one of `set_view`"),
+    ] = UNSET
+
+
 class RecordEpisode(Struct, frozen=True, tag_field="command", tag="record"):
     """Save the episode so far as a recording; the session plays on meanwhile."""
 
@@ -181,12 +196,16 @@ InferenceCommand = (
     | Act
     | ReleaseControl
     | SetView
+    | GetPolicyMap
     | RecordEpisode
     | LoadRecording
     | Seek
     | LeaveReplay
     | GetLife
 )
+
+PlaybackCommand = Play | Pause | SetSpeed | Status | ReleaseControl
+"""Those that `playback` answers."""
 
 
 class StartTraining(TrainingParameters, frozen=True, kw_only=True, tag_field="command", tag="start_training"):

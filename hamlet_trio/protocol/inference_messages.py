@@ -14,13 +14,16 @@ from hamlet_trio.protocol.frame_parts import (
     EpisodeNumber,
     FailureReason,
     HeatMap,
+    Height,
     InferenceGrid,
     Info,
+    Meters,
     NumAgents,
     OptionValue,
     RewardBreakdown,
     StepNumber,
     StepReward,
+    Width,
 )
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
@@ -201,6 +204,28 @@ class View(Struct, frozen=True, tag_field="type", tag="view"):
     ] = UNSET
 
 
+class PolicyMap(Struct, frozen=True, tag_field="type", tag="policy_map"):
+    """Answers get_policy_map: what the model would do in each cell, with the same meters everywhere.
+
+    `actions` and `values` have width x height entries, row by row from the top left. Messages of other
+    commands may come before it; `episode` and `step` tell which situation it is of.
+    """
+
+    episode: EpisodeNumber
+    step: StepNumber
+    model_name: ModelName
+    width: Width
+    height: Height
+    meters: Annotated[Meters, Meta(description="meters that the model was asked with")]
+    actions: Annotated[list[Action], Meta(description="action that the model would take in each cell")]
+    values: Annotated[
+        list[float], Meta(description="greatest Q-value in each cell, rounded to three decimals")
+    ]
+    agent: Annotated[
+        AgentId | UnsetType, Meta(description="agent that was asked, where there are several")
+    ] = UNSET
+
+
 class RecordingSaved(Struct, frozen=True, tag_field="type", tag="recording_saved"):
     """Acknowledges record: the episode is on the disk."""
 
@@ -293,6 +318,7 @@ InferenceMessage = (
     | WorldSet
     | Playback
     | View
+    | PolicyMap
     | RecordingSaved
     | ReplayStarted
     | ReplayEnded

@@ -112,6 +112,8 @@ class ServerCollector(Collector):
             Sample("inference_failed_requests", "requests answered with an error", numbers.failed_requests),
             Sample("inference_steps", "steps of worlds", numbers.steps),
             Sample("inference_compute_seconds", "seconds that batches took", numbers.compute_seconds),
+            Sample("inference_maps", "policy maps made", numbers.maps),
+            Sample("inference_map_seconds", "seconds that policy maps took", numbers.map_seconds),
             Sample("inference_engine_restarts", "restarts of the policy engine", numbers.engine_restarts),
             Sample("inference_frames", "frames made for sessions", numbers.frames),
             Sample("inference_episodes", "episodes begun", numbers.episodes),

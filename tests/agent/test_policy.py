@@ -100,13 +100,13 @@ def test_a_policy_convolves_a_grid_once(convolved: list[int], network_type: Netw
 
 def test_a_policy_knows_so_many_grids_at_most(convolved: list[int]) -> None:
     policy = Policy.untrained(1, network_type="spatial", width=3, height=3)
-    observations = np.random.default_rng(2).random((257, 17)).astype(np.float32)
-    first = policy.act(observations[:256]).q_values
-    np.testing.assert_array_equal(policy.act(observations[:256]).q_values, first)
-    assert len(convolved) == 256
-    policy.act(observations[256:])
-    np.testing.assert_array_equal(policy.act(observations[:256]).q_values, first)
-    assert len(convolved) == 256 + 1 + 256, "all are forgotten for one more"
+    observations = np.random.default_rng(2).random((2049, 17)).astype(np.float32)
+    first = policy.act(observations[:2048]).q_values
+    np.testing.assert_array_equal(policy.act(observations[:2048]).q_values, first)
+    assert len(convolved) == 2048
+    policy.act(observations[2048:])
+    np.testing.assert_array_equal(policy.act(observations[:2048]).q_values, first)
+    assert len(convolved) == 2048 + 1 + 2048, "all are forgotten for one more"
 
 
 @pytest.mark.parametrize("network_type", ["qnetwork", "relational"])

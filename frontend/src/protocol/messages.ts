@@ -73,6 +73,8 @@ export interface SetStart {
   cell?: number[]
   /** meters to begin with */
   meters?: ChosenMeters
+  /** agent whose start is chosen; left out: `agent_0` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Chosen values of some meters, in the units in which frames show them. */
@@ -91,11 +93,18 @@ export interface ChosenMeters {
   social?: number
 }
 
-/** Play in another world from the next episode on, which begins at once. */
+/**
+ * Play in another world from the next episode on, which begins at once. What is left out stays: without
+ * `world` the session keeps the one it has, and a new world has its own number of agents.
+ */
 export interface SetWorld {
   command: 'set_world'
   /** name of a world, or an object of the fields that differ from the usual one */
-  world: string | Record<string, unknown> | null
+  world?: string | Record<string, unknown> | null
+  /** agents in it, instead of the world's own number */
+  num_agents?: number | null
+  /** whether an affordance serves one agent a step, instead of the world's own rule */
+  contention?: boolean | null
 }
 
 /** Set the multiple of 10 steps a second; `playback` tells the value used. */
@@ -115,6 +124,8 @@ export interface LoadModel {
   command: 'load_model'
   /** file name in the models folder */
   model: string
+  /** agent that is to play it; left out: all */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Ask for `playback` (`/ws`) or `training_status` (`/ws/training`). */
@@ -125,13 +136,17 @@ export interface Status {
 /** Let a person play instead of the policy: each `act` is one step. */
 export interface TakeControl {
   command: 'take_control'
+  /** agent that the person plays; left out: `agent_0` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
-/** Make one step with the person's action. */
+/** Make one step with the person's action; the policies choose for all other agents. */
 export interface Act {
   command: 'act'
   /** 0 up, 1 down, 2 left, 3 right, 4 interact */
   action: number
+  /** agent that acts; left out: the one that the person plays */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Give control back to the policy. */
@@ -146,6 +161,20 @@ export interface SetView {
   q_values?: boolean
   /** whether frames carry attention weights */
   attention?: boolean
+  /** agent whose outputs they carry, at first `agent_0` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
+}
+
+/**
+ * Ask what the model would do in every cell, in the situation on screen; `policy_map` answers. At most five a
+ * second are made for a session, beside its play. Of those that wait the newest is made.
+ */
+export interface GetPolicyMap {
+  command: 'get_policy_map'
+  /** meters to suppose instead of those on screen */
+  meters?: ChosenMeters
+  /** agent that is asked, with its model; left out: the one of `set_view` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Save the episode so far as a recording; the session plays on meanwhile. */
@@ -192,6 +221,8 @@ export interface Connected {
   world: WorldInfo
   /** grows with each addition to the protocol */
   protocol_version: number
+  /** number of agents */
+  num_agents: number
 }
 
 /** The world in which an episode or a run takes place. */
@@ -217,11 +248,17 @@ export interface EpisodeStart {
   model_name: string | null
   /** how it begins: at the world's usual start, at random, or as `set_start` chose */
   start: 'chosen' | 'random' | 'usual'
+  /** number of agents */
+  num_agents: number
+  /** file name of each agent's model, by the agent's id, where there are several agents */
+  models?: Record<string, string | null>
 }
 
 /**
  * The world after a step. Step 0 is the start: `action` is 0, `last_action` empty, reward 0. `q_values` and
- * `attention` are those from which the action was chosen (at step 0: of the first observation).
+ * `attention` are those from which the action was chosen (at step 0: of the first observation). Where there
+ * are several agents, `action`, `reward`, `cumulative_reward` and `reward_breakdown` are those of `agent_0`,
+ * and `failure_reason` is that of the first agent to fail.
  */
 export interface StateUpdate {
   type: 'state_update'
@@ -256,6 +293,8 @@ export interface StateUpdate {
    * attention
    */
   attention?: number[][] | null
+  /** agent whose policy's outputs the frame carries, where there are several agents */
+  view_agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
   /** values of the options, where `set_view` asked for Q-values and the network chooses among options */
   option_values?: OptionValue[]
 }
@@ -282,7 +321,7 @@ export interface AgentMarker {
   y: number
   /** colour to draw the agent in, as `#rrggbb` */
   color: string
-  /** action the agent took at this step; empty at step 0 */
+  /** action the agent took at this step; empty at step 0 and after the agent's end */
   last_action: 'down' | 'interact' | 'left' | 'right' | 'up' | ''
   /** reward of this step */
   reward?: number
@@ -302,14 +341,27 @@ export interface AffordanceMarker {
   label?: string
 }
 
-/** One agent's meters, last action and the reward of that step. */
+/**
+ * One agent's meters, last action and the reward of that step. The other fields are there where there are
+ * several agents.
+ */
 export interface AgentState {
   /** the agent's meters */
   meters: Meters
-  /** action the agent took at this step; empty at step 0 */
+  /** action the agent took at this step; empty at step 0 and after the agent's end */
   last_action: 'down' | 'interact' | 'left' | 'right' | 'up' | ''
   /** reward of this step */
   reward: number
+  /** whether the agent has not failed */
+  alive?: boolean
+  /** failure that ended the agent, or null */
+  failure_reason?: string | null
+  /** return of the agent in the episode so far */
+  cumulative_reward?: number
+  /** agent that was served before it, where an affordance serves one a step */
+  waiting_for?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
+  /** the terms of `reward` */
+  reward_breakdown?: RewardBreakdown
 }
 
 /** The six meters: energy, hygiene, satiation and social normalised to 0..1; money and mood absolute. */
@@ -328,14 +380,6 @@ export interface Meters {
   social: number
 }
 
-/** The step's number and, on the last step of an episode, the failure that ended it. */
-export interface StepInfo {
-  /** number of the step in its episode, from 1; 0 before the first */
-  step: number
-  /** failure that ended the episode, or null */
-  failure_reason: string | null
-}
-
 /** The terms that add up to a step's reward. */
 export interface RewardBreakdown {
   /** for how full the meters are */
@@ -350,6 +394,14 @@ export interface RewardBreakdown {
   ending: number
 }
 
+/** The step's number and, on the last step of an episode, the failure that ended it. */
+export interface StepInfo {
+  /** number of the step in its episode, from 1; 0 before the first */
+  step: number
+  /** failure that ended the episode, or null */
+  failure_reason: string | null
+}
+
 /** One option of a network that chooses among options: a walk to a place, and its use. */
 export interface OptionValue {
   /** name of the affordance */
@@ -358,7 +410,10 @@ export interface OptionValue {
   value: number
 }
 
-/** An episode is over. */
+/**
+ * An episode is over. Where there are several agents, `total_reward` is that of `agent_0`, and
+ * `failure_reason` is that of the first agent to fail.
+ */
 export interface EpisodeEnd {
   type: 'episode_end'
   /** number of the episode, from 1 */
@@ -371,6 +426,18 @@ export interface EpisodeEnd {
   reason: 'max_steps' | 'meter_depleted' | 'model_changed' | 'reset'
   /** failure that ended the episode, or null */
   failure_reason: string | null
+  /** how it went for each agent, by its id, if there are several */
+  agents?: Record<string, AgentResult>
+}
+
+/** How an episode went for one of several agents. */
+export interface AgentResult {
+  /** steps until the agent failed, or the episode ended */
+  steps: number
+  /** return of the agent */
+  total_reward: number
+  /** failure that ended the agent, or null */
+  failure_reason: string | null
 }
 
 /** The session plays this model from the next episode on, which follows at once. */
@@ -380,6 +447,8 @@ export interface ModelLoaded {
   model: string
   /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  /** agent that plays it; left out: all */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** The session plays in this world from the next episode on, which follows at once. */
@@ -401,6 +470,8 @@ export interface Playback {
   speed: number
   /** what chooses the actions */
   controller: 'human' | 'policy' | 'recording'
+  /** agent that the person plays, where there are several */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /**
@@ -419,6 +490,35 @@ export interface View {
   current_attention: number[][] | null
   /** values of the options in the observation on screen; null without options */
   current_option_values: OptionValue[] | null
+  /** agent whose outputs frames carry, where there are several */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
+}
+
+/**
+ * Answers get_policy_map: what the model would do in each cell, with the same meters everywhere. `actions`
+ * and `values` have width x height entries, row by row from the top left. Messages of other commands may come
+ * before it; `episode` and `step` tell which situation it is of.
+ */
+export interface PolicyMap {
+  type: 'policy_map'
+  /** number of the episode, from 1 */
+  episode: number
+  /** number of the step in its episode, from 1; 0 before the first */
+  step: number
+  /** file name of the model that plays; null: untrained agent */
+  model_name: string | null
+  /** cells from left to right */
+  width: number
+  /** cells from top to bottom */
+  height: number
+  /** meters that the model was asked with */
+  meters: Meters
+  /** action that the model would take in each cell */
+  actions: number[]
+  /** greatest Q-value in each cell, rounded to three decimals */
+  values: number[]
+  /** agent that was asked, where there are several */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Acknowledges record: the episode is on the disk. */
@@ -428,7 +528,10 @@ export interface RecordingSaved {
   recording: RecordingInfo
 }
 
-/** The facts of one recording. */
+/**
+ * The facts of one recording. With several agents `episode_return` is the mean over them, and
+ * `failure_reason` is that of the first one to fail.
+ */
 export interface RecordingInfo {
   /** id of the recording, which is also the name of its file */
   recording: string
@@ -462,6 +565,8 @@ export interface RecordingInfo {
   package_version: string
   /** version of the world's rules */
   rules_version: number
+  /** how it went for each agent, by its id, if there are several */
+  agents?: Record<string, AgentResult>
 }
 
 /** One mark on an episode's timeline. */
@@ -474,6 +579,8 @@ export interface Marker {
   what: string
   /** number of consecutive interactions with one affordance, which are one mark */
   count: number
+  /** agent it is about, if there are several */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /**
@@ -495,6 +602,8 @@ export interface ReplayStarted {
   markers: Marker[]
   /** whether the session can go on from a step of the replay */
   can_branch: boolean
+  /** number of agents */
+  num_agents: number
 }
 
 /**
@@ -521,6 +630,8 @@ export interface Branched {
   step: number
   /** recording's id, or null for the session's own episode */
   recording: string | null
+  /** number of agents */
+  num_agents: number
 }
 
 /**
@@ -549,6 +660,8 @@ export interface Life {
   markers: Marker[]
   /** how it failed; null without a failure */
   death: Death | null
+  /** agent whose life it is, if there are several */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** How an episode failed, looked at from its end. */
@@ -1446,6 +1559,7 @@ export type InferenceCommand =
   | Act
   | ReleaseControl
   | SetView
+  | GetPolicyMap
   | RecordEpisode
   | LoadRecording
   | Seek
@@ -1461,6 +1575,7 @@ export type InferenceMessage =
   | WorldSet
   | Playback
   | View
+  | PolicyMap
   | RecordingSaved
   | ReplayStarted
   | ReplayEnded

@@ -12,6 +12,7 @@ from msgspec import Struct
 from hamlet_trio.protocol.commands import (
     Act,
     GetLife,
+    GetPolicyMap,
     LeaveReplay,
     LoadModel,
     LoadRecording,
@@ -109,6 +110,7 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
             Act,
             ReleaseControl,
             SetView,
+            GetPolicyMap,
         ),
         *(RecordEpisode, LoadRecording, Seek, LeaveReplay, GetLife),
     ),
