@@ -18,34 +18,41 @@ class Adam:
     _EPSILON = 1e-8
 
     def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
-        self._parameters = list(parameters)
+        # Detached, they share the values, and changing them needs no context.
+        self._parameters = [parameter.detach() for parameter in parameters]
         self.learning_rate = learning_rate
-        self._averages = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
-        self._squares = [torch.zeros_like(parameter).detach() for parameter in self._parameters]
+        self._averages = [torch.zeros_like(parameter) for parameter in self._parameters]
+        self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         # Shared: counting the steps of each parameter apart would take longer than updating it.
         self._step = torch.zeros((), device=self._parameters[0].device)
         self._steps = [self._step] * len(self._parameters)
         self._one = torch.ones_like(self._step)
 
-    @torch.no_grad()
     def step(self, gradients: list[Tensor]) -> None:
         """Update each parameter by its gradient."""
         self._step.add_(self._one)
-        torch._fused_adam_(
-            self._parameters,
-            gradients,
-            self._averages,
-            self._squares,
-            [],
-            self._steps,
-            amsgrad=False,
-            beta1=self._BETAS[0],
-            beta2=self._BETAS[1],
-            lr=self.learning_rate,
-            weight_decay=0.0,
-            eps=self._EPSILON,
-            maximize=False,
-        )
+        # The average of a gradient that stays 0 for a thousand updates ends as a denormal number, with which
+        # the processor is up to thirty times slower. Zero instead changes no weight: divided by _EPSILON it
+        # is still far below a weight's precision.
+        torch.set_flush_denormal(True)
+        try:
+            torch._fused_adam_(
+                self._parameters,
+                gradients,
+                self._averages,
+                self._squares,
+                [],
+                self._steps,
+                amsgrad=False,
+                beta1=self._BETAS[0],
+                beta2=self._BETAS[1],
+                lr=self.learning_rate,
+                weight_decay=0.0,
+                eps=self._EPSILON,
+                maximize=False,
+            )
+        finally:
+            torch.set_flush_denormal(False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state in the form of `torch.optim.Adam`; the averages are not copied."""

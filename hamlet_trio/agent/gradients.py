@@ -139,22 +139,20 @@ class ManualGradients:
 
     def backward(self, actions: Tensor, targets: Tensor) -> GradientStep:
         """As in `Gradients`."""
-        loss, gradient, chosen = self._value_gradient(actions, targets)
-        self._backprop.backward(gradient)
-        return self._step(loss, chosen)
-
-    def _value_gradient(self, actions: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the loss, its gradient [n, actions] by the values, and the values [n] of the actions."""
         count = len(actions)
         values = self._values if len(self._values) == count else self._values[:count]
         chosen = values.gather(1, actions).squeeze(1)
-        errors = chosen - targets
+        loss, shares = self._value_gradient(chosen, targets)
+        self._backprop.backward(torch.zeros_like(values).scatter_(1, actions, shares.unsqueeze(1)))
+        return self._step(loss, chosen)
+
+    def _value_gradient(self, values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of values [n] and its gradient [n] by them."""
+        errors = values - targets
         # The slope of the Huber loss is the error clamped to delta; the loss is slope * (error - slope / 2).
         slopes = errors.clamp(-self._delta, self._delta)
-        shares = slopes / count
-        loss = torch.dot(shares, torch.sub(errors, slopes, alpha=0.5))
-        gradient = torch.zeros_like(values).scatter_(1, actions, shares.unsqueeze(1))
-        return loss, gradient, chosen
+        shares = slopes / len(values)
+        return torch.dot(shares, torch.sub(errors, slopes, alpha=0.5)), shares
 
     def _step(self, loss: Tensor, chosen: Tensor) -> GradientStep:
         return GradientStep(loss.item(), torch.linalg.vector_norm(self._all).item(), chosen)

@@ -11,7 +11,7 @@ from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.networks.options_network import OptionsBackprop, OptionsNetwork
 from hamlet_trio.agent.option_transitions import OptionAccumulator
 from hamlet_trio.agent.step_accumulator import StepAccumulator
-from hamlet_trio.agent.update import Updater
+from hamlet_trio.agent.update import States, Updater
 from hamlet_trio.world import WorldConfig
 
 
@@ -77,30 +77,48 @@ class OptionsUpdater(Updater):
     ) -> None:
         super().__init__(config, network, target, device, longest=longest)
         self._options_network = network
-        self._gradients = self._effect_gradients = EffectGradients(
-            network, network.backprop(), config.huber_delta
-        )
+        backprop = network.backprop()
+        self._gradients = self._option_gradients = OptionGradients(network, backprop, config.huber_delta)
 
-    def _backward(
-        self, share: slice, actions: Tensor, targets: Tensor, rows: Tensor, next_rows: Tensor
-    ) -> GradientStep:
+    def _wanted(self, actions: Tensor, states: States, next_states: States) -> tuple[Tensor, ...]:
+        """Return the columns of the options taken and their effects on the meters."""
         meters = self._options_network.meters
-        effects = meters(next_rows[share]) - meters(rows[share])
-        return self._effect_gradients.backward_with_effects(actions[share], targets[share], effects)
+        effects = meters(next_states.rows) - meters(states.rows)
+        return self._option_gradients.columns_of(actions), effects
+
+    def _gradient(self, encoded: Tensor | None, targets: Tensor, *wanted: Tensor) -> GradientStep:
+        columns, effects = wanted
+        return self._option_gradients.compute(encoded, columns, targets, effects)
 
 
-class EffectGradients(ManualGradients):
+class OptionGradients(ManualGradients):
     """`ManualGradients` with the loss of the predicted effects; the loss that is reported is without it."""
 
     def __init__(self, network: OptionsNetwork, backprop: OptionsBackprop, delta: float) -> None:
         super().__init__(network, backprop, delta)
         self._options_backprop = backprop
+        self.columns_of = backprop.columns_of
 
-    def backward_with_effects(self, options: Tensor, targets: Tensor, effects: Tensor) -> GradientStep:
-        """As `backward`, and learn the `effects` float32 [n, 6] on the meters."""
-        loss, gradient, chosen = self._value_gradient(options, targets)
-        self._options_backprop.backward_with_effects(gradient, options, effects)
-        return self._step(loss, chosen)
+    def compute(
+        self, states: Tensor | None, columns: Tensor, targets: Tensor, effects: Tensor
+    ) -> GradientStep:
+        """Compute the gradient over n states, by default over those of the last `forward`.
+
+        The effects' loss is half the squared error, summed over the meters, mean over the rows.
+
+        Args:
+            states: encoded, float32 [n, inputs].
+            columns: `columns_of` the options taken, int64 [n, 7].
+            targets: of the options' values, float32 [n].
+            effects: of the options on the meters, float32 [n, 6].
+        """
+        backprop = self._options_backprop
+        if states is not None:
+            backprop.forward_outputs(states)
+        values, predicted = backprop.of_options(columns)
+        loss, by_values = self._value_gradient(values, targets)
+        backprop.backward_of_options(columns, by_values, (predicted - effects) / len(effects))
+        return self._step(loss, values)
 
 
 def make_learner(config: LearnerConfig, *, world: WorldConfig, seed: int, num_streams: int = 1) -> DQNLearner:

@@ -81,20 +81,20 @@ class Updater:
         size = len(batch.actions) // updates
         actions = self._tensor(batch.actions).unsqueeze(1)
         states, next_states = self._states(batch.observations), self._states(batch.next_observations)
-        # Double DQN asks the network as it is before the first update for the actions in the next states.
-        needs_next_values = self._config.double and not self._config.munchausen
-        values = self._gradients.forward(
-            states.encoded[:size], next_states.encoded if needs_next_values else None
-        )
-        next_values = self._network.available(values[size:], next_states.rows) if needs_next_values else None
+        next_values = None
+        is_forward = self._config.double and not self._config.munchausen
+        if is_forward:
+            # Double DQN asks the network as it is before the first update for the actions in the next states.
+            values = self._gradients.forward(states.encoded[:size], next_states.encoded)
+            next_values = self._network.available(values[size:], next_states.rows)
         targets = self._targets(batch, actions, states, next_states, next_values)
         losses = 0.0
         q_values: list[Tensor] = []
-        for start in range(0, len(actions), size):
-            share = slice(start, start + size)
-            if start:
-                self._gradients.forward(states.encoded[share])
-            step = self._backward(share, actions, targets, states.rows, next_states.rows)
+        wanted = (targets, *self._wanted(actions, states, next_states))
+        shares = (torch.split(each, size) for each in (states.encoded, *wanted))
+        for encoded, *share in zip(*shares, strict=True):
+            step = self._gradient(None if is_forward else encoded, *share)
+            is_forward = False
             self._apply(step)
             losses += step.loss
             q_values.append(step.q_values)
@@ -106,11 +106,16 @@ class Updater:
             rows = self._network.preprocess(rows)
         return States(rows, self._network.encode(rows))
 
-    def _backward(
-        self, share: slice, actions: Tensor, targets: Tensor, rows: Tensor, next_rows: Tensor
-    ) -> GradientStep:
-        """Compute the gradient of one update from its share of the batch."""
-        return self._gradients.backward(actions[share], targets[share])
+    def _wanted(self, actions: Tensor, states: States, next_states: States) -> tuple[Tensor, ...]:
+        """Return what `_gradient` needs beside the targets, a row for each of the batch."""
+        return (actions,)
+
+    def _gradient(self, encoded: Tensor | None, targets: Tensor, *wanted: Tensor) -> GradientStep:
+        """Compute the gradient of one update from its share; without `encoded` the forward pass is done."""
+        if encoded is not None:
+            self._gradients.forward(encoded)
+        (actions,) = wanted
+        return self._gradients.backward(actions, targets)
 
     def _targets(
         self,

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from hamlet_trio.agent.adam import Adam
@@ -35,6 +36,26 @@ def test_it_is_torchs_to_the_last_bit_also_from_each_others_state() -> None:
         torchs.step()
         assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True)), seed
     assert ours.state_dict()["param_groups"] == torchs.state_dict()["param_groups"]
+
+
+def test_gradients_that_stay_zero_end_as_zero_and_not_as_denormals() -> None:
+    """Denormals take the processor many times longer; the weights are torch's all the same."""
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush denormals")
+    torch.set_flush_denormal(False)
+    mine, theirs = make_parameters(), make_parameters()
+    ours, torchs = Adam(mine, 0.01), torch.optim.Adam(theirs, lr=0.01, fused=True)
+    for step in range(1000):
+        gradients = make_gradients(1) if step == 0 else [torch.zeros_like(each) for each in mine]
+        for parameter, gradient in zip(theirs, gradients, strict=True):
+            parameter.grad = gradient
+        ours.step(gradients)
+        torchs.step()
+    assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
+    averages = [state["exp_avg"] for state in ours.state_dict()["state"].values()]
+    assert not any(average.any() for average in averages)
+    assert any(state["exp_avg"].any() for state in torchs.state_dict()["state"].values())
+    assert torch.tensor(1e-40) * 1 != 0, "and only within a step"
 
 
 def test_learning_does_not_import_torchs_compiler() -> None:

@@ -10,7 +10,7 @@ import torch
 from hamlet_trio.agent.checkpoint import CheckpointMetadata, encode_checkpoint, parse_checkpoint
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.option_transitions import OptionAccumulator
-from hamlet_trio.agent.options_learner import EffectGradients, OptionsLearner
+from hamlet_trio.agent.options_learner import OptionGradients, OptionsLearner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.replay_buffer import Transitions
 from hamlet_trio.world import INTERACT, METERS, WorldConfig, Worlds
@@ -140,10 +140,9 @@ def test_the_gradient_of_effects_is_that_of_autograd() -> None:
     loss = torch.nn.functional.huber_loss(chosen, targets)
     whole = loss + 0.5 * (predicted - effects).square().sum(dim=1).mean()
     expected = torch.autograd.grad(whole, list(network.parameters()))
-    gradients = EffectGradients(network, network.backprop(), 1.0)
+    gradients = OptionGradients(network, network.backprop(), 1.0)
     with gradients.computing():
-        gradients.forward(encoded)
-        step = gradients.backward_with_effects(options, targets, effects)
+        step = gradients.compute(encoded, gradients.columns_of(options), targets, effects)
     assert step.loss == pytest.approx(loss.item(), rel=1e-5)
     for mine, right in zip(gradients.tensors(), expected, strict=True):
         torch.testing.assert_close(mine.clone(), right)

@@ -240,19 +240,37 @@ class OptionsBackprop(Backprop):
         self._outputs = outputs = self._chain.forward(preprocessed)
         return dueling(outputs[:, :1], outputs[:, 1 : 1 + self._places])
 
+    def forward_outputs(self, preprocessed: Tensor) -> None:
+        """Do the same without the values, for what only takes those of some options by `of_options`."""
+        self._outputs = self._chain.forward(preprocessed)
+
     def backward(self, gradient: Tensor) -> None:
         """As in `Backprop`, without a gradient of the predicted effects."""
         effects = gradient.new_zeros((len(gradient), self._places * len(METERS)))
         self._chain.backward(torch.cat((*split_dueling(gradient), effects), dim=1))
 
-    def backward_with_effects(self, gradient: Tensor, options: Tensor, effects: Tensor) -> None:
-        """As `backward`, and learn the effects [b, 6] of the options [b, 1] taken.
+    def columns_of(self, options: Tensor) -> Tensor:
+        """Return the columns [n, 7] of outputs that are the advantage and effects of options [n, 1]."""
+        steps = torch.arange(len(METERS), device=options.device)
+        effects = options * len(METERS) + steps + 1 + self._places
+        return torch.cat((options + 1, effects), dim=1)
 
-        Their loss is half the squared error, summed over the meters, mean over the rows.
+    def of_options(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values [b] and predicted effects [b, 6] of one option for each of the first b rows.
+
+        `columns` [b, 7] are those of `columns_of`; the rows are those of the last `forward`.
         """
-        count = len(options)
-        index = options[:, :, None].expand(-1, -1, len(METERS))
-        predicted = self._outputs[:count, 1 + self._places :].reshape(count, self._places, len(METERS))
-        errors = (predicted.gather(1, index) - effects[:, None]) / count
-        of_effects = torch.zeros_like(predicted).scatter_(1, index, errors)
-        self._chain.backward(torch.cat((*split_dueling(gradient), of_effects.flatten(1)), dim=1))
+        outputs = self._outputs[: len(columns)]
+        chosen = outputs.gather(1, columns)
+        # As `dueling` adds them up, to the same bits.
+        values = outputs[:, 0] + chosen[:, 0] - outputs[:, 1 : 1 + self._places].mean(dim=1)
+        return values, chosen[:, 1:]
+
+    def backward_of_options(self, columns: Tensor, by_values: Tensor, by_effects: Tensor) -> None:
+        """As `backward`, from gradients [b] and [b, 6] by what `of_options` returned."""
+        gradient = by_values.new_zeros((len(columns), self._outputs.shape[1]))
+        of_each = by_values / self._places
+        gradient[:, 0] = by_values
+        gradient[:, 1 : 1 + self._places] = -of_each[:, None]
+        chosen = torch.cat(((by_values - of_each)[:, None], by_effects), dim=1)
+        self._chain.backward(gradient.scatter_(1, columns, chosen))
