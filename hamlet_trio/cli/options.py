@@ -13,6 +13,12 @@ from hamlet_trio.protocol.parameters import TrainingParameters
 
 # Parameters that only a server with viewers has, and those with an option of their own.
 _NOT_OPTIONS = frozenset({"show", "show_every", "step_delay", "resume_from", "world"})
+_NO_DEFAULT = {"seed": "chosen and reported"}
+_PYTHON_TYPES: dict[type, type] = {
+    msgspec.inspect.IntType: int,
+    msgspec.inspect.FloatType: float,
+    msgspec.inspect.BoolType: bool,
+}
 _OTHER_NAMES = {"num_episodes": ["--episodes", "--num-episodes"]}
 
 
@@ -55,10 +61,13 @@ def _option(name: str, field: msgspec.inspect.Field) -> inspect.Parameter:
         kind = kind.type
     if isinstance(kind, msgspec.inspect.LiteralType):
         words += ": " + ", ".join(map(str, kind.values))
-    python_type = {msgspec.inspect.IntType: int, msgspec.inspect.FloatType: float}.get(type(kind), str)
-    default = "chosen and reported" if field.default is None else str(field.default)
+    python_type = _PYTHON_TYPES.get(type(kind), str)
+    default = _NO_DEFAULT.get(name, "the world's") if field.default is None else str(field.default)
     help_text = words[:1].upper() + words[1:] + "."
-    option = typer.Option(*_names(name), help=help_text, show_default=default)
+    names = _names(name)
+    if python_type is bool:
+        names = [f"{names[0]}/--no-{names[0][2:]}"]
+    option = typer.Option(*names, help=help_text, show_default=default)
     annotation = Annotated[python_type | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

@@ -35,7 +35,11 @@ else:
     }
     StoredEpisode = defstruct(
         "StoredEpisode",
-        [(name, Annotated[kind | None, meta]) for name, (kind, meta) in _TYPES.items() if name != "episode"],
+        [
+            (name, Annotated[kind | None, meta])
+            for name, (kind, meta) in _TYPES.items()
+            if name not in ("episode", "agents")
+        ],
         bases=(_StoredEpisode,),
         namespace={"__doc__": _StoredEpisode.__doc__},
         module=__name__,

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import AgentResults
+
 CHARTS: Final = {
     "Survival, in steps": 0,
     "Return per episode": 1,
@@ -65,7 +67,11 @@ class EvaluationSummary(Struct, frozen=True):
 
 
 class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_complete"):
-    """One finished episode. `loss` is the mean over its gradient steps, 0 before the first one."""
+    """One finished episode. `loss` is the mean over its gradient steps, 0 before the first one.
+
+    With several agents `reward` and `length` are the means over them, and `failure_reason` is that of the
+    first one to fail.
+    """
 
     episode: Annotated[int, _figure("Number of the episode, from 1.")]
     reward: Annotated[
@@ -157,6 +163,7 @@ class EpisodeComplete(Struct, frozen=True, tag_field="type", tag="episode_comple
         ]
         | UnsetType
     ) = UNSET
+    agents: AgentResults | UnsetType = UNSET
 
 
 class Figure(Struct, frozen=True):
@@ -200,6 +207,8 @@ def figures_of(struct: type[Struct], path: tuple[str, ...] = (), suffix: str = "
     found: list[Figure] = []
     for name, hint in get_type_hints(struct, include_extras=True).items():
         kind, meta = plain_type(hint)
+        if get_origin(kind) is dict:
+            continue  # of single agents: not a figure of the episode
         if issubclass(kind, Struct):
             extra = meta.extra if meta is not None and meta.extra else {}
             found += figures_of(kind, (*path, name), extra.get("suffix", ""))

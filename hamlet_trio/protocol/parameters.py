@@ -1,11 +1,12 @@
 """The parameters of a training run: one struct for the wire, the command line and the trainer."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.world_info import WorldField
 
 __all__ = [
@@ -28,6 +29,9 @@ Show = Annotated[
 ]
 ShowEvery = Annotated[int, Meta(ge=1, le=100_000, description="show one in this many episodes")]
 StepDelay = Annotated[float, Meta(ge=0, le=10, description="seconds between the steps of a shown episode")]
+MAX_STREAMS: Final = 64
+"""Agents of all worlds of a run together, at most; each is a stream of steps for the learner."""
+
 RewardName = Literal["shaped", "survival"]
 NetworkTypeOfModel = Annotated[NetworkType, Meta(description="type of the Q-network")]
 
@@ -70,6 +74,14 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
     random_start: Annotated[
         float, Meta(ge=0, le=1, description="share of episodes that begin anywhere, with meters at random")
     ] = 0.75
+    num_agents: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_AGENTS)] | None,
+        Meta(description="agents in each world, which learn together; null: as many as the world says"),
+    ] = None
+    contention: Annotated[
+        bool | None,
+        Meta(description="whether an affordance serves one agent a step; null: as the world says"),
+    ] = None
     world: WorldField = None
     show: Show = "live"
     resume_from: Annotated[
@@ -88,6 +100,11 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Check what one field allows another; msgspec turns the ValueError into its ValidationError."""
+        if self.num_envs * (self.num_agents or 1) > MAX_STREAMS:
+            raise ValueError(
+                f"`num_envs` times num_agents must not exceed {MAX_STREAMS}; "
+                f"{self.num_envs} times {self.num_agents} was sent."
+            )
         if self.batch_size > self.buffer_capacity:
             raise ValueError(
                 f"`batch_size` must not exceed buffer_capacity ({self.buffer_capacity}); "

@@ -16,6 +16,7 @@ from hamlet_trio.protocol.frame_parts import (
     EpisodeNumber,
     HeatMap,
     Info,
+    NumAgents,
     StepNumber,
     StepReward,
     TrainingGrid,
@@ -67,6 +68,7 @@ class TrainingStarted(Struct, frozen=True, tag_field="type", tag="training_start
     network_type: NetworkTypeOfModel
     device: Annotated[str, Meta(description="device the learner computes on")]
     world: Annotated[WorldInfo, Meta(description="world of the run")]
+    num_agents: NumAgents = 1
 
 
 class TrainingEpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
@@ -74,6 +76,7 @@ class TrainingEpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_s
 
     episode: EpisodeNumber
     epsilon: Epsilon
+    num_agents: NumAgents = 1
 
 
 class TrainingStateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):

@@ -10,17 +10,19 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.training.company import AgentStep
 
 _RECENT: Final = 5
 
 
 class StepOutcome(Struct, frozen=True, kw_only=True):
-    """Represent one step of every world; all but the last three fields describe the first world.
+    """Represent one step of every world; all but `actions`, `records` and `worlds` describe the first world.
 
     `step` counts from 1 in `episode`, `total` is that episode's return so far, `shown` whether it is one of
-    those that are shown. `actions` has a byte for the
-    action in each world. `records` are the episodes that ended with this step, in the order of `worlds`, the
-    numbers of the worlds they were played in; a run without a clock leaves their `steps_per_second` 0.
+    those that are shown. With several agents, what is of one agent is of the first, and `agents` are all of
+    them. `actions` has a byte for the action of each agent in each world. `records` are the episodes that
+    ended with this step, in the order of `worlds`, the numbers of the worlds they were played in; a run
+    without a clock leaves their `steps_per_second` 0.
     """
 
     episode: int
@@ -34,6 +36,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     actions: bytes
     records: tuple[EpisodeComplete, ...] = ()
     worlds: tuple[int, ...] = ()
+    agents: tuple[AgentStep, ...] = ()
 
     @property
     def record(self) -> EpisodeComplete | None:
@@ -63,7 +66,7 @@ class EpisodeSums:
         self._updates[worlds] = 0
 
     def add_rewards(self, rewards: NDArray[np.float64]) -> None:
-        """Add one step's reward in each world, (N,)."""
+        """Add one step's reward in each world, (N,); with several agents their mean."""
         self.totals += rewards
 
     def add_updates(self, loss: float, q_value: float, updates: int) -> None:

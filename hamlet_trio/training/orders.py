@@ -136,7 +136,7 @@ class EpisodeReport(Struct, frozen=True, kw_only=True, tag="episode"):
     Attributes:
         config, start: a `WorldConfig` and a `WorldState` as plain values, so that no server needs numpy to
             read orders and reports.
-        actions: one byte for each step.
+        actions: one byte for each step of each agent.
         heat_map: the whole run's at the episode's end.
         seen: steps that were shown already, while they were learnt.
     """

@@ -117,10 +117,14 @@ def _plan_to_resume(
 
 
 def _check_unchanged(parameters: TrainingParameters, own: TrainingParameters) -> None:
+    from hamlet_trio.training.run_world import world_of  # noqa: PLC0415 - imports numpy
+
     for name in parameters.__struct_fields__:
         if name in ("num_episodes", "resume_from", *Showing.__struct_fields__):
             continue
         value, kept = getattr(parameters, name), getattr(own, name)
+        if name in ("num_agents", "contention") and kept is None:
+            kept = getattr(world_of(own).config, name)
         if value not in (kept, getattr(_DEFAULTS, name)):
             raise BadMessageError(
                 ErrorCode.OUT_OF_RANGE,

@@ -61,7 +61,8 @@ class Recorder(RunListener):
         """Collect the step's actions, and save the episodes that ended with it and are worth it."""
         if not self._every:
             return
-        self._collect(outcome.actions)
+        agents = self._run.worlds.num_agents
+        self._collect([outcome.actions[at : at + agents] for at in range(0, len(outcome.actions), agents)])
         for world, record in zip(outcome.worlds, outcome.records, strict=True):
             reasons, played = self._reasons_to_save(record), self._under_way[world]
             if not reasons or played.start is None or len(played.actions) > MAX_STEPS:
@@ -73,8 +74,8 @@ class Recorder(RunListener):
                     self._has_failed = True
                     self._reporter.on_problem(f"A recording could not be saved: {error.strerror}.")
 
-    def _collect(self, actions: bytes) -> None:
-        """Add an action to the episode of each world, which may have begun with it."""
+    def _collect(self, actions: list[bytes]) -> None:
+        """Add the actions of a step to the episode of each world, which may have begun with it."""
         if not self._under_way:
             self._under_way = [_EpisodeActions(None, bytearray()) for _ in actions]
         steps, starts = self._run.worlds.steps.tolist(), self._run.episode_starts
@@ -82,7 +83,7 @@ class Recorder(RunListener):
             if step == 1:
                 played.start = start
                 played.actions.clear()
-            played.actions.append(action)
+            played.actions += action
 
     def _reasons_to_save(self, record: EpisodeComplete) -> list[Reason]:
         reasons: list[Reason] = []

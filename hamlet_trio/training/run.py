@@ -11,9 +11,11 @@ from hamlet_trio.agent.evaluation import EpisodeResult, evaluate_starts
 from hamlet_trio.agent.options_learner import make_learner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
+from hamlet_trio.common.agents import AgentResults, first_failure
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.episode import EpisodeComplete, EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.training.company import AgentStep, Company
 from hamlet_trio.training.episodes import EpisodeSums, StepOutcome
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds, WorldState
@@ -26,7 +28,10 @@ _MOST_UPDATES: Final = 16
 
 
 class TrainingRun:
-    """Train one agent in `num_envs` worlds of its own, one step of all of them at a time.
+    """Train the agents of `num_envs` worlds, one step of all of them at a time.
+
+    One learner learns from all agents, each of which is a stream of steps; one that has failed is left out
+    until its world's episode is over.
 
     A world whose episode ended begins its next one at once. Episodes are numbered as they end; those that end
     with the same step in the order of their worlds. The run ends with its last episode; those still under way
@@ -68,16 +73,20 @@ class TrainingRun:
             parameters = msgspec.structs.replace(parameters, network_type=start_from.spec.network_type)
             sizes = msgspec.to_builtins(start_from.spec.sizes)
         config = recipe.world_config(parameters, world_config)
-        assert config.num_agents == 1, "a run trains one agent"
         learner_config = recipe.learner_config(parameters, device)
         if sizes is not None:
             learner_config = learner_config.for_network(parameters.network_type, sizes)
-        learner_seed, world_seed = _seeds(parameters.seed)
+        assert parameters.seed is not None, "the seed is chosen before a run is made"
+        seeds = np.random.SeedSequence(parameters.seed).generate_state(2, np.uint64)
+        learner_seed, world_seed = seeds.tolist()
         self.parameters: Final = parameters
         self.show_every = parameters.show_every
         self._recipe = recipe
         self._learner = make_learner(
-            learner_config, world=config, seed=learner_seed, num_streams=parameters.num_envs
+            learner_config,
+            world=config,
+            seed=learner_seed,
+            num_streams=parameters.num_envs * config.num_agents,
         )
         if start_from is not None:
             self._learner.start_from(start_from)
@@ -90,9 +99,11 @@ class TrainingRun:
         self._evaluated: tuple[int, tuple[EvaluationSummary, EvaluationSummary]] | None = None
         self.episode_starts: Final[list[WorldState | None]] = [None] * count
         # Overwritten and swapped at each step.
-        self._observations: NDArray[np.float32] = np.empty((count, config.observation_size), dtype=np.float32)
+        shape = (count * config.num_agents, config.observation_size)
+        self._observations: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
         self._next_observations = np.empty_like(self._observations)
         self._sums = EpisodeSums(count)
+        self._company = Company(self.worlds) if config.num_agents > 1 else None
         # Episodes that were finished when the first world's began, and whether this one is shown.
         self._begun_after = 0
         self._is_shown = True
@@ -140,7 +151,7 @@ class TrainingRun:
 
     @property
     def steps(self) -> int:
-        """Environment steps of the whole run, in all worlds together."""
+        """Steps of the whole run, of all agents in all worlds together."""
         return self._learner.steps
 
     @property
@@ -171,35 +182,47 @@ class TrainingRun:
             self._begin_episodes(np.flatnonzero(worlds.over))
         learner.anneal(self.completed / self.parameters.num_episodes)
         actions = learner.act(self._observations, epsilon)
-        result = worlds.step(actions)
-        worlds.observe(out=self._shaped(self._next_observations))
-        rewards = result.rewards[:, 0]
-        learner.remember(
-            observations=self._observations,
-            actions=actions,
-            rewards=rewards,
-            next_observations=self._next_observations,
-            terminated=result.terminated[:, 0],
-            truncated=result.truncated[:, 0],
-        )
+        agents: tuple[AgentStep, ...] = ()
+        if self._company is None:
+            rewards, cells = self._step_alone(actions), worlds.positions[:, 0]
+        else:
+            actions, rewards, agents = self._company.step(
+                learner, actions, self._observations, self._next_observations
+            )
+            cells = worlds.positions[self._company.acting]
         if metrics := learner.learn(self._updates_due()):
             self._sums.add_updates(*metrics)
         self._observations, self._next_observations = self._next_observations, self._observations
         self._sums.add_rewards(rewards)
-        for x, y in worlds.positions[:, 0].tolist():
+        for x, y in cells.tolist():
             self.visits[y, x] += 1
         outcome = StepOutcome(
             episode=self.shown_episode,
             step=int(worlds.steps[0]),
             action=int(actions[0]),
-            reward=float(rewards[0]),
-            total=float(self._sums.totals[0]),
+            reward=agents[0].reward if agents else float(rewards[0]),
+            total=agents[0].total if agents else float(self._sums.totals[0]),
             epsilon=epsilon,
             done=bool(worlds.over[0]),
             shown=self._is_shown,
             actions=actions.astype(np.uint8).tobytes(),
+            agents=agents,
         )
         return self._end_episodes(outcome) if any_true(worlds.over) else outcome
+
+    def _step_alone(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Make one step in every world of one agent, remember it, and return the rewards (N,)."""
+        result = self.worlds.step(actions)
+        self.worlds.observe(out=self._shaped(self._next_observations))
+        self._learner.remember(
+            observations=self._observations,
+            actions=actions,
+            rewards=result.rewards[:, 0],
+            next_observations=self._next_observations,
+            terminated=result.terminated[:, 0],
+            truncated=result.truncated[:, 0],
+        )
+        return result.rewards[:, 0]
 
     def _updates_due(self) -> int | None:
         """Return how many updates to make after this step; None leaves it to the learner."""
@@ -227,8 +250,11 @@ class TrainingRun:
             self.episode_starts[index] = self.worlds.get_state(index)
         # Worlds in the middle of an episode observe the same as before.
         self.worlds.observe(out=self._shaped(self._observations))
-        self._learner.begin_episodes(indices)
+        agents = self.worlds.num_agents
+        self._learner.begin_episodes((indices[:, None] * agents + np.arange(agents)).ravel())
         self._sums.begin(indices)
+        if self._company is not None:
+            self._company.begin(indices)
 
     def _begin_anywhere(self, count: int) -> NDArray[np.bool_]:
         """Return which of the next `count` episodes begin anywhere, spread evenly over the run."""
@@ -250,6 +276,12 @@ class TrainingRun:
 
     def _end_episode(self, world: int, epsilon: float) -> EpisodeComplete:
         length = int(self.worlds.steps[world])
+        failure = FAILURE_REASONS[int(self.worlds.failure[world, 0])]
+        agents: AgentResults | msgspec.UnsetType = msgspec.UNSET
+        if self._company is not None:
+            agents = self._company.results(world)
+            length = round(float(np.mean([result.steps for result in agents.values()])))
+            failure = first_failure(agents.values())
         total, loss, q_value = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
@@ -268,16 +300,17 @@ class TrainingRun:
             avg_length_5=lengths,
             avg_loss_5=losses,
             buffer_size=len(self._learner.replay_buffer),
-            failure_reason=FAILURE_REASONS[int(self.worlds.failure[world, 0])],
+            failure_reason=failure,
             steps_per_second=0.0,
             evaluation=usual,
             evaluation_random=random,
             q_value=q_value,
+            agents=agents,
         )
 
     def _shaped(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the same memory with an axis for the one agent of each world, as the worlds write it."""
-        return observations[:, None]
+        """Return the same memory with an axis for the agents of each world, as the worlds write it."""
+        return observations.reshape(self.worlds.num_worlds, self.worlds.num_agents, -1)
 
     # --- the policy -----------------------------------------------------------------------------------
 
@@ -332,7 +365,7 @@ class TrainingRun:
             "begun_after": self._begun_after,
             "is_shown": self._is_shown,
             "sums": self._sums.state_dict(),
-        }
+        } | ({} if self._company is None else {"company": self._company.state_dict()})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue exactly from where `state_dict` was taken, in a run of the same parameters.
@@ -353,6 +386,8 @@ class TrainingRun:
         self._begun_after = state["begun_after"]
         self._is_shown = state["is_shown"]
         self._sums.load_state_dict(state["sums"])
+        if self._company is not None:
+            self._company.load_state_dict(state["company"])
         self._evaluated = None
 
 
@@ -362,10 +397,3 @@ def _summary(rows: list[EpisodeResult]) -> EvaluationSummary:
         float(np.mean([row.episode_return for row in rows])),
         len(rows),
     )
-
-
-def _seeds(seed: int | None) -> tuple[int, int]:
-    """Return independent seeds of learner and world."""
-    assert seed is not None, "the seed is chosen before a run is made"
-    learner, world = np.random.SeedSequence(seed).generate_state(2, np.uint64).tolist()
-    return learner, world

@@ -385,5 +385,6 @@ class RunSupervisor:
                     network_type=report.parameters.network_type,
                     device=report.device,
                     world=report.world,
+                    num_agents=report.parameters.num_agents or 1,
                 )
             )

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.protocol.world_info import find_world
+from hamlet_trio.protocol.parameters import MAX_STREAMS, TrainingParameters
+from hamlet_trio.protocol.world_info import find_world, with_company
 from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
 from hamlet_trio.world.world_file import World, as_fields, make_world
@@ -25,10 +26,13 @@ def with_world(
 
     Raises `BadMessageError` for a world that is unknown, not allowed, or not one that a run can take.
     """
-    chosen = parameters.world
-    if chosen is None and model_world is None:
+    chosen, world = parameters.world, World()
+    company = parameters.num_agents, parameters.contention
+    if chosen is None and model_world is None and company == (None, None):
         return parameters
-    if chosen is None:
+    if chosen is not None:
+        world = find_world(chosen, WorldLibrary(worlds_path(str(data_dir))), _COMMAND)
+    elif model_world is not None:
         try:
             world = World(config=msgspec.convert(model_world, WorldConfig))
         except msgspec.ValidationError as error:
@@ -36,12 +40,30 @@ def with_world(
             raise BadMessageError(
                 ErrorCode.INVALID_WORLD, sentence, command=_COMMAND, field="resume_from"
             ) from None
-    else:
-        world = find_world(chosen, WorldLibrary(worlds_path(str(data_dir))), _COMMAND)
+    world = with_company(world, *company, _COMMAND)
+    config = world.config
+    if config.num_agents > MAX_AGENTS:
+        raise _refusal("num_agents", f"must be at most {MAX_AGENTS}; the world has {config.num_agents}.")
+    if parameters.num_envs * config.num_agents > MAX_STREAMS:
+        most = MAX_STREAMS // config.num_agents
+        raise _refusal("num_envs", f"must be at most {most} with {config.num_agents} agents in each world.")
+    if config.num_agents > 1 or company != (None, None):
+        # In force, so that viewers, records and a resumption see them.
+        parameters = msgspec.structs.replace(
+            parameters, num_agents=config.num_agents, contention=config.contention
+        )
     return msgspec.structs.replace(parameters, world=as_fields(world) or None)
 
 
+def _refusal(field: str, rule: str) -> BadMessageError:
+    return BadMessageError(ErrorCode.OUT_OF_RANGE, f"`{field}` {rule}", command=_COMMAND, field=field)
+
+
 def world_of(parameters: TrainingParameters) -> World:
-    """Return the world of a planned run, whose `world` is None or an object. Raises `WorldError`."""
+    """Return the world of a planned run, whose `world` is None or an object, with its number of agents.
+
+    Raises `WorldError`.
+    """
     assert not isinstance(parameters.world, str), "the plan put an object in place of the name"
-    return World() if parameters.world is None else make_world(parameters.world)
+    world = World() if parameters.world is None else make_world(parameters.world)
+    return with_company(world, parameters.num_agents, parameters.contention, _COMMAND)

@@ -105,7 +105,8 @@ class Showcase:
 
     async def _show(self, episode: EpisodeReport) -> None:
         if not episode.seen:
-            self._hub.broadcast(TrainingEpisodeStart(episode.episode, episode.epsilon))
+            num_agents = episode.config["num_agents"]
+            self._hub.broadcast(TrainingEpisodeStart(episode.episode, episode.epsilon, num_agents))
         for frame in frames_of(episode):
             self._hub.broadcast_frame(encode(frame))
             await self._wait(END_DELAY if frame.done else None)
@@ -128,6 +129,9 @@ class Showcase:
 def frames_of(episode: EpisodeReport) -> Iterator[TrainingStateUpdate]:
     """Play an episode, one frame for each step that was not seen."""
     # These import numpy, which a server that shows nothing never needs.
+    import numpy as np  # noqa: PLC0415
+
+    from hamlet_trio.training.company import Company  # noqa: PLC0415
     from hamlet_trio.training.episodes import StepOutcome  # noqa: PLC0415
     from hamlet_trio.training.frames import FrameRenderer  # noqa: PLC0415
     from hamlet_trio.world import WorldConfig, Worlds, WorldState  # noqa: PLC0415
@@ -136,8 +140,15 @@ def frames_of(episode: EpisodeReport) -> Iterator[TrainingStateUpdate]:
     worlds = Worlds(1, config)
     worlds.set_state(0, msgspec.convert(episode.start, WorldState))
     renderer, total = FrameRenderer(config), 0.0
-    for action in episode.actions:
-        reward = float(worlds.step([action]).rewards[0, 0])
+    company = Company(worlds) if config.num_agents > 1 else None
+    given = np.frombuffer(episode.actions, dtype=np.uint8).reshape(-1, 1, config.num_agents)
+    for actions in given:
+        if company is not None:
+            company.acting = worlds.alive.copy()
+        result = worlds.step(actions)
+        if company is not None:
+            company.add(result.rewards)
+        reward = float(result.rewards[0, 0])
         total += reward
         if worlds.steps[0] <= episode.seen:
             continue
@@ -146,13 +157,14 @@ def frames_of(episode: EpisodeReport) -> Iterator[TrainingStateUpdate]:
             StepOutcome(
                 episode=episode.episode,
                 step=int(worlds.steps[0]),
-                action=action,
+                action=int(actions[0, 0]),
                 reward=reward,
                 total=total,
                 epsilon=episode.epsilon,
                 done=bool(worlds.over[0]),
                 shown=True,
-                actions=bytes([action]),
+                actions=actions.tobytes(),
+                agents=() if company is None else company.first_world(actions, result),
             ),
             episode.heat_map,
         )

@@ -17,7 +17,7 @@ class ShowcaseEpisodes(RunListener):
     """Collect the shown episodes of a run in a showcase, and offer each to the server at its end.
 
     One whose beginning was not seen, as after a resume, or that is longer than a recording may be, is left
-    out. Memory: one byte a step of one episode.
+    out. Memory: one byte a step of each agent, of one episode.
     """
 
     def __init__(self, writer: MessageWriter) -> None:
@@ -41,12 +41,13 @@ class ShowcaseEpisodes(RunListener):
             self._start = self._run.episode_starts[0]
             self._actions.clear()
             self._seen = 0
-        self._actions.append(outcome.action)
+        agents = self._run.worlds.num_agents
+        self._actions += outcome.actions[:agents]
         if watched:
             self._seen = outcome.step
         if outcome.record is None or not (outcome.shown and self._is_showcase):
             return
-        if self._start is None or self._seen == outcome.step or outcome.step > MAX_STEPS:
+        if self._start is None or self._seen == outcome.step or len(self._actions) > MAX_STEPS:
             return
         self._writer.offer(
             EpisodeReport(

@@ -57,7 +57,7 @@ class MessageListener(RunListener):
         def show(outcome: "StepOutcome") -> None:
             self._writer.show(renderer.render(run.worlds, outcome, run_heat_map(run.visits)))
 
-        self._show = show
+        self._show, self._num_agents = show, run.worlds.num_agents
         self._writer.report(
             StartedReport(
                 parameters=run.parameters,
@@ -71,7 +71,7 @@ class MessageListener(RunListener):
 
     def on_episode_start(self, episode: int, epsilon: float) -> None:
         """Announce an episode that is shown."""
-        self._writer.announce(TrainingEpisodeStart(episode, epsilon))
+        self._writer.announce(TrainingEpisodeStart(episode, epsilon, self._num_agents))
 
     def on_step(self, outcome: "StepOutcome", *, watched: bool) -> None:
         """Send the frame, if anybody watches."""

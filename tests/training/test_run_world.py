@@ -54,7 +54,7 @@ def test_a_model_brings_its_own_world_unless_one_was_chosen(tmp_path: Path) -> N
         ({"affordances": {"Bed": {"x": 99}}}, ErrorCode.INVALID_WORLD, "world.affordances.Bed.x"),
         ({"colour": 1}, ErrorCode.INVALID_WORLD, "world.colour"),
         ({"width": 33}, ErrorCode.OUT_OF_RANGE, "world.width"),
-        ({"num_agents": 2}, ErrorCode.OUT_OF_RANGE, "world.num_agents"),
+        ({"num_agents": 9}, ErrorCode.OUT_OF_RANGE, "world.num_agents"),
     ],
 )
 def test_a_world_that_no_run_can_take_is_refused(
