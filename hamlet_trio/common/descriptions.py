@@ -63,8 +63,8 @@ def _describe(info: msgspec.inspect.Type) -> str:
         case inspect.VarTupleType():
             words = "a list of text"
         case inspect.ListType():
-            assert info.min_length == info.max_length
-            words = f"a list of {info.min_length}, each {_describe(info.item_type)}"
+            number = "" if info.min_length == info.max_length else "at most "
+            words = f"a list of {number}{info.max_length}, each {_describe(info.item_type)}"
         case inspect.StructType():
             words = f"an object of {', '.join(known.encode_name for known in info.fields)}"
         case inspect.DictType():

@@ -33,6 +33,11 @@ class AgentTally:
         self._failures = [result.failure_reason for result in results]
 
     @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of each agent."""
+        return tuple(self._steps)
+
+    @property
     def results(self) -> dict[str, AgentResult]:
         """How the episode went so far for each agent, by id."""
         rows = zip(AGENT_IDS, self._steps, self.totals, self._failures, strict=False)

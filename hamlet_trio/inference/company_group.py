@@ -136,6 +136,7 @@ class CompanyGroup(WorldGroup):
                 components[agent] if components is not None and actions[agent] is not None else None,
                 FAILURE_REASONS[failures[agent]],
                 waiting[agent],
+                raw[agent],
             )
             for agent in range(worlds.num_agents)
         )

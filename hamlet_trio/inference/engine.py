@@ -53,8 +53,8 @@ class PolicyEngine:
 
     Bounds: a session has one request in progress, so at most `capacity` wait. A request that is cancelled
     before its batch begins is not executed; one that is cancelled later is, and its answer is dropped.
-    Batches follow one another, and a new owner of a slot must begin with `reset`, so no request of the
-    previous owner affects it.
+    Batches follow one another, and a new owner of a slot must begin with `reset` or `restore`, so no request
+    of the previous owner affects it.
 
     `clock` times forward passes, in seconds.
     """
@@ -102,7 +102,7 @@ class PolicyEngine:
             self._give_back(slot)
 
     async def move(self, slot: Slot, config: WorldConfig) -> None:
-        """Exchange a session's world for one of another configuration, which must begin with `reset`.
+        """Exchange a session's world for one of another configuration; begin there with `reset` or `restore`.
 
         Raises `TooManyWorldsError`; nothing has changed then.
         """
@@ -138,7 +138,7 @@ class PolicyEngine:
     async def restore(
         self, slot: Slot, players: Players, state: WorldState, view: PolicyView = NO_POLICY_VIEW
     ) -> WorldSnapshot:
-        """Put the world into a state of an unfinished episode, from which the next step continues."""
+        """Put the world into a state, from which the next step continues unless the episode is over there."""
         slot.started = True
         return await self._request(RequestKind.RESTORE, slot, players, view, state=state)
 

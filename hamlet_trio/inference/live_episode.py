@@ -42,6 +42,7 @@ class LiveEpisode:
         view: which of its outputs frames show.
         over: whether the episode has ended, or none has begun.
         starts: where episodes begin.
+        turns: grows when an episode begins, branches off or ends.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LiveEpisode:
         self.models = [model]
         self.view = NO_POLICY_VIEW
         self.over = True
+        self.turns = 0
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -64,6 +66,7 @@ class LiveEpisode:
         self._total_reward = 0.0
         self._actions = bytearray()
         self._last_frame: messages.StateUpdate | None = None
+        self._shown = WorldSnapshot(0, 0, [], 0.0, 0.0)
         self._tally: AgentTally | None = None  # of the episode, which may be of another world
         self._enter_world(EpisodeStarts(self.config, slot.group.start))
         self.fit_models()
@@ -141,20 +144,30 @@ class LiveEpisode:
 
     async def begin(self) -> None:
         """Begin the next episode. One that takes the place of an unfinished one keeps its number."""
-        self._count_episode()
-        self._total_reward = 0.0
-        self._tally = AgentTally(self.num_agents) if self.num_agents > 1 else None
-        self._actions.clear()
+        self._clear()
         kind = self.starts.kind
         await self._sender.send(
             messages.EpisodeStart(self._episode, self.model.name, kind, self.num_agents, self.model_names)
         )
+        await self._show(await self._enter())
+
+    def _clear(self) -> None:
+        self._count_episode()
+        self._total_reward = 0.0
+        self._tally = AgentTally(self.num_agents) if self.num_agents > 1 else None
+        self._actions.clear()
+
+    async def _enter(self) -> WorldSnapshot:
+        """Put the world into the state in which the episode begins."""
+        kind = self.starts.kind
         self._start = self.starts.next_state()
         if kind == "usual":
             begun = self._engine.reset(self._slot, self._players, self.view)
         else:
             begun = self._engine.restore(self._slot, self._players, self._start, self.view)
-        await self._show(await begun)
+        snapshot = await begun
+        self._note(snapshot)
+        return snapshot
 
     async def branch(self, replay: Replay, step: int) -> None:
         """End the episode, and begin one that continues another after `step` of its replay."""
@@ -170,6 +183,7 @@ class LiveEpisode:
         self._start = replay.played.start
         self._actions[:] = replay.played.actions[: step * self.num_agents]
         self._visits.replace(visits)
+        self._shown = replay.snapshot(step, self.view)
         self._last_frame = msgspec.structs.replace(frame, episode=self._episode)
         await self._sender.send(
             messages.Branched(self._episode, self.model.name, step, replay.recording, self.num_agents)
@@ -180,6 +194,12 @@ class LiveEpisode:
 
         The agent of that number takes `action`, if it is not None; policies choose for all others.
         """
+        snapshot = await self._advance(action, agent)
+        await self._show(snapshot)
+        if snapshot.terminated or snapshot.truncated:
+            await self.end("meter_depleted" if snapshot.terminated else "max_steps", snapshot)
+
+    async def _advance(self, action: int | None, agent: int) -> WorldSnapshot:
         snapshot = await self._engine.step(self._slot, self._players, self.view, action=action, agent=agent)
         self._total_reward += snapshot.reward
         if self._tally is None:
@@ -187,15 +207,15 @@ class LiveEpisode:
         else:
             self._actions += bytes(one.action or 0 for one in snapshot.company)
             self._tally.add(snapshot.company)
-        await self._show(snapshot)
-        if snapshot.terminated or snapshot.truncated:
-            await self.end("meter_depleted" if snapshot.terminated else "max_steps", snapshot)
+        self._note(snapshot)
+        return snapshot
 
     async def end(self, reason: EndReason, last: WorldSnapshot | None = None) -> None:
         """Announce the end of the episode, unless it has already ended."""
         if self.over:
             return
         self.over = True
+        self.turns += 1
         failure = None if last is None else last.failure_reason
         agents: AgentResults | UnsetType = UNSET
         if self._tally is not None:
@@ -240,22 +260,32 @@ class LiveEpisode:
         return len(self._actions) // (1 if self._tally is None else len(self._tally.totals))
 
     def _count_episode(self) -> None:
+        self.turns += 1
         if self.over:
             self._episode += 1
             self._counters.episodes += 1
         self.over = False
 
-    async def _show(self, snapshot: WorldSnapshot) -> None:
-        totals: Sequence[float] = ()
-        failure = None
+    def _note(self, snapshot: WorldSnapshot) -> None:
+        """Count the visits of a step; whatever is told of the episode is about this step from now on."""
+        self._shown = snapshot
         if self._tally is None:
             self._visits.visit(snapshot.x, snapshot.y)
         else:
             for agent in snapshot.company:
                 if agent.action is not None or not self._actions:
                     self._visits.visit(agent.x, agent.y)
+
+    async def _show(self, snapshot: WorldSnapshot) -> None:
+        self._last_frame = self._frame(snapshot)
+        await self._sender.send_frame(self._last_frame)
+
+    def _frame(self, snapshot: WorldSnapshot) -> messages.StateUpdate:
+        totals: Sequence[float] = ()
+        failure = None
+        if self._tally is not None:
             totals, failure = self._tally.totals, self._tally.first_failure
-        self._last_frame = self._frames.session_frame(
+        return self._frames.session_frame(
             snapshot,
             episode=self._episode,
             step=self._steps,
@@ -265,4 +295,3 @@ class LiveEpisode:
             totals=totals,
             first_failure=failure,
         )
-        await self._sender.send_frame(self._last_frame)

@@ -9,6 +9,7 @@ from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
+from hamlet_trio.inference.session_claim import ClaimedSession, SessionClaims
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.protocol import commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -30,7 +31,9 @@ class SaveEpisode(NamedTuple):
     policy: "Policy | tuple[Policy, ...]"
 
 
-Job: TypeAlias = commands.LoadModel | commands.LoadRecording | commands.SetWorld | SaveEpisode
+Job: TypeAlias = (
+    commands.LoadModel | commands.LoadRecording | commands.SetWorld | commands.ResumeSession | SaveEpisode
+)
 
 
 class JobDone(NamedTuple):
@@ -40,7 +43,7 @@ class JobDone(NamedTuple):
     """
 
     job: Job
-    result: LoadedPolicy | Replay | World | RecordingInfo | BadMessageError | None
+    result: LoadedPolicy | Replay | World | RecordingInfo | ClaimedSession | BadMessageError | None
 
 
 SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
@@ -49,6 +52,8 @@ SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
 
 class LoadQueue:
     """Do one session's jobs one after another, while it plays on.
+
+    `session_id` goes with the recordings; it changes where another connection's session goes on.
 
     Each result is put into the session queue. Bounds: `MAX_WAITING` jobs wait behind the one in progress;
     more are refused with `too_many_loads`.
@@ -63,12 +68,14 @@ class LoadQueue:
         results: SessionQueue[SessionEvent],
         session_id: str,
         share: Share,
+        claims: SessionClaims,
     ) -> None:
         self._lease = lease
         self._recordings = recordings
         self._worlds = worlds
         self._results = results
-        self._session_id = session_id
+        self.session_id = session_id
+        self._claims = claims
         self._share = share
         self._send, self._receive = trio.open_memory_channel[Job](MAX_WAITING)
 
@@ -88,7 +95,7 @@ class LoadQueue:
                 done = JobDone(job, error)
             await self._results.put_when_room(done)
 
-    async def _do(self, job: Job) -> LoadedPolicy | Replay | World | RecordingInfo | None:
+    async def _do(self, job: Job) -> LoadedPolicy | Replay | World | RecordingInfo | ClaimedSession | None:
         match job:
             case commands.LoadModel():
                 return await self._lease.acquire(job.model)
@@ -98,8 +105,10 @@ class LoadQueue:
                 if isinstance(job.world, UnsetType):
                     return None
                 return await trio.to_thread.run_sync(find_world, job.world, self._worlds, "set_world")
+            case commands.ResumeSession():
+                return await self._claims.claim(job)
             case SaveEpisode():
-                return await self._recordings.save(job.played, job.policy, self._session_id, self._share)
+                return await self._recordings.save(job.played, job.policy, self.session_id, self._share)
 
 
 def too_many_loads(job: Job) -> BadMessageError:
@@ -119,5 +128,7 @@ def _command(job: Job) -> str:
             return "load_recording"
         case commands.SetWorld():
             return "set_world"
+        case commands.ResumeSession():
+            return "resume_session"
         case commands.LoadModel():
             return "load_model"

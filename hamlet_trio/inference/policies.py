@@ -1,9 +1,11 @@
 """The policies that sessions play: each file is read once and shared by all sessions that play it."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 import trio
@@ -37,10 +39,21 @@ class FileVersion(NamedTuple):
 class LoadedPolicy:
     """A policy in memory. `name` and `version` are its file's, None for the untrained policy.
 
-    `config` is the world that it was trained in; the usual one where its file tells of none.
+    `config` is the world that it was trained in; the usual one where its file tells of none. `sha256` is the
+    digest of its file's content, "" for the untrained policy, and `content` that content where it is kept.
     """
 
-    def __init__(self, policy: "Policy", version: FileVersion | None, config: WorldConfig) -> None:
+    def __init__(
+        self,
+        policy: "Policy",
+        version: FileVersion | None,
+        config: WorldConfig,
+        *,
+        digest: str = "",
+        content: bytes | None = None,
+    ) -> None:
+        self.sha256: Final = digest
+        self.content: Final = content
         self.policy = policy
         self.config = config
         self.version = version
@@ -82,13 +95,16 @@ class PolicyStore:
     wait for the disk, and the reasons of the last 1,024 refused files.
     """
 
-    def __init__(self, models: ModelFolder) -> None:
+    def __init__(self, models: ModelFolder, *, keeps_content: bool = False) -> None:
+        """`keeps_content`: whether a policy keeps its file's bytes, for instances that lack that version."""
         from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch: importing this module stays quick)
 
         self._models = models
+        self._keeps_content = keeps_content
         self._loaded: dict[FileVersion, LoadedPolicy] = {}
         self._idle: dict[FileVersion, LoadedPolicy] = {}  # the longest idle first
         self._refusals: dict[FileVersion, str] = {}  # the oldest first
+        self._by_content: WeakValueDictionary[tuple[str, str], LoadedPolicy] = WeakValueDictionary()
         self._reading = trio.Lock()
         self._limiter = trio.CapacityLimiter(4)
         self._untrained = LoadedPolicy(Policy.untrained(_UNTRAINED_SEED), None, WorldConfig())
@@ -123,8 +139,43 @@ class PolicyStore:
                 if version not in self._loaded:
                     await self._read(path, version)
         # No checkpoint from here on: a cancellation must not leave a use that no lease holds.
-        policy = self._loaded[version]
-        self._idle.pop(version, None)
+        return self._use(self._loaded[version])
+
+    async def acquire_version(
+        self, name: str, digest: str, fetch: Callable[[str], Awaitable[bytes | None]]
+    ) -> LoadedPolicy:
+        """Acquire the version of a file that has this SHA-256, though the file may hold another by now.
+
+        It is sought in memory, in the folder, and last by `fetch`, whose bytes pass the same checks. Raises
+        `BadMessageError` with `unknown_model` if it is nowhere, and as `acquire` does if it is unusable.
+        """
+        if (held := self._by_content.get((name, digest))) is None:
+            try:
+                policy = await self.acquire(name)
+                if policy.sha256 == digest:
+                    return policy
+                self.release(policy)
+            except BadMessageError as error:
+                get_logger().info("model_version_sought", model=name, reason=error.message)
+            data = await fetch(digest)
+            if data is None or sha256(data).hexdigest() != digest:
+                raise BadMessageError(
+                    ErrorCode.UNKNOWN_MODEL,
+                    f"The version of {name} that the session played is no longer there.",
+                    command="resume_session",
+                )
+            version = FileVersion(name, -1, int(digest[:15], 16), len(data))
+            async with self._reading:
+                if version not in self._loaded:
+                    await self._read(data, version)
+            held = self._loaded[version]
+        assert held.version is not None  # the untrained policy has no content
+        self._loaded.setdefault(held.version, held)
+        return self._use(held)
+
+    def _use(self, policy: LoadedPolicy) -> LoadedPolicy:
+        assert policy.version is not None
+        self._idle.pop(policy.version, None)
         policy.users += 1
         return policy
 
@@ -139,6 +190,10 @@ class PolicyStore:
                 self.release(policy)  # a session begins in the usual world
             except BadMessageError as error:
                 get_logger().info("default_model_skipped", model=name, reason=error.message)
+        return self.acquire_untrained()
+
+    def acquire_untrained(self) -> LoadedPolicy:
+        """Acquire the untrained policy."""
         self._untrained.users += 1
         return self._untrained
 
@@ -153,11 +208,13 @@ class PolicyStore:
     def _forget(self, version: FileVersion) -> None:
         del self._idle[version], self._loaded[version]
 
-    async def _read(self, path: Path, version: FileVersion) -> None:
+    async def _read(self, file: Path | bytes, version: FileVersion) -> None:
         if version in self._refusals:
             raise _unusable(self._refusals[version])
         try:
-            policy, config = await trio.to_thread.run_sync(_load, path, limiter=self._limiter)
+            loaded = await trio.to_thread.run_sync(
+                _load, file, version, self._keeps_content, limiter=self._limiter
+            )
         except UnusableModelError as error:
             get_logger().warning("model_refused", model=version.name, reason=str(error))
             self._refusals[version] = str(error)
@@ -167,7 +224,7 @@ class PolicyStore:
         # Older versions of the file cannot be asked for any more.
         for idle in [idle for idle in self._idle if idle.name == version.name]:
             self._forget(idle)
-        self._loaded[version] = LoadedPolicy(policy, version, config)
+        self._loaded[version] = self._by_content[version.name, loaded.sha256] = loaded
 
     def _identify(self, name: str) -> tuple[Path, FileVersion]:
         """Return the file that a name means, and its version. Runs in a worker thread."""
@@ -201,6 +258,20 @@ class PolicyLease:
         self._held.append(policy)
         return policy
 
+    async def acquire_version(
+        self, name: str, digest: str, fetch: Callable[[str], Awaitable[bytes | None]]
+    ) -> LoadedPolicy:
+        """Acquire one version of a file, as `PolicyStore.acquire_version` does."""
+        policy = await self._store.acquire_version(name, digest, fetch)
+        self._held.append(policy)
+        return policy
+
+    def acquire_untrained(self) -> LoadedPolicy:
+        """Acquire the untrained policy."""
+        policy = self._store.acquire_untrained()
+        self._held.append(policy)
+        return policy
+
     def release(self, policy: LoadedPolicy) -> None:
         """Release one use of a policy."""
         self._held.remove(policy)
@@ -217,19 +288,22 @@ class UnusableModelError(Exception):
     """A file cannot be played here; the message is a sentence for a person."""
 
 
-def _load(path: Path) -> tuple["Policy", WorldConfig]:
-    """Read and check a file; return its policy and its own world. Runs in a worker thread."""
-    from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415 (torch)
+def _load(file: Path | bytes, version: FileVersion, keeps_content: bool) -> LoadedPolicy:
+    """Read and check a file, or its bytes; return its policy. Runs in a worker thread."""
+    from hamlet_trio.agent.checkpoint import CheckpointError, parse_checkpoint  # noqa: PLC0415 (torch)
     from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch)
+    from hamlet_trio.agent.safe_load import read_bytes  # noqa: PLC0415 (torch)
 
+    name = version.name if isinstance(file, bytes) else file.name
     try:
-        checkpoint = load_checkpoint(path)
+        data = file if isinstance(file, bytes) else read_bytes(file)
+        checkpoint = parse_checkpoint(data, name)
     except CheckpointError as error:
         raise UnusableModelError(str(error)) from error
     spec = checkpoint.spec
     if max(spec.width, spec.height) > MAX_SIDE:
         raise UnusableModelError(
-            f"{path.name} was trained in a world of {spec.width} x {spec.height} cells; "
+            f"{name} was trained in a world of {spec.width} x {spec.height} cells; "
             f"a session takes at most {MAX_SIDE} x {MAX_SIDE}."
         )
     config = WorldConfig()
@@ -237,12 +311,18 @@ def _load(path: Path) -> tuple["Policy", WorldConfig]:
         try:
             config = msgspec.convert(checkpoint.metadata.world, WorldConfig)
         except msgspec.ValidationError:
-            get_logger().info("model_world_ignored", model=path.name)
+            get_logger().info("model_world_ignored", model=name)
     if (config.width, config.height) != (spec.width, spec.height) or config.num_agents > MAX_AGENTS:
         raise UnusableModelError(
-            f"{path.name} is for a world of {spec.width} x {spec.height} cells, and does not tell which."
+            f"{name} is for a world of {spec.width} x {spec.height} cells, and does not tell which."
         )
-    return Policy.from_checkpoint(checkpoint), config
+    return LoadedPolicy(
+        Policy.from_checkpoint(checkpoint),
+        version,
+        config,
+        digest=sha256(data).hexdigest(),
+        content=data if keeps_content else None,
+    )
 
 
 def _unusable(reason: str) -> BadMessageError:

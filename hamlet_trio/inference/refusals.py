@@ -15,6 +15,7 @@ _SENTENCES: Final = {
     ErrorCode.NOT_IN_REPLAY: "No replay is on; this is the session's own episode.",
     ErrorCode.RECORDING_ENDED: "The replay is at its end; send `seek` to go back, or `leave_replay`.",
     ErrorCode.CANNOT_BRANCH: "The recording's world is not that of this session; it can only be watched.",
+    ErrorCode.SESSION_BUSY: "Send `resume_session` before any other command, once on a connection.",
     ErrorCode.TOO_MANY_WORLDS: ErrorCode.TOO_MANY_WORLDS.description,
     ErrorCode.INTERNAL_ERROR: "This could not be made; the server's log has the cause.",
     ErrorCode.RATE_LIMITED: "Too many commands wait already; this one was not carried out.",

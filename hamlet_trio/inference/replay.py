@@ -167,7 +167,7 @@ class Replay:
     def frame(self, step: int, view: PolicyView) -> StateUpdate:
         """Return the frame of a step, with those outputs of `view` that the replay has."""
         return self._frames.session_frame(
-            self._snapshot(step, view),
+            self.snapshot(step, view),
             episode=self.played.episode,
             step=step,
             total_reward=float(self._returns[0][step]),
@@ -216,7 +216,8 @@ class Replay:
             counts = counts + np.bincount(cells[: min(step, one.lived) + 1], minlength=len(self._keys))
         return {self._keys[cell]: int(counts[cell]) for cell in counts.nonzero()[0]}
 
-    def _snapshot(self, step: int, view: PolicyView) -> WorldSnapshot:
+    def snapshot(self, step: int, view: PolicyView) -> WorldSnapshot:
+        """Return the world after a step, with those outputs of `view` that the replay has."""
         played = self._trajectory
         x, y = played.positions[step].tolist()
         raw = played.meters[step]
@@ -238,6 +239,7 @@ class Replay:
             played.failure_reason if is_last and played.terminated and not several else None,
             *outputs,
             tuple(self._agent_snapshot(one, step) for one in self._agents) if several else (),
+            raw.tolist(),
         )
 
     def _agent_snapshot(self, agent: Trajectory, step: int) -> AgentSnapshot:
@@ -255,6 +257,7 @@ class Replay:
             agent.components[step].tolist() if acted else None,
             FAILURE_REASONS[failure_at(agent, step)],
             int(agent.waiting_for[step]),
+            raw.tolist(),
         )
 
 

@@ -8,6 +8,7 @@ from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.refusals import refusal
 from hamlet_trio.inference.replay import Replay
+from hamlet_trio.inference.session_snapshot import ReplayFacts
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, ShownOutputs
 from hamlet_trio.protocol.messages import ReplayEnded, StateUpdate
@@ -55,6 +56,10 @@ class ReplayPlayer:
         """The frame on screen and the configuration of its world, if a replay is on."""
         replay = self._replay
         return None if replay is None else (replay.config, replay.frame(self._step, NO_POLICY_VIEW))
+
+    def facts(self) -> ReplayFacts | None:
+        """Return what is on screen, if a replay is on."""
+        return None if self._replay is None else ReplayFacts(self._replay.recording, self._step)
 
     async def begin(self, replay: Replay) -> None:
         """Announce a replay, in place of the one that is on if any."""

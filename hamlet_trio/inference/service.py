@@ -13,6 +13,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference.fair_share import FairShare
+from hamlet_trio.inference.session_keeper import SessionKeeper
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
 from hamlet_trio.inference.timers import Timers
 from hamlet_trio.logs import get_logger
@@ -48,6 +49,7 @@ class InferenceService:
         self.work = FairShare()
         self.timers = Timers(self.work.observe_lag)
         self.capacity = settings.max_sessions
+        self.keeper = SessionKeeper(grace=settings.session_grace, capacity=settings.max_sessions)
         self.active_sessions = 0
         self._settings = settings
         self._models = models

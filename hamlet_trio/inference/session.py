@@ -10,6 +10,7 @@ from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.service import InferenceService
+from hamlet_trio.inference.session_keeper import KeptSession, new_secret
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import InferenceCommand, inference_commands
@@ -24,48 +25,66 @@ async def serve_session(
     service: InferenceService,
     transport: Transport,
     *,
-    session_id: str,
     settings: Settings,
     draining: trio.Event,
     permit: Permit = permit_all,
+    secret: str | None = None,
+    owner: str = "",
 ) -> CloseCode | None:
     """Play for one client, within `service.admit()`, until the session ends; return the close code.
 
-    A disconnect is a cancellation from outside, which is passed on. The server's draining, persistent abuse
-    and an internal error, which is logged here, each return their code; the caller closes the connection.
+    A disconnect is a cancellation from outside, which is passed on. The server's draining, persistent abuse,
+    another connection that goes on with the session, and an internal error, which is logged here, each return
+    their code; the caller closes the connection.
+
+    By `secret`, which is a new one by default, the client can go on with the session on another connection
+    that has the same `owner`.
 
     Bounds: `session_command_queue` commands wait, more are refused with `rate_limited`; `LoadQueue` bounds
     the models and recordings that wait, `MessageSender` the messages. While those are not read, the session
     controller waits: this session slows down, and no other.
     """
     code: CloseCode | None = None
+    scope = trio.CancelScope()
+
+    def lose() -> None:
+        nonlocal code
+        code = CloseCode.SESSION_TAKEN
+        scope.cancel()
+
+    kept = service.keeper.open(secret or new_secret(), owner, lose)
     try:
-        async with trio.open_nursery() as nursery:
-            commands = CommandStream(transport, inference_commands, settings, permit)
-            queue: SessionQueue[SessionEvent] = SessionQueue(settings.session_command_queue, service.timers)
-            nursery.start_soon(_serve, service, transport, session_id, commands, queue)
-            await draining.wait()
-            code = CloseCode.SERVICE_RESTART
-            nursery.cancel_scope.cancel()
+        with scope:
+            async with trio.open_nursery() as nursery:
+                commands = CommandStream(transport, inference_commands, settings, permit)
+                queue: SessionQueue[SessionEvent] = SessionQueue(
+                    settings.session_command_queue, service.timers
+                )
+                nursery.start_soon(_serve, service, transport, kept, commands, queue)
+                await draining.wait()
+                code = CloseCode.SERVICE_RESTART
+                nursery.cancel_scope.cancel()
     except* AbuseError:
         code = CloseCode.POLICY_VIOLATION
-        get_logger().warning("session_abuse", session_id=session_id)
+        get_logger().warning("session_abuse", session_id=kept.session_id)
     except* EngineError as errors:
         # The engine has logged the cause, once for all sessions that it ends.
         code = CloseCode.INTERNAL_ERROR
         service.counters.failed_sessions += 1
-        get_logger().error("session_failed", session_id=session_id, reason=reason_of(errors))
+        get_logger().error("session_failed", session_id=kept.session_id, reason=reason_of(errors))
     except* Exception:
         code = CloseCode.INTERNAL_ERROR
         service.counters.failed_sessions += 1
-        get_logger().exception("session_failed", session_id=session_id)
+        get_logger().exception("session_failed", session_id=kept.session_id)
+    finally:
+        service.keeper.close(kept)
     return code
 
 
 async def _serve(
     service: InferenceService,
     transport: Transport,
-    session_id: str,
+    kept: KeptSession,
     commands: CommandStream[InferenceCommand],
     queue: "SessionQueue[SessionEvent]",
 ) -> None:
@@ -76,35 +95,38 @@ async def _serve(
         connection.start_soon(_receive, commands, queue)
         connection.start_soon(sender.run)
         await service.ready.wait()
-        await _play(service, queue, sender, session_id)
+        await _play(service, queue, sender, kept)
 
 
 async def _play(
-    service: InferenceService, queue: "SessionQueue[SessionEvent]", sender: MessageSender, session_id: str
+    service: InferenceService, queue: "SessionQueue[SessionEvent]", sender: MessageSender, kept: KeptSession
 ) -> None:
     # These import numpy, which is loaded once the service is ready.
-    from hamlet_trio.inference.live_episode import LiveEpisode  # noqa: PLC0415
     from hamlet_trio.inference.load_queue import LoadQueue  # noqa: PLC0415
     from hamlet_trio.inference.policy_mapper import PolicyMapper  # noqa: PLC0415
     from hamlet_trio.inference.replay_player import ReplayPlayer  # noqa: PLC0415
+    from hamlet_trio.inference.resumable_episode import ResumableEpisode  # noqa: PLC0415
+    from hamlet_trio.inference.session_claim import SessionClaims  # noqa: PLC0415
     from hamlet_trio.inference.session_controller import SessionController  # noqa: PLC0415
 
     # The slot and the policies outlive the tasks that use them.
     share = Share()
     with service.engine.slot() as slot, service.policies.lease() as lease:
+        claims = SessionClaims(service.keeper, kept, lease, service.recordings, share)
         loads = LoadQueue(
             lease,
             service.recordings,
             service.worlds,
             results=queue,
-            session_id=session_id,
+            session_id=kept.session_id,
             share=share,
+            claims=claims,
         )
         maps = PolicyMapper(service.engine, sender, service.counters)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)
             nursery.start_soon(maps.run)
-            episode = LiveEpisode(
+            episode = ResumableEpisode(
                 engine=service.engine,
                 slot=slot,
                 model=await lease.acquire_default(),
@@ -122,8 +144,10 @@ async def _play(
                 counters=service.counters,
                 work=service.work,
                 share=share,
+                kept=kept,
+                claims=claims,
             )
-            await controller.run(session_id, await service.policies.names())
+            await controller.run(await service.policies.names())
 
 
 async def _receive(commands: CommandStream[InferenceCommand], queue: "SessionQueue[SessionEvent]") -> None:

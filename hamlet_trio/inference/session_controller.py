@@ -1,43 +1,32 @@
 """The session controller: the one owner of a session's state; waits for its next command or deadline."""
 
 import math
-from collections import deque
-from typing import Final
+from typing import Final, Unpack
 
 import trio
 from msgspec import UNSET
 
 from hamlet_trio.common.agents import AGENT_IDS
 from hamlet_trio.inference.fair_share import FairShare, Share
-from hamlet_trio.inference.live_episode import LiveEpisode
-from hamlet_trio.inference.load_queue import (
-    MAX_WAITING,
-    JobDone,
-    LoadQueue,
-    SaveEpisode,
-    SessionEvent,
-    too_many_loads,
-)
-from hamlet_trio.inference.message_sender import MessageSender
-from hamlet_trio.inference.pace import Pace
-from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
-from hamlet_trio.inference.policy_mapper import PolicyMapper
+from hamlet_trio.inference.held_commands import QUEUE_FULL, HeldCommands
+from hamlet_trio.inference.load_queue import JobDone, SaveEpisode, SessionEvent
+from hamlet_trio.inference.policies import LoadedPolicy
 from hamlet_trio.inference.refusals import recorded_already, refusal
 from hamlet_trio.inference.replay import Replay
-from hamlet_trio.inference.replay_player import ReplayPlayer
+from hamlet_trio.inference.session_claim import ClaimedSession
 from hamlet_trio.inference.session_queue import SessionQueue
-from hamlet_trio.inference.session_world import SessionWorld
-from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.inference.session_state import SessionParts, SessionState
 from hamlet_trio.protocol import commands, messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.frames import PolicyView, ShownOutputs
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.world_file import World
 
-_QUEUE_FULL: Final = refusal(ErrorCode.RATE_LIMITED)
+# What changes nothing that another instance would have to know within a second.
+_UNHURRIED: Final = commands.Step | commands.Act | commands.Status | commands.Seek
 
 
-class SessionController:
+class SessionController(SessionState):
     """Play one session: carry out its commands in order, take its turns when due, send the results.
 
     It plays the session's own episode or, while one is on, a replay, for which that episode waits.
@@ -54,47 +43,35 @@ class SessionController:
     def __init__(
         self,
         *,
-        episode: LiveEpisode,
-        replay: ReplayPlayer,
-        lease: PolicyLease,
-        loads: LoadQueue,
         queue: SessionQueue[SessionEvent],
-        sender: MessageSender,
-        maps: PolicyMapper,
-        counters: SessionCounters,
         work: FairShare,
         share: Share,
+        **parts: Unpack[SessionParts],
     ) -> None:
-        self._episode = episode
-        self._replay = replay
-        self._loads = loads
+        super().__init__(**parts)
         self._queue = queue
-        self._sender = sender
-        self._maps = maps
-        self._counters = counters
         self._work = work
         self._share = share
-        self._pace = Pace(trio.current_time())
-        self._playing = False
-        self._human: int | None = None  # the number of the agent that a person plays
         self._loading = False
-        self._world = SessionWorld(episode, replay, lease, sender)
-        self._held: deque[SessionEvent] = deque()
+        self._is_new = True
+        self._held = HeldCommands(queue.limit)
 
-    async def run(self, session_id: str, available_models: list[str]) -> None:
+    async def run(self, available_models: list[str]) -> None:
         """Greet the client and play until cancelled. Raises `EngineError` if the engine fails."""
         model = self._episode.model
         await self._sender.send(
             messages.Connected(
                 available_models,
-                session_id,
+                self._kept.session_id,
                 model.name,
                 model.network_type,
                 self._world.info,
                 num_agents=self._episode.num_agents,
+                resume=self._kept.resume,
             )
         )
         await self._episode.begin()
+        self._kept.watch(self._snapshot, lambda: self._episode.models)
         while True:
             deadline = self._deadline()
             event = await self._next_event(deadline)
@@ -108,12 +85,15 @@ class SessionController:
                 await self._take_turn()
             else:
                 self._sender.due = trio.current_time()
+                self._kept.freeze()
                 try:
                     await self._handle(event)
                 except BadMessageError as error:
                     await self._refuse(error)
+            urgent = event is not None and not isinstance(event, _UNHURRIED)
+            self._kept.changed(self._episode.turns, urgent=urgent)
             for _ in range(self._queue.take_overflow()):
-                await self._refuse(_QUEUE_FULL)
+                await self._refuse(QUEUE_FULL)
 
     async def _next_event(self, deadline: float) -> SessionEvent | None:
         """Return the next event whose turn it is, or None at `deadline`; hold those behind a load."""
@@ -121,29 +101,15 @@ class SessionController:
             may_release = bool(self._held) and not self._loading
             event = await self._queue.get(-math.inf if may_release else deadline)
             if event is None:
-                return self._held.popleft() if may_release else None
+                return self._held.take() if may_release else None
             if isinstance(event, JobDone | commands.Pause | commands.Status):
                 return event
             if not (self._loading or self._held):
                 return event
-            await self._hold(event)
-
-    async def _hold(self, event: SessionEvent) -> None:
-        """Hold a command back until those before it have been carried out, if there is room."""
-        loads = commands.LoadModel | commands.LoadRecording | commands.SetWorld
-        if isinstance(event, loads) and sum(isinstance(held, loads) for held in self._held) >= MAX_WAITING:
-            await self._refuse(too_many_loads(event))
-        elif len(self._held) < self._queue.limit:
-            self._held.append(event)
-        else:
-            await self._refuse(event if isinstance(event, BadMessageError) else _QUEUE_FULL)
+            if (refused := self._held.put(event)) is not None:
+                await self._refuse(refused)
 
     # --- turns ---------------------------------------------------------------------------------------------
-
-    @property
-    def _intermission(self) -> bool:
-        """Whether the next turn begins an episode rather than making a step."""
-        return self._episode.over and not self._replay.is_on
 
     @property
     def _waits_for_person(self) -> bool:
@@ -164,6 +130,7 @@ class SessionController:
         if self._replay.is_on:
             await self._forward()
         elif self._episode.over:
+            self._kept.freeze()
             await self._episode.begin()
         else:
             await self._episode.step()
@@ -177,8 +144,9 @@ class SessionController:
 
     # --- events --------------------------------------------------------------------------------------------
 
-    async def _handle(self, event: SessionEvent) -> None:
+    async def _handle(self, event: SessionEvent) -> None:  # noqa: PLR0912 - one case for each command
         """Carry out a command or take over a job's result; raises `BadMessageError` to refuse it."""
+        is_first, self._is_new = self._is_new, False
         match event:
             case commands.Step():
                 await self._step()
@@ -197,6 +165,11 @@ class SessionController:
             case commands.RecordEpisode():
                 self._record()
             case commands.LoadModel() | commands.LoadRecording() | commands.SetWorld():
+                self._loads.put(event)
+                self._loading = True
+            case commands.ResumeSession():
+                if not is_first:
+                    raise refusal(ErrorCode.SESSION_BUSY, "resume_session")
                 self._loads.put(event)
                 self._loading = True
             case JobDone():
@@ -223,6 +196,8 @@ class SessionController:
                 await self._replay.begin(replay)
                 await self._send_playback()
                 await self._replay.seek(0)
+            case _, ClaimedSession() as claimed:
+                await self._take_over(claimed)
             case _, RecordingInfo() as info:
                 await self._sender.send(messages.RecordingSaved(info))
 
@@ -244,7 +219,7 @@ class SessionController:
                 self._playing = True
             case commands.Pause():
                 self._playing = False
-                self._withdraw_held()
+                self._held.withdraw_steps()
             case commands.SetSpeed():
                 if command.min_intermission is not UNSET:
                     self._pace.min_intermission = command.min_intermission
@@ -262,10 +237,6 @@ class SessionController:
                 await self._episode.begin()
             elif self._replay.is_at_end:
                 await self._replay.seek(0)
-
-    def _withdraw_held(self) -> None:
-        """Withdraw each `play` and `step` that still waits for a load."""
-        self._held = deque(held for held in self._held if not isinstance(held, commands.Play | commands.Step))
 
     async def _take_control(self, command: commands.TakeControl) -> None:
         agent = self._world.number(command.agent, "take_control")
@@ -368,13 +339,6 @@ class SessionController:
             await self._replay.branch()
 
     # --- answers -------------------------------------------------------------------------------------------
-
-    async def _send_playback(self) -> None:
-        controller: messages.Controller = "policy" if self._human is None else "human"
-        if self._replay.is_on:
-            controller = "recording"
-        agent = UNSET if self._human is None or self._episode.num_agents == 1 else AGENT_IDS[self._human]
-        await self._sender.send(messages.Playback(self._playing, self._pace.speed, controller, agent))
 
     async def _refuse(self, error: BadMessageError) -> None:
         self._counters.errors[error.code] += 1

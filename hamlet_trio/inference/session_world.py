@@ -38,6 +38,20 @@ class SessionWorld:
         self._is_chosen = False
 
     @property
+    def world(self) -> World:
+        """The world."""
+        return self._world
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it was chosen by `set_world`, so that models do not bring their own."""
+        return self._is_chosen
+
+    def resume(self, world: World, *, is_chosen: bool) -> None:
+        """Take over the world of another connection's session, in which the episode is already."""
+        self._world, self._is_chosen = world, is_chosen
+
+    @property
     def info(self) -> WorldInfo:
         """What messages tell of the world."""
         return world_info(self._world)

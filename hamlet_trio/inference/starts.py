@@ -30,11 +30,17 @@ class EpisodeStarts:
         self._usual = usual
         self._choice, self._agent = SetStart(random=random), 0
         self._worlds = Worlds(1, config)
+        self._upcoming: WorldState | None = None
 
     @property
     def random(self) -> bool:
         """Whether what was not chosen is drawn."""
         return self._choice.random
+
+    @property
+    def choice(self) -> SetStart:
+        """What was chosen."""
+        return self._choice
 
     @property
     def kind(self) -> StartKind:
@@ -43,8 +49,8 @@ class EpisodeStarts:
             return "random"
         return "usual" if self._choice == _USUAL else "chosen"
 
-    def choose(self, choice: SetStart) -> None:
-        """Begin the next episodes as `set_start` says.
+    def choose(self, choice: SetStart, *, upcoming: WorldState | None = None) -> None:
+        """Begin the next episodes as `set_start` says; the very next one in `upcoming`, where that is known.
 
         Raises `BadMessageError` for an agent that is not there, a cell outside of the grid, and a meter
         outside of its limits or so empty that the episode would be over. Nothing has changed then.
@@ -59,9 +65,21 @@ class EpisodeStarts:
         if choice.meters == ChosenMeters():
             choice = msgspec.structs.replace(choice, meters=UNSET)
         self._agent, self._choice = agent, msgspec.structs.replace(choice, agent=UNSET)
+        self._upcoming = upcoming
+
+    def foresee(self) -> WorldState | None:
+        """Return the state that `next_state` will return, where that is drawn."""
+        if self._upcoming is None and self.random:
+            self._upcoming = self._draw()
+        return self._upcoming
 
     def next_state(self) -> WorldState:
         """Return the state in which the next episode begins; with `random` each is another one."""
+        state = self._draw() if self._upcoming is None else self._upcoming
+        self._upcoming = None
+        return state
+
+    def _draw(self) -> WorldState:
         state = self._usual
         if self._choice.random:
             self._worlds.reset(random_start=True)

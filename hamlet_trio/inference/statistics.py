@@ -57,6 +57,8 @@ class SessionCounters(Struct):
     late_turns: int = 0
     """Turn so late that a session did not catch up: a slow client or an overloaded server."""
     failed_sessions: int = 0
+    resumed: int = 0
+    """Sessions that went on on another connection."""
     frame_seconds: Histogram = field(
         default_factory=lambda: _histogram(
             "frame_seconds",
@@ -98,5 +100,6 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     episodes: int
     late_turns: int
     failed_sessions: int
+    resumed: int
     frame_seconds: Histogram
     errors: Counter[str]

@@ -246,4 +246,6 @@ class WorldGroup:
                 request.shown_q_values,
                 request.shown_attention,
                 request.shown_option_values,
+                (),
+                raw[row],
             )

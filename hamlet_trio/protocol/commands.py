@@ -182,6 +182,29 @@ class GetLife(Struct, frozen=True, tag_field="command", tag="get_life"):
     """Ask for the whole episode on screen, or the one that has just ended, in columns: `life`."""
 
 
+_AgentAction = Annotated[int, Meta(ge=0, le=4)]
+
+
+class ResumeSession(Struct, frozen=True, tag_field="command", tag="resume_session"):
+    """Go on with the session of another connection, which ends; the first command of a connection."""
+
+    resume: Annotated[
+        str, Meta(min_length=1, max_length=64, description="text that `connected.resume` gave that session")
+    ]
+    episode: Annotated[int, Meta(ge=0, le=1_000_000_000, description="number of the episode on screen")] = 0
+    step: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="step on screen, up to which it is played out")
+    ] = 0
+    actions: Annotated[
+        list[_AgentAction | Annotated[list[_AgentAction], Meta(max_length=8)]],
+        Meta(
+            max_length=512,
+            description="actions of the last steps on screen, oldest first, all of that episode; with "
+            "several agents a list for each step, in the agents' order",
+        ),
+    ] = []
+
+
 InferenceCommand = (
     Play
     | Pause
@@ -202,6 +225,7 @@ InferenceCommand = (
     | Seek
     | LeaveReplay
     | GetLife
+    | ResumeSession
 )
 
 PlaybackCommand = Play | Pause | SetSpeed | Status | ReleaseControl

@@ -62,6 +62,20 @@ class ErrorCode(StrEnum):
         "Too many models or recordings are waiting to be read or written; wait for one of them.",
     )
 
+    # Sessions that go on.
+    UNKNOWN_SESSION = (
+        "unknown_session",
+        "The session is no longer kept, never was, or is another login's; the new one goes on.",
+    )
+    SESSION_BUSY = (
+        "session_busy",
+        "`resume_session` is the first command of a connection, and only once; connect again.",
+    )
+    STORE_UNAVAILABLE = (
+        "store_unavailable",
+        "Redis, which keeps the sessions, does not answer; the new session goes on.",
+    )
+
     # Recordings and films.
     UNKNOWN_RECORDING = (
         "unknown_recording",
@@ -167,6 +181,10 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012, "The server is shutting down; connect again, to it or to another instance."
     TRY_AGAIN_LATER = 1013, "The viewer was too slow even for the run's lifecycle events."
     LOGIN_ENDED = 4401, "The token that opened the connection was revoked or has expired; log in again."
+    SESSION_TAKEN = (
+        4409,
+        "Another connection goes on with this session; connecting again begins a new one.",
+    )
     IDLE = (
         4408,
         "Idle: neither a command nor a message for HAMLET_IDLE_TIMEOUT seconds; connect again to go on.",

@@ -35,7 +35,7 @@ class AgentSnapshot(Struct, frozen=True, gc=False):
     """One of several agents after a step, or as it stands.
 
     Attributes:
-        x, y, meters, money, mood, reward, components: as in `WorldSnapshot`.
+        x, y, meters, money, mood, reward, components, raw: as in `WorldSnapshot`.
         action: None without a step, and for an agent that had ended before it.
         failure_reason: why it ended, at this step or before; None while it is alive.
         waiting_for: number of the agent that an affordance served in its place, or -1.
@@ -51,6 +51,7 @@ class AgentSnapshot(Struct, frozen=True, gc=False):
     components: list[float] | None
     failure_reason: str | None
     waiting_for: int
+    raw: list[float] | tuple[()] = ()
 
 
 class WorldSnapshot(Struct, frozen=True, gc=False):
@@ -60,6 +61,8 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
         x, y: the agent's cell.
         meters: normalised, in the order of METERS.
         money, mood: in their own units.
+        raw: all six meters in their own units, from which the world's state is restored bit for bit; empty
+            where nobody restores it.
         action: the step's action; 0 without a step.
         reward, components: the step's reward, and the components (meters, interaction, proximity, hunger,
             ending) that add up to it. The components are None without a step.
@@ -86,6 +89,7 @@ class WorldSnapshot(Struct, frozen=True, gc=False):
     attention: list[list[float]] | None = None
     option_values: list[OptionValue] | None = None
     company: tuple[AgentSnapshot, ...] = ()
+    raw: list[float] | tuple[()] = ()
 
 
 class ShownOutputs(NamedTuple):

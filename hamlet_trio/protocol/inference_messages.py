@@ -57,6 +57,30 @@ class Connected(Struct, frozen=True, tag_field="type", tag="connected"):
         PROTOCOL_VERSION
     )
     num_agents: NumAgents = 1
+    resume: Annotated[
+        str | None,
+        Meta(
+            description="secret text by which `resume_session` goes on with this session on another "
+            "connection; null where sessions are not kept"
+        ),
+    ] = None
+
+
+class SessionResumed(Struct, frozen=True, tag_field="type", tag="session_resumed"):
+    """Acknowledges resume_session: the other connection's session goes on here, under its own `resume`.
+
+    `replay_started` follows if a replay was on, then `playback` and the frame on screen.
+    """
+
+    session_id: Annotated[str, Meta(description="id of the session in the server's log")]
+    episode: EpisodeNumber
+    step: Annotated[int, Meta(description="step at which the episode goes on")]
+    model_name: ModelName
+    network_type: NetworkTypeOfModel
+    world: Annotated[WorldInfo, Meta(description="world of the session")]
+    missed: Annotated[int, Meta(description="steps that were played out unseen since the last snapshot")]
+    num_agents: NumAgents = 1
+    models: ModelNames | UnsetType = UNSET
 
 
 class EpisodeStart(Struct, frozen=True, tag_field="type", tag="episode_start"):
@@ -311,6 +335,7 @@ class Life(Struct, frozen=True, kw_only=True, tag_field="type", tag="life"):
 
 InferenceMessage = (
     Connected
+    | SessionResumed
     | EpisodeStart
     | StateUpdate
     | EpisodeEnd

@@ -179,6 +179,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="lifecycle events that may wait for a viewer; more close it with 1013",
         ),
     ] = 1024
+    session_grace: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="seconds for which a session without a connection is kept, so that a reloaded page "
+            "goes on with it; 0 keeps none",
+        ),
+    ] = 10
     compression: Annotated[
         bool, Meta(description="permessage-deflate compression; doubles the CPU time of a message")
     ] = False

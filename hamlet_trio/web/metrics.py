@@ -124,6 +124,7 @@ class ServerCollector(Collector):
                 numbers.deferred,
             ),
             Sample("inference_failed_sessions", "sessions ended by an error", numbers.failed_sessions),
+            Sample("sessions_resumed", "sessions that went on on another connection", numbers.resumed),
         ]
 
     def _training_gauges(self) -> list[Sample]:

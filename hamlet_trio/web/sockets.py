@@ -1,7 +1,6 @@
 """Serve the two WebSockets: admit or refuse a handshake, and run a session over the connection."""
 
 import math
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
@@ -14,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import serve_session
+from hamlet_trio.inference.session_keeper import new_secret, session_id_of
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.training import serve_viewer
@@ -73,12 +73,16 @@ class WebSocketTransport:
 
 
 class Endpoint(NamedTuple):
-    """Represent one endpoint: its path, its places in total and per client, and its session."""
+    """Represent one endpoint: its path, its places in total and per client, and its session.
+
+    `keeps` tells whether its sessions go on on other connections, by a secret.
+    """
 
     path: str
     admit: Callable[[], AbstractContextManager[Any]]
     places: ClientPlaces
     session: Session
+    keeps: bool = False
 
 
 def make_socket_routes(server: Metaserver) -> Blueprint:
@@ -86,7 +90,7 @@ def make_socket_routes(server: Metaserver) -> Blueprint:
     sockets = Blueprint("sockets", __name__)
     inference, training = server.inference, server.training
     for endpoint in (
-        Endpoint("/ws", inference.admit, server.sessions, partial(serve_session, inference)),
+        Endpoint("/ws", inference.admit, server.sessions, partial(serve_session, inference), keeps=True),
         Endpoint("/ws/training", training.admit, server.viewers, partial(serve_viewer, training)),
     ):
         _add(sockets, server, endpoint)
@@ -133,12 +137,15 @@ async def serve_or_refuse(server: Metaserver, endpoint: Endpoint) -> Response | 
     with ExitStack() as stack:
         if (refused := _enter(stack, server, endpoint)) is not None:
             return refused
-        session_id = secrets.token_hex(4)
+        principal, secret = current_principal(), new_secret()
+        session_id = session_id_of(secret)
         with bound_contextvars(session_id=session_id, endpoint=endpoint.path):
-            permit = server.access.permit(endpoint.path, current_principal())
-            await _serve(
-                server, socket, partial(endpoint.session, permit=permit), session_id, current_principal()
-            )
+            permit = server.access.permit(endpoint.path, principal)
+            if endpoint.keeps:
+                session = partial(endpoint.session, secret=secret, owner=principal.token_id or "")
+            else:
+                session = partial(endpoint.session, session_id=session_id)
+            await _serve(server, socket, partial(session, permit=permit), principal)
     return None
 
 
@@ -156,9 +163,7 @@ def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response
     return None
 
 
-async def _serve(
-    server: Metaserver, socket: Websocket, session: Session, session_id: str, principal: Principal
-) -> None:
+async def _serve(server: Metaserver, socket: Websocket, session: Session, principal: Principal) -> None:
     """Accept the connection, serve the session, and close with its code.
 
     The code is 4408 when neither a command nor a message crossed the connection for `idle_timeout` (a session
@@ -177,7 +182,6 @@ async def _serve(
         with server.access.hold(principal) as login, trio.CancelScope() as patience:
             code = await session(
                 WebSocketTransport(socket, patience, server.settings.idle_timeout),
-                session_id=session_id,
                 settings=server.settings,
                 draining=server.draining,
             )

@@ -241,14 +241,14 @@ async def connected(
     *,
     settings: Settings | None = None,
     draining: trio.Event | None = None,
-    session_id: str = "test",
+    secret: str | None = None,
     window: float = math.inf,
 ) -> AsyncIterator[Client]:
     """Run a session and yield its client; leaving disconnects it, unless it has ended before."""
     client = Client(window)
     draining = trio.Event() if draining is None else draining
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_connection, service, client, settings or Settings(), draining, session_id)
+        nursery.start_soon(_connection, service, client, settings or Settings(), draining, secret)
         yield client
         client.disconnect()
 
@@ -259,12 +259,12 @@ async def greeted(
     *,
     settings: Settings | None = None,
     draining: trio.Event | None = None,
-    session_id: str = "test",
+    secret: str | None = None,
     window: float = math.inf,
 ) -> AsyncIterator[Client]:
     """Run a session whose client has received the greeting."""
     async with connected(
-        service, settings=settings, draining=draining, session_id=session_id, window=window
+        service, settings=settings, draining=draining, secret=secret, window=window
     ) as client:
         await client.greeting()
         yield client
@@ -287,12 +287,12 @@ def uses(store: PolicyStore) -> int:
 
 
 async def _connection(
-    service: InferenceService, client: Client, settings: Settings, draining: trio.Event, session_id: str
+    service: InferenceService, client: Client, settings: Settings, draining: trio.Event, secret: str | None
 ) -> None:
     try:
         with client.scope, service.admit():
             client.code = await serve_session(
-                service, client, session_id=session_id, settings=settings, draining=draining
+                service, client, secret=secret, settings=settings, draining=draining
             )
     finally:
         client.ended.set()

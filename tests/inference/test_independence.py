@@ -116,7 +116,7 @@ async def _received_beside(
 ) -> list[InferenceMessage]:
     """Return what one client receives in a second of play, while the other acts."""
     heard: list[InferenceMessage] = []
-    async with greeted(service, session_id="watcher") as watcher, greeted(service) as other:
+    async with greeted(service) as watcher, greeted(service) as other:
         for client, model in ((watcher, "relational.pt"), (other, "down.pt")):
             client.say("load_model", model=model)
             await client.skip_to(StateUpdate)

@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hamlet_trio.agent import checkpoint as checkpoint_module
+from hamlet_trio.agent import safe_load
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyStore
 from hamlet_trio.protocol.errors import BadMessageError
@@ -29,15 +29,15 @@ class Reads:
         self.begun = threading.Event()
         self.go = threading.Event()
         self.go.set()
-        load = checkpoint_module.load_checkpoint
+        read = safe_load.read_bytes
 
-        def counted(path: Path) -> checkpoint_module.Checkpoint:
+        def counted(path: Path) -> bytes:
             self.names.append(path.name)
             self.begun.set()
             assert self.go.wait(PATIENCE)
-            return load(path)
+            return read(path)
 
-        monkeypatch.setattr(checkpoint_module, "load_checkpoint", counted)
+        monkeypatch.setattr(safe_load, "read_bytes", counted)
 
 
 @pytest.fixture
@@ -249,3 +249,40 @@ async def test_a_session_begins_in_the_usual_world(tmp_path: Path) -> None:
     store = PolicyStore(ModelFolder(tmp_path))
     with store.lease() as lease:
         assert (await lease.acquire_default()).name is None
+
+
+async def test_a_version_is_found_though_its_file_was_replaced(store: PolicyStore, models: Path) -> None:
+    sought: list[str] = []
+    kept = (models / "down.pt").read_bytes()
+
+    async def fetch(digest: str) -> bytes | None:
+        sought.append(digest)
+        return kept
+
+    with store.lease() as lease:
+        first = await lease.acquire("down.pt")
+        digest = first.sha256
+        save_model(models / "down.pt", always=UP)
+        assert await lease.acquire_version("down.pt", digest, fetch) is first, "in memory"
+        assert sought == []
+    elsewhere = PolicyStore(ModelFolder(models))
+    with elsewhere.lease() as lease:
+        second = await lease.acquire_version("down.pt", digest, fetch)
+        assert (second.name, action_of(second)) == ("down.pt", DOWN)
+        assert action_of(await lease.acquire("down.pt")) == UP
+        assert sought == [digest]
+
+
+async def test_a_version_that_is_nowhere_or_another_is_refused(store: PolicyStore, models: Path) -> None:
+    async def nothing(digest: str) -> bytes | None:
+        return None
+
+    async def another(digest: str) -> bytes | None:
+        return (models / "up.pt").read_bytes()
+
+    with store.lease() as lease:
+        for fetch in (nothing, another):
+            with pytest.raises(BadMessageError) as refused:
+                await lease.acquire_version("down.pt", "0" * 64, fetch)
+            assert refused.value.code == "unknown_model"
+    assert uses(store) == 0

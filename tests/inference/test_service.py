@@ -81,8 +81,8 @@ async def test_a_policys_error_ends_its_sessions_with_1011_and_no_other(
 ) -> None:
     with real_time_limit():
         async with (
-            greeted(service, session_id="unlucky") as unlucky,
-            greeted(service, session_id="other") as other,
+            greeted(service) as unlucky,
+            greeted(service) as other,
         ):
             other.say("load_model", model="down.pt")
             await other.skip_to(StateUpdate)
@@ -102,7 +102,7 @@ async def test_a_policys_error_ends_its_sessions_with_1011_and_no_other(
             assert free_slots(service.engine) == 3
             assert service.statistics().failed_sessions == 1
     log = "".join(capsys.readouterr())
-    assert "unlucky" in log
+    assert unlucky.connected.session_id in log
     assert "no number" in log
 
 
@@ -123,7 +123,7 @@ async def test_an_engine_that_fails_is_started_again(
     service: InferenceService, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with real_time_limit():
-        async with greeted(service, session_id="bystander") as bystander:
+        async with greeted(service) as bystander:
             with monkeypatch.context() as patch:
                 patch.setattr(PolicyEngine, "_execute", lambda *_: 1 / 0)
                 async with connected(service) as client:

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.inference import InferenceService
+from hamlet_trio.inference.session_keeper import session_id_of
 from hamlet_trio.inference.timers import COALESCING_SECONDS
 from hamlet_trio.protocol.messages import (
     PROTOCOL_VERSION,
@@ -35,15 +36,16 @@ from tests.inference.support import (
 
 async def test_connect_begins_paused_with_the_world_on_screen(service: InferenceService) -> None:
     with real_time_limit():
-        async with connected(service, session_id="abc") as client:
+        async with connected(service, secret="abc") as client:  # noqa: S106
             greeting, start, frame = await client.greeting()
             assert greeting == Connected(
                 greeting.available_models,
-                "abc",
+                session_id_of("abc"),
                 "trained_agent.pt",
                 "qnetwork",
                 world_info(World()),
                 PROTOCOL_VERSION,
+                resume="abc",
             )
             assert greeting.available_models[0] == "trained_agent.pt"
             assert sorted(greeting.available_models) == [

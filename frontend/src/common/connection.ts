@@ -11,7 +11,7 @@ const REFUSAL_ICONS = {
 
 /** The icons for why the server ended a connection, by its close code. */
 const ENDING_ICONS = {
-  1008: 'clock', 1009: 'warning', 1011: 'warning', 1012: 'offline', 1013: 'clock', 4401: 'key', 4408: 'clock',
+  1008: 'clock', 1009: 'warning', 1011: 'warning', 1012: 'offline', 1013: 'clock', 4401: 'key', 4408: 'clock', 4409: 'clock',
 } as const satisfies Record<CloseCode, IconName>
 
 /** Return what to say of a connection that is not open; `what` connects, such as "This page". */

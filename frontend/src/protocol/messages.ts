@@ -206,6 +206,22 @@ export interface GetLife {
   command: 'get_life'
 }
 
+/** Go on with the session of another connection, which ends; the first command of a connection. */
+export interface ResumeSession {
+  command: 'resume_session'
+  /** text that `connected.resume` gave that session */
+  resume: string
+  /** number of the episode on screen */
+  episode?: number
+  /** step on screen, up to which it is played out */
+  step?: number
+  /**
+   * actions of the last steps on screen, oldest first, all of that episode; with several agents a list for
+   * each step, in the agents' order
+   */
+  actions?: (number | number[])[]
+}
+
 /** The first message on `/ws`. */
 export interface Connected {
   type: 'connected'
@@ -223,6 +239,11 @@ export interface Connected {
   protocol_version: number
   /** number of agents */
   num_agents: number
+  /**
+   * secret text by which `resume_session` goes on with this session on another connection; null where
+   * sessions are not kept
+   */
+  resume: string | null
 }
 
 /** The world in which an episode or a run takes place. */
@@ -237,6 +258,32 @@ export interface WorldInfo {
   height: number
   /** fields in which it differs from the usual world */
   changes: Record<string, unknown>
+}
+
+/**
+ * Acknowledges resume_session: the other connection's session goes on here, under its own `resume`.
+ * `replay_started` follows if a replay was on, then `playback` and the frame on screen.
+ */
+export interface SessionResumed {
+  type: 'session_resumed'
+  /** id of the session in the server's log */
+  session_id: string
+  /** number of the episode, from 1 */
+  episode: number
+  /** step at which the episode goes on */
+  step: number
+  /** file name of the model that plays; null: untrained agent */
+  model_name: string | null
+  /** type of the Q-network */
+  network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
+  /** world of the session */
+  world: WorldInfo
+  /** steps that were played out unseen since the last snapshot */
+  missed: number
+  /** number of agents */
+  num_agents: number
+  /** file name of each agent's model, by the agent's id, where there are several agents */
+  models?: Record<string, string | null>
 }
 
 /** An episode begins; the frame of step 0 follows. */
@@ -1565,9 +1612,11 @@ export type InferenceCommand =
   | Seek
   | LeaveReplay
   | GetLife
+  | ResumeSession
 
 export type InferenceMessage =
   | Connected
+  | SessionResumed
   | EpisodeStart
   | StateUpdate
   | EpisodeEnd
@@ -1627,6 +1676,9 @@ export type ErrorCode =
   | 'name_taken'
   | 'names_full'
   | 'too_many_loads'
+  | 'unknown_session'
+  | 'session_busy'
+  | 'store_unavailable'
   | 'unknown_recording'
   | 'unusable_recording'
   | 'nothing_to_record'
@@ -1675,6 +1727,7 @@ export type CloseCode =
   | 1012
   | 1013
   | 4401
+  | 4409
   | 4408
 
 export interface EpisodeLine {

@@ -8,15 +8,15 @@ import type {
   InferenceCommand,
   InferenceMessage,
   Playback,
-  View,
 } from '@/protocol/messages'
 import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
 import { Outcomes } from '@/session/outcomes'
+import { Resumption } from '@/session/resumption'
 import type { DesiredState, FinishedEpisode, SessionState } from '@/session/state'
-import { frameOfInference } from '@/world/frame'
+import { frameOfInference, shownValues } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
 
 const SPEED_SETTLES_MS = 600
@@ -51,6 +51,7 @@ export class InferenceSession {
 
   readonly replays: ReplayController
 
+  private readonly resumption: Resumption
   private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
   private readonly actions = new ActionQueue((action) => this.socket.send({ command: 'act', action }))
   private speedSentAt = -Infinity
@@ -63,6 +64,7 @@ export class InferenceSession {
     desired: Partial<DesiredState> = {},
     private readonly finished: (episode: FinishedEpisode) => void = () => undefined,
     url: string = socketUrl('ws'),
+    place: string | null = null,
   ) {
     this.desired = shallowReactive<DesiredState>({
       model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, lingers: false,
@@ -70,9 +72,11 @@ export class InferenceSession {
     })
     this.state.speed = this.desired.speed
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
+    this.resumption = new Resumption(place, this, (command) => this.socket.send(command))
     this.socket = new ReconnectingSocket(url, {
       message: (message) => { this.receive(message) },
       down: () => {
+        this.resumption.down(this.connection.closeCode)
         this.actions.clear()
         this.replays.down()
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
@@ -124,9 +128,7 @@ export class InferenceSession {
     else this.socket.send({ command: 'step' })
   }
 
-  reset(): void {
-    this.socket.send({ command: 'reset' })
-  }
+  reset(): void { this.socket.send({ command: 'reset' }) }
 
   setSpeed(speed: number): void {
     this.desired.speed = speed
@@ -155,6 +157,7 @@ export class InferenceSession {
   begin(model: string | null, world: string | null): void {
     Object.assign(this.desired, { model, world, recording: null })
     Object.assign(this.state, { error: null, worldError: null })
+    this.resumption.forget()
     this.socket.reopen()
   }
 
@@ -194,28 +197,31 @@ export class InferenceSession {
     this.play()
   }
 
-  dismissError(): void {
-    this.state.error = null
-  }
+  dismissError(): void { this.state.error = null }
 
-  retry(): void {
-    this.socket.retry()
-  }
+  retry(): void { this.socket.retry() }
 
   close(): void {
     this.socket.close()
+    this.resumption.close()
     this.feed.close()
   }
 
-  private receive(message: InferenceMessage): void {
+  receive(message: InferenceMessage): void {
     const { state } = this
+    if (this.resumption.takes(message)) return
     switch (message.type) {
       case 'connected':
         Object.assign(state, {
           sessionId: message.session_id, models: message.available_models, model: message.model_name,
           networkType: message.network_type, controller: 'policy', world: message.world, error: null,
         })
-        this.restore()
+        this.resumption.greeted(message.resume)
+        break
+      case 'session_resumed':
+        this.confirmedWorld = this.desired.world
+        // After a reload nobody knows who made the steps so far: the life counts in no result.
+        if (this.resumption.partial) this.outcomes.branch()
         break
       case 'episode_start':
         Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
@@ -228,6 +234,7 @@ export class InferenceSession {
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
         this.lives.push(frame)
+        this.resumption.shown(message)
         if (message.step > 0) this.outcomes.stepBy(state.controller)
         this.actions.shown(message.done)
         // A frame tells what the last step was chosen from; a hint is about the world that is there now.
@@ -252,7 +259,7 @@ export class InferenceSession {
         this.transport(message)
         break
       case 'view':
-        this.viewed(message)
+        this.feed.amend(shownValues(message))
         break
       case 'replay_started':
         this.replays.started(message)
@@ -290,7 +297,7 @@ export class InferenceSession {
   }
 
   /** Bring a new connection to what was chosen on the last one. */
-  private restore(): void {
+  restore(): void {
     const { desired, state } = this
     if (desired.think) this.setThink(true)
     if (desired.speed !== 1 || desired.lingers) this.setSpeed(desired.speed)
@@ -354,14 +361,5 @@ export class InferenceSession {
     if (playback.controller === 'recording' && !playback.playing) this.desired.playing = false
     // While a slider is being dragged, an answer to an earlier value must not pull it back.
     if (performance.now() - this.speedSentAt > SPEED_SETTLES_MS) state.speed = playback.speed
-  }
-
-  /** A view switched on while paused shows the values of the world on screen at once. */
-  private viewed(view: View): void {
-    this.feed.amend({
-      qValues: view.q_values ? view.current_q_values : null,
-      attention: view.attention ? view.current_attention : null,
-      options: view.q_values ? view.current_option_values : null,
-    })
   }
 }

@@ -6,6 +6,7 @@ import type {
   RewardBreakdown,
   StateUpdate,
   TrainingStateUpdate,
+  View,
 } from '@/protocol/messages'
 
 /**
@@ -37,6 +38,15 @@ export interface WorldFrame {
   attention: readonly (readonly number[])[] | null
   /** Values of the options, of a network that chooses among options. */
   options: readonly OptionValue[] | null
+}
+
+/** A policy's outputs as a view that was switched on shows them at once, for the world on screen. */
+export function shownValues(view: View): Pick<WorldFrame, 'qValues' | 'attention' | 'options'> {
+  return {
+    qValues: view.q_values ? view.current_q_values : null,
+    attention: view.attention ? view.current_attention : null,
+    options: view.q_values ? view.current_option_values : null,
+  }
 }
 
 export function frameOfInference(update: StateUpdate): WorldFrame {

@@ -22,6 +22,7 @@ from hamlet_trio.protocol.commands import (
     ReleaseControl,
     Reset,
     Resume,
+    ResumeSession,
     Seek,
     SetShow,
     SetSpeed,
@@ -112,7 +113,7 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
             SetView,
             GetPolicyMap,
         ),
-        *(RecordEpisode, LoadRecording, Seek, LeaveReplay, GetLife),
+        *(RecordEpisode, LoadRecording, Seek, LeaveReplay, GetLife, ResumeSession),
     ),
     Role.VIEWER,
 )
