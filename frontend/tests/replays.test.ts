@@ -26,7 +26,7 @@ function connect(desired: Partial<DesiredState> = {}): { session: InferenceSessi
 function replay(change: Partial<ReplayStarted> = {}): ReplayStarted {
   return {
     type: 'replay_started', recording: null, model_name: 'trained_agent.pt', episode: 1, steps: 40, markers: [],
-    can_branch: true, ...change,
+    can_branch: true, num_agents: 1, q_value_range: null, ...change,
   }
 }
 

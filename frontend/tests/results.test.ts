@@ -9,6 +9,7 @@ function finished(steps: number, change: Partial<FinishedEpisode> = {}): Finishe
   return {
     model: 'a.pt',
     by: 'policy',
+    start: 'usual',
     end: {
       type: 'episode_end', episode: 1, steps, total_reward: steps / 10, reason: 'meter_depleted',
       failure_reason: 'mood_depleted',
@@ -29,9 +30,18 @@ describe('records', () => {
     results.add(finished(100, { by: 'human' }))
     results.add(finished(50, { by: 'human' }))
     results.add(finished(40, { model: null }))
-    expect(results.standings.map(({ player, bestSteps, meanSteps }) => [player, bestSteps, meanSteps])).toEqual([
+    expect(results.standings('usual').map(({ player, bestSteps, meanSteps }) => [player, bestSteps, meanSteps])).toEqual([
       [YOU, 100, 75], ['a.pt', 76, 76], [UNTRAINED, 40, 40],
     ])
+  })
+
+  it('are told apart by how lives began', () => {
+    const results = useResults()
+    results.add(finished(76))
+    results.add(finished(30, { start: 'random' }))
+    expect(results.standings('random').map(({ bestSteps, episodes }) => [bestSteps, episodes])).toEqual([[30, 1]])
+    expect(results.standings('usual').map(({ bestSteps, episodes }) => [bestSteps, episodes])).toEqual([[76, 1]])
+    expect(results.standings('chosen')).toEqual([])
   })
 
   it('count neither what was cut short nor what changed hands', () => {
@@ -39,7 +49,7 @@ describe('records', () => {
     const cut = finished(10)
     results.add({ ...cut, end: { ...cut.end, reason: 'reset' } })
     results.add(finished(10, { by: 'both' }))
-    expect(results.standings).toEqual([])
+    expect(results.standings('usual')).toEqual([])
   })
 
   it('stay bounded, in episodes and in players, and never forget the person', () => {
@@ -48,7 +58,7 @@ describe('records', () => {
     for (let index = 0; index < 500; index++) results.add(finished(index))
     expect(results.of('a.pt')).toHaveLength(300)
     for (let index = 0; index < 100; index++) results.add(finished(index, { model: `${index}.pt` }))
-    expect(results.standings).toHaveLength(40)
+    expect(results.standings('usual')).toHaveLength(40)
     expect(results.of(YOU)).toHaveLength(1)
     expect(results.of('99.pt')).toHaveLength(1)
   })
@@ -61,6 +71,6 @@ describe('records', () => {
     expect(useResults().of('a.pt')).toHaveLength(1)
     localStorage.setItem('hamlet.records', '["x"')
     setActivePinia(createPinia())
-    expect(useResults().standings).toEqual([])
+    expect(useResults().standings('usual')).toEqual([])
   })
 })

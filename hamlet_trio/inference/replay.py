@@ -162,7 +162,13 @@ class Replay:
             markers=self._markers,
             can_branch=self.can_branch_in(config),
             num_agents=len(self._agents),
+            q_value_range=self._q_value_range(),
         )
+
+    def _q_value_range(self) -> list[float] | None:
+        """Return the lowest and the highest Q-value of the first agent, if the replay has any."""
+        values = self._outputs[0].q_values
+        return None if values is None or not values.size else [float(values.min()), float(values.max())]
 
     def frame(self, step: int, view: PolicyView) -> StateUpdate:
         """Return the frame of a step, with those outputs of `view` that the replay has."""

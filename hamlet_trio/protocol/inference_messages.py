@@ -270,6 +270,12 @@ class ReplayStarted(Struct, frozen=True, tag_field="type", tag="replay_started")
     markers: Markers
     can_branch: Annotated[bool, Meta(description="whether the session can go on from a step of the replay")]
     num_agents: NumAgents = 1
+    q_value_range: Annotated[
+        list[float] | None,
+        Meta(
+            description="lowest and highest Q-value of the replay, on which films draw them; null without any"
+        ),
+    ] = None
 
 
 class ReplayEnded(Struct, frozen=True, tag_field="type", tag="replay_ended"):

@@ -6,9 +6,10 @@ import compare from '@/messages/de/compare.json'
 import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
 import play from '@/messages/de/play.json'
+import policy from '@/messages/de/policy.json'
 import replay from '@/messages/de/replay.json'
 import shell from '@/messages/de/shell.json'
 import world from '@/messages/de/world.json'
 import worlds from '@/messages/de/worlds.json'
 
-export default { access, common, compare, life, models, play, replay, shell, world, worlds } satisfies Catalogue
+export default { access, common, compare, life, models, play, policy, replay, shell, world, worlds } satisfies Catalogue

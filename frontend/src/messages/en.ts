@@ -5,9 +5,10 @@ import compare from '@/messages/en/compare.json'
 import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
 import play from '@/messages/en/play.json'
+import policy from '@/messages/en/policy.json'
 import replay from '@/messages/en/replay.json'
 import shell from '@/messages/en/shell.json'
 import world from '@/messages/en/world.json'
 import worlds from '@/messages/en/worlds.json'
 
-export default { access, common, compare, life, models, play, replay, shell, world, worlds }
+export default { access, common, compare, life, models, play, policy, replay, shell, world, worlds }

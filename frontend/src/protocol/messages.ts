@@ -30,6 +30,10 @@ export interface TrainingParameters {
   num_envs: number
   /** share of episodes that begin anywhere, with meters at random */
   random_start: number
+  /** agents in each world, which learn together; null: as many as the world says */
+  num_agents: number | null
+  /** whether an affordance serves one agent a step; null: as the world says */
+  contention: boolean | null
   /** name of a world, or an object of the fields that differ from the usual one */
   world: string | Record<string, unknown> | null
   /**
@@ -651,6 +655,8 @@ export interface ReplayStarted {
   can_branch: boolean
   /** number of agents */
   num_agents: number
+  /** lowest and highest Q-value of the replay, on which films draw them; null without any */
+  q_value_range: number[] | null
 }
 
 /**
@@ -777,6 +783,10 @@ export interface StartTraining {
   num_envs?: number
   /** share of episodes that begin anywhere, with meters at random */
   random_start?: number
+  /** agents in each world, which learn together; null: as many as the world says */
+  num_agents?: number | null
+  /** whether an affordance serves one agent a step; null: as the world says */
+  contention?: boolean | null
   /** name of a world, or an object of the fields that differ from the usual one */
   world?: string | Record<string, unknown> | null
   /**
@@ -848,7 +858,11 @@ export interface TrainingHistory {
   total: number
 }
 
-/** One finished episode. `loss` is the mean over its gradient steps, 0 before the first one. */
+/**
+ * One finished episode. `loss` is the mean over its gradient steps, 0 before the first one. With several
+ * agents `reward` and `length` are the means over them, and `failure_reason` is that of the first one to
+ * fail.
+ */
 export interface EpisodeComplete {
   type: 'episode_complete'
   /** Number of the episode, from 1. */
@@ -879,6 +893,8 @@ export interface EpisodeComplete {
   q_value: number | null
   /** The same from random starts, which are the same in every run. */
   evaluation_random?: EvaluationSummary
+  /** how it went for each agent, by its id, if there are several */
+  agents?: Record<string, AgentResult>
 }
 
 /** A greedy evaluation in worlds of its own: means over `episodes` episodes. */
@@ -906,6 +922,8 @@ export interface TrainingStarted {
   device: string
   /** world of the run */
   world: WorldInfo
+  /** number of agents */
+  num_agents: number
 }
 
 /** A shown episode begins; of a hidden episode only episode_complete is sent. */
@@ -915,6 +933,8 @@ export interface TrainingEpisodeStart {
   episode: number
   /** share of random actions (exploration) */
   epsilon: number
+  /** number of agents */
+  num_agents: number
 }
 
 /** A frame of a shown episode, from step 1 on. The heat map covers the whole run. */

@@ -42,12 +42,15 @@ export class FrameFeed {
   readonly heat = shallowRef<WorldFrame['heat']>({})
   readonly ground = shallowRef<Ground | null>(null)
   readonly pace = new Pace()
+  /** The lowest and the highest Q-value of the life so far, or of the whole recording that is replayed: as in a film. */
+  readonly valueRange = shallowRef<readonly [number, number] | null>(null)
   /** Frames taken so far; for measurements. */
   received = 0
   /** Reduced motion: agents appear where they are. */
   still = false
 
   private textMs = TEXT_MS
+  private ranged = false
   private textTurn = -1
   private heatTurn = -1
   private readonly leave: () => void
@@ -76,8 +79,26 @@ export class FrameFeed {
         if (!frame.agents.some((agent) => agent.id === id)) this.motions.delete(id)
       })
     }
+    if (frame.episode !== previous?.episode && !this.ranged) this.valueRange.value = null
+    this.widen(frame.qValues)
     this.frame = frame
     this.loop.wake()
+  }
+
+  /** Show values on the range of a recording; null: on that of the lives that are shown. */
+  setRange(range: readonly number[] | null): void {
+    const [low, high] = range ?? []
+    const whole = low === undefined || high === undefined ? null : [low, high] as const
+    this.ranged = whole !== null
+    this.valueRange.value = whole
+    if (range === null) this.widen(this.frame?.qValues ?? null)
+  }
+
+  private widen(values: readonly number[] | null): void {
+    if (this.ranged || values === null) return
+    const [low, high] = this.valueRange.value ?? [Infinity, -Infinity]
+    const range = [Math.min(low, ...values), Math.max(high, ...values)] as const
+    if (range[0] < low || range[1] > high) this.valueRange.value = range
   }
 
   setStill(still: boolean): void {
@@ -93,6 +114,7 @@ export class FrameFeed {
   amend(extras: Pick<WorldFrame, 'qValues' | 'attention' | 'options'>): void {
     if (this.frame === null) return
     this.frame = { ...this.frame, ...extras, ahead: true }
+    this.widen(extras.qValues)
     this.loop.wake()
   }
 

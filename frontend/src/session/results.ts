@@ -1,8 +1,9 @@
 import { useDebounceFn, useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
-import { computed, shallowRef } from 'vue'
+import { shallowRef } from 'vue'
 
 import { remembered } from '@/common/storage'
+import type { StartKind } from '@/session/starts'
 import type { FinishedEpisode } from '@/session/state'
 
 /** One episode that was seen to its end. */
@@ -11,6 +12,8 @@ export interface EpisodeResult {
   total: number
   /** How it ended: the failure's name, or `max_steps`. */
   ending: string
+  /** How it began; results of earlier versions of the page do not say. */
+  start?: StartKind
 }
 
 export interface Standing {
@@ -50,11 +53,11 @@ export const useResults = defineStore('results', () => {
   const saveSoon = useDebounceFn(save, SAVE_MS, { maxWait: SAVE_MS })
   useEventListener(window, 'pagehide', save)
 
-  function add({ model, by, end }: FinishedEpisode): void {
+  function add({ model, by, end, start }: FinishedEpisode): void {
     const whole = end.reason === 'meter_depleted' || end.reason === 'max_steps'
     if (!whole || by === 'both') return
     const player = by === 'human' ? YOU : (model ?? UNTRAINED)
-    const result = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason }
+    const result = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason, start }
     // The latest player is last, so that the first model is the one to forget.
     const others = Object.entries(results.value).filter(([name]) => name !== player)
     const oldest = others.length >= KEPT_PLAYERS ? others.find(([name]) => name !== YOU)?.[0] : null
@@ -74,12 +77,14 @@ export const useResults = defineStore('results', () => {
     return results.value[player] ?? []
   }
 
-  const standings = computed<Standing[]>(() =>
-    Object.entries(results.value)
+  /** Return everybody's standing over the lives that began in this way, the best first. */
+  function standings(start: StartKind): Standing[] {
+    return Object.entries(results.value)
+      .map(([player, episodes]) => [player, episodes.filter((one) => (one.start ?? 'usual') === start)] as const)
       .filter(([, episodes]) => episodes.length > 0)
       .map(([player, episodes]) => standing(player, episodes))
-      .sort((a, b) => b.bestSteps - a.bestSteps || b.bestTotal - a.bestTotal),
-  )
+      .sort((a, b) => b.bestSteps - a.bestSteps || b.bestTotal - a.bestTotal)
+  }
 
   return { add, of, forget, standings }
 })

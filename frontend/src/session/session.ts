@@ -13,9 +13,11 @@ import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
+import { StartChoice, parseStart } from '@/session/starts'
+import { PolicyAsker } from '@/policy/asker'
 import { Outcomes } from '@/session/outcomes'
 import { Resumption } from '@/session/resumption'
-import type { DesiredState, FinishedEpisode, SessionState } from '@/session/state'
+import { type DesiredState, type FinishedEpisode, initialState } from '@/session/state'
 import { frameOfInference, shownValues } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
 
@@ -27,22 +29,7 @@ const LINGER_S = 3
 export class InferenceSession {
   readonly feed = new FrameFeed()
   readonly lives = new LifeBook()
-  readonly state: SessionState = shallowReactive<SessionState>({
-    sessionId: null,
-    models: [],
-    model: null,
-    networkType: null,
-    loading: null,
-    playing: false,
-    speed: 1,
-    controller: 'policy',
-    episode: 0,
-    over: null,
-    last: null,
-    world: null,
-    worldError: null,
-    error: null,
-  })
+  readonly state = shallowReactive(initialState())
   private readonly outcomes = new Outcomes()
   /** Steps survived in each episode that this session's model finished, newest last. */
   readonly survived = this.outcomes.survived
@@ -50,6 +37,8 @@ export class InferenceSession {
   readonly desired: DesiredState
 
   readonly replays: ReplayController
+  readonly starts = new StartChoice((command) => this.socket.send(command))
+  readonly policy = new PolicyAsker((command) => this.socket.send(command))
 
   private readonly resumption: Resumption
   private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
@@ -61,7 +50,7 @@ export class InferenceSession {
   private confirmedWorld: string | null = null
 
   constructor(
-    desired: Partial<DesiredState> = {},
+    { start = null, ...desired }: Partial<DesiredState> & { start?: string | null } = {},
     private readonly finished: (episode: FinishedEpisode) => void = () => undefined,
     url: string = socketUrl('ws'),
     place: string | null = null,
@@ -71,6 +60,7 @@ export class InferenceSession {
       ...desired,
     })
     this.state.speed = this.desired.speed
+    this.starts.chosen.value = parseStart(start)
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
     this.resumption = new Resumption(place, this, (command) => this.socket.send(command))
     this.socket = new ReconnectingSocket(url, {
@@ -79,6 +69,7 @@ export class InferenceSession {
         this.resumption.down(this.connection.closeCode)
         this.actions.clear()
         this.replays.down()
+        this.policy.down()
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
       },
     })
@@ -202,6 +193,7 @@ export class InferenceSession {
   retry(): void { this.socket.retry() }
 
   close(): void {
+    this.policy.close()
     this.socket.close()
     this.resumption.close()
     this.feed.close()
@@ -220,17 +212,20 @@ export class InferenceSession {
         break
       case 'session_resumed':
         this.confirmedWorld = this.desired.world
+        this.starts.resumed()
         // After a reload nobody knows who made the steps so far: the life counts in no result.
         if (this.resumption.partial) this.outcomes.branch()
         break
       case 'episode_start':
         Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
         this.lives.begin(message.episode, message.model_name)
+        if (this.starts.begun(message.start)) this.outcomes.forget()
         this.outcomes.begin()
         break
       case 'state_update': {
         const frame = frameOfInference(message)
         this.feed.push(frame)
+        this.policy.change()
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
         this.lives.push(frame)
@@ -252,6 +247,7 @@ export class InferenceSession {
         break
       case 'world_set':
         this.outcomes.forget()
+        this.starts.moved()
         this.confirmedWorld = this.desired.world
         Object.assign(state, { world: message.world, worldError: null })
         break
@@ -261,13 +257,16 @@ export class InferenceSession {
       case 'view':
         this.feed.amend(shownValues(message))
         break
+      case 'policy_map': this.policy.answered(message); break
       case 'replay_started':
         this.replays.started(message)
+        this.feed.setRange(message.q_value_range)
         this.socket.send({ command: 'get_life' })
         state.error = null
         break
       case 'replay_ended':
         this.replays.ended()
+        this.feed.setRange(null)
         break
       case 'life':
         this.lives.told(message, this.replays.state.replay !== null)
@@ -275,13 +274,13 @@ export class InferenceSession {
       case 'branched':
         this.branched(message)
         break
-      case 'recording_saved':
-        this.replays.saved(message.recording)
-        break
+      case 'recording_saved': this.replays.saved(message.recording); break
       case 'error':
         state.error = message.message
         this.replays.refused(message.command)
         if (message.command === 'act') this.actions.clear()
+        if (message.command === 'set_start') this.starts.refused()
+        if (message.command === 'get_policy_map') this.policy.refused()
         if (message.command === 'take_control') this.desired.human = false
         if (message.command === 'set_world') {
           state.worldError = { message: message.message, field: message.field }
@@ -307,6 +306,7 @@ export class InferenceSession {
     if (loads) this.ask(desired.model ?? '')
     // After the model, which must be able to read the world.
     this.askWorld()
+    this.starts.restore()
     if (!loads) this.continueAsDesired()
   }
 
@@ -340,7 +340,7 @@ export class InferenceSession {
     }
     this.feed.pace.rest()
     const by = this.outcomes.end(end)
-    if (by !== null) this.finished({ model: this.state.model, by, end })
+    if (by !== null) this.finished({ model: this.state.model, by, end, start: this.starts.kind.value })
   }
 
   private branched(branch: Branched): void {

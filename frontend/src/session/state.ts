@@ -1,4 +1,4 @@
-import type { EpisodeEnd, Playback, WorldInfo } from '@/protocol/messages'
+import type { EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
 
 export interface SessionState {
   sessionId: string | null
@@ -23,6 +23,26 @@ export interface SessionState {
   error: string | null
 }
 
+/** Return the state before a connection. */
+export function initialState(): SessionState {
+  return {
+    sessionId: null,
+    models: [],
+    model: null,
+    networkType: null,
+    loading: null,
+    playing: false,
+    speed: 1,
+    controller: 'policy',
+    episode: 0,
+    over: null,
+    last: null,
+    world: null,
+    worldError: null,
+    error: null,
+  }
+}
+
 /** What the person chose; a new connection is brought to it again. */
 export interface DesiredState {
   model: string | null
@@ -39,6 +59,8 @@ export interface DesiredState {
 }
 
 export interface FinishedEpisode {
+  /** How it began. */
+  start: EpisodeStart['start']
   /** The model that played it, null for the untrained agent. */
   model: string | null
   /** Who chose the actions; an episode that changed hands counts for neither. */

@@ -7,7 +7,7 @@ import { InferenceSession } from '@/session/session'
 import type { DesiredState } from '@/session/state'
 
 /** Open a session that lives as long as the component and waits while its view is hidden; episodes seen to their end are added to the results. `place` names it within the page: a reloaded tab goes on with it. */
-export function useSession(desired: Partial<DesiredState>, place: string): InferenceSession {
+export function useSession(desired: Partial<DesiredState> & { start?: string | null }, place: string): InferenceSession {
   const session = new InferenceSession(desired, useResults().add, undefined, place)
   useLoginCheck(session.connection)
   watch(useActive(), (active) => { session.setHidden(!active) })

@@ -2,6 +2,7 @@ import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
+import { formatStart, parseStart } from '@/session/starts'
 import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
 
 export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures', 'editor'] as const
@@ -14,6 +15,10 @@ export interface Route {
   model: string | null
   /** The world that was chosen: a name, or JSON of what differs from the usual world; null: the model's own. */
   world: string | null
+  /** Where episodes begin, as `parseStart` reads it; null: at the usual start. */
+  start: string | null
+  /** Whether Watch shows what the model would do in every cell. */
+  policy: boolean
   /** The recording that Watch replays. */
   recording: string | null
   /** The step of that recording; null: its beginning. */
@@ -37,6 +42,8 @@ const DEFAULTS: Readonly<Route> = {
   view: 'watch',
   model: null,
   world: null,
+  start: null,
+  policy: false,
   recording: null,
   step: null,
   models: [],
@@ -54,6 +61,8 @@ export function parseRoute(search: string): Route {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
     world: query.get('world') || null,
+    start: formatStart(parseStart(query.get('start'))),
+    policy: query.get('policy') === '1',
     recording: query.get('recording') || null,
     step: Math.trunc(Number(query.get('step'))) > 0 ? Math.trunc(Number(query.get('step'))) : null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
@@ -70,6 +79,8 @@ export function formatRoute(route: Route): string {
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
   if (route.world !== null && route.world.length <= LONGEST_IN_ADDRESS) query.set('world', route.world)
+  if (route.start !== null) query.set('start', route.start)
+  if (route.policy) query.set('policy', '1')
   if (route.recording !== null && route.view === 'watch') {
     query.set('recording', route.recording)
     if (route.step !== null) query.set('step', String(route.step))
