@@ -31,7 +31,7 @@ def train(configuration: str, episodes: int, seed: int, *, steps: int) -> Result
     curve = _Curve(act, every=max(steps // _EVALUATIONS, 1))
     model.learn(steps, callback=curve)
     wall, cpu = perf_counter() - began, process_time() - began_cpu
-    usual, anywhere = play_greedily(act)
+    usual, anywhere, many = play_greedily(act)
     return Result(
         configuration=configuration,
         episodes=episodes,
@@ -43,6 +43,7 @@ def train(configuration: str, episodes: int, seed: int, *, steps: int) -> Result
         random_start_survival=anywhere.survival,
         random_starts=RANDOM_STARTS,
         random_start_completed=anywhere.completed,
+        many_starts_survival=many.survival,
         curve=curve.points,
         wall_seconds=wall,
         cpu_seconds=cpu,

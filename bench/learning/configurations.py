@@ -64,6 +64,10 @@ CONFIGURATIONS: Final[dict[str, Configuration]] = {
         what="single steps, map, random starts", settings=_STEPS | {"random_start": 0.75}
     ),
     "options-usual": Configuration(what="options, usual start only", settings={"random_start": 0.0}),
+    "options-episodes": Configuration(
+        what="options, without exploring starts",
+        recipe=msgspec.structs.replace(DEFAULT_RECIPE, exploring_starts=0),
+    ),
     "default": Configuration(what="options, the default learner"),
     "eight-worlds": Configuration(what="living in eight worlds at once", settings=_STEPS | {"num_envs": 8}),
     "no-map": Configuration(

@@ -34,7 +34,7 @@ def train(
         ]
     wall, cpu = perf_counter() - began, process_time() - began_cpu
     policy = Policy(run.checkpoint().network)
-    usual, anywhere = play_greedily(lambda observations: policy.act(observations).actions)
+    usual, anywhere, many = play_greedily(lambda observations: policy.act(observations).actions)
     return Result(
         configuration=configuration,
         episodes=episodes,
@@ -46,6 +46,7 @@ def train(
         random_start_survival=anywhere.survival,
         random_starts=RANDOM_STARTS,
         random_start_completed=anywhere.completed,
+        many_starts_survival=many.survival,
         curve=curve,
         wall_seconds=wall,
         cpu_seconds=cpu,

@@ -12,6 +12,8 @@ from hamlet_trio.world import WorldConfig, Worlds
 CAP: Final = 500
 RANDOM_STARTS: Final = 300
 RANDOM_START_SEED: Final = 31_337
+MANY_STARTS: Final = 1000
+MANY_STARTS_SEED: Final = 271_828
 
 Act: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.int64]]
 """Return actions (n,) for observations (n, observation_size)."""
@@ -60,6 +62,13 @@ def summary(steps: NDArray[np.int64], returns: NDArray[np.float64]) -> Played:
     return Played(float(steps.mean()), float(returns.mean()), float((steps >= CAP).mean()))
 
 
-def play_greedily(act: Act) -> tuple[Played, Played]:
-    """Play once from the usual start, and from random starts that are the same for every configuration."""
-    return play(act, 1), play(act, RANDOM_STARTS, seed=RANDOM_START_SEED, random_start=True)
+def play_greedily(act: Act) -> tuple[Played, Played, Played]:
+    """Play once from the usual start, and from `RANDOM_STARTS` and `MANY_STARTS` random starts.
+
+    They are the same for every configuration.
+    """
+    return (
+        play(act, 1),
+        play(act, RANDOM_STARTS, seed=RANDOM_START_SEED, random_start=True),
+        play(act, MANY_STARTS, seed=MANY_STARTS_SEED, random_start=True),
+    )

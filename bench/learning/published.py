@@ -41,6 +41,9 @@ def _rounded(result: Result) -> Result:
         random_start_completed=(
             None if result.random_start_completed is None else round(result.random_start_completed, 4)
         ),
+        many_starts_survival=(
+            None if result.many_starts_survival is None else round(result.many_starts_survival, 2)
+        ),
         curve=points,
         wall_seconds=round(result.wall_seconds, 1),
         cpu_seconds=round(result.cpu_seconds, 1),

@@ -32,6 +32,7 @@ class Result(Struct, frozen=True, kw_only=True):
             Of a policy without chance one episode, since each is the same; of chance the mean over many.
         random_start_survival: the mean steps lived from random starts.
         random_starts: how many random starts that is the mean of; 100 others in results of before version 3.
+        many_starts_survival: the mean steps lived from 1,000 other random starts; None where not measured.
         random_start_completed: the share of these episodes that reached the cap; None in such results.
         curve: evaluations on the way.
         wall_seconds, cpu_seconds: what the training took, its evaluations included; the processor time is
@@ -49,6 +50,7 @@ class Result(Struct, frozen=True, kw_only=True):
     random_start_survival: float
     random_starts: int = 100
     random_start_completed: float | None = None
+    many_starts_survival: float | None = None
     curve: list[Point]
     wall_seconds: float
     cpu_seconds: float

@@ -19,8 +19,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """A configuration at a number of episodes, over its seeds.
 
     `survival` has minimum, quartiles and maximum. Intervals are of the median, see `interval`. `anywhere` is
-    the mean survival from the 300 random starts: its median over seeds, the least, and the interval; None
-    where that was not measured.
+    the mean survival from the 300 random starts: its median over seeds, the least, and the interval; `many`
+    the same from 1,000 others; None where that was not measured.
     """
 
     configuration: str
@@ -29,6 +29,7 @@ class Row(Struct, frozen=True, kw_only=True):
     survival: tuple[float, float, float, float, float]
     interval: Interval
     anywhere: tuple[float, float, Interval] | None
+    many: tuple[float, float, Interval] | None
     completed: float | None
     median_return: float
     median_steps: float
@@ -66,6 +67,7 @@ def _row(configuration: str, episodes: int, results: list[Result]) -> Row:
     low, first, median, third, high = np.percentile(survival, [0, 25, 50, 75, 100]).tolist()
     comparable = [result for result in results if result.random_start_completed is not None]
     anywhere = [result.random_start_survival for result in comparable]
+    many = [result.many_starts_survival for result in results if result.many_starts_survival is not None]
     completed = [result.random_start_completed for result in comparable]
     return Row(
         configuration=configuration,
@@ -73,7 +75,8 @@ def _row(configuration: str, episodes: int, results: list[Result]) -> Row:
         seeds=sorted(result.seed for result in results),
         survival=(low, first, median, third, high),
         interval=interval(survival),
-        anywhere=(float(np.median(anywhere)), min(anywhere), interval(anywhere)) if anywhere else None,
+        anywhere=_spread(anywhere),
+        many=_spread(many),
         completed=float(np.median(np.array(completed, dtype=float))) if completed else None,
         median_return=float(np.median([result.episode_return for result in results])),
         median_steps=float(np.median([result.steps for result in results])),
@@ -81,17 +84,31 @@ def _row(configuration: str, episodes: int, results: list[Result]) -> Row:
     )
 
 
+def _spread(values: Sequence[float]) -> tuple[float, float, Interval] | None:
+    return (float(np.median(values)), min(values), interval(values)) if values else None
+
+
 def table(results: Iterable[Result], title: str) -> Table:
     """The table for a terminal."""
     made = Table(title=title)
     made.add_column("run", overflow="fold")
     for column in (
-        *("episodes", "seeds", "median", "least", "random starts", "least", "live 500"),
+        *(
+            "episodes",
+            "seeds",
+            "median",
+            "least",
+            "random starts",
+            "least",
+            "live 500",
+            "1,000 starts",
+            "least",
+        ),
         *("return", "steps", "CPU s"),
     ):
         made.add_column(column, justify="right", overflow="fold")
     for row in rows(results):
-        anywhere, completed = row.anywhere, row.completed
+        anywhere, many, completed = row.anywhere, row.many, row.completed
         made.add_row(
             row.what,
             str(row.episodes or ""),
@@ -101,6 +118,8 @@ def table(results: Iterable[Result], title: str) -> Table:
             f"{anywhere[0]:.0f} ({anywhere[2][0]:.0f}-{anywhere[2][1]:.0f})" if anywhere else "",
             f"{anywhere[1]:.0f}" if anywhere else "",
             f"{completed:.0%}" if completed is not None else "",
+            f"{many[0]:.0f} ({many[2][0]:.0f}-{many[2][1]:.0f})" if many else "",
+            f"{many[1]:.0f}" if many else "",
             f"{row.median_return:.0f}",
             f"{row.median_steps:,.0f}" if row.median_steps else "",
             f"{row.median_cpu_seconds:.0f}",

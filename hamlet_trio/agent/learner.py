@@ -96,7 +96,8 @@ class DQNLearner:
         self._updates_due = 0.0
         self._num_streams = num_streams
         self._streams = np.arange(num_streams)
-        self._accumulator = self._make_accumulator(row_size)
+        self._row_size = row_size
+        self._accumulator = self.make_accumulator(num_streams)
         self._exploration: Exploration = (
             OptionExploration(exploration_seed, width, height)
             if config.exploration == "options"
@@ -106,11 +107,12 @@ class DQNLearner:
         self._updater = self._make_updater()
         self._values = fastest_values(self.network)
 
-    def _make_accumulator(self, row_size: int) -> StepAccumulator | None:
+    def make_accumulator(self, num_streams: int) -> StepAccumulator | None:
+        """Return what turns the steps of so many streams into transitions; None where each step is one."""
         config = self.config
         if config.n_step == 1:
             return None
-        return NStepAccumulator(config.n_step, config.gamma, self._num_streams, row_size)
+        return NStepAccumulator(config.n_step, config.gamma, num_streams, self._row_size)
 
     def _make_updater(self) -> Updater:
         return Updater(self.config, self.network, self.target, self.device)
@@ -153,21 +155,24 @@ class DQNLearner:
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         streams: NDArray[np.integer] | None = None,
+        accumulator: StepAccumulator | None = None,
     ) -> None:
         """Remember one step of each of n agents; all arrays have n rows and are copied.
 
         `next_observations` are those right after the step, before any reset. `streams` are the agents'
-        streams, distinct numbers below `num_streams`; by default all, in order.
+        streams, distinct numbers below `num_streams`; by default all, in order. Streams of another
+        `accumulator`, which `make_accumulator` made, are apart from the learner's own.
         """
         self.steps += len(actions)
         rewards = np.asarray(rewards) * self.config.reward_scale
         observations = self._preprocessed(observations)
         next_observations = self._preprocessed(next_observations)
-        if self._accumulator is None:
+        accumulator = accumulator or self._accumulator
+        if accumulator is None:
             ones = np.ones(len(actions), dtype=np.int64)
             transitions = Transitions(observations, actions, rewards, next_observations, terminated, ones)
         else:
-            transitions = self._accumulator.push(
+            transitions = accumulator.push(
                 streams=self._streams if streams is None else streams,
                 observations=observations,
                 actions=actions,
@@ -177,7 +182,7 @@ class DQNLearner:
                 truncated=truncated,
             )
         if len(transitions.actions):
-            self.replay_buffer.add(transitions)
+            self.replay_buffer.add(transitions.last(self.replay_buffer.capacity))
 
     @property
     def ready(self) -> bool:

@@ -40,11 +40,12 @@ class OptionsLearner(DQNLearner):
         for network in (self.network, self.target):
             network.set_places(self._world, codes)
 
-    def _make_accumulator(self, row_size: int) -> StepAccumulator:
+    def make_accumulator(self, num_streams: int) -> StepAccumulator:
+        """As in `DQNLearner`: what finds options in the steps of so many streams."""
         return OptionAccumulator(
             self.config.gamma,
-            self._num_streams,
-            row_size,
+            num_streams,
+            self._row_size,
             places=self.network.num_places,
             longest=self._longest_option(),
         )

@@ -29,6 +29,19 @@ class Transitions(NamedTuple):
     terminated: NDArray[np.bool_]
     steps: NDArray[np.integer]
 
+    def last(self, most: int) -> "Transitions":
+        """Return the last of them, at most so many."""
+        if len(self.actions) <= most:
+            return self
+        return Transitions(
+            self.observations[-most:],
+            self.actions[-most:],
+            self.rewards[-most:],
+            self.next_observations[-most:],
+            self.terminated[-most:],
+            self.steps[-most:],
+        )
+
 
 class TransitionBatch(NamedTuple):
     """b sampled transitions, as in `Transitions`; the buffer's own arrays, valid until its next sample."""

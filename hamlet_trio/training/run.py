@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
 from hamlet_trio.agent.evaluation import EpisodeResult, evaluate_starts
+from hamlet_trio.agent.exploring_starts import ExploringStarts
 from hamlet_trio.agent.options_learner import make_learner
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.agent.update import DivergedError
@@ -77,8 +78,8 @@ class TrainingRun:
         if sizes is not None:
             learner_config = learner_config.for_network(parameters.network_type, sizes)
         assert parameters.seed is not None, "the seed is chosen before a run is made"
-        seeds = np.random.SeedSequence(parameters.seed).generate_state(2, np.uint64)
-        learner_seed, world_seed = seeds.tolist()
+        seeds = np.random.SeedSequence(parameters.seed).generate_state(3, np.uint64)
+        learner_seed, world_seed, exploring_seed = seeds.tolist()
         self.parameters: Final = parameters
         self.show_every = parameters.show_every
         self._recipe = recipe
@@ -90,6 +91,11 @@ class TrainingRun:
         )
         if start_from is not None:
             self._learner.start_from(start_from)
+        # Each agent of a world begins at one of them.
+        starts = -(-recipe.starts_per_episode(parameters, parameters.network_type) // config.num_agents)
+        self._exploring_starts = (
+            ExploringStarts(self._learner, config, count=starts, seed=exploring_seed) if starts else None
+        )
         count = parameters.num_envs
         self.worlds: Final = Worlds(count, config, seed=world_seed)
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
@@ -285,6 +291,8 @@ class TrainingRun:
         total, loss, q_value = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
+        if self._exploring_starts is not None and not self.finished:
+            self._exploring_starts.explore(self.completed)
         usual, random = (
             self.evaluate()
             if self._recipe.evaluates_after(self.completed, self.parameters.num_episodes)

@@ -213,6 +213,25 @@ def test_a_share_of_the_episodes_begins_anywhere(
     assert len({start.meters for start in anywhere}) == len(anywhere)
 
 
+def test_exploring_starts_follow_the_share_and_going_on_is_exact(parameters: TrainingParameters) -> None:
+    recipe = msgspec.structs.replace(RECIPE, exploring_starts=8)
+    steps = {}
+    for share in (0.0, 0.5, 1.0):
+        chosen = msgspec.structs.replace(parameters, network_type="options", random_start=share)
+        whole, second = (TrainingRun(chosen, device="cpu", recipe=recipe) for _ in range(2))
+        for _ in range(50):
+            whole.step()
+        second.load_state_dict(decode_run_state(encode_run_state(whole.state_dict())))
+        assert finish(second) == finish(whole)
+        assert_same_weights(whole, second)
+        steps[share] = whole.steps - int(whole.visits.sum())
+    assert steps[0.0] == 0
+    assert 5 * 4 < steps[0.5] < steps[1.0], "a few after each episode but the last"
+    by_steps = TrainingRun(parameters, device="cpu", recipe=recipe)
+    finish(by_steps)
+    assert by_steps.steps == by_steps.visits.sum(), "single steps have none"
+
+
 def test_a_state_of_before_random_starts_goes_on(parameters: TrainingParameters) -> None:
     parameters = msgspec.structs.replace(parameters, random_start=0.0)
     whole, second = (TrainingRun(parameters, device="cpu", recipe=RECIPE) for _ in range(2))
