@@ -19,11 +19,12 @@ class ExploringStarts:
     a random place by a random shortest path, and its use; it ends early where the agent does.
     """
 
-    def __init__(self, learner: DQNLearner, world: WorldConfig, *, count: int, seed: int) -> None:
-        """Make `count` worlds to begin in; with several agents in a world each carries out an option."""
+    def __init__(self, learner: DQNLearner, world: WorldConfig, *, starts: int, seed: int) -> None:
+        """Make worlds for at least so many starts, one for each of their agents; without starts none."""
+        count = -(-starts // world.num_agents)
         self._learner: Final = learner
         self._seed: Final = seed
-        self._worlds = Worlds(count, world)
+        self._worlds = Worlds(count, world) if count else None
         agents = count * world.num_agents
         self._streams = np.arange(agents).reshape(count, world.num_agents)
         # It is empty between two calls of `explore`, since all options end.
@@ -36,6 +37,8 @@ class ExploringStarts:
         The starts and options depend on the seed and `index` alone.
         """
         worlds, streams = self._worlds, self._streams
+        if worlds is None:
+            return
         seeds = np.random.SeedSequence((self._seed, index))
         rng = np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
         worlds.reset(seeds=seeds.generate_state(len(streams), np.uint64).tolist(), random_start=True)

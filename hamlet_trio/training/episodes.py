@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.agent.evaluation import EpisodeResult
+from hamlet_trio.protocol.episode import EpisodeComplete, EvaluationSummary
 from hamlet_trio.training.company import AgentStep
 
 _RECENT: Final = 5
@@ -108,3 +109,12 @@ class EpisodeSums:
         self._q_values[:] = state.get("q_values", math.nan)
         self._updates[:] = state["updates"]
         self._recent = deque(((r, n, loss) for r, n, loss in state["recent"]), maxlen=_RECENT)
+
+
+def summary_of(rows: list[EpisodeResult]) -> EvaluationSummary:
+    """Return the means of evaluated episodes."""
+    return EvaluationSummary(
+        float(np.mean([row.length for row in rows])),
+        float(np.mean([row.episode_return for row in rows])),
+        len(rows),
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata
-from hamlet_trio.agent.evaluation import EpisodeResult, evaluate_starts
+from hamlet_trio.agent.evaluation import evaluate_starts
 from hamlet_trio.agent.exploring_starts import ExploringStarts
 from hamlet_trio.agent.options_learner import make_learner
 from hamlet_trio.agent.policy import Policy
@@ -17,7 +17,7 @@ from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.episode import EpisodeComplete, EvaluationSummary
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.company import AgentStep, Company
-from hamlet_trio.training.episodes import EpisodeSums, StepOutcome
+from hamlet_trio.training.episodes import EpisodeSums, StepOutcome, summary_of
 from hamlet_trio.training.recipe import DEFAULT_RECIPE, Recipe
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds, WorldState
 from hamlet_trio.world.rules import any_true
@@ -91,11 +91,8 @@ class TrainingRun:
         )
         if start_from is not None:
             self._learner.start_from(start_from)
-        # Each agent of a world begins at one of them.
-        starts = -(-recipe.starts_per_episode(parameters, parameters.network_type) // config.num_agents)
-        self._exploring_starts = (
-            ExploringStarts(self._learner, config, count=starts, seed=exploring_seed) if starts else None
-        )
+        starts = recipe.starts_per_episode(parameters, parameters.network_type)
+        self._exploring_starts = ExploringStarts(self._learner, config, starts=starts, seed=exploring_seed)
         count = parameters.num_envs
         self.worlds: Final = Worlds(count, config, seed=world_seed)
         self.visits: Final[NDArray[np.int64]] = np.zeros((config.height, config.width), dtype=np.int64)
@@ -291,7 +288,7 @@ class TrainingRun:
         total, loss, q_value = self._sums.end(world, length)
         rewards, lengths, losses = self._sums.means()
         self.completed += 1
-        if self._exploring_starts is not None and not self.finished:
+        if not self.finished:
             self._exploring_starts.explore(self.completed)
         usual, random = (
             self.evaluate()
@@ -340,7 +337,7 @@ class TrainingRun:
                 usual=recipe.evaluation_episodes,
                 random=recipe.evaluation_random_starts,
             )
-            self._evaluated = self.updates, (_summary(usual), _summary(random))
+            self._evaluated = self.updates, (summary_of(usual), summary_of(random))
         return self._evaluated[1]
 
     def checkpoint(self) -> Checkpoint:
@@ -397,11 +394,3 @@ class TrainingRun:
         if self._company is not None:
             self._company.load_state_dict(state["company"])
         self._evaluated = None
-
-
-def _summary(rows: list[EpisodeResult]) -> EvaluationSummary:
-    return EvaluationSummary(
-        float(np.mean([row.length for row in rows])),
-        float(np.mean([row.episode_return for row in rows])),
-        len(rows),
-    )

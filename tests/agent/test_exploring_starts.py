@@ -36,7 +36,7 @@ def remembered(learner: DQNLearner) -> dict[str, Any]:
 def test_each_start_ends_with_the_use_of_a_place(world: WorldConfig, agents: int) -> None:
     world = msgspec.structs.replace(world, num_agents=agents)
     learner = learner_of(world)
-    ExploringStarts(learner, world, count=COUNT, seed=1).explore(1)
+    ExploringStarts(learner, world, starts=COUNT * agents, seed=1).explore(1)
     options = np.array(remembered(learner)["actions"])
     steps = np.array(remembered(learner)["steps"])
     # One use each, reached by a shortest walk from its start, so each of its steps began the option.
@@ -56,35 +56,35 @@ def test_an_end_on_the_way_ends_it() -> None:
     )
     world = msgspec.structs.replace(WorldConfig(), meters=exhausted)
     learner = learner_of(world)
-    ExploringStarts(learner, world, count=COUNT, seed=1).explore(1)
+    ExploringStarts(learner, world, starts=COUNT, seed=1).explore(1)
     assert learner.steps < COUNT * 3
     assert any(remembered(learner)["terminated"])
 
 
 def test_they_depend_on_the_seed_and_the_index_alone() -> None:
     whole, second, third = (learner_of(FEWER) for _ in range(3))
-    starts = ExploringStarts(whole, FEWER, count=COUNT, seed=1)
+    starts = ExploringStarts(whole, FEWER, starts=COUNT, seed=1)
     for index in (1, 2):
         starts.explore(index)
     for index in (1, 2):
-        ExploringStarts(second, FEWER, count=COUNT, seed=1).explore(index)
+        ExploringStarts(second, FEWER, starts=COUNT, seed=1).explore(index)
     assert remembered(second) == remembered(whole)
     for seed, index in ((1, 1), (2, 2)):
-        ExploringStarts(third, FEWER, count=COUNT, seed=seed).explore(index)
+        ExploringStarts(third, FEWER, starts=COUNT, seed=seed).explore(index)
     assert remembered(third) != remembered(whole)
 
 
 def test_they_are_apart_from_the_steps_of_the_episodes() -> None:
     plain, beside = learner_of(FEWER), learner_of(FEWER)
     before = plain.state_dict()["accumulator"], plain.state_dict()["exploration"]
-    ExploringStarts(beside, FEWER, count=COUNT, seed=1).explore(1)
+    ExploringStarts(beside, FEWER, starts=COUNT, seed=1).explore(1)
     after = beside.state_dict()["accumulator"], beside.state_dict()["exploration"]
     assert str(after) == str(before)
 
 
 def test_with_single_steps_each_step_is_remembered_and_none_joins_two_starts() -> None:
     learner = learner_of(FEWER, network_type="egocentric", n_step=3)
-    starts = ExploringStarts(learner, FEWER, count=COUNT, seed=1)
+    starts = ExploringStarts(learner, FEWER, starts=COUNT, seed=1)
     for index in (1, 2):
         starts.explore(index)
     state = remembered(learner)
@@ -95,7 +95,7 @@ def test_with_single_steps_each_step_is_remembered_and_none_joins_two_starts() -
 def test_more_than_the_replay_buffer_holds_leaves_the_last() -> None:
     small, large = learner_of(FEWER, buffer_capacity=40, learning_starts=32), learner_of(FEWER)
     for learner in (small, large):
-        ExploringStarts(learner, FEWER, count=40, seed=1).explore(1)
+        ExploringStarts(learner, FEWER, starts=40, seed=1).explore(1)
     assert len(small.replay_buffer) == 40
     kept = sorted(zip(remembered(small)["actions"], remembered(small)["rewards"], strict=True))
     latest = sorted(zip(remembered(large)["actions"][-40:], remembered(large)["rewards"][-40:], strict=True))
@@ -104,6 +104,6 @@ def test_more_than_the_replay_buffer_holds_leaves_the_last() -> None:
 
 def test_a_learner_learns_from_both() -> None:
     learner = learner_of(FEWER, learning_starts=50, exploration="options")
-    ExploringStarts(learner, FEWER, count=COUNT, seed=1).explore(1)
+    ExploringStarts(learner, FEWER, starts=COUNT, seed=1).explore(1)
     train(learner, Worlds(2, FEWER, seed=3), 20)
     assert learner.updates > 10
