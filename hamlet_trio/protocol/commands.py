@@ -332,20 +332,14 @@ class CommandDecoder(Generic[Command]):
     def _command_name(self, fields: dict[str, msgspec.Raw]) -> str:
         known = ", ".join(self._types)
         if "command" not in fields:
-            raise BadMessageError(
-                ErrorCode.MISSING_COMMAND,
-                f"The message has no `command`, which must be one of {known}.",
-                field="command",
-            )
+            sentence = f"The message has no `command`, which must be one of {known}."
+            raise BadMessageError(ErrorCode.MISSING_COMMAND, sentence, field="command")
         shown = _shown(fields["command"])
         try:
             name = _text.decode(fields["command"])
         except msgspec.ValidationError:
-            raise BadMessageError(
-                ErrorCode.WRONG_TYPE,
-                f"`command` must be text, one of {known}; {shown} was sent.",
-                field="command",
-            ) from None
+            sentence = f"`command` must be text, one of {known}; {shown} was sent."
+            raise BadMessageError(ErrorCode.WRONG_TYPE, sentence, field="command") from None
         if name not in self._types:
             raise BadMessageError(
                 ErrorCode.UNKNOWN_COMMAND,
