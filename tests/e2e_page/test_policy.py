@@ -22,6 +22,10 @@ SAME = """before => [...document.querySelectorAll('rect.shade')]
   .every((one, index) => one.getAttribute('fill-opacity') === before[index])"""
 
 
+def open_what_if(page: Page) -> None:
+    page.get_by_role("button", name="What if?").click()
+
+
 def toggle(page: Page) -> Locator:
     return page.get_by_role("button", name="What would it do anywhere?")
 
@@ -52,6 +56,7 @@ def test_every_cell_has_what_the_model_would_do_and_a_value(user: BrowserUser) -
     page = user.open()
     expect_connected(page)
     expect(page.locator(".marks > g")).to_have_count(0)
+    open_what_if(page)
     toggle(page).click()
     expect(page.locator(".marks > g")).to_have_count(CELLS)
     expect(page.locator("rect.shade")).to_have_count(CELLS)
@@ -137,6 +142,7 @@ def test_a_cell_is_chosen_with_the_keyboard_alone(user: BrowserUser) -> None:
     page = user.open()
     expect_connected(page)
     assert agent_cell(page) == (5, 5)
+    open_what_if(page)
     move = page.get_by_role("button", name="Move the agent")
     move.press("Enter")
     picker = page.get_by_role("application")
@@ -161,12 +167,16 @@ def test_a_cell_is_chosen_with_the_keyboard_alone(user: BrowserUser) -> None:
 def test_lives_begin_where_a_person_says(user: BrowserUser, view: str) -> None:
     page = user.open(view)
     expect_connected(page)
+    if view == "":
+        open_what_if(page)
     starts(page).select_option("chosen")
     page.mouse.click(*cell_middle(page, 3, 6))
     expect_agent_at(page, 3, 6)
     expect(starts(page).locator("option:checked")).to_have_text("Start: column 3, row 6")
     page.reload()
     expect_agent_at(page, 3, 6)
+    if view == "":
+        open_what_if(page)
     starts(page).select_option("usual")
     expect_agent_at(page, 5, 5)
     starts(page).select_option("random")

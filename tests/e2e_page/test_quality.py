@@ -49,6 +49,16 @@ def test_axe_finds_nothing(user: BrowserUser, view: str) -> None:
     assert violations(page) == []
 
 
+def test_axe_finds_nothing_while_a_cell_is_chosen_over_the_policy_map(user: BrowserUser) -> None:
+    page = user.open("?policy=1", color_scheme="light")
+    expect(page.locator(".marks > g")).to_have_count(64)
+    page.get_by_role("button", name="Move the agent").click()
+    expect(page.get_by_role("application")).to_be_focused()
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == []
+
+
 def test_axe_finds_nothing_in_the_dialog_and_on_a_phone(user: BrowserUser) -> None:
     page = user.open("?view=watch", viewport={"width": 360, "height": 640})
     expect_connected(page)

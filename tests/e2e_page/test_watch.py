@@ -132,7 +132,7 @@ def test_every_shortcut(user: BrowserUser) -> None:
     page.keyboard.press("h")
     expect(page.locator(".heat")).to_have_count(0)
     page.keyboard.press("t")
-    expect(page.get_by_role("heading", name="What it thinks")).to_have_count(0)
+    expect(page.get_by_role("list", name="Q-values of the five actions")).to_have_count(0)
 
 
 def test_a_button_that_was_clicked_leaves_the_space_bar_to_play(user: BrowserUser) -> None:
@@ -188,6 +188,7 @@ def test_every_frame_shows_its_q_values(user: BrowserUser) -> None:
     values = [float(text.replace("\u2212", "-")) for text in bars.locator(".number").all_inner_texts()]
     best = chosen.locator(".number").inner_text().replace("\u2212", "-")
     assert float(best) == max(values)
+    page.get_by_role("button", name="What it sees").click()
     expect(page.get_by_text("these 72 numbers")).to_be_visible()
 
 
