@@ -25,6 +25,7 @@ class Played(Struct, frozen=True, kw_only=True):
         lateness: how late each frame was.
         gaps: between the frames of each session.
         frames: how many there were.
+        maps: how many policy maps came.
         server_share, own_share: of a core, the server's and the load generator's.
     """
 
@@ -32,6 +33,7 @@ class Played(Struct, frozen=True, kw_only=True):
     lateness: list[float]
     gaps: list[float]
     frames: int
+    maps: int
     server_share: float
     own_share: float
 
@@ -63,8 +65,11 @@ class Players:
         """Return the longest frame sent; frames grow as cells are visited."""
         return max((lateness.frame for _, lateness in self._sessions), key=len)
 
-    def play(self, count: int, seconds: float) -> Played:
-        """Let `count` sessions play from the start of an episode, and measure for some seconds."""
+    def play(self, count: int, seconds: float, *, ask: tuple[str, float] | None = None) -> Played:
+        """Let `count` sessions play from the start of an episode, and measure for some seconds.
+
+        `ask` is a text that each session sends meanwhile, and every how many seconds.
+        """
         while len(self._sessions) < count:
             lateness = Lateness()
             connection = Connection(self._port, "/ws", lateness)
@@ -80,7 +85,7 @@ class Players:
         for _, lateness in chosen:
             lateness.watch()
         began, spent, own = time.perf_counter(), self._spent(), time.process_time()
-        self._load.run(seconds)
+        self._load.run(seconds, [] if ask is None else _spread(*ask, [one for one, _ in chosen], seconds))
         now, elapsed = time.time(), time.perf_counter() - began
         spent, own = self._spent() - spent, time.process_time() - own
         late = [found for _, lateness in chosen for found in lateness.seconds(now)]
@@ -94,6 +99,7 @@ class Players:
             lateness=late,
             gaps=gaps,
             frames=len(late),
+            maps=sum(lateness.maps for _, lateness in chosen),
             server_share=spent / elapsed,
             own_share=own / elapsed,
         )
@@ -101,3 +107,15 @@ class Players:
     def _spent(self) -> float:
         times = self._process.cpu_times()
         return float(times.user + times.system)
+
+
+def _spread(
+    text: str, every: float, connections: list[Connection], seconds: float
+) -> list[tuple[float, Connection, str]]:
+    """Return when each connection sends the text: evenly spread, in order."""
+    count = len(connections)
+    return [
+        (turn * every + every * index / count, connection, text)
+        for turn in range(int(seconds / every))
+        for index, connection in enumerate(connections)
+    ]

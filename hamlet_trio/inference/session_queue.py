@@ -46,7 +46,8 @@ class SessionQueue(Generic[Event]):
                 return self._receive.receive_nowait()
             except trio.WouldBlock:
                 pass
-            if deadline <= trio.current_time():
+            # A timer that waits for its group goes off with it, whatever came meanwhile: turns stay even.
+            if deadline <= trio.current_time() and not self._waits_until(deadline):
                 return None
             self._set_timer(deadline)
             self._consumer = trio.lowlevel.current_task()
@@ -60,10 +61,14 @@ class SessionQueue(Generic[Event]):
     def _set_timer(self, deadline: float) -> None:
         """Set a timer for this deadline, unless the one of the previous wait still stands for it."""
         if self._timer is not None:
-            if self._timer.wake is not None and self._timer.deadline == deadline:
+            if self._waits_until(deadline):
                 return
             self._timers.cancel(self._timer)
         self._timer = None if deadline == math.inf else self._timers.set(deadline, self._wake)
+
+    def _waits_until(self, deadline: float) -> bool:
+        """Return whether a timer for this deadline is set and has not gone off."""
+        return self._timer is not None and self._timer.wake is not None and self._timer.deadline == deadline
 
     def _wake(self) -> None:
         if self._consumer is not None:

@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.timers import COALESCING_SECONDS, Timers
 
 
@@ -154,3 +155,30 @@ async def test_nothing_goes_off_where_all_that_was_set_is_cancelled(
     timers.set(3.0, sleeper)
     await trio.sleep(2)
     assert sleeper.woken == [3.0]
+
+
+async def test_a_command_does_not_bring_a_turn_forward(timers: Timers, mock_clock: MockClock) -> None:
+    """A session that waits for its group hears its client, and still takes its turn with the group."""
+    queue: SessionQueue[str] = SessionQueue(4, timers)
+    timers.set(0.1, lambda: None)  # another session: the next group is due at 0.1 s and then 10 ms later
+    deadline = 0.1 + COALESCING_SECONDS / 2
+    heard: list[str | None] = []
+
+    async def wait() -> None:
+        while None not in heard:
+            heard.append(await queue.get(deadline))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(0.1)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(COALESCING_SECONDS * 0.7)
+        await wait_all_tasks_blocked()
+        assert heard == []
+        queue.put("status")
+        await wait_all_tasks_blocked()
+        assert heard == ["status"]
+        mock_clock.jump(COALESCING_SECONDS * 0.4)
+        await wait_all_tasks_blocked()
+    assert heard == ["status", None]
