@@ -108,7 +108,16 @@ async def test_load_recording_begins_paused_at_the_start(
 ) -> None:
     await client.ask("play")
     started = await client.load_recording(kept.info.recording)
-    assert started == ReplayStarted(kept.info.recording, "other.pt", 7, 6, kept.info.markers, can_branch=True)
+    assert kept.q_values is not None
+    assert started == ReplayStarted(
+        kept.info.recording,
+        "other.pt",
+        7,
+        6,
+        kept.info.markers,
+        can_branch=True,
+        q_value_range=[float(kept.q_values.min()), float(kept.q_values.max())],  # as films draw them
+    )
     await advance(mock_clock, 60)
     assert await client.assert_silent() == REPLAY_PAUSED
 
