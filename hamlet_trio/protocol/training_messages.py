@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import Error
@@ -97,13 +97,6 @@ class TrainingStateUpdate(Struct, frozen=True, tag_field="type", tag="state_upda
     epsilon: Epsilon
 
 
-class TrainingHistory(Struct, frozen=True, tag_field="type", tag="training_history"):
-    """The episodes of the run so far, thinned evenly past 2,000."""
-
-    episodes: Annotated[list[EpisodeComplete], Meta(description="finished episodes, oldest first")]
-    total: Annotated[int, Meta(description="number of episodes before thinning")]
-
-
 class Paused(Struct, frozen=True, tag_field="type", tag="paused"):
     """Training is paused, between two environment steps."""
 
@@ -156,9 +149,41 @@ class TrainingFailed(Struct, frozen=True, tag_field="type", tag="training_failed
     model: OwnModel = None
 
 
+RunEvent = (
+    TrainingStarted | Paused | Resumed | CheckpointSaved | TrainingComplete | TrainingStopped | TrainingFailed
+)
+
+
+class PastEvent(Struct, frozen=True):
+    """A message that was sent before this viewer came."""
+
+    time: Annotated[float, Meta(description="when it was sent; seconds since 1970, UTC")]
+    event: Annotated[RunEvent, Meta(description="the message as it was sent")]
+
+
+class TrainingHistory(Struct, frozen=True, tag_field="type", tag="training_history"):
+    """The episodes of the run so far, or of the last one, thinned evenly past 2,000."""
+
+    episodes: Annotated[list[EpisodeComplete], Meta(description="finished episodes, oldest first")]
+    total: Annotated[int, Meta(description="number of episodes before thinning")]
+    events: Annotated[
+        list[PastEvent] | UnsetType,
+        Meta(description="what happened in the runs of this server, oldest first; the last 200"),
+    ] = UNSET
+
+
+class TrainingForecast(Struct, frozen=True, tag_field="type", tag="training_forecast"):
+    """How long the run will still take: at most once a second, and to each viewer that comes."""
+
+    seconds_left: Annotated[
+        float, Meta(description="seconds until the run has learnt its last episode, if it is not paused")
+    ]
+
+
 TrainingMessage = (
     TrainingStatus
     | TrainingHistory
+    | TrainingForecast
     | TrainingStarted
     | TrainingEpisodeStart
     | TrainingStateUpdate

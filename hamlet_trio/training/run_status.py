@@ -1,8 +1,12 @@
 """The state of training: the run and its progress, and the counters since the start of the server."""
 
-from collections import Counter
+import math
+import time
+from collections import Counter, deque
 from typing import Final
 
+import msgspec
+import trio
 from msgspec import Struct
 
 from hamlet_trio.logs import Logger
@@ -10,15 +14,23 @@ from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import (
     CheckpointSaved,
     Error,
+    PastEvent,
     TrainingEpisodeStart,
+    TrainingForecast,
     TrainingHistory,
+    TrainingMessage,
     TrainingStatus,
 )
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.training_messages import RunEvent
 from hamlet_trio.training.episode_series import EpisodeSeries
+from hamlet_trio.training.forecast import Forecast
 from hamlet_trio.training.hub import Hub, HubStatistics
 from hamlet_trio.training.orders import StartedReport, TrainerEvent
 from hamlet_trio.training.transitions import Phase
+
+MAX_EVENTS: Final = 200
+FORECAST_EVERY: Final = 1.0  # seconds
 
 
 class TrainingStatistics(Struct, frozen=True):
@@ -37,7 +49,7 @@ class RunStatus:
     """Own the state of the current run or, between runs, of the last one.
 
     Only the task of the training service changes it, by the methods under "changes". Everyone else reads
-    `status`, `charts` and `statistics`, which return messages and figures that never change afterwards.
+    `status`, `history` and `statistics`, which return messages and figures that never change afterwards.
     """
 
     def __init__(self, hub: Hub, log: Logger) -> None:
@@ -51,6 +63,9 @@ class RunStatus:
         self._episode = 0  # the one under way
         self._model: str | None = None  # the file name of the last model saved
         self._charts = EpisodeSeries()
+        self._events: deque[PastEvent] = deque(maxlen=MAX_EVENTS)
+        self._forecast = Forecast()
+        self._next_forecast_at = -math.inf
         self._runs = self._restarts = self._episodes = self._steps = 0
         self._steps_per_second = 0.0
         self._errors: Final[Counter[str]] = Counter()
@@ -86,9 +101,18 @@ class RunStatus:
             resumable=[name for name in self._resumable if not (self.is_training and name == self._run_id)],
         )
 
-    def charts(self) -> TrainingHistory:
-        """Return the run's episodes so far, as a message."""
-        return self._charts.message()
+    def history(self) -> list[TrainingMessage]:
+        """Return what a newcomer is told of the run so far, or of the last one; nothing before the first."""
+        if self._run_id is None:
+            return []
+        charts = msgspec.structs.replace(self._charts.message(), events=list(self._events))
+        return [charts, *self._forecasts()]
+
+    def _forecasts(self) -> list[TrainingForecast]:
+        if self._parameters is None or not self.is_training:
+            return []
+        seconds = self._forecast.seconds_left(self._parameters)
+        return [] if seconds is None else [TrainingForecast(round(seconds, 1))]
 
     def statistics(self) -> TrainingStatistics:
         """Return the counters for the metrics."""
@@ -111,6 +135,7 @@ class RunStatus:
         self._episode = 0
         self._model = None
         self._charts.clear()
+        self._forecast.clear()
         self._runs += 1
         self.change(Phase("starting"))
 
@@ -123,6 +148,14 @@ class RunStatus:
             self._log.info("training_state", state=phase.state, reason=reason, run_id=self._run_id)
             self._hub.broadcast(self.status())
 
+    def tell(self, event: RunEvent) -> None:
+        """Tell everyone what happened, and those who come later."""
+        self._remember(event)
+        self._hub.broadcast(event)
+
+    def _remember(self, event: RunEvent) -> None:
+        self._events.append(PastEvent(time.time(), event))
+
     def note(self, content: TrainerEvent | StartedReport) -> None:
         """Take note of what the trainer told."""
         match content:
@@ -131,16 +164,23 @@ class RunStatus:
                 self._set_episode(content.episode + 1)
             case EpisodeComplete():
                 self._charts.append(content)
+                self._forecast.append(content)
                 self._set_episode(content.episode + 1)
                 self._episodes += 1
                 self._steps += content.length
                 self._steps_per_second = content.steps_per_second
+                if trio.current_time() >= self._next_forecast_at:
+                    self._tell_forecast()
             case TrainingEpisodeStart(episode=episode):
                 self._set_episode(episode)
             case CheckpointSaved(model=model):
                 self._model = model
+                self._remember(content)
             case TrainingHistory():
                 self._charts.replace(content)
+                self._forecast.clear()
+                for record in content.episodes:
+                    self._forecast.append(record)
             case Error(code=code):
                 self._errors[code] += 1
 
@@ -148,6 +188,12 @@ class RunStatus:
         """Put parameters in force that were changed while the run is on, and tell everyone."""
         self._parameters = parameters
         self._hub.broadcast(self.status())
+        self._tell_forecast()
+
+    def _tell_forecast(self) -> None:
+        self._next_forecast_at = trio.current_time() + FORECAST_EVERY
+        for forecast in self._forecasts():
+            self._hub.broadcast(forecast)
 
     def note_restart(self, reason: str) -> None:
         """Count a restart of the trainer, and tell everyone that the run is starting again."""

@@ -270,7 +270,7 @@ class RunSupervisor:
         self._restarts += 1
         self._orders = self._first_orders(resume=True)
         self._log.warning("trainer_restarted", reason=reason, restart=self._restarts)
-        self._hub.broadcast(TrainingFailed(reason, self._model_saved, restart=True, model=self._status.model))
+        self._status.tell(TrainingFailed(reason, self._model_saved, restart=True, model=self._status.model))
         self._status.note_restart(reason)
 
     async def _give_up(self, reason: str) -> None:
@@ -305,19 +305,17 @@ class RunSupervisor:
             return
         if report.how == "stopped":
             reason = problem or "The run was stopped on request."
-            self._hub.broadcast(TrainingStopped(reason, self._model_saved, self._status.model))
+            self._status.tell(TrainingStopped(reason, self._model_saved, self._status.model))
         else:
             path = str(self._model_saved)
-            self._hub.broadcast(
+            self._status.tell(
                 TrainingComplete(path, report.average_reward, report.average_length, self._status.model)
             )
         self._status.change(Phase("idle"))
 
     def _fail(self, reason: str) -> None:
         self._showcase.clear()
-        self._hub.broadcast(
-            TrainingFailed(reason, self._model_saved, restart=False, model=self._status.model)
-        )
+        self._status.tell(TrainingFailed(reason, self._model_saved, restart=False, model=self._status.model))
         self._status.change(Phase("failed"), reason)
 
     async def _leave(self) -> None:
@@ -365,9 +363,9 @@ class RunSupervisor:
             case StartedReport():
                 self._on_started(report)
             case PausedReport(episode, step):
-                self._hub.broadcast(Paused(episode, step))
+                self._status.tell(Paused(episode, step))
             case ResumedReport(episode, step):
-                self._hub.broadcast(Resumed(episode, step))
+                self._status.tell(Resumed(episode, step))
         self._status.change(after_report(self._status.phase, report))
 
     def _on_started(self, report: StartedReport) -> None:
@@ -377,7 +375,7 @@ class RunSupervisor:
         self._status.note(msgspec.structs.replace(report, parameters=self._parameters))
         if not self._announced:
             self._announced = True
-            self._hub.broadcast(
+            self._status.tell(
                 TrainingStarted(
                     num_episodes=report.parameters.num_episodes,
                     run_id=self.run_id,

@@ -119,15 +119,15 @@ class TrainingService:
 
     @contextmanager
     def joined(self, session_id: str) -> Iterator[Viewer]:
-        """Add a viewer, who is told the status first, and the run's episodes so far while one is on.
+        """Add a viewer, who is told the status first, and then of the run that is on, or was on last.
 
         While the service starts, the status waits until it is known which runs can be resumed.
         """
         with self._hub.joined(session_id) as viewer:
             if self._is_ready:
                 viewer.tell(self.status())
-            if self.is_training:
-                viewer.tell(self._status.charts())
+            for message in self._status.history():
+                viewer.tell(message)
             yield viewer
 
     async def submit(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> None:

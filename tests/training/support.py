@@ -91,8 +91,8 @@ class Client:
         return await self.until("training_status", state=state)
 
     def kinds(self) -> list[str]:
-        """The types of all messages read so far, but for frames and status."""
-        quiet = ("state_update", "training_status")
+        """The types of all messages read so far, but for frames, status and forecasts."""
+        quiet = ("state_update", "training_status", "training_forecast")
         return [message["type"] for message in self.seen if message["type"] not in quiet]
 
 

@@ -143,3 +143,31 @@ async def test_what_is_learnt_does_not_depend_on_how_it_is_shown(
         )
     assert len(outcomes[0]) == 6
     assert outcomes[0] == outcomes[1]
+
+
+async def test_whoever_comes_late_is_told_what_happened_also_when_the_run_is_over(
+    server: Server, client: Client, parameters: TrainingParameters
+) -> None:
+    nobody_trained = await server.connect()
+    assert (await nobody_trained.read())["type"] == "training_status"
+    await client.send("start_training", **plain(parameters))
+    started = await client.until("training_started")
+    await client.until_state("idle")
+    late = await server.connect()
+    status, history = await late.read(), await late.read()
+    assert (status["state"], history["type"]) == ("idle", "training_history")
+    assert [episode["episode"] for episode in history["episodes"]] == [1, 2, 3, 4, 5, 6]
+    events = [past["event"] for past in history["events"]]
+    assert events[0] == started
+    told = ("checkpoint_saved", "training_complete")
+    assert events[1:] == [m for m in client.seen if m["type"] in told]
+    times = [past["time"] for past in history["events"]]
+    assert times == sorted(times)
+    # The second run's events come after those of the first.
+    await client.send("start_training", **plain(parameters, num_episodes=1))
+    await client.until("training_complete")
+    later = await server.connect()
+    history = await later.until("training_history")
+    kinds = [past["event"]["type"] for past in history["events"]]
+    assert kinds.count("training_started") == 2
+    assert history["total"] == 1

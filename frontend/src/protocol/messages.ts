@@ -849,13 +849,15 @@ export interface TrainingStatus {
   resumable: string[]
 }
 
-/** The episodes of the run so far, thinned evenly past 2,000. */
+/** The episodes of the run so far, or of the last one, thinned evenly past 2,000. */
 export interface TrainingHistory {
   type: 'training_history'
   /** finished episodes, oldest first */
   episodes: EpisodeComplete[]
   /** number of episodes before thinning */
   total: number
+  /** what happened in the runs of this server, oldest first; the last 200 */
+  events?: PastEvent[]
 }
 
 /**
@@ -907,6 +909,14 @@ export interface EvaluationSummary {
   episodes: number
 }
 
+/** A message that was sent before this viewer came. */
+export interface PastEvent {
+  /** when it was sent; seconds since 1970, UTC */
+  time: number
+  /** the message as it was sent */
+  event: TrainingStarted | Paused | Resumed | CheckpointSaved | TrainingComplete | TrainingStopped | TrainingFailed
+}
+
 /** A run began. */
 export interface TrainingStarted {
   type: 'training_started'
@@ -924,56 +934,6 @@ export interface TrainingStarted {
   world: WorldInfo
   /** number of agents */
   num_agents: number
-}
-
-/** A shown episode begins; of a hidden episode only episode_complete is sent. */
-export interface TrainingEpisodeStart {
-  type: 'episode_start'
-  /** number of the episode, from 1 */
-  episode: number
-  /** share of random actions (exploration) */
-  epsilon: number
-  /** number of agents */
-  num_agents: number
-}
-
-/** A frame of a shown episode, from step 1 on. The heat map covers the whole run. */
-export interface TrainingStateUpdate {
-  type: 'state_update'
-  /** number of the step in its episode, from 1; 0 before the first */
-  step: number
-  /** action taken: 0 up, 1 down, 2 left, 3 right, 4 interact */
-  action: number
-  /** reward of this step */
-  reward: number
-  /** return of the episode so far */
-  cumulative_reward: number
-  /** whether this step ended the episode */
-  done: boolean
-  /** size of the grid */
-  grid: TrainingGrid
-  /** each agent: its cell, colour and last action */
-  agents: AgentMarker[]
-  /** meters, last action and reward of each agent, by its id */
-  agent_meters: Record<string, AgentState>
-  /** each affordance and its cell */
-  affordances: AffordanceMarker[]
-  /** number of the step, and the failure that ended the episode */
-  info: StepInfo
-  /** number of the episode, from 1 */
-  episode: number
-  /** visits of each cell "x,y", relative to the most visited cell */
-  heat_map: Record<string, number>
-  /** share of random actions (exploration) */
-  epsilon: number
-}
-
-/** The grid of a frame on `/ws/training`: its size alone; agents and affordances stand beside it. */
-export interface TrainingGrid {
-  /** cells from left to right */
-  width: number
-  /** cells from top to bottom */
-  height: number
 }
 
 /** Training is paused, between two environment steps. */
@@ -1040,6 +1000,63 @@ export interface TrainingFailed {
   restart: boolean
   /** file name of the model that this run saved, or null */
   model: string | null
+}
+
+/** How long the run will still take: at most once a second, and to each viewer that comes. */
+export interface TrainingForecast {
+  type: 'training_forecast'
+  /** seconds until the run has learnt its last episode, if it is not paused */
+  seconds_left: number
+}
+
+/** A shown episode begins; of a hidden episode only episode_complete is sent. */
+export interface TrainingEpisodeStart {
+  type: 'episode_start'
+  /** number of the episode, from 1 */
+  episode: number
+  /** share of random actions (exploration) */
+  epsilon: number
+  /** number of agents */
+  num_agents: number
+}
+
+/** A frame of a shown episode, from step 1 on. The heat map covers the whole run. */
+export interface TrainingStateUpdate {
+  type: 'state_update'
+  /** number of the step in its episode, from 1; 0 before the first */
+  step: number
+  /** action taken: 0 up, 1 down, 2 left, 3 right, 4 interact */
+  action: number
+  /** reward of this step */
+  reward: number
+  /** return of the episode so far */
+  cumulative_reward: number
+  /** whether this step ended the episode */
+  done: boolean
+  /** size of the grid */
+  grid: TrainingGrid
+  /** each agent: its cell, colour and last action */
+  agents: AgentMarker[]
+  /** meters, last action and reward of each agent, by its id */
+  agent_meters: Record<string, AgentState>
+  /** each affordance and its cell */
+  affordances: AffordanceMarker[]
+  /** number of the step, and the failure that ended the episode */
+  info: StepInfo
+  /** number of the episode, from 1 */
+  episode: number
+  /** visits of each cell "x,y", relative to the most visited cell */
+  heat_map: Record<string, number>
+  /** share of random actions (exploration) */
+  epsilon: number
+}
+
+/** The grid of a frame on `/ws/training`: its size alone; agents and affordances stand beside it. */
+export interface TrainingGrid {
+  /** cells from left to right */
+  width: number
+  /** cells from top to bottom */
+  height: number
 }
 
 /** `GET /`: what this server is. */
@@ -1663,6 +1680,7 @@ export type TrainingCommand =
 export type TrainingMessage =
   | TrainingStatus
   | TrainingHistory
+  | TrainingForecast
   | TrainingStarted
   | TrainingEpisodeStart
   | TrainingStateUpdate
