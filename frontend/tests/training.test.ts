@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { EpisodeComplete, TrainingStatus } from '@/protocol/messages'
 import { EpisodeSeries } from '@/train/series'
-import { TimeLeft, durationText } from '@/train/timeleft'
+import { nextPace } from '@/train/pace'
+import { durationText } from '@/train/timeleft'
 import { TrainingRun } from '@/train/run'
 import { SocketDouble } from './socket-double'
 
@@ -53,23 +54,20 @@ describe('EpisodeSeries', () => {
   })
 })
 
-describe('TimeLeft', () => {
-  it('goes by how long the last episodes took', () => {
-    const left = new TimeLeft()
-    for (let now = 0; now <= 10_000; now += 500) left.tick(now)
-    expect(left.estimate(100, [])).toBe(50)
-    left.restart()
-    expect(left.estimate(100, [])).toBeNull()
-  })
+it('says a duration as people do', () => {
+  expect([3, 31, 61, 600, 4000].map(durationText)).toEqual([
+    'a few seconds', '30 seconds', '1 minute', '10 minutes', '1 h 7 min',
+  ])
+})
 
-  it('goes by the records where nothing was seen yet', () => {
-    expect(new TimeLeft().estimate(10, [record(1), record(2)])).toBe(10)
-  })
-
-  it('speaks as people do', () => {
-    expect([3, 31, 61, 600, 4000].map(durationText)).toEqual([
-      'a few seconds', '30 seconds', '1 minute', '10 minutes', '1 h 7 min',
-    ])
+describe('nextPace', () => {
+  it('offers the next pace in either direction, also from one of the form', () => {
+    expect(nextPace(0.05, 1)).toBe(0.02)
+    expect(nextPace(0.05, -1)).toBe(0.1)
+    expect(nextPace(0.3, 1)).toBe(0.2)
+    expect(nextPace(0.3, -1)).toBe(0.5)
+    expect([nextPace(0.02, 1), nextPace(0, 1), nextPace(10, -1)]).toEqual([null, null, null])
+    expect(nextPace(0, -1)).toBe(0.02)
   })
 })
 
@@ -86,19 +84,22 @@ describe('TrainingRun', () => {
   })
 
   it('shows the whole of a run to a late viewer', () => {
-    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ current_episode: 41 }))
     socket.receive({ type: 'training_history', total: 40, episodes: Array.from({ length: 40 }, (_, index) => record(index + 1)) })
     socket.receive(record(41))
     vi.advanceTimersByTime(500)
     expect(run.episodes.value).toHaveLength(41)
+    socket.receive({ type: 'training_forecast', seconds_left: 59 })
     expect(run.state.secondsLeft).toBe(59)
+    socket.receive(status({ state: 'idle', is_training: false }))
+    expect(run.state.secondsLeft).toBeNull()
     run.close()
   })
 
   it('begins anew with another run and goes on with the same', () => {
-    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive(record(1))
@@ -119,7 +120,7 @@ describe('TrainingRun', () => {
   })
 
   it('keeps what happened, newest first', () => {
-    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive({ type: 'paused', episode: 3, step: 12 })
@@ -131,8 +132,30 @@ describe('TrainingRun', () => {
     run.close()
   })
 
+  it('tells a late viewer what happened, and what the last run saved', () => {
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
+    const socket = SocketDouble.newest
+    socket.receive({ type: 'paused', episode: 1, step: 1 })
+    socket.receive(status({ state: 'idle', is_training: false }))
+    socket.receive({
+      type: 'training_history', total: 1, episodes: [record(1)],
+      events: [
+        { time: 1_000_000, event: { type: 'checkpoint_saved', model: 'mine.pt', episode: 1 } },
+        { time: 1_000_001, event: {
+          type: 'training_complete', model_saved: 'models/trained_agent.pt', model: 'mine.pt', final_avg_reward: 1, final_avg_length: 76,
+        } },
+      ],
+    })
+    expect(run.events.map(({ kind, at }) => [kind, at.getTime()])).toEqual([['finished', 1_000_001_000], ['saved', 1_000_000_000]])
+    expect(run.model.value).toBe('mine.pt')
+    // A trainer that goes on tells its episodes again, and nothing of what happened.
+    socket.receive({ type: 'training_history', total: 1, episodes: [record(1)] })
+    expect(run.events).toHaveLength(2)
+    run.close()
+  })
+
   it('names the model that a run ended with', () => {
-    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status())
     socket.receive({
@@ -147,7 +170,7 @@ describe('TrainingRun', () => {
   })
 
   it('says what the server refused, at its field', () => {
-    const run = new TrainingRun({ saved }, [], 'ws://x/ws/training')
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
     const socket = SocketDouble.newest
     socket.receive(status({ state: 'idle', is_training: false, run_id: null }))
     run.start({ num_episodes: 5 })

@@ -9,7 +9,8 @@ import play from '@/messages/de/play.json'
 import policy from '@/messages/de/policy.json'
 import replay from '@/messages/de/replay.json'
 import shell from '@/messages/de/shell.json'
+import train from '@/messages/de/train.json'
 import world from '@/messages/de/world.json'
 import worlds from '@/messages/de/worlds.json'
 
-export default { access, common, compare, life, models, play, policy, replay, shell, world, worlds } satisfies Catalogue
+export default { access, common, compare, life, models, play, policy, replay, shell, train, world, worlds } satisfies Catalogue

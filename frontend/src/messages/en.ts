@@ -8,7 +8,8 @@ import play from '@/messages/en/play.json'
 import policy from '@/messages/en/policy.json'
 import replay from '@/messages/en/replay.json'
 import shell from '@/messages/en/shell.json'
+import train from '@/messages/en/train.json'
 import world from '@/messages/en/world.json'
 import worlds from '@/messages/en/worlds.json'
 
-export default { access, common, compare, life, models, play, policy, replay, shell, world, worlds }
+export default { access, common, compare, life, models, play, policy, replay, shell, train, world, worlds }

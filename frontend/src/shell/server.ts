@@ -25,9 +25,14 @@ export const useServer = defineStore('server', () => {
   const views = computed(() => VIEWS.filter((view) => view !== 'editor' && offers(view)))
   const isTraining = computed(() => service.value?.training_active ?? false)
 
+  /** Take note of whether a run is on, from a view that is told at once. */
+  function noteTraining(on: boolean): void {
+    if (service.value !== null) service.value = { ...service.value, training_active: on }
+  }
+
   function offers(view: ViewName): boolean {
     return service.value === null || MODES[view] in service.value.endpoints
   }
 
-  return { views, isTraining, offers, refresh }
+  return { views, isTraining, noteTraining, offers, refresh }
 })

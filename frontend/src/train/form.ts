@@ -6,7 +6,17 @@ import type { StartTraining } from '@/protocol/messages'
 import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
 
 /** The parameters that a lesson needs; the rest is under "More parameters". */
-const FIRST = ['num_episodes', 'world', 'network_type', 'show_every', 'step_delay']
+const FIRST = ['num_episodes', 'world', 'network_type']
+
+/**
+ * What the page begins with where that is not the server's default: learning waits for no screen, and of the shown
+ * episodes, one in four, each begins at the usual start, so that a class can compare them.
+ */
+const SUGGESTED: Readonly<Record<string, Entry>> = { show: 'showcase', show_every: '4', step_delay: '0.05' }
+
+function firstEntry(field: ParameterField): Entry {
+  return SUGGESTED[field.name] ?? initialEntry(field)
+}
 
 /** The name of the model's file, which is no parameter of the run. */
 export const MODEL_NAME: ParameterField = {
@@ -20,7 +30,7 @@ export const useTrainForm = defineStore('trainform', () => {
     fieldsOf(await request<WireSchema>('api/schema', { signal })))
   const entries = reactive<Record<string, Entry>>({})
   const modelName = ref<Entry>('')
-  watch(fields, () => { for (const field of fields.value ?? []) entries[field.name] ??= initialEntry(field) }, { flush: 'sync' })
+  watch(fields, () => { for (const field of fields.value ?? []) entries[field.name] ??= firstEntry(field) }, { flush: 'sync' })
 
   const first = computed(() => (fields.value ?? []).filter((field) => FIRST.includes(field.name)))
   const more = computed(() => (fields.value ?? []).filter((field) => !FIRST.includes(field.name)))
@@ -40,7 +50,7 @@ export const useTrainForm = defineStore('trainform', () => {
 
   function reset(): void {
     modelName.value = ''
-    for (const field of fields.value ?? []) entries[field.name] = initialEntry(field)
+    for (const field of fields.value ?? []) entries[field.name] = firstEntry(field)
   }
 
   /** Return the parameters that differ from the server's defaults. */

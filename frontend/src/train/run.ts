@@ -5,6 +5,7 @@ import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   EpisodeComplete,
   StartTraining,
+  PastEvent,
   TrainingCommand,
   TrainingComplete,
   TrainingMessage,
@@ -14,7 +15,6 @@ import type {
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
 import { EpisodeSeries } from '@/train/series'
-import { TimeLeft } from '@/train/timeleft'
 import { frameOfTraining } from '@/world/frame'
 import { networkLabel, shortName } from '@/models/details'
 
@@ -34,8 +34,10 @@ export interface RunState {
   device: string | null
   /** The world of the run, once it has told; null where this page came later. */
   world: WorldInfo | null
-  /** Of the shown episode or of the newest finished one. */
+  /** Of the newest finished episode, or of one that is shown live. */
   epsilon: number | null
+  /** Of the shown episode. */
+  shownEpsilon: number | null
   secondsLeft: number | null
   /** Whether an episode is shown right now. */
   showing: boolean
@@ -45,11 +47,12 @@ export interface RunState {
 export interface RunHooks {
   /** A model was saved. */
   saved?(): void
-  /** Something happened; gets all events, newest first. */
-  noted?(events: readonly RunEvent[]): void
 }
 
 const MAX_EVENTS = 200
+
+/** A message that tells what happened in a run. */
+type RunMessage = PastEvent['event']
 const CHART_MS = 400
 
 /** Follow the server's one training run over a `/ws/training` connection. */
@@ -60,6 +63,7 @@ export class TrainingRun {
     device: null,
     world: null,
     epsilon: null,
+    shownEpsilon: null,
     secondsLeft: null,
     showing: false,
     error: null,
@@ -69,9 +73,11 @@ export class TrainingRun {
   /** The run's episodes so far; replaced a few times a second at most. */
   readonly episodes = shallowRef<readonly EpisodeComplete[]>([])
 
+  /** The model that the last run of this server ended with, while no other run is on. */
+  readonly model = shallowRef<string | null>(null)
+
   private readonly socket: ReconnectingSocket<TrainingMessage, TrainingCommand>
   private readonly series = new EpisodeSeries<EpisodeComplete>()
-  private readonly timeLeft = new TimeLeft()
   private publishing: ReturnType<typeof setTimeout> | null = null
   private runId: string | null = null
   /** The trainer failed and is being restarted. */
@@ -80,11 +86,8 @@ export class TrainingRun {
 
   constructor(
     private readonly hooks: RunHooks = {},
-    remembered: readonly RunEvent[] = [],
     url: string = socketUrl('ws/training'),
   ) {
-    this.events.push(...remembered)
-    this.eventId = Math.max(0, ...remembered.map(({ id }) => id))
     this.socket = new ReconnectingSocket(url, { message: (message) => { this.receive(message) } })
   }
 
@@ -109,6 +112,10 @@ export class TrainingRun {
     this.socket.send({ command: 'stop' })
   }
 
+  setPace(stepDelay: number): void {
+    this.socket.send({ command: 'set_show', step_delay: stepDelay })
+  }
+
   dismissError(): void {
     this.state.error = null
   }
@@ -130,56 +137,40 @@ export class TrainingRun {
         this.follow(message.run_id)
         state.status = message
         if (message.state !== 'running') state.showing = false
+        if (!message.is_training) state.secondsLeft = null
         this.afterCrash(message)
         break
       case 'training_history':
         this.series.replace(message.episodes)
+        if (message.events) this.recall(message.events)
         this.state.epsilon ??= this.series.newest?.epsilon ?? null
         this.publishSoon()
         break
+      case 'training_forecast':
+        state.secondsLeft = message.seconds_left
+        break
       case 'training_started':
         this.follow(message.run_id)
-        state.device = message.device
-        state.world = message.world
         state.error = null
-        this.note('started', `${message.num_episodes} episodes, ${
-          networkLabel(message.network_type)}, on ${message.device}`)
+        this.happened(message)
         break
       case 'episode_start':
-        Object.assign(state, { showing: true, epsilon: message.epsilon })
+        Object.assign(state, { showing: true, shownEpsilon: message.epsilon })
         break
       case 'state_update':
-        state.showing = true
+        Object.assign(state, { showing: true, shownEpsilon: message.epsilon })
         this.feed.push(frameOfTraining(message))
         break
       case 'episode_complete':
         this.completed(message)
         break
       case 'paused':
-        this.halted()
-        this.note('paused', `in episode ${message.episode}, after step ${message.step}`)
-        break
       case 'resumed':
-        this.note('resumed', `in episode ${message.episode}, at the very next step`)
-        break
       case 'checkpoint_saved':
-        this.hooks.saved?.()
-        this.note('saved', `${shortName(message.model)}, after episode ${message.episode}`)
-        break
       case 'training_complete':
-        this.halted()
-        this.ended('finished', message, [`its last episodes survived ${Math.round(message.final_avg_length)} steps`])
-        break
       case 'training_stopped':
-        this.halted()
-        this.ended('stopped', message, [message.reason])
-        break
       case 'training_failed':
-        this.halted()
-        this.crashed = message.restart
-        this.note('failed', message.restart
-          ? `${message.reason} It goes on from its last checkpoint.`
-          : message.reason)
+        this.happened(message)
         break
       case 'error':
         state.error = { message: message.message, field: message.field }
@@ -193,8 +184,8 @@ export class TrainingRun {
     this.runId = runId
     this.series.clear()
     this.feed.clear()
-    this.timeLeft.restart()
-    Object.assign(this.state, { world: null, epsilon: null, secondsLeft: null, showing: false })
+    Object.assign(this.state, { world: null, epsilon: null, shownEpsilon: null, secondsLeft: null, showing: false })
+    this.model.value = null
     this.publishSoon()
   }
 
@@ -207,22 +198,59 @@ export class TrainingRun {
 
   private completed(record: EpisodeComplete): void {
     this.series.add(record)
-    this.timeLeft.tick(performance.now())
     this.state.epsilon = record.epsilon
-    this.feed.pace.rest()
+    // In a showcase the episode on screen goes on.
+    if (this.state.status?.parameters?.show !== 'showcase') this.feed.pace.rest()
     this.publishSoon()
   }
 
-  /** Note how the run ended, with the model that it saved. */
-  private ended(kind: EventKind, end: TrainingComplete | TrainingStopped, said: string[]): void {
-    const { model } = end
-    if (model !== null) this.hooks.saved?.()
-    this.note(kind, [...said, ...(model === null ? [] : [`saved as ${shortName(model)}`])].join('; '), model)
+  /** Take over what happened before this page came. */
+  private recall(past: readonly PastEvent[]): void {
+    this.events.length = 0
+    for (const { time, event } of past) this.take(event, new Date(time * 1000))
+    this.hooks.saved?.()
   }
 
-  private halted(): void {
-    this.timeLeft.restart()
-    this.feed.pace.rest()
+  private happened(event: RunMessage): void {
+    if (event.type !== 'resumed' && event.type !== 'training_started' && event.type !== 'checkpoint_saved') this.feed.pace.rest()
+    if (event.type === 'training_failed') this.crashed = event.restart
+    this.take(event, new Date())
+    if (event.type === 'checkpoint_saved' || ('model' in event && event.model)) this.hooks.saved?.()
+  }
+
+  private take(event: RunMessage, at: Date): void {
+    switch (event.type) {
+      case 'training_started':
+        Object.assign(this.state, { device: event.device, world: event.world })
+        this.model.value = null
+        this.note('started', `${event.num_episodes} episodes, ${networkLabel(event.network_type)}, on ${event.device}`, at)
+        break
+      case 'paused':
+        this.note('paused', `in episode ${event.episode}, after step ${event.step}`, at)
+        break
+      case 'resumed':
+        this.note('resumed', `in episode ${event.episode}, at the very next step`, at)
+        break
+      case 'checkpoint_saved':
+        this.note('saved', `${shortName(event.model)}, after episode ${event.episode}`, at)
+        break
+      case 'training_complete':
+        this.ended('finished', event, [`its last episodes survived ${Math.round(event.final_avg_length)} steps`], at)
+        break
+      case 'training_stopped':
+        this.ended('stopped', event, [event.reason], at)
+        break
+      case 'training_failed':
+        this.note('failed', event.restart ? `${event.reason} It goes on from its last checkpoint.` : event.reason, at)
+        break
+    }
+  }
+
+  /** Note how the run ended, with the model that it saved. */
+  private ended(kind: EventKind, end: TrainingComplete | TrainingStopped, said: string[], at: Date): void {
+    const { model } = end
+    this.model.value = model
+    this.note(kind, [...said, ...(model === null ? [] : [`saved as ${shortName(model)}`])].join('; '), at, model)
   }
 
   private publishSoon(): void {
@@ -234,16 +262,11 @@ export class TrainingRun {
 
   private publish(): void {
     this.episodes.value = this.series.items
-    const { status } = this.state
-    const done = this.series.newest?.episode ?? 0
-    const left = (status?.parameters?.num_episodes ?? status?.total_episodes ?? 0) - done
-    this.state.secondsLeft = left > 0 ? this.timeLeft.estimate(left, this.series.items) : null
   }
 
-  private note(kind: EventKind, text: string, model: string | null = null): void {
+  private note(kind: EventKind, text: string, at: Date = new Date(), model: string | null = null): void {
     this.eventId += 1
-    this.events.unshift({ id: this.eventId, at: new Date(), kind, text, ...(model !== null && { model }) })
+    this.events.unshift({ id: this.eventId, at, kind, text, ...(model !== null && { model }) })
     if (this.events.length > MAX_EVENTS) this.events.length = MAX_EVENTS
-    this.hooks.noted?.(this.events)
   }
 }
