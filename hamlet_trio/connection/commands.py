@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 import trio
 
 from hamlet_trio.connection.transport import Transport
-from hamlet_trio.protocol.commands import CommandDecoder
+from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
 
