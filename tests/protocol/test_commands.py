@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.commands import (
     Act,
-    CommandDecoder,
     LoadModel,
     Play,
     SetSpeed,
