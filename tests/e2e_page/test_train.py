@@ -101,7 +101,10 @@ def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
     other = teacher.open("?view=train")
     expect(other.get_by_text("One run at a time")).to_be_visible()
     expect(other.get_by_role("button", name="Start training")).to_have_count(0)
-    expect(other.get_by_text("Paused", exact=True)).to_be_visible()
+    run = other.get_by_role("region", name="The run")
+    expect(run.get_by_text("Paused", exact=True)).to_be_visible()
+    # What happened before it came is told too.
+    expect(other.get_by_role("log", name="What happened")).to_contain_text("Started")
     # Whoever comes late, or comes back, sees the whole run.
     survival = other.get_by_role("img", name=re.compile(r"^Survival.*\d+ points"))
     expect(survival).to_be_visible()
