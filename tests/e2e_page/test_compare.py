@@ -43,6 +43,7 @@ def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:
     for pane in (one, other):
         expect(pane.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
         expect(pane.get_by_text(re.compile(r"\d+ episodes?: \d+ steps on average"))).to_be_visible()
+    page.get_by_role("button", name="Survival by episode").click()
     chart = page.get_by_role("img", name=re.compile(r"side by side, \d+ points; newest: 1 .*, 2 "))
     expect(chart).to_be_visible()
     one.get_by_role("combobox").select_option("checkpoint_ep455.pt")
