@@ -49,7 +49,7 @@ def test_the_page_plays_and_complains_of_nothing(
     expect_step_above(page, 3)
     page.get_by_role("link", name="Train").click()
     page.get_by_text("I am a teacher").click()
-    page.get_by_label("Teacher's token").fill(keys.teacher)
+    page.get_by_label("Teacher\u2019s token").fill(keys.teacher)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     (cookie,) = page.context.cookies()

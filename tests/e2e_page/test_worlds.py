@@ -49,7 +49,7 @@ def test_a_world_is_chosen_and_stands_in_the_address(user: BrowserUser) -> None:
     page.get_by_role("button", name="World: Two bars").click()
     page.get_by_role("button", name="Twice as far").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("8 x 8")
-    page.get_by_role("button", name="The model's own world").click()
+    page.get_by_role("button", name="The model\u2019s own world").click()
     place(page, "Recreation", 1, 8)
     expect(page).not_to_have_url(re.compile("world="))
 
@@ -76,6 +76,7 @@ def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: B
     page.get_by_role("button", name="Train in it").press("Enter")
     expect(page.get_by_label("World", exact=True)).to_contain_text("(as edited)")
     page.get_by_label("Episodes", exact=True).fill("3")
+    page.get_by_text("More parameters").press("Enter")
     page.get_by_label("Seconds per shown step", exact=True).fill("0")
     page.get_by_role("button", name="Start training").press("Enter")
     events = page.get_by_role("log", name="What happened")

@@ -39,7 +39,7 @@ def test_a_run_and_its_episodes_are_read_back(database: HistoryDatabase, path: P
     assert [(kept.model, kept.episode) for kept in run.checkpoints] == [("mine.pt", 2)]
     told = ended("a", 2, **evaluations).complete
     kept = HistoryReader(path).episodes("a", EpisodesQuery(after=1, limit=1))[0]
-    for name in told.__struct_fields__:
+    for name in set(told.__struct_fields__) - {"agents"}:  # of single agents, which are not kept
         assert getattr(kept, name) == getattr(told, name), name
 
 
