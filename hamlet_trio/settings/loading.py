@@ -59,7 +59,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
 def _installed_models() -> str | None:
     """Return the folder of models that came with the package, unless the working folder has models."""
-    if Path(Settings.__struct_defaults__[Settings.__struct_fields__.index("models_dir")]).is_dir():
+    if Path(Settings().models_dir).is_dir():
         return None
     return next((str(folder) for folder in _INSTALLED_MODELS if folder.is_dir()), None)
 
