@@ -306,12 +306,11 @@ def _load(file: Path | bytes, version: FileVersion, keeps_content: bool) -> Load
             f"{name} was trained in a world of {spec.width} x {spec.height} cells; "
             f"a session takes at most {MAX_SIDE} x {MAX_SIDE}."
         )
-    config = WorldConfig()
-    if checkpoint.metadata.world is not None:
-        try:
-            config = msgspec.convert(checkpoint.metadata.world, WorldConfig)
-        except msgspec.ValidationError:
-            get_logger().info("model_world_ignored", model=name)
+    try:
+        config = checkpoint.world_config()
+    except msgspec.ValidationError:
+        get_logger().info("model_world_ignored", model=name)
+        config = WorldConfig()
     if (config.width, config.height) != (spec.width, spec.height) or config.num_agents > MAX_AGENTS:
         raise UnusableModelError(
             f"{name} is for a world of {spec.width} x {spec.height} cells, and does not tell which."
