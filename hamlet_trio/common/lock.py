@@ -72,14 +72,8 @@ class FileLock:
         find it locked.
         """
         try:
-            if not self.path.exists():
-                return False
-            if not _CAN_ASK:
-                with FileLock(self.path):
-                    return False
-            with open(self.path, "rb") as file:
-                return _is_locked(file.fileno())
-        except (LockedError, OSError):
+            return self.path.exists() and _is_held(self.path)
+        except OSError:
             return True
 
     def wait(self) -> None:
@@ -90,11 +84,7 @@ class FileLock:
         """
         descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         try:
-            if _CAN_ASK:
-                _await_holder(descriptor)
-            if not _CAN_ASK or _is_locked(descriptor):  # by an earlier version
-                _wait(descriptor)
-                _unlock(descriptor)
+            _await_release(descriptor)
         finally:
             os.close(descriptor)
 
@@ -149,12 +139,10 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
 
     def _unlock(descriptor: int) -> None:
-        if _CAN_ASK:
-            _set(descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK)
+        _withdraw(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-_CAN_ASK: Final = sys.platform == "linux"
 _FLOCK: Final = "hhqqi4x"
 """The struct flock of fcntl(2): type, whence, start, length (0: the whole file), process (always 0)."""
 
@@ -169,9 +157,20 @@ if sys.platform == "linux":
         """Let `is_held` see that the file is locked. Those who wait for that keep it for a moment only."""
         _set(descriptor, fcntl.F_OFD_SETLKW, fcntl.F_WRLCK)
 
-    def _await_holder(descriptor: int) -> None:
-        _set(descriptor, fcntl.F_OFD_SETLKW, fcntl.F_RDLCK)
+    def _withdraw(descriptor: int) -> None:
+        """Undo `_announce`."""
         _set(descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK)
+
+    def _await_release(descriptor: int) -> None:
+        _set(descriptor, fcntl.F_OFD_SETLKW, fcntl.F_RDLCK)
+        _withdraw(descriptor)
+        if _is_locked(descriptor):  # by an earlier version
+            _wait(descriptor)
+            _unlock(descriptor)
+
+    def _is_held(path: Path) -> bool:
+        with open(path, "rb") as file:
+            return _is_locked(file.fileno())
 
     def _is_locked(descriptor: int) -> bool:
         if _set(descriptor, fcntl.F_OFD_GETLK, fcntl.F_RDLCK) != fcntl.F_UNLCK:
@@ -191,8 +190,16 @@ else:
     def _announce(descriptor: int) -> None:
         """Announce nothing: here a lock is asked for by taking it."""
 
-    def _await_holder(descriptor: int) -> None:
-        raise NotImplementedError
+    def _withdraw(descriptor: int) -> None:
+        """Withdraw nothing."""
 
-    def _is_locked(descriptor: int) -> bool:
-        raise NotImplementedError
+    def _await_release(descriptor: int) -> None:
+        _wait(descriptor)
+        _unlock(descriptor)
+
+    def _is_held(path: Path) -> bool:
+        try:
+            with FileLock(path):
+                return False
+        except LockedError:
+            return True
