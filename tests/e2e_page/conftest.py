@@ -210,3 +210,19 @@ def user(browser: Browser, server: Server) -> Iterator[BrowserUser]:
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
     yield user
     user.leave()
+
+
+@pytest.fixture
+def own_server(start_page_server: StartPageServer) -> Iterator[Server]:
+    """Start a server for one test, which saves or trains: there is one run per server."""
+    server = start_page_server()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def teacher(browser: Browser, own_server: Server) -> Iterator[BrowserUser]:
+    """Return a user of that server."""
+    user = BrowserUser(browser, f"http://127.0.0.1:{own_server.port}")
+    yield user
+    user.leave()

@@ -42,3 +42,11 @@ def agent_cell(page: Page | Locator) -> tuple[int, int]:
     found = re.search(r"agent 0 in column (\d+), row (\d+)", label)
     assert found, label
     return int(found[1]), int(found[2])
+
+
+def start_training(page: Page, **entries: str) -> None:
+    """Fill in the form of Train and start."""
+    page.get_by_text("More parameters").click()
+    for label, value in entries.items():
+        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+    page.get_by_role("button", name="Start training").click()

@@ -1,36 +1,11 @@
 """A run that fits a lesson: the showcase, its pace, and what the class has when the run is over."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import BrowserUser, StartPageServer
-
-
-@pytest.fixture
-def lesson_server(start_page_server: StartPageServer) -> Iterator[Server]:
-    """Start a server for one test, since there is one run per server."""
-    server = start_page_server()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def teacher(browser: Browser, lesson_server: Server) -> Iterator[BrowserUser]:
-    """Return a user of that server."""
-    user = BrowserUser(browser, f"http://127.0.0.1:{lesson_server.port}")
-    yield user
-    user.leave()
-
-
-def start(page: Page, **entries: str) -> None:
-    page.get_by_text("More parameters").click()
-    for label, value in entries.items():
-        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
-    page.get_by_role("button", name="Start training").click()
+from tests.e2e_page.conftest import BrowserUser
+from tests.e2e_page.seen import start_training
 
 
 def shown_episode(page: Page) -> int:
@@ -48,7 +23,7 @@ def expect_slower_and_faster(page: Page, teacher_sees: bool) -> None:
 
 def test_the_page_learns_at_full_speed_and_its_pace_is_changed_for_all(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start(page, Episodes="2000", Seconds_per_shown_step="1")
+    start_training(page, Episodes="2000", Seconds_per_shown_step="1")
     expect(page.locator(".live .agent")).to_be_visible()
     # Learning does not wait for an episode that takes minutes to show.
     progress = page.get_by_role("progressbar", name="Episodes done")
@@ -80,7 +55,7 @@ def test_the_page_learns_at_full_speed_and_its_pace_is_changed_for_all(teacher: 
 
 def test_after_the_run_its_curves_and_its_model_stay(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start(page, Episodes="6", Seconds_per_shown_step="0.02")
+    start_training(page, Episodes="6", Seconds_per_shown_step="0.02")
     result = page.get_by_role("region", name="What it has learnt")
     expect(result).to_contain_text(re.compile(r"It lived \d+ steps at first, now \d+\."))
     expect(page.get_by_role("img", name=re.compile(r"^Survival.* 6 points"))).to_be_visible()

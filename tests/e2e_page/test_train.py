@@ -2,39 +2,14 @@
 
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.test_shutdown import trainer_of
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
-
-
-@pytest.fixture
-def run_server(start_page_server: StartPageServer) -> Iterator[Server]:
-    """Start a server for one test, since there is one run per server."""
-    server = start_page_server()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def teacher(browser: Browser, run_server: Server) -> Iterator[BrowserUser]:
-    """Return a user of that server."""
-    user = BrowserUser(browser, f"http://127.0.0.1:{run_server.port}")
-    yield user
-    user.leave()
-
-
-def start(page: Page, **entries: str) -> None:
-    """Fill in the form and start."""
-    page.get_by_text("More parameters").click()
-    for label, value in entries.items():
-        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
-    page.get_by_role("button", name="Start training").click()
+from tests.e2e_page.seen import start_training
 
 
 def expect_points(page: Page, name: str, points: int) -> None:
@@ -77,7 +52,7 @@ def test_the_form_has_the_servers_parameters_and_limits(user: BrowserUser) -> No
 
 def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start(
+    start_training(
         page,
         Episodes="400",
         Show_one_episode_in="1",
@@ -140,7 +115,7 @@ def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
 
 def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start(
+    start_training(
         page,
         Episodes="3",
         Show_one_episode_in="100",
@@ -159,13 +134,13 @@ def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     expect(page.locator("optgroup[label='Trained here'] option", has_text="champion")).to_be_attached()
     # A name that is taken is refused at its field.
     page.go_back()
-    start(page, Name_of_the_model="champion")
+    start_training(page, Name_of_the_model="champion")
     expect(page.get_by_label("Name of the model")).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, run_server: Server) -> None:
+def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, own_server: Server) -> None:
     page = teacher.open("?view=train")
-    start(
+    start_training(
         page,
         Episodes="400",
         Show_one_episode_in="1",
@@ -174,7 +149,7 @@ def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, r
     )
     events = page.get_by_role("log", name="What happened")
     expect(events).to_contain_text("Checkpoint saved")
-    trainer_of(run_server).kill()
+    trainer_of(own_server).kill()
     expect(events).to_contain_text("It goes on from its last checkpoint.")
     expect(events).to_contain_text("Resumed by a new trainer")
     expect(page.get_by_role("link", name=re.compile("Train.*a run is on"))).to_be_visible()
@@ -184,11 +159,11 @@ def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, r
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
-def test_a_trainer_that_hangs_is_reported_until_it_responds(teacher: BrowserUser, run_server: Server) -> None:
+def test_a_trainer_that_hangs_is_reported_until_it_responds(teacher: BrowserUser, own_server: Server) -> None:
     page = teacher.open("?view=train")
-    start(page, Episodes="2000", Episodes_per_checkpoint="1")
+    start_training(page, Episodes="2000", Episodes_per_checkpoint="1")
     expect(page.get_by_role("log", name="What happened")).to_contain_text("Checkpoint saved")
-    trainer = trainer_of(run_server)
+    trainer = trainer_of(own_server)
     trainer.suspend()
     expect(page.get_by_text("The trainer does not respond")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("has not responded for")).to_be_visible()
@@ -206,7 +181,7 @@ def test_a_run_of_a_killed_server_is_offered_without_a_reload(
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
     user.excuse("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "/ws/training")
     page = user.open("?view=train")
-    start(page, Episodes="2000", Episodes_per_checkpoint="1")
+    start_training(page, Episodes="2000", Episodes_per_checkpoint="1")
     expect(page.get_by_role("log", name="What happened")).to_contain_text("Checkpoint saved")
     server.signal(signal.SIGKILL)
     server.wait()

@@ -2,32 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
 from urllib.parse import parse_qs, quote, urlsplit
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import BrowserUser, StartPageServer
+from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected
 from tests.e2e_page.test_quality import violations
-
-
-@pytest.fixture
-def own_server(start_page_server: StartPageServer) -> Iterator[Server]:
-    """Start a server for one test, which saves and trains."""
-    server = start_page_server()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def teacher(browser: Browser, own_server: Server) -> Iterator[BrowserUser]:
-    """Return a user of that server."""
-    user = BrowserUser(browser, f"http://127.0.0.1:{own_server.port}")
-    yield user
-    user.leave()
 
 
 def place(page: Page, name: str, column: int, row: int) -> None:
