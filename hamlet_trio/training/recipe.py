@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.learner_config import LearnerConfig
-from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.schedule import EpsilonSchedule
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -50,7 +49,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         Exploring starts have room in the replay buffer beside the run's `buffer_capacity`, or they would soon
         replace what was lived through.
         """
-        room = _ROOM_OF_A_START * self.starts_per_episode(parameters, parameters.network_type)
+        room = _ROOM_OF_A_START * self.starts_per_episode(parameters)
         return msgspec.structs.replace(
             self.learner,
             network_type=parameters.network_type,
@@ -72,9 +71,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
             return config
         return msgspec.structs.replace(config, max_steps=parameters.max_steps)
 
-    def starts_per_episode(self, parameters: TrainingParameters, network_type: NetworkType) -> int:
+    def starts_per_episode(self, parameters: TrainingParameters) -> int:
         """Return how many exploring starts follow each episode of a run."""
-        if network_type != "options":
+        if parameters.network_type != "options":
             return 0
         return round(self.exploring_starts * parameters.random_start)
 

@@ -91,7 +91,7 @@ class TrainingRun:
         )
         if start_from is not None:
             self._learner.start_from(start_from)
-        starts = recipe.starts_per_episode(parameters, parameters.network_type)
+        starts = recipe.starts_per_episode(parameters)
         self._exploring_starts = ExploringStarts(self._learner, config, starts=starts, seed=exploring_seed)
         count = parameters.num_envs
         self.worlds: Final = Worlds(count, config, seed=world_seed)
