@@ -63,10 +63,9 @@ class Company:
         had failed; the mean reward in each world, (N,); and the steps in the first world.
         """
         worlds = self._worlds
-        self.acting = worlds.alive.copy()
+        actions = np.where(worlds.alive, chosen.reshape(self.acting.shape), 0)
+        result = self.advance(actions)
         streams = np.flatnonzero(self.acting)
-        actions = np.where(self.acting, chosen.reshape(self.acting.shape), 0)
-        result = worlds.step(actions)
         worlds.observe(out=next_observations.reshape(*self.acting.shape, -1))
         learner.remember(
             observations=observations[streams],
@@ -77,13 +76,15 @@ class Company:
             truncated=result.truncated.ravel()[streams],
             streams=streams,
         )
-        self.add(result.rewards)
         return actions.ravel(), result.rewards.mean(axis=1), self.first_world(actions, result)
 
-    def add(self, rewards: NDArray[np.float64]) -> None:
-        """Add one step's rewards (N, A), of those who acted."""
-        self.totals += rewards
+    def advance(self, actions: NDArray[np.integer]) -> StepResult:
+        """Make one step in every world and count it; `actions` are (N, A), any for agents that had failed."""
+        self.acting = self._worlds.alive.copy()
+        result = self._worlds.step(actions)
+        self.totals += result.rewards
         self._steps += self.acting
+        return result
 
     def results(self, world: int) -> dict[str, AgentResult]:
         """Return how the episode in a world went for each agent, by id."""

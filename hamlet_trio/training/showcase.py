@@ -143,11 +143,7 @@ def frames_of(episode: EpisodeReport) -> Iterator[TrainingStateUpdate]:
     company = Company(worlds) if config.num_agents > 1 else None
     given = np.frombuffer(episode.actions, dtype=np.uint8).reshape(-1, 1, config.num_agents)
     for actions in given:
-        if company is not None:
-            company.acting = worlds.alive.copy()
-        result = worlds.step(actions)
-        if company is not None:
-            company.add(result.rewards)
+        result = worlds.step(actions) if company is None else company.advance(actions)
         reward = float(result.rewards[0, 0])
         total += reward
         if worlds.steps[0] <= episode.seen:
