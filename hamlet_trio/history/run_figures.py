@@ -23,7 +23,7 @@ def figures_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[i
         number: dict.fromkeys(("longest", "best_return", "evaluation", "best_evaluation"))
         for number in numbers
     }
-    those = f"run IN ({', '.join('?' * len(numbers))})"
+    those = _run_in(numbers)
     for run, longest, best in connection.execute(
         "SELECT run, max(CASE typeof(length) WHEN 'integer' THEN length END),"
         " max(CASE typeof(reward) WHEN 'real' THEN reward END)"
@@ -57,13 +57,18 @@ def columns_of_runs(connection: sqlite3.Connection, count: int) -> list[FailureC
     runs = connection.execute(
         "SELECT number, run_id, began, episodes FROM runs ORDER BY run_id DESC LIMIT ?", (count,)
     ).fetchall()
-    columns = []
-    for number, run_id, began, episodes in reversed(runs):
-        reasons = connection.execute(
-            "SELECT reason, sum(count) FROM failure_counts WHERE run = ? GROUP BY reason", (number,)
+    numbers = [number for number, *_ in runs]
+    failed = _by_key(
+        connection.execute(
+            "SELECT run, reason, sum(count) FROM failure_counts"
+            f" WHERE {_run_in(numbers)} GROUP BY run, reason",
+            numbers,
         )
-        columns.append(FailureColumn(run_id, began, 1, episodes, episodes, _largest_first(reasons)))
-    return columns
+    )
+    return [
+        FailureColumn(run_id, began, 1, episodes, episodes, _largest_first(failed.get(number, [])))
+        for number, run_id, began, episodes in reversed(runs)
+    ]
 
 
 def columns_of_episodes(
@@ -78,11 +83,12 @@ def columns_of_episodes(
         "SELECT (episode - 1) / ?, min(ended), count(*) FROM episodes WHERE run = ? GROUP BY 1 ORDER BY 1",
         (size, run),
     ).fetchall()
-    failed: dict[int, list[tuple[str, int]]] = {}
-    for stretch, reason, number in connection.execute(
-        "SELECT (episode - 1) / ?, reason, count(*) FROM failures WHERE run = ? GROUP BY 1, 2", (size, run)
-    ):
-        failed.setdefault(stretch, []).append((reason, number))
+    failed = _by_key(
+        connection.execute(
+            "SELECT (episode - 1) / ?, reason, count(*) FROM failures WHERE run = ? GROUP BY 1, 2",
+            (size, run),
+        )
+    )
     return [
         FailureColumn(
             run_id,
@@ -94,6 +100,18 @@ def columns_of_episodes(
         )
         for stretch, ended, episodes in stretches
     ]
+
+
+def _run_in(numbers: Sequence[int]) -> str:
+    return f"run IN ({', '.join('?' * len(numbers))})"
+
+
+def _by_key(rows: Iterable[tuple[int, str, int]]) -> dict[int, list[tuple[str, int]]]:
+    """Return the counts of each run or stretch, which rows begin with."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    for key, reason, count in rows:
+        found.setdefault(key, []).append((reason, count))
+    return found
 
 
 def _largest_first(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
