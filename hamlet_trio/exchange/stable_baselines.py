@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hamlet_trio.agent.checkpoint import Checkpoint
-from hamlet_trio.agent.networks import Network, NetworkSpec, QNetwork, build_from_spec
-from hamlet_trio.agent.networks.spec import make_sizes
+from hamlet_trio.agent.networks import Network, NetworkSpec, QNetwork, build_network
 from hamlet_trio.common.files import write_atomically
 from hamlet_trio.exchange.comparison import ExchangeError, check_equal
 from hamlet_trio.world import WorldConfig
@@ -32,15 +31,15 @@ class HamletQValues(BaseFeaturesExtractor):
 
     def __init__(self, observation_space: spaces.Box, spec: dict[str, Any]) -> None:
         """Build the network of a spec in plain values, as `plain_spec` gives them, with random weights."""
-        network_spec = NetworkSpec(
-            network_type=spec["network_type"],
-            width=spec["width"],
-            height=spec["height"],
-            num_actions=spec["num_actions"],
-            sizes=make_sizes(spec["network_type"], spec["sizes"]),
+        super().__init__(observation_space, features_dim=spec["num_actions"])
+        self.network = build_network(
+            spec["network_type"],
+            observation_space.shape[0],
+            spec["num_actions"],
+            spec["width"],
+            spec["height"],
+            **spec["sizes"],
         )
-        super().__init__(observation_space, features_dim=network_spec.num_actions)
-        self.network = build_from_spec(network_spec)
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return the Q-values [n, actions] of observations."""
