@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hamlet_trio.agent.networks import Network
 from hamlet_trio.world import WorldConfig, Worlds
@@ -28,7 +29,7 @@ def observations_of(config: WorldConfig, rows: int = _ROWS) -> NDArray[np.float3
     return np.ascontiguousarray(worlds.observe()[:, 0])
 
 
-def q_values(network: Network, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+def q_values(network: nn.Module, observations: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the Q-values (rows, 5) of observations."""
     with torch.inference_mode():
         values: NDArray[np.float32] = network(torch.from_numpy(observations)).numpy()

@@ -14,7 +14,7 @@ from hamlet_trio.agent.networks import NetworkError, restore_network
 from hamlet_trio.agent.networks.building import recognise
 from hamlet_trio.agent.safe_load import read_bytes, unpack
 from hamlet_trio.common.text import printable
-from hamlet_trio.exchange.comparison import ExchangeError, check_equal
+from hamlet_trio.exchange.comparison import ExchangeError, check_equal, q_values
 from hamlet_trio.world import ACTIONS, WorldConfig
 
 
@@ -56,8 +56,7 @@ def from_state_dict(
         raise ExchangeError(f"{name} is no perceptron that can be played: {error}") from error
     network = restore_network(spec, renamed).eval()
     other = _sequential(layers)
-    with torch.inference_mode():
-        check_equal(network, config, lambda rows: other(torch.from_numpy(rows)).numpy(), "The checkpoint")
+    check_equal(network, config, lambda rows: q_values(other, rows), "The checkpoint")
     metadata = CheckpointMetadata(
         network_type=spec.network_type, sizes=spec.plain_sizes(), world=msgspec.to_builtins(config)
     )

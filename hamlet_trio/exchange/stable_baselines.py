@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hamlet_trio.agent.checkpoint import Checkpoint
 from hamlet_trio.agent.networks import Network, NetworkSpec, QNetwork, build_network
 from hamlet_trio.common.files import write_atomically
-from hamlet_trio.exchange.comparison import ExchangeError, check_equal
+from hamlet_trio.exchange.comparison import ExchangeError, check_equal, q_values
 from hamlet_trio.world import WorldConfig
 
 try:
@@ -72,13 +70,9 @@ def write_stable_baselines(checkpoint: Checkpoint, path: Path, config: WorldConf
     agent.save(buffer)
     data = buffer.getvalue()
     loaded = DQN.load(io.BytesIO(data), device="cpu")
-
-    def values(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            found: NDArray[np.float32] = loaded.policy.q_net(torch.from_numpy(rows)).numpy()
-        return found
-
-    difference = check_equal(network, config, values, "The agent of stable-baselines3")
+    difference = check_equal(
+        network, config, lambda rows: q_values(loaded.policy.q_net, rows), "The agent of stable-baselines3"
+    )
     write_atomically(path, data)
     return difference
 
