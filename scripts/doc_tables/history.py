@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from typing import Final
 
-from hamlet_trio.history.schema import upgrade
+from hamlet_trio.history.schema import table_names, upgrade
 from scripts.doc_tables.markdown import code, table
 
 _MEANING: Final = {
@@ -47,10 +47,8 @@ def schema() -> str:
     rows = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         upgrade(connection)
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        for name in sorted(set(names) - {"episodes"}, key=lambda name: (name != "runs", name)):
+        names = table_names(connection) - {"episodes"}
+        for name in sorted(names, key=lambda name: (name != "runs", name)):
             keys = {
                 column: f"{other}.{to}"
                 for _, _, other, column, to, *_ in connection.execute(f"PRAGMA foreign_key_list({name})")
