@@ -197,9 +197,13 @@ class SessionKeeper:
         if self.shelf is not None:
             kept.adopt(kept.name, kept.epoch, data)  # what the shelf writes
             self.shelf.put(kept, urgent=True)
+        self._keep_here(kept, data, kept.models)
+
+    def _keep_here(self, kept: KeptSession, data: bytes, models: "list[LoadedPolicy]") -> None:
+        """Keep a session that no connection has for the grace, if there is any."""
         if self._grace > 0:
             until = trio.current_time() + self._grace
-            self._left[kept.name] = _LeftSession(kept.owner, kept.epoch, data, kept.models, until)
+            self._left[kept.name] = _LeftSession(kept.owner, kept.epoch, data, models, until)
             self._forget_old()
             if len(self._left) > self._capacity:
                 del self._left[next(iter(self._left))]
@@ -250,9 +254,8 @@ class SessionKeeper:
     def give_back(self, kept: KeptSession) -> None:
         """Undo a claim whose session cannot go on here; a later claim finds it again."""
         del self._live[kept.name]
-        if self._grace > 0 and (data := kept.encode()) is not None:
-            until = trio.current_time() + self._grace
-            self._left[kept.name] = _LeftSession(kept.owner, kept.epoch, data, [], until)
+        if (data := kept.encode()) is not None:
+            self._keep_here(kept, data, [])
         kept.name, kept.epoch = kept.own_name, 1
         kept.begin()
         self._live[kept.name] = kept
