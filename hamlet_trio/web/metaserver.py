@@ -86,9 +86,10 @@ class Metaserver:
         return time.monotonic() - self._started_at
 
     async def read_files(self, function: Callable[..., Value], *arguments: Any) -> Value:
-        """Call a function that reads files in a thread, so that a slow disk delays no session.
+        """Call a function that reads or writes files in a thread, so that a slow disk delays no session.
 
-        On cancellation the thread is abandoned: it only reads.
+        On cancellation the thread is abandoned, and finishes what it began. So the function must write
+        atomically, and nothing may depend on its end.
         """
         return await trio.to_thread.run_sync(
             function, *arguments, limiter=self._file_threads, abandon_on_cancel=True
