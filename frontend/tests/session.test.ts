@@ -46,6 +46,13 @@ function playback(change: object = {}): object {
 }
 
 describe('a session', () => {
+  it.each(['reset', 'model_changed'] as const)('is not over when another life follows at once: %s', (reason) => {
+    const { session, socket } = connect()
+    socket.receive(end({ reason, failure_reason: null }))
+    expect(session.state.over).toBeNull()
+    session.close()
+  })
+
   it('shows the world before anything is played', () => {
     const { session, socket } = connect()
     expect(session.feed.frame?.step).toBe(0)

@@ -329,7 +329,8 @@ export class InferenceSession {
   }
 
   private ended(end: EpisodeEnd): void {
-    this.state.over = end
+    // After the others another life follows at once, and takes what the person does by then.
+    if (end.reason === 'meter_depleted' || end.reason === 'max_steps') this.state.over = end
     this.actions.clear()
     this.lives.end(end)
     if (end.reason === 'meter_depleted' && this.desired.lingers) this.socket.send({ command: 'get_life' })
