@@ -163,15 +163,9 @@ class PolicyEngine:
 
     async def map(self, request: MapRequest) -> None:
         """Make a policy map in the time that steps leave. Raises `EngineError` on failure."""
-        request.task = trio.lowlevel.current_task()
         self._maps.put(request)
         self._new_request.unpark()
-
-        def abandon(_: Callable[[], None]) -> trio.lowlevel.Abort:
-            request.task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abandon)
+        await request.wait()
         if request.error is not None:
             raise request.error
 
@@ -199,16 +193,9 @@ class PolicyEngine:
             state=state,
             asked_at=trio.current_time(),
         )
-        request.task = trio.lowlevel.current_task()
         self._waiting.append(request)
         self._new_request.unpark()
-
-        def abandon(_: Callable[[], None]) -> trio.lowlevel.Abort:
-            request.task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        # The bare primitive beneath trio.Event: one task waits for one answer, thousands of times a second.
-        await trio.lowlevel.wait_task_rescheduled(abandon)
+        await request.wait()
         if isinstance(request.answer, WorldSnapshot):
             return request.answer
         assert request.answer is not None  # the task is rescheduled only once there is an answer
@@ -228,7 +215,7 @@ class PolicyEngine:
             for request in (*self._batch, *self._waiting):
                 if request.task is not None:
                     request.answer = EngineError("the policy engine stopped")
-                    _wake(request)
+                    request.wake()
             self._batch = []
             self._waiting.clear()
             self._maps.fail("the policy engine stopped")
@@ -269,11 +256,4 @@ class PolicyEngine:
         for request in requests:
             counters.step_seconds.observe(now - request.asked_at)
             counters.failed_requests += isinstance(request.answer, EngineError)
-            _wake(request)
-
-
-def _wake(request: EngineRequest) -> None:
-    """Let the task that waits for the answer continue, if one still does."""
-    if request.task is not None:
-        task, request.task = request.task, None
-        trio.lowlevel.reschedule(task)
+            request.wake()

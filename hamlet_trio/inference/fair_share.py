@@ -7,6 +7,8 @@ from typing import Final
 
 import trio
 
+from hamlet_trio.inference.awaited import Awaited
+
 ROUND_SECONDS: Final = 0.01
 LAG_SECONDS: Final = 0.01
 """The server is overloaded while it wakes sessions later than this, on average over some wake-ups."""
@@ -54,12 +56,12 @@ class Share:
         self.played_out = RecentUse(half_life=10.0)
 
 
-class _Waiter:
-    __slots__ = ("rank", "task")
+class _Waiter(Awaited):
+    __slots__ = ("rank",)
 
-    def __init__(self, rank: tuple[float, int], task: trio.lowlevel.Task) -> None:
+    def __init__(self, rank: tuple[float, int]) -> None:
+        super().__init__()
         self.rank = rank
-        self.task: trio.lowlevel.Task | None = task
 
     def __lt__(self, other: "_Waiter") -> bool:
         return self.rank < other.rank
@@ -142,8 +144,7 @@ class FairShare:
                 waiter = heapq.heappop(self._waiting)
                 if waiter.task is not None:
                     self._admitted += 1
-                    trio.lowlevel.reschedule(waiter.task)
-                    waiter.task = None
+                    waiter.wake()
 
     def _begin_round(self, now: float) -> None:
         self._round_end = now + ROUND_SECONDS
@@ -152,12 +153,7 @@ class FairShare:
         self._last = None
 
     async def _wait(self, share: Share) -> None:
-        waiter = _Waiter((share.units.rank, next(self._order)), trio.lowlevel.current_task())
+        waiter = _Waiter((share.units.rank, next(self._order)))
         heapq.heappush(self._waiting, waiter)
         self._overflow.unpark()
-
-        def give_up(_: object) -> trio.lowlevel.Abort:
-            waiter.task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(give_up)
+        await waiter.wait()

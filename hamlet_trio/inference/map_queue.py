@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import trio
 
+from hamlet_trio.inference.awaited import Awaited
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.world import WorldConfig
 
@@ -18,7 +19,7 @@ SHARE: Final = 0.2
 """The part of the engine's time that policy maps take at most, however many sessions ask for them."""
 
 
-class MapRequest:
+class MapRequest(Awaited):
     """A policy map in the making, in a world of C cells.
 
     `meters` are the agent's normalised meters in every cell, `others` the cells of the other live agents.
@@ -29,11 +30,12 @@ class MapRequest:
         values: (C,) float32, the greatest Q-value in each cell.
     """
 
-    __slots__ = ("actions", "config", "error", "meters", "others", "policy", "rows", "task", "values")
+    __slots__ = ("actions", "config", "error", "meters", "others", "policy", "rows", "values")
 
     def __init__(
         self, policy: "Policy", config: WorldConfig, meters: Sequence[float], others: Sequence[int]
     ) -> None:
+        super().__init__()
         self.policy = policy
         self.config = config
         self.meters = meters
@@ -42,18 +44,11 @@ class MapRequest:
         self.actions = np.empty(config.width * config.height, dtype=np.int64)
         self.values = np.empty(config.width * config.height, dtype=np.float32)
         self.error: EngineError | None = None
-        self.task: trio.lowlevel.Task | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to be made."""
         return self.error is not None or self.rows == self.actions.size
-
-    def wake(self) -> None:
-        """Let the task that waits for the map continue, if one still does."""
-        if self.task is not None:
-            task, self.task = self.task, None
-            trio.lowlevel.reschedule(task)
 
 
 class MapQueue:

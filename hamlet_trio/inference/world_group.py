@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-import trio
 from numpy.typing import NDArray
 
+from hamlet_trio.inference.awaited import Awaited
 from hamlet_trio.inference.errors import EngineError
 from hamlet_trio.protocol.frame_parts import OptionValue
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
@@ -35,7 +35,7 @@ class RequestKind(enum.Enum):
     INSPECT = enum.auto()
 
 
-class EngineRequest:
+class EngineRequest(Awaited):
     """One request in progress.
 
     `policy` is that of the world's first agent; `company` are those of all where there are several, else
@@ -62,7 +62,6 @@ class EngineRequest:
         "shown_option_values",
         "shown_q_values",
         "state",
-        "task",
         "turns",
         "view_agent",
     )
@@ -80,6 +79,7 @@ class EngineRequest:
         state: WorldState | None = None,
         asked_at: float = 0.0,
     ) -> None:
+        super().__init__()
         self.kind = kind
         self.group = group
         self.index = index
@@ -92,7 +92,6 @@ class EngineRequest:
         self.attention = view.attention
         self.needs_policy = (kind is RequestKind.STEP and action is None) or view.q_values or view.attention
         self.asked_at = asked_at
-        self.task: trio.lowlevel.Task | None = None
         self.answer: WorldSnapshot | EngineError | None = None
         self.shown_q_values: list[float] | None = None
         self.shown_attention: list[list[float]] | None = None
