@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from hamlet_trio.connection import Transport
 from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.protocol.errors import BadMessageError, Error
 from hamlet_trio.protocol.messages import StateUpdate, encode
 
 MAX_UNSENT: Final = 8
@@ -32,6 +33,11 @@ class MessageSender:
     async def send(self, message: Struct) -> None:
         """Encode a message and send it. Not always a checkpoint."""
         await self._put(encode(message), None)
+
+    async def refuse(self, error: BadMessageError) -> None:
+        """Send an error, which is counted."""
+        self._counters.errors[error.code] += 1
+        await self.send(Error(error.message, error.code, error.command, error.field))
 
     async def send_frame(self, frame: StateUpdate) -> None:
         """Send a frame, which is counted and timed."""

@@ -15,9 +15,8 @@ from hamlet_trio.inference.map_queue import MapRequest
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.refusals import refusal, unknown_agent, unreadable_world
 from hamlet_trio.inference.replay_player import ReplayPlayer
-from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol.commands import ChosenMeters, GetPolicyMap
-from hamlet_trio.protocol.errors import Error, ErrorCode
+from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.frame_parts import Meters
 from hamlet_trio.protocol.messages import PolicyMap
 from hamlet_trio.world import WorldConfig
@@ -53,10 +52,9 @@ class PolicyMapper:
     session's maps begin at least `MAP_SECONDS` apart.
     """
 
-    def __init__(self, engine: PolicyEngine, sender: MessageSender, counters: SessionCounters) -> None:
+    def __init__(self, engine: PolicyEngine, sender: MessageSender) -> None:
         self._engine = engine
         self._sender = sender
-        self._counters = counters
         self._newest: _Situation | None = None
         self._asked = trio.lowlevel.ParkingLot()
 
@@ -110,9 +108,7 @@ class PolicyMapper:
             await self._engine.map(request)
         except EngineError:
             # The engine has logged the cause. The session plays on.
-            failure = refusal(ErrorCode.INTERNAL_ERROR, "get_policy_map")
-            self._counters.errors[failure.code] += 1
-            await self._sender.send(Error(failure.message, failure.code, failure.command))
+            await self._sender.refuse(refusal(ErrorCode.INTERNAL_ERROR, "get_policy_map"))
             return
         await self._sender.send(
             PolicyMap(

@@ -122,7 +122,7 @@ async def _play(
             share=share,
             claims=claims,
         )
-        maps = PolicyMapper(service.engine, sender, service.counters)
+        maps = PolicyMapper(service.engine, sender)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(loads.run)
             nursery.start_soon(maps.run)

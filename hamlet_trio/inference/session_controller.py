@@ -89,11 +89,11 @@ class SessionController(SessionState):
                 try:
                     await self._handle(event)
                 except BadMessageError as error:
-                    await self._refuse(error)
+                    await self._sender.refuse(error)
             urgent = event is not None and not isinstance(event, _UNHURRIED)
             self._kept.changed(self._episode.turns, urgent=urgent)
             for _ in range(self._queue.take_overflow()):
-                await self._refuse(QUEUE_FULL)
+                await self._sender.refuse(QUEUE_FULL)
 
     async def _next_event(self, deadline: float) -> SessionEvent | None:
         """Return the next event whose turn it is, or None at `deadline`; hold those behind a load."""
@@ -107,7 +107,7 @@ class SessionController(SessionState):
             if not (self._loading or self._held):
                 return event
             if (refused := self._held.put(event)) is not None:
-                await self._refuse(refused)
+                await self._sender.refuse(refused)
 
     # --- turns ---------------------------------------------------------------------------------------------
 
@@ -337,9 +337,3 @@ class SessionController(SessionState):
         """Continue a rewound episode from the step on screen, if one is on."""
         if self._replay.shows_own:
             await self._replay.branch()
-
-    # --- answers -------------------------------------------------------------------------------------------
-
-    async def _refuse(self, error: BadMessageError) -> None:
-        self._counters.errors[error.code] += 1
-        await self._sender.send(messages.Error(error.message, error.code, error.command, error.field))
