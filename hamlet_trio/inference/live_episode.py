@@ -1,7 +1,7 @@
 """A session's own episodes, one after another: its world in the engine, and all that is known of it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -24,9 +24,6 @@ from hamlet_trio.protocol.frames import (
     WorldSnapshot,
 )
 from hamlet_trio.world import WorldConfig
-
-if TYPE_CHECKING:
-    from hamlet_trio.agent.policy import Policy
 
 EndReason = Literal["meter_depleted", "max_steps", "reset", "model_changed"]
 
@@ -92,7 +89,7 @@ class LiveEpisode:
         return self.models[0]
 
     @property
-    def players(self) -> "Policy | tuple[Policy, ...]":
+    def players(self) -> Players:
         """The policy of the one agent, or those of several, for the places of the session's world."""
         return self._players
 

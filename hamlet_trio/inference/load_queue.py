@@ -1,6 +1,6 @@
 """A session's slow jobs, done beside its play: reading models and recordings, saving episodes."""
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import trio
 from msgspec import UnsetType
@@ -11,15 +11,13 @@ from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.session_claim import ClaimedSession, SessionClaims
 from hamlet_trio.inference.session_queue import SessionQueue
+from hamlet_trio.inference.world_group import Players
 from hamlet_trio.protocol import commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.world_info import find_world
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.library import WorldLibrary
 from hamlet_trio.world.world_file import World
-
-if TYPE_CHECKING:
-    from hamlet_trio.agent.policy import Policy
 
 MAX_WAITING: Final = 8
 
@@ -28,7 +26,7 @@ class SaveEpisode(NamedTuple):
     """An episode to save as a recording, and the policy whose outputs go with it."""
 
     played: PlayedEpisode
-    policy: "Policy | tuple[Policy, ...]"
+    policy: Players
 
 
 Job: TypeAlias = (

@@ -3,12 +3,13 @@
 import bisect
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import trio
 
 from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.replay import PlayedEpisode, Replay, played_life
+from hamlet_trio.inference.world_group import Players
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Life
@@ -16,9 +17,6 @@ from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.file import RecordingError
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
 from hamlet_trio.recording.info import RecordingInfo
-
-if TYPE_CHECKING:
-    from hamlet_trio.agent.policy import Policy
 
 _THREADS: Final = 1
 Result = TypeVar("Result")
@@ -69,7 +67,7 @@ class RecordingWorker:
     async def save(
         self,
         played: PlayedEpisode,
-        policy: "Policy | tuple[Policy, ...]",
+        policy: Players,
         session_id: str,
         share: Share,
     ) -> RecordingInfo:
@@ -87,7 +85,7 @@ class RecordingWorker:
     async def rewind(
         self,
         played: PlayedEpisode,
-        policy: "Policy | tuple[Policy, ...]",
+        policy: Players,
         visits: dict[str, int],
         share: Share,
     ) -> Replay:
@@ -140,9 +138,7 @@ class RecordingWorker:
         if self._waiting:
             self._waiting.pop(0).granted.set()
 
-    def _save(
-        self, played: PlayedEpisode, policy: "Policy | tuple[Policy, ...]", session_id: str
-    ) -> RecordingInfo:
+    def _save(self, played: PlayedEpisode, policy: Players, session_id: str) -> RecordingInfo:
         recording = make_recording(
             played.config,
             played.start,
