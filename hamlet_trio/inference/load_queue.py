@@ -10,6 +10,7 @@ from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
 from hamlet_trio.inference.recording_worker import RecordingWorker
 from hamlet_trio.inference.replay import PlayedEpisode, Replay
 from hamlet_trio.inference.session_claim import ClaimedSession, SessionClaims
+from hamlet_trio.inference.session_keeper import KeptSession
 from hamlet_trio.inference.session_queue import SessionQueue
 from hamlet_trio.inference.world_group import Players
 from hamlet_trio.protocol import commands
@@ -51,8 +52,6 @@ SessionEvent: TypeAlias = commands.InferenceCommand | BadMessageError | JobDone
 class LoadQueue:
     """Do one session's jobs one after another, while it plays on.
 
-    `session_id` goes with the recordings; it changes where another connection's session goes on.
-
     Each result is put into the session queue. Bounds: `MAX_WAITING` jobs wait behind the one in progress;
     more are refused with `too_many_loads`.
     """
@@ -64,7 +63,7 @@ class LoadQueue:
         worlds: WorldLibrary,
         *,
         results: SessionQueue[SessionEvent],
-        session_id: str,
+        kept: KeptSession,
         share: Share,
         claims: SessionClaims,
     ) -> None:
@@ -72,7 +71,7 @@ class LoadQueue:
         self._recordings = recordings
         self._worlds = worlds
         self._results = results
-        self.session_id = session_id
+        self._kept = kept
         self._claims = claims
         self._share = share
         self._send, self._receive = trio.open_memory_channel[Job](MAX_WAITING)
@@ -106,7 +105,7 @@ class LoadQueue:
             case commands.ResumeSession():
                 return await self._claims.claim(job)
             case SaveEpisode():
-                return await self._recordings.save(job.played, job.policy, self.session_id, self._share)
+                return await self._recordings.save(job.played, job.policy, self._kept.session_id, self._share)
 
 
 def too_many_loads(job: Job) -> BadMessageError:

@@ -118,7 +118,7 @@ async def _play(
             service.recordings,
             service.worlds,
             results=queue,
-            session_id=kept.session_id,
+            kept=kept,
             share=share,
             claims=claims,
         )

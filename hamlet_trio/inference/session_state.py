@@ -115,7 +115,6 @@ class SessionState:
         self._playing, self._human, self._episode.view = snapshot.playing, snapshot.human, snapshot.view
         missed = await self._episode.catch_up(claimed.seen, snapshot.human)
         self._kept.begin()
-        self._loads.session_id = self._kept.session_id
         self._counters.resumed += 1
         now = trio.current_time()
         self._pace.min_intermission = snapshot.min_intermission
