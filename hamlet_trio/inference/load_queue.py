@@ -110,22 +110,9 @@ class LoadQueue:
 
 def too_many_loads(job: Job) -> BadMessageError:
     """Return the refusal of one job too many."""
+    command = commands.RecordEpisode if isinstance(job, SaveEpisode) else type(job)
     return BadMessageError(
         ErrorCode.TOO_MANY_LOADS,
         "Too many models or recordings wait to be read or written; wait for one, then send it again.",
-        command=_command(job),
+        command=str(command.__struct_config__.tag),
     )
-
-
-def _command(job: Job) -> str:
-    match job:
-        case SaveEpisode():
-            return "record"
-        case commands.LoadRecording():
-            return "load_recording"
-        case commands.SetWorld():
-            return "set_world"
-        case commands.ResumeSession():
-            return "resume_session"
-        case commands.LoadModel():
-            return "load_model"
