@@ -73,8 +73,9 @@ class RecordingWorker:
     ) -> RecordingInfo:
         """Save an episode of at least one step; raises `BadMessageError` if that fails."""
         try:
-            steps = played.steps * played.config.num_agents
-            return await self._run(share, lambda: self._save(played, policy, session_id), steps=steps)
+            return await self._run(
+                share, lambda: self._save(played, policy, session_id), steps=len(played.actions)
+            )
         except RecordingError as error:
             raise _refusal(ErrorCode.NOTHING_TO_RECORD, error, "record") from error
         except OSError as error:

@@ -49,11 +49,6 @@ class PlayedEpisode(Struct, frozen=True, kw_only=True):
     episode: int
     model_name: str | None
 
-    @property
-    def steps(self) -> int:
-        """The number of steps."""
-        return len(self.actions) // self.config.num_agents
-
 
 class Replay:
     """An episode of N steps: the frame of each, and the state to continue from.
