@@ -79,7 +79,7 @@ class Replay:
         ]
         self._trajectory = self._agents[0]
         self._returns = [one.returns() for one in trajectories]
-        self._results = results_of(trajectories)
+        self._first_failure = first_failure(results_of(trajectories).values())
         self._markers = markers
         self._outputs = outputs
         config = played.config
@@ -175,7 +175,7 @@ class Replay:
             heat_map=heat_map_of(self.visits_at(step)),
             view=view,
             totals=[float(returns[step]) for returns in self._returns],
-            first_failure=first_failure(self._results.values()),
+            first_failure=self._first_failure,
         )
 
     def outputs_at(self, step: int, agent: int = 0) -> ShownOutputs:
