@@ -156,20 +156,26 @@ class SessionController(SessionState):
                 await self._take_control(event)
             case commands.Reset() | commands.SetStart():
                 await self._begin_anew(event)
-            case commands.SetView() | commands.GetLife() | commands.GetPolicyMap():
-                await self._tell(event)
+            case commands.SetView():
+                await self._set_view(event)
+            case commands.GetLife():
+                await self._replay.tell_life()
+            case commands.GetPolicyMap():
+                self._maps.ask(event, self._episode, self._replay)
             case commands.Seek():
                 await self._seek(event.step)
             case commands.LeaveReplay():
                 await self._leave_replay()
             case commands.RecordEpisode():
                 self._record()
-            case commands.LoadModel() | commands.LoadRecording() | commands.SetWorld():
-                self._loads.put(event)
-                self._loading = True
-            case commands.ResumeSession():
-                if not is_first:
-                    raise refusal(ErrorCode.SESSION_BUSY, "resume_session")
+            case commands.ResumeSession() if not is_first:
+                raise refusal(ErrorCode.SESSION_BUSY, "resume_session")
+            case (
+                commands.LoadModel()
+                | commands.LoadRecording()
+                | commands.SetWorld()
+                | commands.ResumeSession()
+            ):
                 self._loads.put(event)
                 self._loading = True
             case JobDone():
@@ -283,14 +289,6 @@ class SessionController(SessionState):
         if self._episode.over:
             await self._episode.begin()
         await self._episode.step(command.action, agent)
-
-    async def _tell(self, command: commands.SetView | commands.GetLife | commands.GetPolicyMap) -> None:
-        if isinstance(command, commands.GetLife):
-            await self._replay.tell_life()
-        elif isinstance(command, commands.GetPolicyMap):
-            self._maps.ask(command, self._episode, self._replay)
-        else:
-            await self._set_view(command)
 
     async def _set_view(self, wanted: commands.SetView) -> None:
         before = self._episode.view
