@@ -1,6 +1,6 @@
 """What a session is besides its episode, and how it goes on on another connection."""
 
-from typing import Final, TypedDict
+from typing import Final, TypedDict, Unpack
 
 import trio
 from msgspec import UNSET
@@ -42,32 +42,20 @@ class SessionParts(TypedDict):
 class SessionState:
     """The state of one session; the task of its controller alone changes it."""
 
-    def __init__(
-        self,
-        *,
-        episode: ResumableEpisode,
-        replay: ReplayPlayer,
-        lease: PolicyLease,
-        loads: LoadQueue,
-        sender: MessageSender,
-        counters: SessionCounters,
-        maps: PolicyMapper,
-        kept: KeptSession,
-        claims: SessionClaims,
-    ) -> None:
-        self._episode = episode
-        self._replay = replay
-        self._lease = lease
-        self._loads = loads
-        self._sender = sender
-        self._counters = counters
-        self._kept = kept
-        self._claims = claims
-        self._maps = maps
+    def __init__(self, **parts: Unpack[SessionParts]) -> None:
+        self._episode = parts["episode"]
+        self._replay = parts["replay"]
+        self._lease = parts["lease"]
+        self._loads = parts["loads"]
+        self._sender = parts["sender"]
+        self._counters = parts["counters"]
+        self._maps = parts["maps"]
+        self._kept = parts["kept"]
+        self._claims = parts["claims"]
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human: int | None = None  # the number of the agent that a person plays
-        self._world = SessionWorld(episode, replay, lease, sender)
+        self._world = SessionWorld(self._episode, self._replay, self._lease, self._sender)
 
     @property
     def _intermission(self) -> bool:
@@ -104,7 +92,7 @@ class SessionState:
     async def _take_over(self, claimed: ClaimedSession) -> None:
         """Go on with another connection's session, at the step that its client saw last."""
         snapshot, before = claimed.snapshot, set(self._episode.models)
-        world = World() if snapshot.world is None else snapshot.world
+        world = _USUAL if snapshot.world is None else snapshot.world
         try:
             await self._episode.take_over(snapshot.episode, claimed.models, world.config)
         except (TooManyWorldsError, ValueError) as error:
