@@ -269,22 +269,16 @@ class FrameBuilder:
 
 
 def _agents(snapshot: WorldSnapshot, last_action: LastAction) -> dict[str, AgentState]:
-    """Return the agents' state by id; money and mood are shown in their own units, the others normalised."""
-    meters = snapshot.meters
-    return {
-        AGENT_ID: AgentState(
-            Meters(
-                meters[_ENERGY],
-                meters[_HYGIENE],
-                meters[_SATIATION],
-                snapshot.money,
-                snapshot.mood,
-                meters[_SOCIAL],
-            ),
-            last_action,
-            snapshot.reward,
-        )
-    }
+    """Return the one agent's state by its id."""
+    return {AGENT_ID: AgentState(_meters(snapshot), last_action, snapshot.reward)}
+
+
+def _meters(agent: WorldSnapshot | AgentSnapshot) -> Meters:
+    """Return an agent's meters; money and mood are shown in their own units, the others normalised."""
+    meters = agent.meters
+    return Meters(
+        meters[_ENERGY], meters[_HYGIENE], meters[_SATIATION], agent.money, agent.mood, meters[_SOCIAL]
+    )
 
 
 def _last_action(agent: AgentSnapshot) -> LastAction:
@@ -304,16 +298,8 @@ def _company(company: Sequence[AgentSnapshot], totals: Sequence[float]) -> dict[
     """Return the states of several agents, as `_agents` that of one."""
     states: dict[str, AgentState] = {}
     for agent_id, agent, total in zip(AGENT_IDS, company, totals, strict=False):
-        meters = agent.meters
         states[agent_id] = AgentState(
-            Meters(
-                meters[_ENERGY],
-                meters[_HYGIENE],
-                meters[_SATIATION],
-                agent.money,
-                agent.mood,
-                meters[_SOCIAL],
-            ),
+            _meters(agent),
             _last_action(agent),
             agent.reward,
             alive=agent.failure_reason is None,
