@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import MAX_AGENTS, AgentId
 from hamlet_trio.protocol.command_decoder import CommandDecoder
+from hamlet_trio.protocol.frame_parts import Fullness
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
 from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
 
@@ -32,12 +33,12 @@ class Reset(Struct, frozen=True, tag_field="command", tag="reset"):
 class ChosenMeters(Struct, frozen=True, forbid_unknown_fields=True):
     """Chosen values of some meters, in the units in which frames show them."""
 
-    energy: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
-    hygiene: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
-    satiation: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+    energy: Fullness | UnsetType = UNSET
+    hygiene: Fullness | UnsetType = UNSET
+    satiation: Fullness | UnsetType = UNSET
     money: Annotated[float, Meta(description="in its own unit, as the world limits it")] | UnsetType = UNSET
     mood: Annotated[float, Meta(description="in its own unit, as the world limits it")] | UnsetType = UNSET
-    social: Annotated[float, Meta(ge=0, le=1, description="0 empty, 1 full")] | UnsetType = UNSET
+    social: Fullness | UnsetType = UNSET
 
 
 class SetStart(Struct, frozen=True, tag_field="command", tag="set_start"):
@@ -193,7 +194,7 @@ class ResumeSession(Struct, frozen=True, tag_field="command", tag="resume_sessio
         int, Meta(ge=0, le=1_000_000, description="step on screen, up to which it is played out")
     ] = 0
     actions: Annotated[
-        list[_AgentAction | Annotated[list[_AgentAction], Meta(max_length=8)]],
+        list[_AgentAction | Annotated[list[_AgentAction], Meta(max_length=MAX_AGENTS)]],
         Meta(
             max_length=512,
             description="actions of the last steps on screen, oldest first, all of that episode; with "
