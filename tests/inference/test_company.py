@@ -215,13 +215,8 @@ async def test_the_others_go_on_when_the_person_fails(
 
 
 async def test_who_waits_where(service: InferenceService) -> None:
-    bed = {"start": [0, 0], "affordances": {"Bed": {"x": 0, "y": 0}}, "width": 2, "height": 2}
-    alone: dict[str, Any] = bed | {
-        "affordances": dict.fromkeys(("Shower", "HomeMeal", "FastFood", "Job"), False)
-        | dict.fromkeys(("Gym", "Bar", "Recreation"), False)
-        | {"Bed": {"x": 1, "y": 0}}
-    }
-    del alone["width"], alone["height"]
+    others = ("Shower", "HomeMeal", "FastFood", "Job", "Gym", "Bar", "Recreation")
+    alone = {"start": [0, 0], "affordances": {**dict.fromkeys(others, False), "Bed": {"x": 1, "y": 0}}}
     with real_time_limit():
         async with greeted(service) as client:
             # Agent 0 walks from (0, 0) to the bed at (1, 0), where agent 1 began; then both use it.
