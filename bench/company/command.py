@@ -19,11 +19,6 @@ RESULTS: Final = REPOSITORY / "bench" / "results" / "company"
 MEASURED: Final = REPOSITORY / "bench" / "published" / "company.json"
 
 
-def published() -> list[CompanyResult]:
-    """Return the committed results."""
-    return msgspec.json.decode(MEASURED.read_bytes(), type=list[CompanyResult])
-
-
 def main(arguments: list[str]) -> None:
     """Make the runs asked for that are missing, and print all results of these settings."""
     parser = argparse.ArgumentParser(prog="python -m bench company", description=__doc__)
