@@ -15,8 +15,8 @@ export class LifeTrace {
   readonly markers: Marker[] = []
   /** How it ended; null while it goes on. */
   end: Pick<EpisodeEnd, 'reason' | 'failure_reason'> | null = null
-  /** How it failed, as the server worked out. */
-  death: Death | null = null
+  /** How it failed, as the server worked out; undefined until it told. */
+  death: Death | null | undefined
 
   constructor(readonly episode: number, readonly model: string | null) {}
 
