@@ -94,6 +94,8 @@ def _type(schema: dict[str, Any]) -> str:
         return " | ".join(f"'{value}'" for value in schema["enum"])
     if "anyOf" in schema:
         return " | ".join(map(_type, schema["anyOf"]))
+    if "type" not in schema:
+        return "unknown"
     kind = schema["type"]
     if kind == "array":
         return f"{_grouped(_type(schema['items']))}[]"

@@ -5,12 +5,22 @@ from typing import Final
 import trio
 from msgspec import Struct
 
-from hamlet_trio.connection import Transport
+from hamlet_trio.connection import SharedSession, Transport
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol.errors import BadMessageError, Error
-from hamlet_trio.protocol.messages import StateUpdate, encode
+from hamlet_trio.protocol.messages import (
+    EpisodeEnd,
+    EpisodeStart,
+    ModelLoaded,
+    Playback,
+    StateUpdate,
+    WorldSet,
+    encode,
+)
 
 MAX_UNSENT: Final = 8
+_SHARED: Final = (EpisodeStart, EpisodeEnd, ModelLoaded, Playback, WorldSet)
+"""What those who follow a session are sent beside its frames; what is the client's own is not among it."""
 
 
 class MessageSender:
@@ -20,19 +30,30 @@ class MessageSender:
     waits for `run`, as do all after it. Bounds: `MAX_UNSENT` messages wait; with more, `send` waits, so a
     client that reads slowly slows its own session.
 
+    Those who follow the session, if any, get the same texts through `shared`.
+
     `due` is when the next frames were due or asked for.
     """
 
-    def __init__(self, transport: Transport, counters: SessionCounters) -> None:
+    def __init__(self, transport: Transport, counters: SessionCounters, shared: SharedSession) -> None:
         self.due = trio.current_time()
+        self._shared = shared
         self._transport = transport
         self._counters = counters
         self._queue, self._queued = trio.open_memory_channel[tuple[str, float | None]](MAX_UNSENT)
         self._unsent = 0
 
+    @property
+    def proof(self) -> str:
+        """What shows that the session is the client's own, for it alone."""
+        return self._shared.proof
+
     async def send(self, message: Struct) -> None:
         """Encode a message and send it. Not always a checkpoint."""
-        await self._put(encode(message), None)
+        text = encode(message)
+        if isinstance(message, _SHARED):
+            self._shared.publish(text, is_frame=False)
+        await self._put(text, None)
 
     async def refuse(self, error: BadMessageError) -> None:
         """Send an error, which is counted."""
@@ -42,7 +63,9 @@ class MessageSender:
     async def send_frame(self, frame: StateUpdate) -> None:
         """Send a frame, which is counted and timed."""
         self._counters.frames += 1
-        await self._put(encode(frame), self.due)
+        text = encode(frame)
+        self._shared.publish(text, is_frame=True)
+        await self._put(text, self.due)
 
     async def run(self) -> None:
         """Send queued messages until cancelled."""

@@ -11,7 +11,7 @@ import trio
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.backoff import Backoff
-from hamlet_trio.connection import ServerFullError
+from hamlet_trio.connection import ServerFullError, SharedSessions
 from hamlet_trio.inference.fair_share import FairShare
 from hamlet_trio.inference.session_keeper import SessionKeeper
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
@@ -47,6 +47,7 @@ class InferenceService:
         self.ready = trio.Event()
         self.counters = SessionCounters()
         self.work = FairShare()
+        self.shared = SharedSessions()
         self.timers = Timers(self.work.observe_lag)
         self.capacity = settings.max_sessions
         self.keeper = SessionKeeper(grace=settings.session_grace, capacity=settings.max_sessions)

@@ -89,13 +89,14 @@ async def _serve(
     queue: "SessionQueue[SessionEvent]",
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
-    sender = MessageSender(transport, service.counters)
-    async with trio.open_nursery() as connection:
-        # Before anything that waits: a disconnect is noticed only while a task receives.
-        connection.start_soon(_receive, commands, queue)
-        connection.start_soon(sender.run)
-        await service.ready.wait()
-        await _play(service, queue, sender, kept)
+    with service.shared.share(kept.session_id) as shared:
+        sender = MessageSender(transport, service.counters, shared)
+        async with trio.open_nursery() as connection:
+            # Before anything that waits: a disconnect is noticed only while a task receives.
+            connection.start_soon(_receive, commands, queue)
+            connection.start_soon(sender.run)
+            await service.ready.wait()
+            await _play(service, queue, sender, kept)
 
 
 async def _play(

@@ -68,6 +68,7 @@ class SessionController(SessionState):
                 self._world.info,
                 num_agents=self._episode.num_agents,
                 resume=self._kept.resume,
+                proof=self._sender.proof,
             )
         )
         await self._episode.begin()

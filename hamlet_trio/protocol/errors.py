@@ -114,6 +114,17 @@ class ErrorCode(StrEnum):
     )
     WORLDS_FULL = "worlds_full", "The folder has as many worlds as are allowed; remove one first."
 
+    # Rooms.
+    NOT_JOINED = "not_joined", "`join` a room first."
+    ROOM_FULL = "room_full", "The room has as many members as it may."
+    UNKNOWN_MEMBER = "unknown_member", "No such member is in this room, or it has no session to follow."
+    UNPROVED_SESSION = (
+        "unproved_session",
+        "There is no such session, or `proof` is not the one from its `connected`.",
+    )
+    DRAWING_ENDED = "drawing_ended", "The teacher has ended drawing."
+    NO_VOTE = "no_vote", "No vote is open."
+
     # Training.
     ALREADY_TRAINING = (
         "already_training",

@@ -29,7 +29,7 @@ from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 7
+PROTOCOL_VERSION: Final = 8
 
 StartKind = Literal["usual", "random", "chosen"]
 Controller = Literal["policy", "human", "recording"]
@@ -64,6 +64,9 @@ class Connected(Struct, frozen=True, tag_field="type", tag="connected"):
             "connection; null where sessions are not kept"
         ),
     ] = None
+    proof: Annotated[
+        str, Meta(description="shows on `/ws/room` that this session is one's own; for nobody else")
+    ] = ""
 
 
 class SessionResumed(Struct, frozen=True, tag_field="type", tag="session_resumed"):

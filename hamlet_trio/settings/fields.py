@@ -110,6 +110,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(ge=1, le=100_000, description="training viewers at once per client address; more get 503"),
     ] = 1000
+    max_room_members: Annotated[
+        int, Meta(ge=2, le=500, description="members of rooms at once; more get 503")
+    ] = 40
+    room_peers: Annotated[
+        bool,
+        Meta(
+            description="whether browsers in a group may connect to each other directly, which shows each "
+            "the others' addresses in the network; else everything goes over the server"
+        ),
+    ] = True
+    stun_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="UDP port of the STUN answerer, by which browsers on two network segments find each "
+            "other; 0: none",
+        ),
+    ] = 0
     handshake_rate: Annotated[
         float,
         Meta(

@@ -2,44 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
 
-import trio
 from msgspec import Struct
 
-from hamlet_trio.connection import MessageQueue, QueueFullError
+from hamlet_trio.connection import MessageQueue, Subscriber
 from hamlet_trio.protocol.messages import TrainingMessage, encode
 
 
-class Viewer:
-    """One viewer as the hub sees it: its queue, and whether it is too slow.
-
-    Resource handling: made and forgotten by `Hub.joined`. Once `too_slow` is set nothing more is queued,
-    and the viewer's connection must be closed with 1013.
-    """
-
-    def __init__(self, session_id: str, queue: MessageQueue[str]) -> None:
-        self.session_id: Final = session_id
-        self.queue: Final = queue
-        self.too_slow: Final = trio.Event()
-
-    def tell(self, message: TrainingMessage) -> None:
-        """Queue a message for this viewer alone; never waits, never drops."""
-        self.put_event(encode(message))
-
-    def put_event(self, text: str) -> None:
-        """Queue a text that must arrive; a viewer whose queue is full is too slow."""
-        if self.too_slow.is_set():
-            return
-        try:
-            self.queue.put(text)
-        except QueueFullError:
-            self.too_slow.set()
-
-    def put_frame(self, text: str) -> None:
-        """Queue a frame, in place of the oldest one if too many wait."""
-        if not self.too_slow.is_set():
-            self.queue.put_droppable(text)
+class Viewer(Subscriber):
+    """One viewer of the run. Made and forgotten by `Hub.joined`."""
 
 
 class HubStatistics(Struct, frozen=True):

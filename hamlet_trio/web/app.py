@@ -30,7 +30,7 @@ _CODES: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.REQUEST_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
 }
-_NO_SOCKET: Final = "There is no WebSocket at this address; there are /ws and /ws/training."
+_NO_SOCKET: Final = "There is no WebSocket at this address; there are /ws, /ws/training and /ws/room."
 _BODY_TIMEOUT: Final = 10.0  # seconds for a body to arrive, as for a head
 _MAX_BODY: Final = 65_536  # no route accepts a larger one
 _SERVICES_MARGIN: Final = 5.0  # seconds to end the services beyond the trainer's grace

@@ -11,6 +11,7 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.history import HistoryReader, HistoryWriter, history_path
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.errors import CloseCode
+from hamlet_trio.room import RoomService
 from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService
 from hamlet_trio.web.access.access_control import AccessControl
@@ -36,7 +37,8 @@ class Metaserver:
         closes: counts of WebSockets closed by the server, by close code.
         access: decides who may do what.
         handshakes: limits each client's rate of handshakes.
-        sessions, viewers: limit each client's open connections.
+        sessions, viewers, room_members: limit each client's open connections.
+        rooms: lets people point, draw, vote and follow.
 
     Raises `SettingsError` if logins are required but impossible.
     """
@@ -48,6 +50,7 @@ class Metaserver:
         self.history: Final = HistoryWriter(settings)
         self.history_reader: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history)
+        self.rooms: Final = RoomService(settings, self.inference.shared)
         self.films: Final = FilmService(settings)
         self.origins: Final = Origins(settings.allowed_origins)
         self.access: Final = AccessControl(settings)
@@ -57,6 +60,9 @@ class Metaserver:
         )
         self.viewers: Final = ClientPlaces(
             "training viewers", settings.max_viewers_per_client, "HAMLET_MAX_VIEWERS_PER_CLIENT"
+        )
+        self.room_members: Final = ClientPlaces(
+            "places in rooms", settings.max_room_members, "HAMLET_MAX_ROOM_MEMBERS"
         )
         self.draining: Final = trio.Event()
         self.connections: Final = ConnectionCounts()

@@ -45,6 +45,7 @@ class ServerCollector(Collector):
         for source in (
             self._server_gauges,
             self._inference_gauges,
+            self._room_gauges,
             self._training_gauges,
             self._history_gauges,
         ):
@@ -125,6 +126,13 @@ class ServerCollector(Collector):
             ),
             Sample("inference_failed_sessions", "sessions ended by an error", numbers.failed_sessions),
             Sample("sessions_resumed", "sessions that went on on another connection", numbers.resumed),
+        ]
+
+    def _room_gauges(self) -> list[Sample]:
+        numbers = self._server.rooms.statistics()
+        return [
+            Sample("room_members", "members of rooms now", numbers.members),
+            Sample("rooms", "rooms that somebody is in", numbers.rooms),
         ]
 
     def _training_gauges(self) -> list[Sample]:

@@ -21,6 +21,8 @@ from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import PROTOCOL_VERSION, InferenceMessage, TrainingMessage
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.room_commands import RoomCommand
+from hamlet_trio.protocol.room_messages import RoomMessage
 from hamlet_trio.recording.info import ListedRecording
 from hamlet_trio.web import responses
 from hamlet_trio.web.access.login_routes import LoginRequest, SessionResponse
@@ -33,6 +35,7 @@ from hamlet_trio.web.world_routes import WorldResponse, WorldsResponse
 _ENDPOINTS: Final = {
     "inference": {"commands": InferenceCommand, "messages": InferenceMessage},
     "training": {"commands": TrainingCommand, "messages": TrainingMessage},
+    "room": {"commands": RoomCommand, "messages": RoomMessage},
 }
 
 

@@ -48,6 +48,7 @@ class Services:
                         nursery.start_soon(keep_running, "inference", self._server.inference.run)
                         nursery.start_soon(keep_running, "training", self._server.training.run)
                         nursery.start_soon(keep_running, "films", self._server.films.run)
+                        nursery.start_soon(keep_running, "rooms", self._server.rooms.run)
                         nursery.start_soon(keep_running, "access", self._server.access.run)
                         task_status.started()
                 lasting.cancel_scope.cancel()

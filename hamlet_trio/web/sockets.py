@@ -1,4 +1,4 @@
-"""Serve the two WebSockets: admit or refuse a handshake, and run a session over the connection."""
+"""Serve the WebSockets: admit or refuse a handshake, and run a session over the connection."""
 
 import math
 from collections.abc import Awaitable, Callable
@@ -16,6 +16,7 @@ from hamlet_trio.inference import serve_session
 from hamlet_trio.inference.session_keeper import new_secret, session_id_of
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
+from hamlet_trio.room import serve_member
 from hamlet_trio.training import serve_viewer
 from hamlet_trio.web.access.access_control import Principal
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
@@ -86,12 +87,13 @@ class Endpoint(NamedTuple):
 
 
 def make_socket_routes(server: Metaserver) -> Blueprint:
-    """Return the routes `/ws` and `/ws/training`."""
+    """Return the routes `/ws`, `/ws/training` and `/ws/room`."""
     sockets = Blueprint("sockets", __name__)
-    inference, training = server.inference, server.training
+    inference, training, rooms = server.inference, server.training, server.rooms
     for endpoint in (
         Endpoint("/ws", inference.admit, server.sessions, partial(serve_session, inference), keeps=True),
         Endpoint("/ws/training", training.admit, server.viewers, partial(serve_viewer, training)),
+        Endpoint("/ws/room", rooms.admit, server.room_members, partial(serve_member, rooms)),
     ):
         _add(sockets, server, endpoint)
     return sockets

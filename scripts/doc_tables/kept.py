@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "resume": (),
         "status": (),
     },
+    "room": {},
 }
 """Kept commands of each endpoint, with their kept fields."""
 
@@ -76,6 +77,7 @@ MESSAGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "training_complete": ("model_saved", "final_avg_reward", "final_avg_length"),
         "error": ("message",),
     },
+    "room": {},
 }
 """Kept messages of each endpoint, with their kept fields."""
 

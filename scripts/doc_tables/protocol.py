@@ -130,8 +130,10 @@ def codes(kind: type[ErrorCode] | type[CloseCode]) -> str:
 TABLES: Final = {
     "inference-commands": partial(commands, "inference"),
     "training-commands": partial(commands, "training"),
+    "room-commands": partial(commands, "room"),
     "inference-messages": partial(messages, "inference"),
     "training-messages": partial(messages, "training"),
+    "room-messages": partial(messages, "room"),
     "message-parts": message_parts,
     "training-parameters": training_parameters,
     "network-types": network_types,

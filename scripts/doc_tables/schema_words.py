@@ -52,7 +52,9 @@ def type_words(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         words = [code(value) for value in schema["enum"] if value is not None]
         return ", ".join(words) + (" or null" if None in schema["enum"] else "")
-    match schema["type"]:
+    match schema.get("type"):
+        case None:
+            return "any JSON"
         case "array":
             return f"list of {_plural(type_words(schema['items']))}"
         case "object" if schema.get("additionalProperties"):

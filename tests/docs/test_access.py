@@ -7,6 +7,7 @@ import msgspec
 
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
+from hamlet_trio.protocol.room_commands import RoomCommand
 from hamlet_trio.settings import Settings, load_settings
 from hamlet_trio.web.access.roles import COMMANDS, ROUTES
 from hamlet_trio.web.app import HamletApp, create_app
@@ -31,7 +32,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
 
 
 def test_every_command_has_a_rule() -> None:
-    unions = {"/ws": InferenceCommand, "/ws/training": TrainingCommand}
+    unions = {"/ws": InferenceCommand, "/ws/training": TrainingCommand, "/ws/room": RoomCommand}
     assert {path: set(table) for path, table in COMMANDS.items()} == {
         path: set(get_args(union)) for path, union in unions.items()
     }

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from contextlib import suppress
 from typing import Any, get_args
 
 import msgspec
@@ -11,6 +12,8 @@ import pytest
 from hamlet_trio.protocol.commands import inference_commands, training_commands
 from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import InferenceMessage, TrainingMessage
+from hamlet_trio.protocol.room_commands import room_commands
+from hamlet_trio.protocol.room_messages import RoomMessage
 from hamlet_trio.settings import load_settings
 from scripts.doc_tables.pages import DOCS
 from tests.docs.reading import TEXTS, Fence, fences
@@ -20,15 +23,15 @@ SNIPPET = re.compile(r'--8<-- "(samples/[\w.]+)"')
 
 def decode_command(text: str) -> object:
     """The command, for whichever endpoint has it."""
-    try:
-        return inference_commands.decode(text)
-    except BadMessageError:
-        return training_commands.decode(text)
+    for decode in (inference_commands.decode, training_commands.decode):
+        with suppress(BadMessageError):
+            return decode(text)
+    return room_commands.decode(text)
 
 
 def decode_message(content: dict[str, Any]) -> object:
     """The message, of whichever endpoint sends it."""
-    kinds = {*get_args(InferenceMessage), *get_args(TrainingMessage)}
+    kinds = {*get_args(InferenceMessage), *get_args(TrainingMessage), *get_args(RoomMessage)}
     named = [kind for kind in kinds if kind.__struct_config__.tag == content["type"]]
     assert named, f"no message is called {content['type']}"
     for kind in named[:-1]:

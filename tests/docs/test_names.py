@@ -11,6 +11,8 @@ import pytest
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import InferenceMessage, TrainingMessage
+from hamlet_trio.protocol.room_commands import RoomCommand
+from hamlet_trio.protocol.room_messages import RoomMessage
 from hamlet_trio.settings import PREFIX, Settings, load_settings
 from hamlet_trio.web.app import create_app
 from scripts.doc_tables import TABLES
@@ -88,7 +90,9 @@ def test_routes_of_the_pages_and_of_the_app_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "union", [InferenceCommand, TrainingCommand, InferenceMessage, TrainingMessage], ids=str
+    "union",
+    [InferenceCommand, TrainingCommand, RoomCommand, InferenceMessage, TrainingMessage, RoomMessage],
+    ids=str,
 )
 def test_every_command_and_message_is_documented(union: object) -> None:
     for kind in get_args(union):

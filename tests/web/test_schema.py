@@ -8,6 +8,8 @@ import msgspec
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import InferenceMessage, TrainingMessage
+from hamlet_trio.protocol.room_commands import RoomCommand
+from hamlet_trio.protocol.room_messages import RoomMessage
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.roles import ROUTES
 from hamlet_trio.web.schema import HTTP, build_schema
@@ -27,6 +29,8 @@ def test_the_schema_has_every_command_and_message() -> None:
         ("inference", "messages", InferenceMessage),
         ("training", "commands", TrainingCommand),
         ("training", "messages", TrainingMessage),
+        ("room", "commands", RoomCommand),
+        ("room", "messages", RoomMessage),
     ):
         tags = {kind.__struct_config__.tag for kind in get_args(union)}
         references = schema["endpoints"][endpoint][direction]

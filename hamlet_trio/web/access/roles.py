@@ -35,6 +35,22 @@ from hamlet_trio.protocol.commands import (
     Stop,
     TakeControl,
 )
+from hamlet_trio.protocol.room_commands import (
+    Ask,
+    CastVote,
+    Clear,
+    CloseVote,
+    Draw,
+    Erase,
+    Follow,
+    Gather,
+    Join,
+    MakeGroups,
+    MoveCursor,
+    SetDrawing,
+    Signal,
+    Spotlight,
+)
 
 
 class Role(IntEnum):
@@ -65,6 +81,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/metrics": {"GET": Role.ANYONE},
     "/ws": {"GET": Role.VIEWER},
     "/ws/training": {"GET": Role.VIEWER},
+    "/ws/room": {"GET": Role.VIEWER},
     "/api/models": {"GET": Role.VIEWER},
     "/api/models/<name>/given_name": {"PUT": Role.TEACHER},
     "/api/worlds": {"GET": Role.VIEWER},
@@ -119,7 +136,17 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
 )
 """The role required by each command on `/ws`: a session belongs to its viewer."""
 
-COMMANDS: Final = {"/ws": INFERENCE_COMMANDS, "/ws/training": TRAINING_COMMANDS}
+ROOM_COMMANDS: Final[dict[type[Struct], Role]] = {
+    **dict.fromkeys((Join, Signal, MoveCursor, Draw, Erase, Follow, CastVote), Role.VIEWER),
+    **dict.fromkeys((Clear, SetDrawing, Spotlight, Ask, CloseVote, MakeGroups, Gather), Role.TEACHER),
+}
+"""The role required by each command on `/ws/room`: a teacher leads what concerns everybody."""
+
+COMMANDS: Final = {
+    "/ws": INFERENCE_COMMANDS,
+    "/ws/training": TRAINING_COMMANDS,
+    "/ws/room": ROOM_COMMANDS,
+}
 
 
 def role_for_route(rule: str, method: str) -> Role:

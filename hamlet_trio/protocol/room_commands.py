@@ -1,0 +1,140 @@
+"""The commands that members of a room send on `/ws/room`."""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hamlet_trio.protocol.command_decoder import CommandDecoder
+
+MAX_GROUP: Final = 8
+MAX_POINTS: Final = 64
+MAX_SIGNAL: Final = 8192
+INKS: Final = 8
+STAMPS: Final = 12
+_FAR: Final = 64.0
+
+MemberId = Annotated[int, Meta(ge=1, le=2**31, description="number of a member")]
+RoomName = Annotated[
+    str, Meta(pattern=r"^(class|group-[1-9][0-9]?)$", description="`class`, or a group such as `group-1`")
+]
+Question = Literal["which_action", "which_place", "will_it_survive", "what_fails_first", "yes_or_no"]
+Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
+Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description="x and y in cells")]
+
+
+class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
+    """Enter a room and leave the one before; the first command on the connection."""
+
+    room: RoomName = "class"
+    session: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)] | None,
+        Meta(description="`session_id` of the session on `/ws` that others may follow, if any"),
+    ] = None
+    proof: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)] | None,
+        Meta(description="`proof` of that session, from its `connected`"),
+    ] = None
+
+
+class Signal(Struct, frozen=True, tag_field="command", tag="signal"):
+    """Pass an offer, an answer or a candidate of WebRTC to another member of the room."""
+
+    to: MemberId
+    data: Annotated[
+        str, Meta(min_length=1, max_length=MAX_SIGNAL, description="text, which the server does not read")
+    ]
+
+
+class MoveCursor(Struct, frozen=True, tag_field="command", tag="cursor"):
+    """Point at a place of the grid, or with null at none. Only the newest position counts."""
+
+    at: Annotated[Point | None, Meta(description="x and y in cells, or null")]
+
+
+class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
+    """Draw a line or set a stamp; with the id of one's own earlier stroke, replace that."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="chosen by the member")]
+    points: Annotated[
+        list[Point], Meta(min_length=1, max_length=MAX_POINTS, description="line, or a stamp's one place")
+    ]
+    ink: Annotated[int, Meta(ge=0, le=INKS - 1, description="colour")] = 0
+    stamp: Annotated[
+        Annotated[int, Meta(ge=0, le=STAMPS - 1)] | UnsetType,
+        Meta(description="picture at the first point; left out: a line"),
+    ] = UNSET
+
+
+class Erase(Struct, frozen=True, tag_field="command", tag="erase"):
+    """Remove a stroke of one's own."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="id of the stroke")]
+
+
+class Clear(Struct, frozen=True, tag_field="command", tag="clear"):
+    """Remove everybody's strokes."""
+
+
+class SetDrawing(Struct, frozen=True, tag_field="command", tag="set_drawing"):
+    """Allow the members to draw, or end it."""
+
+    allowed: Annotated[bool, Meta(description="whether members may draw")]
+
+
+class Follow(Struct, frozen=True, tag_field="command", tag="follow"):
+    """See the life of another member's session, which sends `frame`, or with null no more."""
+
+    member: Annotated[MemberId | None, Meta(description="number of that member, or null")]
+
+
+class Spotlight(Struct, frozen=True, tag_field="command", tag="spotlight"):
+    """Show one member's life to everybody, or with null end that."""
+
+    member: Annotated[MemberId | None, Meta(description="number of that member, or null")]
+
+
+class Ask(Struct, frozen=True, tag_field="command", tag="ask"):
+    """Begin a vote on one of the page's own questions; it replaces the vote before."""
+
+    question: Annotated[Question, Meta(description="key of the question")]
+    choices: Annotated[int, Meta(ge=2, le=8, description="number of choices")]
+
+
+class CastVote(Struct, frozen=True, tag_field="command", tag="vote"):
+    """Vote, or change one's vote while the vote is open."""
+
+    choice: Annotated[int, Meta(ge=0, le=7, description="index of the choice, from 0")]
+
+
+class CloseVote(Struct, frozen=True, tag_field="command", tag="close_vote"):
+    """End the vote that is open; its result stays until the next one."""
+
+
+class MakeGroups(Struct, frozen=True, tag_field="command", tag="make_groups"):
+    """Share the members of the room out among groups by lot; each is told its group with `moved`."""
+
+    size: Annotated[int, Meta(ge=2, le=MAX_GROUP, description="members of a group, at most")]
+
+
+class Gather(Struct, frozen=True, tag_field="command", tag="gather"):
+    """Call the members of all groups back into the class, with `moved`."""
+
+
+RoomCommand = (
+    Join
+    | Signal
+    | MoveCursor
+    | Draw
+    | Erase
+    | Clear
+    | SetDrawing
+    | Follow
+    | Spotlight
+    | Ask
+    | CastVote
+    | CloseVote
+    | MakeGroups
+    | Gather
+)
+
+room_commands: Final[CommandDecoder[RoomCommand]] = CommandDecoder(RoomCommand)

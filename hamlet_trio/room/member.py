@@ -1,0 +1,128 @@
+"""One member of a room: its commands in, the room's messages out."""
+
+from typing import assert_never
+
+import trio
+
+from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
+from hamlet_trio.logs import get_logger
+from hamlet_trio.protocol import room_commands as commands
+from hamlet_trio.protocol.errors import BadMessageError, CloseCode, Error
+from hamlet_trio.protocol.room_commands import RoomCommand, room_commands
+from hamlet_trio.room.service import Membership, RoomService
+from hamlet_trio.settings import Settings
+
+
+async def serve_member(
+    service: RoomService,
+    transport: Transport,
+    *,
+    session_id: str,
+    settings: Settings,
+    draining: trio.Event,
+    permit: Permit = permit_all,
+) -> CloseCode | None:
+    """Serve a member until it leaves (`Cancelled`), or return the code to close its connection with.
+
+    1012 when the server drains, 1008 after persistent abuse of the rate limit, 1013 when it is too slow for
+    what is drawn and voted, 1011 after an error, which is logged with the session's id.
+    """
+    log = get_logger(session_id=session_id)
+    codes: list[CloseCode] = []
+
+    def close(code: CloseCode) -> None:
+        codes.append(code)
+        nursery.cancel_scope.cancel()
+
+    async def receive(membership: Membership) -> None:
+        stream = CommandStream(transport, room_commands, settings, permit)
+        try:
+            while True:
+                command = await stream.receive()
+                try:
+                    if isinstance(command, BadMessageError):
+                        raise command
+                    execute(service, membership, command)
+                except BadMessageError as error:
+                    refused = Error(error.message, error.code, error.command, error.field)
+                    membership.subscriber.tell(refused)
+        except AbuseError as error:
+            log.warning("member_closed_for_abuse", reason=str(error))
+            close(CloseCode.POLICY_VIOLATION)
+
+    async def send(membership: Membership) -> None:
+        while True:
+            text = await membership.subscriber.queue.get()
+            if not transport.send_nowait(text):
+                await transport.send(text)
+
+    async def close_when(event: trio.Event, code: CloseCode) -> None:
+        await event.wait()
+        close(code)
+
+    try:
+        teacher = permit(commands.Clear()) is None
+        with service.joined(session_id, teacher=teacher) as membership:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(receive, membership)
+                nursery.start_soon(send, membership)
+                nursery.start_soon(close_when, draining, CloseCode.SERVICE_RESTART)
+                nursery.start_soon(close_when, membership.subscriber.too_slow, CloseCode.TRY_AGAIN_LATER)
+    except* Exception as errors:
+        log.error("member_failed", exc_info=errors)
+        codes.append(CloseCode.INTERNAL_ERROR)
+    return codes[0] if codes else None
+
+
+def execute(service: RoomService, membership: Membership, command: RoomCommand) -> None:
+    """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
+    number = membership.member.number
+    match command:
+        case commands.Join():
+            membership.join(command)
+        case commands.Signal(to=to, data=data):
+            membership.room.pass_on(number, to, data)
+        case commands.MoveCursor(at=at):
+            membership.room.move_cursor(number, at)
+            service.note_moved()
+        case commands.Follow(member=followed):
+            membership.room.follow(membership.member, followed)
+        case commands.MakeGroups(size=size):
+            service.make_groups(membership.room, size)
+        case commands.Gather():
+            service.gather()
+        case commands.Spotlight(member=shown):
+            membership.room.set_spotlight(shown)
+        case commands.Draw() | commands.Erase() | commands.Clear() | commands.SetDrawing():
+            _draw(membership, command)
+        case _:
+            _vote(membership, command)
+
+
+def _draw(
+    membership: Membership, command: commands.Draw | commands.Erase | commands.Clear | commands.SetDrawing
+) -> None:
+    room, number = membership.room, membership.member.number
+    match command:
+        case commands.Draw():
+            room.draw(number, command)
+        case commands.Erase(id=stroke):
+            room.erase(number, stroke)
+        case commands.Clear():
+            room.clear()
+        case commands.SetDrawing(allowed=allowed):
+            room.set_drawing(allowed=allowed)
+        case _:
+            assert_never(command)
+
+
+def _vote(membership: Membership, command: commands.Ask | commands.CastVote | commands.CloseVote) -> None:
+    match command:
+        case commands.Ask():
+            membership.room.ask(command)
+        case commands.CastVote(choice=choice):
+            membership.room.vote(membership.member.number, choice)
+        case commands.CloseVote():
+            membership.room.close_vote()
+        case _:
+            assert_never(command)

@@ -1,0 +1,218 @@
+"""The rooms of one server: who is where, and what is sent ten times a second."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, get_args
+
+import trio
+from msgspec import Struct
+
+from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSessions, Subscriber
+from hamlet_trio.logs import get_logger
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.room_commands import MAX_GROUP, Join
+from hamlet_trio.protocol.room_messages import Animal, Colour, Moved
+from hamlet_trio.room.room import Room, RoomMember
+from hamlet_trio.room.stun import serve_stun
+from hamlet_trio.settings import Settings
+
+CLASS: Final = "class"
+CURSOR_INTERVAL: Final = 0.1  # seconds between two looks at the cursors
+_EVENTS: Final = 600
+_FRAMES: Final = 8
+
+
+class RoomStatistics(Struct, frozen=True):
+    """What there is now: members and rooms that have any."""
+
+    members: int
+    rooms: int
+
+
+class RoomService:
+    """Hold all rooms. `run` must be running for cursors to be sent.
+
+    Rooms are made when somebody enters and forgotten when the last member leaves, but for the class, whose
+    strokes and vote last as long as the server. Bounds: `max_room_members` members in all and in the class,
+    `MAX_GROUP` in a group.
+    """
+
+    def __init__(
+        self, settings: Settings, sessions: SharedSessions, *, lots: random.Random | None = None
+    ) -> None:
+        self.sessions: Final = sessions
+        self._settings = settings
+        self._lots = lots or random.Random()
+        self._numbers = itertools.count(1)
+        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, settings.max_room_members)}
+        self._looks: dict[int, tuple[Animal, Colour]] = {}
+        self._moved = trio.Event()
+        self._stun_port: int | None = None
+        self._places = 0
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Reserve a place for one member. Raises `ServerFullError` when all are taken."""
+        limit = self._settings.max_room_members
+        if self._places >= limit:
+            raise ServerFullError("places in rooms", limit, "HAMLET_MAX_ROOM_MEMBERS")
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
+
+    async def run(self) -> None:
+        """Send cursors and answer STUN until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._settings.stun_port and self._settings.room_peers:
+                nursery.start_soon(self._answer_stun)
+            while True:
+                await self._moved.wait()
+                self._moved = trio.Event()
+                for room in self._rooms.values():
+                    if room.has_cursors:
+                        room.tell_cursors()
+                await trio.sleep(CURSOR_INTERVAL)
+
+    async def _answer_stun(self) -> None:
+        def listening(port: int) -> None:
+            self._stun_port = port
+
+        try:
+            await serve_stun(self._settings.host, self._settings.stun_port, listening)
+        except OSError as error:
+            # Rooms work without it, over the server.
+            get_logger(service="rooms").error("stun_unavailable", reason=error.strerror)
+        finally:
+            self._stun_port = None
+
+    @contextmanager
+    def joined(self, session_id: str, *, teacher: bool) -> Iterator["Membership"]:
+        """Give a connection a number, an animal and a colour for as long as the context lasts."""
+        number = next(self._numbers)
+        animal, colour = self._free_look()
+        self._looks[number] = animal, colour
+        member = RoomMember(number, animal, colour, teacher=teacher)
+        queue = MessageQueue[str](max_kept=_EVENTS, max_droppable=_FRAMES)
+        membership = Membership(self, member, Subscriber(session_id, queue))
+        try:
+            yield membership
+        finally:
+            membership.leave()
+            del self._looks[number]
+
+    def statistics(self) -> RoomStatistics:
+        """Return counts for the metrics."""
+        counts = [len(room.members) for room in self._rooms.values()]
+        return RoomStatistics(members=sum(counts), rooms=sum(count > 0 for count in counts))
+
+    def enter(self, name: str, member: RoomMember, subscriber: Subscriber) -> Room:
+        """Put a member into a room, which is made if there is none of that name."""
+        room = self._rooms.get(name) or Room(name, MAX_GROUP)
+        room.enter(member, subscriber, stun_port=self._stun_port, peers=self._settings.room_peers)
+        self._rooms[name] = room
+        return room
+
+    def check_room(self, name: str) -> None:
+        """Raise `BadMessageError` if a room has no place."""
+        if name in self._rooms:
+            self._rooms[name].check_place()
+
+    def leave(self, room: Room, number: int) -> None:
+        """Take a member out of its room."""
+        room.leave(number)
+        if not room.members and room.name != CLASS:
+            del self._rooms[room.name]
+
+    def note_moved(self) -> None:
+        """Have cursors sent at the next turn."""
+        self._moved.set()
+
+    def make_groups(self, room: Room, size: int) -> None:
+        """Tell the members of a room but the teachers, in a random order, which group to join.
+
+        Groups are as equal as they can be, and none is larger than `size`.
+        """
+        students = [(member, one) for member, one in room.members.values() if not member.teacher]
+        if len(students) < 2:
+            # Without logins everybody is a teacher.
+            students = list(room.members.values())
+        self._lots.shuffle(students)
+        count = -(-len(students) // size)
+        for index, (_, subscriber) in enumerate(students):
+            subscriber.tell(Moved(f"group-{index % count + 1}"))
+
+    def gather(self) -> None:
+        """Tell the members of all groups to join the class."""
+        for name, room in self._rooms.items():
+            if name != CLASS:
+                for _, subscriber in room.members.values():
+                    subscriber.tell(Moved(CLASS))
+
+    def _free_look(self) -> tuple[Animal, Colour]:
+        """Return an animal and a colour that nobody has: animals differ first, then colours."""
+        taken = set(self._looks.values())
+        animals: list[Animal] = list(get_args(Animal))
+        colours: list[Colour] = list(get_args(Colour))
+        used = [animal for animal, _ in taken]
+        least = min(used.count(animal) for animal in animals)
+        free = [
+            (animal, colour)
+            for animal in animals
+            if used.count(animal) == least
+            for colour in colours
+            if (animal, colour) not in taken
+        ]
+        return self._lots.choice(free)
+
+
+class Membership:
+    """One connection's place in the rooms: in one of them at a time."""
+
+    def __init__(self, service: RoomService, member: RoomMember, subscriber: Subscriber) -> None:
+        self.member: Final = member
+        self.subscriber: Final = subscriber
+        self._service = service
+        self._room: Room | None = None
+
+    @property
+    def room(self) -> Room:
+        """The room that it is in; raises `BadMessageError` before it joined one."""
+        if self._room is None:
+            raise BadMessageError(ErrorCode.NOT_JOINED, ErrorCode.NOT_JOINED.description)
+        return self._room
+
+    def join(self, command: Join) -> None:
+        """Enter a room, and leave the one before; joining the same one again tells of another session.
+
+        Raises `BadMessageError` if the room is full, and then it stays where it is; and if the session is not
+        proved to be its own.
+        """
+        session = None
+        if command.session is not None:
+            session = self._service.sessions.find(command.session, command.proof or "")
+            if session is None:
+                raise BadMessageError(
+                    ErrorCode.UNPROVED_SESSION,
+                    "There is no such session, or `proof` is not the one from its `connected`.",
+                    field="proof",
+                )
+        before = self._room
+        if before is not None and before.name == command.room:
+            before.change_session(self.member, session)
+            return
+        if before is not None:
+            self._service.check_room(command.room)
+            self.leave()
+        self.member.follows = None
+        self.member.session = session
+        self._room = self._service.enter(command.room, self.member, self.subscriber)
+
+    def leave(self) -> None:
+        """Leave the room, if it is in one."""
+        if self._room is not None:
+            self._service.leave(self._room, self.member.number)
+            self._room = None
