@@ -24,6 +24,7 @@ _SCALARS: Final = {
     "string": "string",
     "boolean": "boolean",
     "null": "null",
+    None: "unknown",
 }
 
 
@@ -94,9 +95,7 @@ def _type(schema: dict[str, Any]) -> str:
         return " | ".join(f"'{value}'" for value in schema["enum"])
     if "anyOf" in schema:
         return " | ".join(map(_type, schema["anyOf"]))
-    if "type" not in schema:
-        return "unknown"
-    kind = schema["type"]
+    kind = schema.get("type")
     if kind == "array":
         return f"{_grouped(_type(schema['items']))}[]"
     if kind == "object":

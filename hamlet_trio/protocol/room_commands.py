@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.protocol.command_decoder import CommandDecoder
 
+MAX_ROOM: Final = 40
 MAX_GROUP: Final = 8
 MAX_POINTS: Final = 64
 MAX_SIGNAL: Final = 8192
@@ -15,7 +16,11 @@ _FAR: Final = 64.0
 
 MemberId = Annotated[int, Meta(ge=1, le=2**31, description="number of a member")]
 RoomName = Annotated[
-    str, Meta(pattern=r"^(class|group-[1-9][0-9]?)$", description="`class`, or a group such as `group-1`")
+    str,
+    Meta(
+        pattern=r"^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$",
+        description="`class`, a room of four digits such as `4827`, or a group of one, such as `class-1`",
+    ),
 ]
 Question = Literal["which_action", "which_place", "will_it_survive", "what_fails_first", "yes_or_no"]
 Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
@@ -116,8 +121,15 @@ class MakeGroups(Struct, frozen=True, tag_field="command", tag="make_groups"):
     size: Annotated[int, Meta(ge=2, le=MAX_GROUP, description="members of a group, at most")]
 
 
+class MoveMember(Struct, frozen=True, tag_field="command", tag="move_member"):
+    """Send a member to another room, which it is told with `moved`."""
+
+    member: MemberId
+    room: RoomName
+
+
 class Gather(Struct, frozen=True, tag_field="command", tag="gather"):
-    """Call the members of all groups back into the class, with `moved`."""
+    """Call the members of this room's groups back into it, with `moved`."""
 
 
 RoomCommand = (
@@ -134,6 +146,7 @@ RoomCommand = (
     | CastVote
     | CloseVote
     | MakeGroups
+    | MoveMember
     | Gather
 )
 

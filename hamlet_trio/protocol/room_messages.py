@@ -150,6 +150,12 @@ class Moved(Struct, frozen=True, tag_field="type", tag="moved"):
     room: Annotated[str, Meta(description="name of the room to join")]
 
 
+class GroupsChanged(Struct, frozen=True, tag_field="type", tag="groups"):
+    """How many members each group of this room has; sent when that changes, and after `joined` if any."""
+
+    groups: Annotated[dict[str, int], Meta(description="members by the group's name, empty ones left out")]
+
+
 class FollowedFrame(Struct, frozen=True, tag_field="type", tag="frame"):
     """A message of the session of the member that one follows."""
 
@@ -171,6 +177,7 @@ RoomMessage = (
     | SpotlightSet
     | VoteChanged
     | Moved
+    | GroupsChanged
     | FollowedFrame
     | Error
 )

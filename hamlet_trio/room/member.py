@@ -9,6 +9,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol.errors import BadMessageError, CloseCode, Error
 from hamlet_trio.protocol.room_commands import RoomCommand, room_commands
+from hamlet_trio.protocol.room_messages import Moved
 from hamlet_trio.room.service import Membership, RoomService
 from hamlet_trio.settings import Settings
 
@@ -89,8 +90,10 @@ def execute(service: RoomService, membership: Membership, command: RoomCommand) 
             membership.room.follow(membership.member, followed)
         case commands.MakeGroups(size=size):
             service.make_groups(membership.room, size)
+        case commands.MoveMember(member=moved, room=name):
+            membership.room.find(moved)[1].tell(Moved(name))
         case commands.Gather():
-            service.gather()
+            service.gather(membership.room)
         case commands.Spotlight(member=shown):
             membership.room.set_spotlight(shown)
         case commands.Draw() | commands.Erase() | commands.Clear() | commands.SetDrawing():

@@ -84,7 +84,7 @@ class Room:
                 vote=self._vote,
                 spotlight=self.spotlight,
                 stun_port=stun_port,
-                peers=peers and self.name != "class",
+                peers=peers and "-" in self.name,
                 seq=self._seq,
             )
         )

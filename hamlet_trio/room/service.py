@@ -12,8 +12,8 @@ from msgspec import Struct
 from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSessions, Subscriber
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.room_commands import MAX_GROUP, Join
-from hamlet_trio.protocol.room_messages import Animal, Colour, Moved
+from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join
+from hamlet_trio.protocol.room_messages import Animal, Colour, GroupsChanged, Moved
 from hamlet_trio.room.room import Room, RoomMember
 from hamlet_trio.room.stun import serve_stun
 from hamlet_trio.settings import Settings
@@ -35,8 +35,8 @@ class RoomService:
     """Hold all rooms. `run` must be running for cursors to be sent.
 
     Rooms are made when somebody enters and forgotten when the last member leaves, but for the class, whose
-    strokes and vote last as long as the server. Bounds: `max_room_members` members in all and in the class,
-    `MAX_GROUP` in a group.
+    strokes and vote last as long as the server. A group is a room whose name is that of its room and a
+    number. Bounds: `max_room_members` members in all, `MAX_ROOM` in a room, `MAX_GROUP` in a group.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RoomService:
         self._settings = settings
         self._lots = lots or random.Random()
         self._numbers = itertools.count(1)
-        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, settings.max_room_members)}
+        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, MAX_ROOM)}
         self._looks: dict[int, tuple[Animal, Colour]] = {}
         self._moved = trio.Event()
         self._stun_port: int | None = None
@@ -111,9 +111,14 @@ class RoomService:
 
     def enter(self, name: str, member: RoomMember, subscriber: Subscriber) -> Room:
         """Put a member into a room, which is made if there is none of that name."""
-        room = self._rooms.get(name) or Room(name, MAX_GROUP)
+        room = self._rooms.get(name) or Room(name, MAX_GROUP if "-" in name else MAX_ROOM)
         room.enter(member, subscriber, stun_port=self._stun_port, peers=self._settings.room_peers)
         self._rooms[name] = room
+        base = _base(name)
+        if name != base:
+            self._tell_groups(base)
+        elif groups := self._groups(base):
+            subscriber.tell(GroupsChanged(groups))
         return room
 
     def check_room(self, name: str) -> None:
@@ -126,13 +131,15 @@ class RoomService:
         room.leave(number)
         if not room.members and room.name != CLASS:
             del self._rooms[room.name]
+        if room.name != _base(room.name):
+            self._tell_groups(_base(room.name))
 
     def note_moved(self) -> None:
         """Have cursors sent at the next turn."""
         self._moved.set()
 
     def make_groups(self, room: Room, size: int) -> None:
-        """Tell the members of a room but the teachers, in a random order, which group to join.
+        """Tell the members of a room but the teachers, in a random order, which of its groups to join.
 
         Groups are as equal as they can be, and none is larger than `size`.
         """
@@ -143,14 +150,29 @@ class RoomService:
         self._lots.shuffle(students)
         count = -(-len(students) // size)
         for index, (_, subscriber) in enumerate(students):
-            subscriber.tell(Moved(f"group-{index % count + 1}"))
+            subscriber.tell(Moved(f"{_base(room.name)}-{index % count + 1}"))
 
-    def gather(self) -> None:
-        """Tell the members of all groups to join the class."""
-        for name, room in self._rooms.items():
-            if name != CLASS:
-                for _, subscriber in room.members.values():
-                    subscriber.tell(Moved(CLASS))
+    def gather(self, room: Room) -> None:
+        """Tell the members of a room's groups to join it."""
+        base = _base(room.name)
+        for each in self._family(base):
+            if each.name != base:
+                for _, subscriber in each.members.values():
+                    subscriber.tell(Moved(base))
+
+    def _tell_groups(self, base: str) -> None:
+        """Tell a room and its groups how many members each group has."""
+        changed = GroupsChanged(self._groups(base))
+        for room in self._family(base):
+            for _, subscriber in room.members.values():
+                subscriber.tell(changed)
+
+    def _groups(self, base: str) -> dict[str, int]:
+        return {room.name: len(room.members) for room in self._family(base) if room.name != base}
+
+    def _family(self, base: str) -> list[Room]:
+        """Return a room and its groups, as far as they have members."""
+        return [room for name, room in self._rooms.items() if _base(name) == base and room.members]
 
     def _free_look(self) -> tuple[Animal, Colour]:
         """Return an animal and a colour that nobody has: animals differ first, then colours."""
@@ -167,6 +189,11 @@ class RoomService:
             if (animal, colour) not in taken
         ]
         return self._lots.choice(free)
+
+
+def _base(name: str) -> str:
+    """Return the room that a group belongs to, or a room's own name."""
+    return name.partition("-")[0]
 
 
 class Membership:

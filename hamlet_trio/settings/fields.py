@@ -112,7 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1000
     max_room_members: Annotated[
         int, Meta(ge=2, le=500, description="members of rooms at once; more get 503")
-    ] = 40
+    ] = 200
     room_peers: Annotated[
         bool,
         Meta(

@@ -12,6 +12,7 @@ _PLAIN = {
     "boolean": "true or false",
     "null": "null",
     "object": "object",
+    None: "any JSON",
 }
 _PLURAL = {"whole number": "whole numbers", "number": "numbers", "list": "lists"}
 
@@ -53,8 +54,6 @@ def type_words(schema: dict[str, Any]) -> str:
         words = [code(value) for value in schema["enum"] if value is not None]
         return ", ".join(words) + (" or null" if None in schema["enum"] else "")
     match schema.get("type"):
-        case None:
-            return "any JSON"
         case "array":
             return f"list of {_plural(type_words(schema['items']))}"
         case "object" if schema.get("additionalProperties"):

@@ -171,7 +171,7 @@ async def test_groups_are_made_by_lot_and_end(rooms: RoomService) -> None:
             room = (await one.expect("moved"))["room"]
             groups[room] = groups.get(room, 0) + 1
             assert (await one.join(room=room))["room"] == room
-        assert groups == {"group-1": 4, "group-2": 3, "group-3": 3}
+        assert groups == {"class-1": 4, "class-2": 3, "class-3": 3}
         assert rooms.statistics().rooms == 3
         members[0].say("gather")
         for one in members:
@@ -180,13 +180,26 @@ async def test_groups_are_made_by_lot_and_end(rooms: RoomService) -> None:
         assert rooms.statistics().rooms == 1
 
 
+async def test_a_teacher_sends_a_member_to_a_group_and_sees_how_many_are_there(
+    ann: Member, ben: Member
+) -> None:
+    ann.say("move_member", member=ben.number, room="class-2")
+    assert (await ben.expect("moved"))["room"] == "class-2"
+    await ann.heard()
+    assert (await ben.join(room="class-2"))["peers"]
+    assert (await ann.expect("groups"))["groups"] == {"class-2": 1}
+    await ben.join(room="4827")
+    assert (await ann.expect("groups"))["groups"] == {}
+    assert await ann.refused("move_member", member=ben.number, room="class-1") == "unknown_member"
+
+
 async def test_a_full_group_refuses_and_the_member_stays(rooms: RoomService, ann: Member) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(8):
             one = await stack.enter_async_context(member(rooms))
-            await one.join(room="group-1")
+            await one.join(room="class-1")
         await ann.heard()
-        assert await ann.refused("join", room="group-1") == "room_full"
+        assert await ann.refused("join", room="class-1") == "room_full"
         ann.say("draw", id="a", points=[[1, 1]])
         assert (await ann.heard())[-1]["type"] == "drawn"
 
@@ -205,7 +218,7 @@ async def test_more_members_than_allowed_are_refused(sessions: SharedSessions) -
 async def test_only_a_teacher_leads(rooms: RoomService) -> None:
     def permit(command: object) -> BadMessageError | None:
         wanted = type(command).__name__
-        leads = ("Clear", "SetDrawing", "Spotlight", "Ask", "CloseVote", "MakeGroups", "Gather")
+        leads = ("Clear", "SetDrawing", "Spotlight", "Ask", "CloseVote", "MakeGroups", "MoveMember", "Gather")
         return BadMessageError(ErrorCode.FORBIDDEN, "no") if wanted in leads else None
 
     async with member(rooms, permit=permit) as student, member(rooms) as teacher:

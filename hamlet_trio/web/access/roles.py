@@ -47,6 +47,7 @@ from hamlet_trio.protocol.room_commands import (
     Join,
     MakeGroups,
     MoveCursor,
+    MoveMember,
     SetDrawing,
     Signal,
     Spotlight,
@@ -138,7 +139,9 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
 
 ROOM_COMMANDS: Final[dict[type[Struct], Role]] = {
     **dict.fromkeys((Join, Signal, MoveCursor, Draw, Erase, Follow, CastVote), Role.VIEWER),
-    **dict.fromkeys((Clear, SetDrawing, Spotlight, Ask, CloseVote, MakeGroups, Gather), Role.TEACHER),
+    **dict.fromkeys(
+        (Clear, SetDrawing, Spotlight, Ask, CloseVote, MakeGroups, MoveMember, Gather), Role.TEACHER
+    ),
 }
 """The role required by each command on `/ws/room`: a teacher leads what concerns everybody."""
 
