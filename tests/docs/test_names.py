@@ -24,7 +24,7 @@ from tests.docs.shell import problem_with, shell_commands
 OF_THE_PAST = {"db_path"}  # named only to say that it is gone
 SETTINGS = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)}
 OTHER_VARIABLES = {"HAMLET_SERVER", "HAMLET_CONFIG", "HAMLET_REQUIRE_ALL", "HAMLET_GOLDEN_DIR"}
-ROUTE = re.compile(r"(?<![\w.:<-])/(?:api/[a-z_]+|ws(?:/training)?\b|healthz|readyz|metrics)(?![\w/])")
+ROUTE = re.compile(r"(?<![\w.:<-])/(?:api/[a-z_]+|ws(?:/training|/room)?\b|healthz|readyz|metrics)(?![\w/])")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 PATH = re.compile(
     r"(?:(?:docs|hamlet_trio|deploy|scripts|tests|bench|models|frontend|\.ci)/[\w./-]*"

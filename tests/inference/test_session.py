@@ -46,7 +46,9 @@ async def test_connect_begins_paused_with_the_world_on_screen(service: Inference
                 world_info(World()),
                 PROTOCOL_VERSION,
                 resume="abc",
+                proof=greeting.proof,
             )
+            assert service.shared.find(greeting.session_id, greeting.proof) is not None
             assert greeting.available_models[0] == "trained_agent.pt"
             assert sorted(greeting.available_models) == [
                 "down.pt", "interact.pt", "relational.pt", "trained_agent.pt", "up.pt"

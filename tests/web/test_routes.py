@@ -296,13 +296,13 @@ async def test_a_page_learns_whether_its_origin_may_connect(
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/", "/api/models"])
-async def test_a_handshake_elsewhere_names_the_two_websockets(path: str, app: HamletApp) -> None:
+async def test_a_handshake_elsewhere_names_the_websockets(path: str, app: HamletApp) -> None:
     async with app.test_client().websocket(path) as socket:
         with pytest.raises(WebsocketResponseError) as caught:
             await socket.receive()
     problem = json.loads(await caught.value.response.get_data())
     assert (problem["status"], problem["code"]) == (404, "not_found")
-    assert "/ws and /ws/training" in problem["detail"]
+    assert "/ws, /ws/training and /ws/room" in problem["detail"]
 
 
 async def test_an_error_of_the_servers_own_is_a_problem_document_and_logged(

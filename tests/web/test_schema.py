@@ -15,7 +15,15 @@ from hamlet_trio.web.access.roles import ROUTES
 from hamlet_trio.web.schema import HTTP, build_schema
 
 WITHOUT_JSON = {
-    *("/<path:name>", "/ws", "/ws/training", "/metrics", "/api/schema", "/api/runs/<run_id>/episodes.csv"),
+    *(
+        "/<path:name>",
+        "/ws",
+        "/ws/training",
+        "/ws/room",
+        "/metrics",
+        "/api/schema",
+        "/api/runs/<run_id>/episodes.csv",
+    ),
     *("/api/recordings/<recording>/file", "/api/recordings/<recording>/film/file"),
 }
 """Routes whose answers are files, text, handshakes, or the schema itself."""

@@ -18,6 +18,11 @@ from hamlet_trio.settings import Settings
 
 EXAMPLE: Final = "hamlet.example.org"
 _PATIENCE: Final = 30.0
+_SINGLE: Final = {
+    "/ws/training": "a run and its viewers",
+    "/ws/room": "the members of a room",
+}
+"""Paths that must go to one instance, and what lives there together."""
 _MAIN_FILE: Final = Path("/etc/nginx/nginx.conf")
 
 
@@ -106,13 +111,14 @@ def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Fin
     if not instances:
         yield problem("instances", "Nothing is passed on to an instance; there is no proxy_pass.")
     for location in root.all("location"):
-        if location.arguments[-1:] == ["/ws/training"]:
+        path = location.arguments[-1] if location.arguments else ""
+        if path in _SINGLE:
             name = (location.first("proxy_pass") or "").removeprefix("http://")
             if len(upstreams.get(name, [name])) > 1:
                 yield problem(
                     "instances",
-                    f"/ws/training is spread over {len(upstreams[name])} instances, but a run and its "
-                    f"viewers live in one; leave one `server` in upstream {name}.",
+                    f"{path} is spread over {len(upstreams[name])} instances, but {_SINGLE[path]} live "
+                    f"in one; leave one `server` in upstream {name}.",
                 )
     if settings is None or not instances:
         return
