@@ -14,6 +14,7 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control, make_login_routes
 from hamlet_trio.web.history_routes import make_history_routes
+from hamlet_trio.web.lesson_routes import make_lesson_routes
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.model_routes import make_model_routes
 from hamlet_trio.web.page import BuiltPage
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.register_blueprint(make_recording_routes(server))
     app.register_blueprint(make_model_routes(server))
     app.register_blueprint(make_world_routes(server))
+    app.register_blueprint(make_lesson_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
     @app.while_serving

@@ -17,6 +17,7 @@ from hamlet_trio.history.queries import (
     RunsQuery,
     SummaryQuery,
 )
+from hamlet_trio.lesson.lesson_file import LessonResponse
 from hamlet_trio.protocol.commands import InferenceCommand, TrainingCommand
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
 from hamlet_trio.protocol.messages import PROTOCOL_VERSION, InferenceMessage, TrainingMessage
@@ -65,6 +66,7 @@ HTTP: Final[dict[str, Exchange]] = {
     "GET /api/worlds": Exchange(WorldsResponse),
     "GET /api/worlds/<name>": Exchange(WorldResponse),
     "PUT /api/worlds/<name>": Exchange(WorldResponse),
+    "GET /api/lesson": Exchange(LessonResponse),
     "GET /api/session": Exchange(SessionResponse),
     "POST /api/login": Exchange(SessionResponse, body=LoginRequest),
     "POST /api/logout": Exchange(SessionResponse),

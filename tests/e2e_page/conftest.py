@@ -35,6 +35,8 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Where a browser stores nothing, each visit is the first.
+VISITED: Final = "try { localStorage.setItem('hamlet.visited', 'true') } catch { /* forbidden */ }"
 PATIENCE_MS: Final = PATIENCE * 1000
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -166,11 +168,13 @@ class BrowserUser:
         self._excused: list[str] = []
         self.complaints: list[str] = []
 
-    def context(self, **options: object) -> BrowserContext:
-        """Make a browser context that shares storage and sockets with no other."""
+    def context(self, *, newcomer: object = False, **options: object) -> BrowserContext:
+        """Make a browser context that shares storage and sockets with no other; it has been here before."""
         size = {"width": 1440, "height": 900}
         context = self._browser.new_context(**{"viewport": size, "reduced_motion": "reduce"} | options)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE_MS)
+        if not newcomer:
+            context.add_init_script(VISITED)
         self._contexts.append(context)
         return context
 

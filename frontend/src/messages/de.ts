@@ -3,6 +3,7 @@ import type { Catalogue } from '@/language/message'
 import access from '@/messages/de/access.json'
 import common from '@/messages/de/common.json'
 import compare from '@/messages/de/compare.json'
+import lesson from '@/messages/de/lesson.json'
 import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
 import play from '@/messages/de/play.json'
@@ -13,4 +14,4 @@ import train from '@/messages/de/train.json'
 import world from '@/messages/de/world.json'
 import worlds from '@/messages/de/worlds.json'
 
-export default { access, common, compare, life, models, play, policy, replay, shell, train, world, worlds } satisfies Catalogue
+export default { access, common, compare, lesson, life, models, play, policy, replay, shell, train, world, worlds } satisfies Catalogue

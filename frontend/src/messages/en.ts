@@ -2,6 +2,7 @@
 import access from '@/messages/en/access.json'
 import common from '@/messages/en/common.json'
 import compare from '@/messages/en/compare.json'
+import lesson from '@/messages/en/lesson.json'
 import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
 import play from '@/messages/en/play.json'
@@ -12,4 +13,4 @@ import train from '@/messages/en/train.json'
 import world from '@/messages/en/world.json'
 import worlds from '@/messages/en/worlds.json'
 
-export default { access, common, compare, life, models, play, policy, replay, shell, train, world, worlds }
+export default { access, common, compare, lesson, life, models, play, policy, replay, shell, train, world, worlds }

@@ -1893,6 +1893,38 @@ export interface WorldResponse {
   changes: Record<string, unknown>
 }
 
+/** `GET /api/lesson`: the guided lesson. */
+export interface LessonResponse {
+  /** the lesson in use */
+  lesson: Lesson
+  /** whether it is the file of the data folder */
+  own: boolean
+  /** why that file cannot be used, in one sentence; null if it can or is absent */
+  error: string | null
+}
+
+/** A lesson: up to twelve stops in their order. */
+export interface Lesson {
+  /** title by language */
+  title: Record<string, string>
+  /** stops in their order */
+  stops: LessonStop[]
+}
+
+/** One stop of a lesson: a view of the page, and what is said there. */
+export interface LessonStop {
+  /** name of the stop in the page's address */
+  id: string
+  /** title by language */
+  title: Record<string, string>
+  /** text by language */
+  text: Record<string, string>
+  /** query of the page's address that sets the page up */
+  address: string
+  /** what the page then does; null: nothing */
+  begin: 'pause' | 'play' | 'reset' | null
+}
+
 /** `GET /api/session`, and after logging in or out: who the client is, and what it may do. */
 export interface SessionResponse {
   /** role of the client: `anyone`, `viewer` or `teacher` */

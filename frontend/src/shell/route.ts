@@ -30,6 +30,8 @@ export interface Route {
   /** Which visits the heat map of Watch shows. */
   visits: Visits
   think: boolean
+  /** The stop of the guided lesson; null: no lesson. */
+  lesson: string | null
 }
 
 export const VISITS = ['all', 'lives', 'life'] as const
@@ -51,6 +53,7 @@ const DEFAULTS: Readonly<Route> = {
   heat: true,
   visits: 'all',
   think: true,
+  lesson: null,
 }
 
 export function parseRoute(search: string): Route {
@@ -70,6 +73,7 @@ export function parseRoute(search: string): Route {
     heat: query.get('heat') !== '0',
     visits: VISITS.find((name) => name === query.get('visits')) ?? DEFAULTS.visits,
     think: query.get('think') !== '0',
+    lesson: query.get('lesson') || null,
   }
 }
 
@@ -90,6 +94,7 @@ export function formatRoute(route: Route): string {
   if (!route.heat) query.set('heat', '0')
   if (route.visits !== DEFAULTS.visits) query.set('visits', route.visits)
   if (!route.think) query.set('think', '0')
+  if (route.lesson !== null) query.set('lesson', route.lesson)
   const text = query.toString()
   return text === '' ? '' : `?${text}`
 }

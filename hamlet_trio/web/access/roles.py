@@ -87,6 +87,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/models/<name>/given_name": {"PUT": Role.TEACHER},
     "/api/worlds": {"GET": Role.VIEWER},
     "/api/worlds/<name>": {"GET": Role.VIEWER, "PUT": Role.TEACHER, "DELETE": Role.TEACHER},
+    "/api/lesson": {"GET": Role.VIEWER},
     "/api/failures": {"GET": Role.VIEWER},
     "/api/failure_summary": {"GET": Role.VIEWER},
     "/api/failure_series": {"GET": Role.VIEWER},

@@ -1,0 +1,1 @@
+"""The guided lesson: a file that a teacher can edit, checked when it is read."""

@@ -1,0 +1,143 @@
+"""Test the first visit, and the guided lesson that drives the page."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from hamlet_trio.lesson.lesson_file import shipped_lesson
+from tests.e2e_page.conftest import BrowserUser, StartPageServer
+from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+
+
+def lesson_bar(page: Page) -> Locator:
+    """Return the bar of the lesson."""
+    return page.get_by_role("region", name=re.compile("^Guided lesson"))
+
+
+def at_stop(page: Page, number: int) -> None:
+    """Wait until the lesson is at this stop, counted from 1."""
+    stop = shipped_lesson().stops[number - 1]
+    expect(lesson_bar(page).get_by_role("heading")).to_have_text(stop.title["en"])
+    expect(lesson_bar(page)).to_contain_text(stop.text["en"])
+    expect(page).to_have_url(re.compile(f"lesson={stop.id}"))
+
+
+def test_a_newcomer_meets_a_beginner_and_what_winning_means(user: BrowserUser) -> None:
+    context = user.context(newcomer=True)
+    page = user.open(context=context)
+    expect(page.get_by_text("it wins by living 500 of them")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
+    expect(fact(page, "Episode")).to_have_text("1")
+    page.get_by_role("button", name="Watch it try").click()
+    expect_step_above(page, 3)
+    expect(page.get_by_text("it wins by living 500 of them")).to_be_hidden()
+    # The second visit begins with the shipped agent, as every session does.
+    again = user.open(context=context)
+    expect_connected(again)
+    expect(again.get_by_label("Model", exact=True)).to_have_value("trained_agent.pt")
+
+
+def test_a_link_shows_a_newcomer_what_it_names(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep1000.pt", context=user.context(newcomer=True))
+    expect_connected(page)
+    expect(page.get_by_label("Model", exact=True)).to_have_value("checkpoint_ep1000.pt")
+    page.get_by_role("button", name="Close the welcome").click()
+    expect(page.get_by_role("button", name="Watch it try")).to_be_hidden()
+
+
+def test_the_lesson_drives_the_page_from_stop_to_stop(user: BrowserUser) -> None:
+    page = user.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    at_stop(page, 1)
+    expect(page.get_by_label("Model", exact=True)).to_have_value("checkpoint_ep50.pt")
+    expect_step_above(page, 2)
+    following = lesson_bar(page).get_by_role("button", name="Next")
+    following.click()
+    at_stop(page, 2)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    following.click()
+    at_stop(page, 3)
+    expect(page.get_by_role("heading", name="Live it yourself", level=1)).to_be_attached()
+    following.click()
+    at_stop(page, 4)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    following.click()
+    at_stop(page, 5)
+    panes = page.get_by_role("article")
+    expect(panes).to_have_count(2)
+    expect(panes.first.get_by_role("combobox")).to_have_value("checkpoint_ep50.pt")
+    expect_step_above(panes.last, 2)
+    lesson_bar(page).get_by_role("button", name="Stop 7").click()
+    at_stop(page, 7)
+    expect(page.get_by_role("heading", name="Make a world", level=1)).to_be_attached()
+    lesson_bar(page).get_by_role("button", name="Back").click()
+    at_stop(page, 6)
+    lesson_bar(page).get_by_role("button", name="Stop 7").click()
+    lesson_bar(page).get_by_role("button", name="Finish").click()
+    expect(lesson_bar(page)).to_be_hidden()
+
+
+def test_the_lesson_goes_on_where_it_was_left(user: BrowserUser) -> None:
+    context = user.context()
+    page = user.open(context=context)
+    expect_connected(page)
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    lesson_bar(page).get_by_role("button", name="Stop 3").click()
+    at_stop(page, 3)
+    lesson_bar(page).get_by_role("button", name="Leave the lesson").click()
+    expect(lesson_bar(page)).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("lesson="))
+    again = user.open(context=context)
+    again.get_by_role("button", name="Lesson", exact=True).click()
+    at_stop(again, 3)
+    # A link opens the stop, and the browser's Back leads to the one before.
+    other = user.open(f"?{again.url.split('?')[1]}")
+    at_stop(other, 3)
+    lesson_bar(other).get_by_role("button", name="Next").click()
+    at_stop(other, 4)
+    other.go_back()
+    at_stop(other, 3)
+
+
+def test_the_lesson_is_told_in_german(user: BrowserUser) -> None:
+    page = user.open("?lesson=fail", locale="de-DE")
+    expect(page.get_by_role("heading", name="Sieh zu, wie es scheitert")).to_be_visible()
+    expect(page.get_by_role("button", name="Weiter")).to_be_visible()
+
+
+def test_a_teachers_own_lesson_is_told_and_a_damaged_one_is_named(
+    browser: Browser, start_page_server: StartPageServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "lesson.toml"
+    file.write_text(
+        'title = "Ours"\n[[stops]]\nid = "here"\ntitle = "Only this"\ntext = "Look around."\n'
+        'address = "view=play&heat=0"\n'
+    )
+    server = start_page_server(data_dir=tmp_path)
+    user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
+    page = user.open()
+    expect_connected(page)
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    expect(lesson_bar(page)).to_contain_text("Look around.")
+    expect(page).to_have_url(re.compile("view=play.*heat=0.*lesson=here"))
+    file.write_text("title = 7")
+    page = user.open("?lesson=fail")
+    expect(lesson_bar(page)).to_contain_text(re.compile("cannot be used.*lesson.toml: the title"))
+    user.leave()
+    server.end()
+
+
+def test_on_a_phone_the_text_can_be_folded_away(user: BrowserUser) -> None:
+    page = user.open("?lesson=sees", viewport={"width": 390, "height": 844}, has_touch=True)
+    bar = lesson_bar(page)
+    expect(bar).to_contain_text("It sees 72 numbers")
+    before = bar.bounding_box()
+    bar.get_by_role("button", name="Hide the text").click()
+    expect(bar.get_by_text("It sees 72 numbers")).to_be_hidden()
+    after = bar.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["height"] < before["height"] / 2
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
