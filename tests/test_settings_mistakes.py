@@ -21,6 +21,9 @@ from hamlet_trio.settings import Settings, SettingsError, load_settings, unknown
         ("HAMLET_ALLOWED_ORIGIN", "HAMLET_ALLOWED_ORIGINS"),
         ("HAMLET_TRUSTED_PROXY", "HAMLET_TRUSTED_PROXIES"),
         ("HAMLET_MAX_SESSION", "HAMLET_MAX_SESSIONS"),
+        ("HAMLETT_PROFILE", "HAMLET_PROFILE"),
+        ("HMALET_PORT", "HAMLET_PORT"),
+        ("HAMLETDATADIR", "HAMLET_DATA_DIR"),
     ],
 )
 def test_a_near_miss_of_a_name_is_refused_with_the_name_that_was_meant(variable: str, meant: str) -> None:
@@ -31,7 +34,13 @@ def test_a_near_miss_of_a_name_is_refused_with_the_name_that_was_meant(variable:
 
 
 def test_variables_that_resemble_no_setting_are_listed_and_do_no_harm() -> None:
-    environment = {"HAMLET_COLOUR": "red", "HAMLET_VERSION": "2", "HAMLETS": "7", "PORT": "1"}
+    environment = {
+        "HAMLET_COLOUR": "red",
+        "HAMLET_VERSION": "2",
+        "HAMLETS": "7",
+        "PORT": "1",
+        "HELM_PORT": "2",
+    }
     assert load_settings(environment) == Settings()
     assert unknown_variables(environment) == ["HAMLET_COLOUR", "HAMLET_VERSION"]
 
@@ -143,11 +152,13 @@ def test_a_folder_whose_name_is_not_utf8_is_shown_readably() -> None:
         ("https://hamlet.example.org/", "such as https://hamlet.example.org."),
         ("https://hamlet.example.org/page", "such as https://hamlet.example.org."),
         ("https://hamlet.example.org?x=1", "not an origin as browsers send it"),
-        ("https://teacher@hamlet.example.org", "not an origin as browsers send it"),
-        ("https://*.example.org", "not an origin as browsers send it"),
-        ("https://hämlet.example.org", "not an origin as browsers send it"),
-        ("null/", "not an origin as browsers send it"),
-        ("NULL", "not an origin as browsers send it"),
+        ("https://teacher@school.example", "such as https://school.example."),
+        ("https://*.example.org", "such as https://hamlet.example.org."),
+        ("https://hämlet.example.org", "such as https://xn--hmlet-gra.example.org."),
+        ("null/", "such as null."),
+        ("NULL", "such as null."),
+        ("'https://school.example'", "such as https://school.example."),
+        ("wss://school.example:8443", "is the address of a socket; .* https://school.example:8443."),
         ("https:", "not an origin as browsers send it"),
         ("http://hamlet.example.org:99999", "ports are 1 to 65535"),
         ("https://a.example:1, b.example", "HAMLET_ALLOWED_ORIGINS=b.example is not an origin"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
 
@@ -16,13 +17,14 @@ ORIGIN: Final = re.compile(
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _HEADERS_OF_CLIENTS: Final = re.compile(
     r"(accept|access-control|content|if|proxy|sec)(-.*)?"
-    r"|x-forwarded-(for|host|port|proto|server|prefix|scheme|ssl)|x-(real|client|cluster-client)-ip"
+    r"|x-forwarded-(for|host|port|proto|server|prefix|scheme|ssl)|(x-(real|client|cluster-client)|true-client)-ip|cf-connecting-ip"
     r"|x-(requested-with|request-id|correlation-id|csrf-token|csrftoken|xsrf-token|http-method-override)"
-    r"|authorization|cache-control|connection|cookie2?|date|dnt|dpr|expect|forwarded|from|host|keep-alive"
-    r"|last-event-id|max-forwards|origin|pragma|priority|range|referer|save-data|te|traceparent|tracestate"
+    r"|alt-used|authorization|baggage|cache-control|cdn-loop|connection|cookie2?|date|device-memory|dnt|downlink"
+    r"|dpr|early-data|ect|expect|forwarded|from|host|idempotency-key|keep-alive|last-event-id|max-forwards|rtt|origin|pragma|priority|range|referer|save-data|te|traceparent|tracestate"
     r"|trailer|transfer-encoding|upgrade(-insecure-requests)?|user-agent|via|viewport-width|warning|width",
     re.IGNORECASE,
 )
+_PAGES_OF_SOCKETS: Final = {"ws": "http", "wss": "https"}
 _EXAMPLE: Final = "https://hamlet.example.org"
 _WIDEST: Final = {4: 8, 6: 7}
 """The shortest prefixes that a network of one's own can have: 10.0.0.0/8 and fc00::/7."""
@@ -69,6 +71,9 @@ def _check_origin(origin: str, settings: Settings) -> None:
             f"path or slash, such as {readable(_suggested(origin))[:200]}."
         )
     scheme, host, port = parts.groups()
+    if scheme.lower() in _PAGES_OF_SOCKETS:
+        page = f"{_PAGES_OF_SOCKETS[scheme.lower()]}{origin[len(scheme) :]}"
+        raise SettingsError(f"{named} is the address of a socket; browsers send their page's: {page}.")
     if port is not None and not 0 < int(port) < 65536:
         raise SettingsError(f"{named} has a port that does not exist; ports are 1 to 65535.")
     # Behind a proxy, pages come from the proxy's port; without one, from the server's own.
@@ -83,10 +88,15 @@ def _check_origin(origin: str, settings: Settings) -> None:
 
 def _suggested(origin: str) -> str:
     """Return the origin that a text without a scheme, or with a path, was perhaps meant for."""
-    if found := ORIGIN.match(origin):
-        return found[0]
-    found = ORIGIN.match(f"https://{origin}") if "." in origin or ":" in origin else None
-    return found[0] if found else _EXAMPLE
+    text = origin.strip("\"' ")
+    if text.rstrip("/").lower() in ("*", "null"):
+        return text.rstrip("/").lower()
+    scheme, separator, rest = text.rpartition("://")
+    host = re.split(r"[/?# ]", rest.lstrip("/"), maxsplit=1)[0].rpartition("@")[2]
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    suggested = f"{scheme if separator else 'https'}://{host}"
+    return suggested if ORIGIN.fullmatch(suggested) and ("." in host or ":" in host) else _EXAMPLE
 
 
 def _check_proxies(settings: Settings) -> None:

@@ -21,6 +21,11 @@ _LINK_VALUE: Final = re.compile(r"(tcp|udp|sctp)://\S+")
 _LIKENESS: Final = 0.75
 """How alike a name must be to be taken for a misspelt one: `PROT` and `PORT` are just that."""
 
+_PREFIX: Final = re.compile(r"HAMLET[_-]", re.IGNORECASE)
+_MISSPELT_PREFIX: Final = re.compile(r"[HAMLET]{4,8}", re.IGNORECASE)
+_LIKENESS_WITHOUT_PREFIX: Final = 0.88
+"""How alike a whole name must be where the prefix is misspelt, too: `HAMLETT_PORT`, but not `HELMET_PORT`."""
+
 
 def is_service_link(name: str, value: str) -> bool:
     """Return whether Kubernetes set this variable for a service named hamlet, or hamlet-something."""
@@ -35,9 +40,16 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(
         name
         for name, value in environment.items()
-        if re.match(r"HAMLET[_-]", name, re.IGNORECASE)
-        and name not in known
-        and not is_service_link(name, value)
+        if name not in known and not is_service_link(name, value) and _resembles(name, known)
+    )
+
+
+def _resembles(name: str, known: Iterable[str]) -> bool:
+    if _PREFIX.match(name):
+        return True
+    return bool(
+        _MISSPELT_PREFIX.match(name)
+        and get_close_matches(_letters(name), map(_letters, known), n=1, cutoff=_LIKENESS_WITHOUT_PREFIX)
     )
 
 
