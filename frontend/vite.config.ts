@@ -43,10 +43,46 @@ function gatherLicences(...packages: string[]): Plugin {
   }
 }
 
+interface TemplateNode {
+  type: number
+  tagType?: number
+  ns?: number
+  children?: TemplateNode[]
+  loc?: unknown
+  props?: unknown[]
+}
+
+// The compiler's own numbers for kinds of nodes, which it exports as constant enums alone.
+const [ROOT, ELEMENT, TEXT, INTERPOLATION, IF_BRANCH, FOR] = [0, 1, 2, 5, 9, 11]
+const NATIVE = 0
+
+/**
+ * Give every text that changes an element of its own. A browser's translation puts text nodes into elements of its
+ * making, and Vue would go on writing to the nodes that it took away; of an element whose only content is text it sets
+ * the whole content, which works. `bdi` is inline, has no style here, and keeps a value's direction to itself.
+ */
+function isolateText(node: TemplateNode): void {
+  const { children, type } = node
+  if (children === undefined || ![ROOT, ELEMENT, IF_BRANCH, FOR].includes(type) || (node.ns ?? 0) !== 0) return
+  const isText = (child: TemplateNode): boolean => child.type === TEXT || child.type === INTERPOLATION
+  if (type === ELEMENT && node.tagType === NATIVE && children.every(isText)) return
+  const isolated = children.flatMap((child, index) => {
+    if (!isText(child)) return [child]
+    const before = children[index - 1]
+    if (before !== undefined && isText(before)) return []
+    const end = children.findIndex((later, at) => at > index && !isText(later))
+    const run = children.slice(index, end < 0 ? undefined : end)
+    if (!run.some((one) => one.type === INTERPOLATION)) return run
+    return [{ type: ELEMENT, tag: 'bdi', tagType: NATIVE, ns: 0, props: [], children: run, loc: run[0]?.loc, codegenNode: undefined }]
+  })
+  // In place: the compiler's own transforms share the list.
+  children.splice(0, children.length, ...isolated)
+}
+
 export default defineConfig({
   base: './',
   plugins: [
-    vue(),
+    vue({ template: { compilerOptions: { nodeTransforms: [isolateText as never] } } }),
     preloadTextFace(),
     gatherLicences('vue', '@vueuse/core', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
   ],

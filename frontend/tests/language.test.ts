@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { LANGUAGES, LANGUAGE_CODES, localeOf, preferredLanguage } from '@/language/languages'
 import type { Message, TextPath } from '@/language/message'
+import { parseNumber, typed } from '@/language/numbers'
 import { n, parts, speak, t } from '@/language/text'
 import { callsOf, readSources, sentencesOf, wordsShown } from './sources'
 
@@ -9,7 +10,7 @@ type Tree = { [name: string]: Message | Tree }
 
 /** What still has its words in its own files. This list only gets shorter. */
 const UNCONVERTED = [
-  'editor', 'failures', 'replay', 'session', 'train', 'watch',
+  'failures', 'replay', 'session', 'train', 'watch',
 ]
 
 function isMessage(value: Message | Tree): value is Message {
@@ -122,5 +123,22 @@ describe('the language', () => {
     expect(preferredLanguage(['fr'])).toBe('en')
     expect(localeOf('de', ['en-GB', 'de-CH'])).toBe('de-CH')
     expect(localeOf('de', ['en-GB'])).toBe('de')
+  })
+})
+
+describe('a number in a field', () => {
+  it.each([
+    ['0,5', 0.5], ['0.5', 0.5], [',5', 0.5], ['-0,25', -0.25], ['\u22125', -5], ['1.000,5', 1000.5], ['1,000.5', 1000.5],
+    ['1.000.000', 1_000_000], ['1e-4', 0.0001], ['1,000', 1], [' 12 ', 12], ['1 000', 1000],
+  ])('%s is %d', (text, value) => { expect(parseNumber(text)).toBe(value) })
+
+  it.each([['10.000', 10_000], ['10,000', 10_000], ['0,5', 0.5], ['500', 500]])('for whole numbers %s is %d', (text, value) => {
+    expect(parseNumber(text, true)).toBe(value)
+  })
+
+  it.each(['', 'many', '1,2,3.4.5', '0x10', '1-2', ','])('%s is none', (text) => { expect(parseNumber(text)).toBeNull() })
+
+  it('comes back as it was shown', () => {
+    for (const value of [0.001, -12.5, 10_000, 1e-7]) expect(parseNumber(typed(value))).toBe(value)
   })
 })

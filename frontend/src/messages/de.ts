@@ -3,6 +3,8 @@ import type { Catalogue } from '@/language/message'
 import access from '@/messages/de/access.json'
 import common from '@/messages/de/common.json'
 import compare from '@/messages/de/compare.json'
+import editor from '@/messages/de/editor.json'
+import errors from '@/messages/de/errors.json'
 import lesson from '@/messages/de/lesson.json'
 import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
@@ -10,8 +12,28 @@ import play from '@/messages/de/play.json'
 import policy from '@/messages/de/policy.json'
 import replay from '@/messages/de/replay.json'
 import shell from '@/messages/de/shell.json'
+import terms from '@/messages/de/terms.json'
 import train from '@/messages/de/train.json'
+import watch from '@/messages/de/watch.json'
 import world from '@/messages/de/world.json'
 import worlds from '@/messages/de/worlds.json'
 
-export default { access, common, compare, lesson, life, models, play, policy, replay, shell, train, world, worlds } satisfies Catalogue
+export default {
+  access,
+  common,
+  compare,
+  editor,
+  errors,
+  lesson,
+  life,
+  models,
+  play,
+  policy,
+  replay,
+  shell,
+  terms,
+  train,
+  watch,
+  world,
+  worlds,
+} satisfies Catalogue

@@ -2,6 +2,8 @@
 import access from '@/messages/en/access.json'
 import common from '@/messages/en/common.json'
 import compare from '@/messages/en/compare.json'
+import editor from '@/messages/en/editor.json'
+import errors from '@/messages/en/errors.json'
 import lesson from '@/messages/en/lesson.json'
 import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
@@ -9,8 +11,28 @@ import play from '@/messages/en/play.json'
 import policy from '@/messages/en/policy.json'
 import replay from '@/messages/en/replay.json'
 import shell from '@/messages/en/shell.json'
+import terms from '@/messages/en/terms.json'
 import train from '@/messages/en/train.json'
+import watch from '@/messages/en/watch.json'
 import world from '@/messages/en/world.json'
 import worlds from '@/messages/en/worlds.json'
 
-export default { access, common, compare, lesson, life, models, play, policy, replay, shell, train, world, worlds }
+export default {
+  access,
+  common,
+  compare,
+  editor,
+  errors,
+  lesson,
+  life,
+  models,
+  play,
+  policy,
+  replay,
+  shell,
+  terms,
+  train,
+  watch,
+  world,
+  worlds,
+}

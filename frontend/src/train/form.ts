@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, watch } from 'vue'
 
+import { parseNumber } from '@/language/numbers'
 import { request, useResource } from '@/common/http'
 import type { StartTraining } from '@/protocol/messages'
 import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
@@ -41,9 +42,9 @@ export const useTrainForm = defineStore('trainform', () => {
       const error = errorOf(field, entries[field.name] ?? '')
       if (error !== null) found[field.name] = error
     }
-    const batch = Number(entries.batch_size)
-    const capacity = Number(entries.buffer_capacity)
-    if (!found.batch_size && batch > capacity) found.batch_size = `At most the replay buffer, ${capacity}.`
+    const batch = parseNumber(String(entries.batch_size), true)
+    const capacity = parseNumber(String(entries.buffer_capacity), true)
+    if (!found.batch_size && batch !== null && capacity !== null && batch > capacity) found.batch_size = `At most the replay buffer, ${capacity}.`
     return found
   })
   const valid = computed(() => fields.value !== null && Object.keys(errors.value).length === 0)

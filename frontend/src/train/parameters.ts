@@ -1,4 +1,5 @@
 import { capitalised } from '@/common/text'
+import { parseNumber, typed } from '@/language/numbers'
 import { parseSpec } from '@/worlds/spec'
 
 /** A value of the form: text as typed, or a choice. */
@@ -88,7 +89,7 @@ function kindOf(schema: JsonSchema): ParameterField['kind'] {
 
 export function initialEntry(field: ParameterField): Entry {
   if (field.kind === 'switch') return field.initial === true
-  return field.initial === null ? '' : String(field.initial)
+  return typeof field.initial === 'number' ? typed(field.initial) : field.initial === null ? '' : String(field.initial)
 }
 
 /** Return what is wrong with an entry, in words, or null. */
@@ -98,8 +99,8 @@ export function errorOf(field: ParameterField, entry: Entry): string | null {
   if (text === '') return field.optional ? null : 'This needs a value.'
   if (field.kind === 'choice') return field.choices.includes(text) ? null : 'Choose one from the list.'
   if (field.kind === 'text') return null
-  const value = Number(text)
-  if (!Number.isFinite(value)) return 'This must be a number.'
+  const value = parseNumber(text, field.kind === 'integer')
+  if (value === null) return 'This must be a number.'
   if (field.kind === 'integer' && !Number.isInteger(value)) return 'This must be a whole number.'
   const { min, max } = field
   if ((min !== null && value < min) || (max !== null && value > max)) return `Allowed: ${limits(field)}.`
@@ -120,5 +121,5 @@ export function wireValue(field: ParameterField, entry: Entry): unknown {
   const text = entry.trim()
   if (text === '') return null
   if (field.name === 'world') return parseSpec(text)
-  return field.kind === 'integer' || field.kind === 'number' ? Number(text) : text
+  return field.kind === 'integer' || field.kind === 'number' ? parseNumber(text, field.kind === 'integer') : text
 }
