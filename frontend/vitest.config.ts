@@ -7,5 +7,7 @@ export default mergeConfig(page, defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     restoreMocks: true,
+    // No test passes or fails by how fast the machine is.
+    testTimeout: 60_000,
   },
 }))

@@ -93,7 +93,8 @@ export interface Call { path: string; values: string[] | null }
 /** Find the calls of `t` with a literal path, and the names of the values they give; null where those are not literal. */
 export function callsOf(source: Source): Call[] {
   const calls: Call[] = []
-  for (const code of [...source.scripts, ...source.shown, ...source.expressions].map((text) => `(${text})`).concat(source.scripts)) {
+  const expressions = [...source.shown, ...source.expressions].map((text) => `(${text});`).join('\n')
+  for (const code of [...source.scripts, expressions]) {
     walk(code, (node) => {
       if (!ts.isCallExpression(node) || node.expression.getText() !== 't') return
       const [path, values] = node.arguments

@@ -7,7 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 
 def fact(page: Page | Locator, name: str) -> Locator:
     """Return one of the facts of the episode, such as Step."""
-    return page.locator(f".facts .fact:has(dt:text-is('{name}')) dd")
+    # A term that explains itself is a button in its `dt`.
+    return page.locator(f".facts .fact:has(dt:text-is('{name}'), dt :text-is('{name}')) dd")
 
 
 def number(page: Page | Locator, name: str) -> float:

@@ -48,7 +48,7 @@ export const useWorlds = defineStore('worlds', () => {
   }
 
   function titleOf(world: Pick<ListedWorld, 'name' | 'title'>): string {
-    return world.title || world.name
+    return world.name === 'usual' ? t('worlds.usual') : world.title || world.name
   }
 
   /** Return the title of a world as text in the address or a parameter. */
