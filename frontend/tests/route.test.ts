@@ -9,10 +9,22 @@ describe('the address', () => {
 
   it('comes back the same', () => {
     const route = parseRoute('?view=compare&compare=a.pt&compare=b%26c.pt&speed=5&heat=0&think=0&model=x.pt')
-    expect(route).toEqual({
+    expect(route).toMatchObject({
       view: 'compare', model: 'x.pt', world: null, start: null, policy: false, recording: null, step: null, models: ['a.pt', 'b&c.pt'], speed: 5, heat: false, visits: 'all', think: false, lesson: null,
     })
     expect(parseRoute(formatRoute(route))).toEqual(route)
+  })
+
+  it('holds which runs are drawn, and how, in their view alone', () => {
+    const route = parseRoute('?view=runs&run=a&run=b&run=a&figure=return&smooth=25&seeds=1')
+    expect(route).toMatchObject({ runs: ['a', 'b'], figure: 'return', smooth: 25, seeds: true })
+    expect(parseRoute(formatRoute(route))).toEqual(route)
+    expect(formatRoute({ ...route, view: 'train' })).toBe('?view=train')
+  })
+
+  it('holds the run whose recordings or failures are listed', () => {
+    expect(formatRoute(parseRoute('?view=failures&of=r'))).toBe('?view=failures&of=r')
+    expect(formatRoute(parseRoute('?view=watch&of=r'))).toBe('')
   })
 
   it('survives whatever someone typed', () => {
@@ -20,5 +32,7 @@ describe('the address', () => {
     expect(parseRoute('?speed=1000').speed).toBe(10)
     expect(parseRoute('?speed=-3').speed).toBe(1)
     expect(parseRoute('?' + 'compare=a&'.repeat(9)).models).toHaveLength(4)
+    expect(parseRoute('?view=runs&figure=beauty&smooth=1e9&seeds=yes')).toMatchObject({ figure: 'survival', smooth: 10, seeds: false })
+    expect(parseRoute('?' + Array.from({ length: 20 }, (_, run) => `run=${run}`).join('&')).runs).toHaveLength(8)
   })
 })

@@ -11,7 +11,7 @@ from tests.e2e_page.conftest import BrowserUser, left_out
 from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
 
 AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-VIEWS = ("watch", "compare", "play", "train", "replays", "failures")
+VIEWS = ("watch", "compare", "play", "train", "runs", "replays", "failures", "lab")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -19,6 +19,10 @@ def settle(page: Page, view: str) -> None:
     """Wait until the view has loaded."""
     if view == "train":
         expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    elif view == "runs":
+        expect(page.get_by_text("No run yet.")).to_be_visible()
+    elif view == "lab":
+        expect(page.get_by_text("usually 0.5")).to_be_visible()
     elif view in {"replays", "failures"}:
         expect(page.get_by_text("Nothing to show.")).to_be_visible()
     elif view == "compare":
@@ -216,6 +220,6 @@ def test_a_strict_content_security_policy_is_enough(user: BrowserUser) -> None:
     expect_connected(page)
     page.keyboard.press(" ")
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
-    for view in ("Compare", "Play", "Train", "Replays", "Failures"):
+    for view in ("Compare", "Play", "Train", "Runs", "Replays", "Failures"):
         page.get_by_role("link", name=view, exact=True).click()
         settle(page, view.lower())

@@ -140,6 +140,16 @@ def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> Non
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("5 steps")
     expect(rows).to_contain_text("Asked for")
+    # The picture of its way is drawn from the file: six cells of five steps, and the eight places.
+    picture = rows.get_by_role("img", name=re.compile(r"^The way in episode \d+\. Used"))
+    points = picture.locator("polyline").get_attribute("points") or ""
+    assert len(points.split()) == 6
+    expect(picture.locator("g")).to_have_count(8)
+    page.get_by_label("Grouped by").select_option("ending")
+    expect(page.get_by_role("heading", name="Recorded before its end")).to_be_visible()
+    expect(rows).to_have_count(1)
+    page.get_by_label("Grouped by").select_option("run")
+    expect(page.get_by_role("heading", name=re.compile("^Watched: "))).to_be_visible()
     page.get_by_label("From", exact=True).select_option("training")
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
     page.get_by_label("From", exact=True).select_option("")

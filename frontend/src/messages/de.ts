@@ -5,12 +5,15 @@ import common from '@/messages/de/common.json'
 import compare from '@/messages/de/compare.json'
 import editor from '@/messages/de/editor.json'
 import errors from '@/messages/de/errors.json'
+import failures from '@/messages/de/failures.json'
+import lab from '@/messages/de/lab.json'
 import lesson from '@/messages/de/lesson.json'
 import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
 import play from '@/messages/de/play.json'
 import policy from '@/messages/de/policy.json'
-import replay from '@/messages/de/replay.json'
+import replays from '@/messages/de/replays.json'
+import runs from '@/messages/de/runs.json'
 import shell from '@/messages/de/shell.json'
 import terms from '@/messages/de/terms.json'
 import train from '@/messages/de/train.json'
@@ -24,12 +27,15 @@ export default {
   compare,
   editor,
   errors,
+  failures,
+  lab,
   lesson,
   life,
   models,
   play,
   policy,
-  replay,
+  replays,
+  runs,
   shell,
   terms,
   train,

@@ -4,12 +4,15 @@ import common from '@/messages/en/common.json'
 import compare from '@/messages/en/compare.json'
 import editor from '@/messages/en/editor.json'
 import errors from '@/messages/en/errors.json'
+import failures from '@/messages/en/failures.json'
+import lab from '@/messages/en/lab.json'
 import lesson from '@/messages/en/lesson.json'
 import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
 import play from '@/messages/en/play.json'
 import policy from '@/messages/en/policy.json'
-import replay from '@/messages/en/replay.json'
+import replays from '@/messages/en/replays.json'
+import runs from '@/messages/en/runs.json'
 import shell from '@/messages/en/shell.json'
 import terms from '@/messages/en/terms.json'
 import train from '@/messages/en/train.json'
@@ -23,12 +26,15 @@ export default {
   compare,
   editor,
   errors,
+  failures,
+  lab,
   lesson,
   life,
   models,
   play,
   policy,
-  replay,
+  replays,
+  runs,
   shell,
   terms,
   train,

@@ -2,10 +2,11 @@ import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
+import { FIGURE_NAMES, type FigureName, MOST_CHOSEN } from '@/runs/figures'
 import { formatStart, parseStart } from '@/session/starts'
 import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
 
-export const VIEWS = ['watch', 'compare', 'play', 'train', 'replays', 'failures', 'editor'] as const
+export const VIEWS = ['watch', 'compare', 'play', 'train', 'runs', 'replays', 'failures', 'editor', 'lab'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 /** What the page's address says: a link shows the same view. */
@@ -25,6 +26,16 @@ export interface Route {
   step: number | null
   /** The models that are compared. */
   models: string[]
+  /** The run whose recordings or failures are listed; null: all runs. */
+  ofRun: string | null
+  /** The runs whose learning curves are drawn. */
+  runs: string[]
+  /** What the curves show. */
+  figure: FigureName
+  /** Episodes of which a curve shows the mean. */
+  smooth: number
+  /** Whether the seeds of one configuration are one line. */
+  seeds: boolean
   speed: number
   heat: boolean
   /** Which visits the heat map of Watch shows. */
@@ -39,6 +50,8 @@ export const VISITS = ['all', 'lives', 'life'] as const
 export type Visits = (typeof VISITS)[number]
 
 export const MAX_COMPARED = 4
+/** Episodes of which a smoothed curve shows the mean, at most. */
+export const LONGEST_MEAN = 100
 
 const DEFAULTS: Readonly<Route> = {
   view: 'watch',
@@ -49,11 +62,22 @@ const DEFAULTS: Readonly<Route> = {
   recording: null,
   step: null,
   models: [],
+  ofRun: null,
+  runs: [],
+  figure: 'survival',
+  smooth: 10,
+  seeds: false,
   speed: 1,
   heat: true,
   visits: 'all',
   think: true,
   lesson: null,
+}
+
+/** Return the whole number in a text, if it is within these limits. */
+function within(text: string | null, low: number, high: number): number | null {
+  const number = Math.trunc(Number(text ?? Number.NaN))
+  return number >= low && number <= high ? number : null
 }
 
 export function parseRoute(search: string): Route {
@@ -69,6 +93,11 @@ export function parseRoute(search: string): Route {
     recording: query.get('recording') || null,
     step: Math.trunc(Number(query.get('step'))) > 0 ? Math.trunc(Number(query.get('step'))) : null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
+    ofRun: query.get('of') || null,
+    runs: [...new Set(query.getAll('run').filter(Boolean))].slice(0, MOST_CHOSEN),
+    figure: FIGURE_NAMES.find((name) => name === query.get('figure')) ?? DEFAULTS.figure,
+    smooth: within(query.get('smooth'), 1, LONGEST_MEAN) ?? DEFAULTS.smooth,
+    seeds: query.get('seeds') === '1',
     speed: Number.isFinite(speed) && speed > 0 ? Math.min(10, Math.max(0.1, speed)) : DEFAULTS.speed,
     heat: query.get('heat') !== '0',
     visits: VISITS.find((name) => name === query.get('visits')) ?? DEFAULTS.visits,
@@ -90,6 +119,13 @@ export function formatRoute(route: Route): string {
     if (route.step !== null) query.set('step', String(route.step))
   }
   for (const model of route.models) query.append('compare', model)
+  if (route.ofRun !== null && (route.view === 'replays' || route.view === 'failures')) query.set('of', route.ofRun)
+  if (route.view === 'runs' || route.view === 'lab') for (const run of route.runs) query.append('run', run)
+  if (route.view === 'runs') {
+    if (route.figure !== DEFAULTS.figure) query.set('figure', route.figure)
+    if (route.smooth !== DEFAULTS.smooth) query.set('smooth', String(route.smooth))
+    if (route.seeds) query.set('seeds', '1')
+  }
   if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
   if (!route.heat) query.set('heat', '0')
   if (route.visits !== DEFAULTS.visits) query.set('visits', route.visits)

@@ -7,7 +7,9 @@ export const VIEW_ICONS: Readonly<Record<ViewName, IconName>> = {
   compare: 'compare',
   play: 'hand',
   train: 'train',
+  runs: 'runs',
   replays: 'replays',
   editor: 'place',
+  lab: 'trophy',
   failures: 'failures',
 }

@@ -3,17 +3,20 @@ import { computed, reactive } from 'vue'
 
 import { request, useResource } from '@/common/http'
 import type { ListedRecording, RecordingsResponse } from '@/protocol/messages'
+import { useRoute } from '@/shell/route'
 
 const PAGE = 30
 
 /** The server's recordings, newest first, loaded page by page. */
 export const useRecordings = defineStore('recordings', () => {
+  const routes = useRoute()
   const filters = reactive({ source: '', model: '', reason: '' })
   let offset = 0
 
   const { data, status, problem, refresh: load } = useResource(async (signal): Promise<RecordingsResponse> => {
     const shown = recordings.value.slice(0, offset)
-    const chosen = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''))
+    const given = { ...filters, run: routes.route.ofRun ?? '' }
+    const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''))
     const query = { ...chosen, limit: String(PAGE), offset: String(offset) }
     const list = await request<RecordingsResponse>('api/recordings', { query, signal })
     return { ...list, recordings: [...shown, ...list.recordings] }
