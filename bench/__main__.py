@@ -18,6 +18,7 @@ BENCHMARKS = SPEED | {
     "film": "a film of 500 steps at 1080p, on one core",
     "history": "what keeping runs costs the trainer, and questions to a history of a million episodes",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
+    "leaderboard": "contenders of several libraries in Hamlet-v0 and Hamlet-random-v0, over seeds",
     "company": "three agents trained together, beside three copies trained alone, over seeds",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",

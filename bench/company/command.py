@@ -12,11 +12,11 @@ from rich.table import Table
 
 from bench import REPOSITORY
 from bench.company.measuring import CompanyResult, Training, measure
+from bench.company.published import MEASURED, encode
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.common.files import write_atomically
 
 RESULTS: Final = REPOSITORY / "bench" / "results" / "company"
-MEASURED: Final = REPOSITORY / "bench" / "published" / "company.json"
 
 
 def main(arguments: list[str]) -> None:
@@ -43,8 +43,7 @@ def main(arguments: list[str]) -> None:
     ]
     _print(results)
     if options.publish:
-        lines = b",\n".join(msgspec.json.encode(result) for result in results)
-        write_atomically(MEASURED, b"[\n" + lines + b"\n]\n")
+        write_atomically(MEASURED, encode(results))
 
 
 def _print(results: list[CompanyResult]) -> None:

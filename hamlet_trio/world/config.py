@@ -143,6 +143,12 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return self.type
         return self.name if self.name in get_args(PlaceType) else PLACE_TYPES[self.code]  # type: ignore[return-value]
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Without an absent type, because pickle looks for the name of UNSET in every module that is imported,
+        # and gives up at one whose `__getattr__` raises an ImportError, as SuperSuit's does.
+        fields = msgspec.structs.astuple(self)
+        return Affordance, fields[:-1] if self.type is msgspec.UNSET else fields
+
     def __post_init__(self) -> None:
         check_name("affordances.name", self.name)
         path = f"affordances.{self.name}"

@@ -1,7 +1,8 @@
-"""The tables of learning results, from the committed results of `python -m bench learning`."""
+"""The tables of learning results, from the committed ones of `python -m bench learning` and `company`."""
 
 from collections.abc import Callable, Mapping
 
+from bench.company.published import published as company_results
 from bench.learning.configurations import CONFIGURATIONS
 from bench.learning.published import published, split
 from bench.learning.table import Interval, rows
@@ -74,7 +75,39 @@ def learning_parts() -> str:
     )
 
 
+def company() -> str:
+    """List three agents trained together beside three copies of one trained alone, a row for each seed."""
+    found = {(result.network_type, result.seed, result.trained): result for result in company_results()}
+    pairs = [
+        (network, str(seed), result, found[network, seed, "together"])
+        for (network, seed, trained), result in found.items()
+        if trained == "alone" and (network, seed, "together") in found
+    ]
+    return table(
+        (
+            "Network",
+            "Seed",
+            *("Three, usual start: trained alone", "together"),
+            *("Three, random starts: trained alone", "together"),
+            *("One, random starts: trained alone", "together"),
+            *("Processor time: trained alone", "together"),
+        ),
+        [
+            [
+                f"`{network}`, {pair[0].episodes} episodes",
+                seed,
+                *(", ".join(map(str, one.three)) for one in pair),
+                *(f"**{one.three_anywhere:.0f}**" for one in pair),
+                *(f"{one.anywhere:.0f}" for one in pair),
+                *(f"{one.cpu_seconds:.0f} s" for one in pair),
+            ]
+            for network, seed, *pair in pairs
+        ],
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "learning-runs": learning_runs,
     "learning-parts": learning_parts,
+    "learning-company": company,
 }

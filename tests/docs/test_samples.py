@@ -15,6 +15,7 @@ import torch
 import trio
 from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 
+from bench.leaderboard.contest import ENVIRONMENTS, score
 from bench.server import running_server
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import OptionsNetwork, build_network
@@ -187,6 +188,15 @@ def test_gymnasium_random() -> None:
 def test_vector_env() -> None:
     printed = run_sample("vector_env.py")
     assert re.match(r"\(64, 72\) observations, [1-9]\d* episodes ended", printed)
+
+
+def test_score() -> None:
+    """It plays the leaderboard's episodes by the leaderboard's rules."""
+    printed = dict(re.findall(r"(\S+): survives ([\d.]+) of 500 steps", run_sample("score.py")))
+    generator = np.random.default_rng(1)
+    for environment in ENVIRONMENTS:
+        expected = score(lambda seen: generator.integers(5, size=len(seen)), environment)
+        assert printed[environment] == f"{expected.survival:.1f}"
 
 
 def test_pettingzoo_agents() -> None:
