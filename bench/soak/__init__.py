@@ -2,8 +2,9 @@
 
 Well-behaved players and viewers come and go and check every message. Meanwhile faults are injected, each at
 its rate, from one seed: garbage, clients that do not read or vanish, killed trainers, a full disk, a clock
-that jumps. What the server holds is measured twice with nobody there: after a first round of everything, and
-at the end; so what one round takes for good (caches, pools of threads) does not count as growth.
+that jumps. What the server holds is measured twice with nobody there: in the middle, after a round of
+everything, and at the end; so what one round takes for good (caches, pools of threads) does not count as
+growth, while a leak grows in the second half as in the first.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from bench.soak.innocents import Player, Viewer
 from bench.soak.subject import Measure, Subject, running_subject
 from bench.soak.tally import Tally
 
-_WARM_UP: Final = 0.25  # share of the time before the first measurement
+_WARM_UP: Final = 0.5  # share of the time before the first measurement
 _GROWTH: Final = 0.05  # of memory, that is still called flat
 _MEGABYTES: Final = 10.0  # or so much: pages that an allocator keeps in hand
 

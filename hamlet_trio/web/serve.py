@@ -30,6 +30,7 @@ from hamlet_trio.web.listening import CannotListenError, listen
 from hamlet_trio.web.process_setup import (
     capture_library_logs,
     raise_file_limit,
+    share_one_arena,
     tune_garbage_collector,
     warn_of_unknown_variables,
 )
@@ -58,6 +59,7 @@ def main(settings: Settings, *, banner: bool = False) -> int:
     except (CannotListenError, SettingsError) as error:
         print(f"hamlet: {error}", file=sys.stderr)
         return 1
+    share_one_arena()
     raise_file_limit(settings.max_sessions + settings.max_viewers)
     try:
         trio.run(partial(serve, settings, sockets=sockets, banner=banner))
@@ -130,6 +132,7 @@ async def _serve_worker(
             sockets = Sockets([], listen(settings.host, settings.port), [])
         except CannotListenError as error:
             raise SystemExit(f"hamlet: {error}") from None
+    share_one_arena()
     raise_file_limit(settings.max_sessions + settings.max_viewers)
 
     await _serve_until_drained(app, wrapped, guarded, sockets, shutdown_trigger=shutdown_trigger)

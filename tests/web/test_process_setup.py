@@ -3,8 +3,11 @@
 import gc
 import json
 import logging
+import platform
 import resource
 import socket
+import subprocess
+import sys
 
 import pytest
 import trio
@@ -19,6 +22,7 @@ from hamlet_trio.web.process_setup import (
     raise_file_limit,
     tune_garbage_collector,
 )
+from tests.patience import PATIENCE
 
 
 def test_what_libraries_log_is_structured_with_its_traceback(
@@ -60,6 +64,41 @@ def test_settled_memory_is_not_looked_at_again() -> None:
         assert len(gc.get_objects()) < 10_000
     finally:
         gc.unfreeze()
+
+
+_ARENAS_OF_EIGHT_THREADS = """
+import ctypes, sys, threading
+from hamlet_trio.web.process_setup import share_one_arena
+
+libc = ctypes.CDLL(None)
+if sys.argv[1] == "shared":
+    share_one_arena()
+together = threading.Barrier(8)
+
+def allocate():
+    together.wait()
+    libc.malloc(1000)
+    together.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+def _arenas(how: str) -> int:
+    command = [sys.executable, "-c", _ARENAS_OF_EIGHT_THREADS, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return done.stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_share_one_arena_of_memory() -> None:
+    assert _arenas("shared") < _arenas("separate")
 
 
 async def test_the_kernel_watches_for_vanished_peers() -> None:
