@@ -24,16 +24,16 @@ def writing_output() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()
+        drop_output()
     except OSError as error:
         # Errors of a file that a command names are its own to report.
         if error.filename is not None or error.errno not in _FULL:
             raise
-        _drop_output()
+        drop_output()
         raise UserError(f"The output cannot be written: {error.strerror}.") from error
 
 
-def _drop_output() -> None:
+def drop_output() -> None:
     """Send the rest nowhere, so that the interpreter's own flush at its end does not fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -3,14 +3,17 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from hamlet_trio.cli.errors import UserError
+from hamlet_trio.cli.output import drop_output
 from hamlet_trio.cli.tables import console
 from hamlet_trio.common.encoding import to_json
+from hamlet_trio.common.standard_streams import leads_nowhere
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -43,10 +46,15 @@ def create(
     """Create a token and print its secret once: only a hash of it is kept.
 
     The secret goes to standard output, everything else to standard error. Running servers accept it at once.
+    Where the secret cannot be printed, there is no token.
     """
     from hamlet_trio.web.access.tokens import new_token
 
     as_role = _checked(role, name, class_code=class_code, days=days)
+    if leads_nowhere(sys.stdout):
+        raise UserError(
+            "The secret is shown once, but the standard output leads nowhere; nothing was created."
+        )
     expires = None if days is None else datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
 
     def add(known: "Tokens") -> "tuple[Tokens, tuple[str, str]]":
@@ -56,7 +64,14 @@ def create(
         return kept, (token.id, secret)
 
     token_id, secret = _change(file, add)
-    print(secret)
+    try:
+        print(secret, flush=True)
+    except OSError as error:
+        drop_output()
+        _change(file, partial(_without, token_id))
+        raise UserError(
+            f"The secret could not be printed ({error.strerror}), so the token was removed again."
+        ) from None
     until = "" if expires is None else f" It is good until {expires:%Y-%m-%d %H:%M} UTC."
     print(
         f"This is shown once.{until} To end it: hamlet tokens revoke {token_id}",
@@ -119,17 +134,19 @@ def revoke(
     file: File = None,
 ) -> None:
     """Revoke a token or class code: it and all logins by it end at once."""
+    name = _change(file, partial(_without, token_id))
+    print(f"Revoked: {token_id}, of {name}.")
+
+
+def _without(token_id: str, known: "Tokens") -> "tuple[Tokens, str]":
+    """Return the tokens without one of them, and its name."""
     import msgspec
 
-    def remove(known: "Tokens") -> "tuple[Tokens, str]":
-        found = next((token for token in known.tokens if token.id == token_id), None)
-        if found is None:
-            raise UserError(f"There is no token {token_id}; `hamlet tokens list` has the ids.")
-        left = tuple(token for token in known.tokens if token is not found)
-        return msgspec.structs.replace(known, tokens=left), found.name
-
-    name = _change(file, remove)
-    print(f"Revoked: {token_id}, of {name}.")
+    found = next((token for token in known.tokens if token.id == token_id), None)
+    if found is None:
+        raise UserError(f"There is no token {token_id}; `hamlet tokens list` has the ids.")
+    left = tuple(token for token in known.tokens if token is not found)
+    return msgspec.structs.replace(known, tokens=left), found.name
 
 
 def _checked(role: str, name: str, *, class_code: bool, days: float | None) -> "RoleName":

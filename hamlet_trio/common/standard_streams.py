@@ -4,6 +4,7 @@ import codecs
 import io
 import os
 import sys
+from typing import TextIO
 
 from hamlet_trio.common.text import escape
 
@@ -26,6 +27,14 @@ def open_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="escape")
+
+
+def leads_nowhere(stream: TextIO) -> bool:
+    """Return whether a stream is the null device, as `open_standard_streams` makes a closed one."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
+    except (OSError, io.UnsupportedOperation):
+        return False
 
 
 def _escape_rest(error: UnicodeError) -> tuple[str, int]:

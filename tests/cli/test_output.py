@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hamlet_trio.history import HistoryDatabase
+from hamlet_trio.web.access.token_file import read_tokens
 from tests.history.support import ended, started
 from tests.patience import PATIENCE
 
@@ -60,3 +61,16 @@ def test_a_reader_that_ends_early_is_no_error(history: Path, environment: dict[s
     code, said = run(["export"], history, environment, writing)
     os.close(writing)
     assert (code in (0, 1), said) == (True, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("output", ["/dev/full", os.devnull])
+def test_a_token_whose_secret_nobody_is_told_does_not_exist(
+    output: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    create = ["tokens", "create", "--role", "teacher", "--name", "Ms Jones"]
+    with open(output, "w") as lost:
+        code, said = run(create, tmp_path, environment, lost.fileno())
+    assert code == 1
+    assert ("so the token was removed again" if output == "/dev/full" else "nothing was created") in said
+    assert read_tokens(tmp_path / "data" / "tokens.json").tokens == ()
