@@ -287,7 +287,7 @@ async def test_a_client_with_all_its_places_is_refused_before_the_server_is_full
         )
 
 
-async def test_a_client_that_opens_too_many_is_refused(tmp_path: Path) -> None:
+async def test_a_client_that_opens_too_many_is_refused(tmp_path: Path, mock_clock: MockClock) -> None:
     async def session(transport: Transport, **_: object) -> None:
         await wait_in(transport)
 

@@ -136,7 +136,9 @@ async def test_an_expired_token_ends_its_logins(guarded: MakeApp, known: Known) 
     assert (await browser.session())["role"] == "anyone"
 
 
-async def test_guesses_are_slowed_down_and_nobody_else_is(guarded: MakeApp, known: Known) -> None:
+async def test_guesses_are_slowed_down_and_nobody_else_is(
+    guarded: MakeApp, known: Known, mock_clock: MockClock
+) -> None:
     app = guarded(login_burst=3, login_rate=1)
     guesser, other = Browser(app, "192.0.2.66"), Browser(app)
     for _ in range(3):
