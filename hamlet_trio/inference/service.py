@@ -166,7 +166,7 @@ def _build(settings: Settings, models: ModelFolder) -> _Parts:
     engine = PolicyEngine(settings.max_sessions)
     return _Parts(
         engine,
-        PolicyStore(models),
+        PolicyStore(models, keeps_content=bool(settings.redis_url)),
         RecordingWorker(RecordingFolder.of(settings)),
         WorldLibrary(worlds_path(settings.data_dir)),
     )

@@ -23,7 +23,7 @@ from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.world_file import World
 
 # What changes nothing that another instance would have to know within a second.
-_UNHURRIED: Final = commands.Step | commands.Act | commands.Status | commands.Seek
+_UNHURRIED: Final = commands.Step | commands.Act | commands.Status | commands.Seek | commands.ResumeSession
 
 
 class SessionController(SessionState):
@@ -72,7 +72,7 @@ class SessionController(SessionState):
             )
         )
         await self._episode.begin()
-        self._kept.watch(self._snapshot, lambda: self._episode.models)
+        self._kept.watch(self._snapshot, lambda: self._episode.models, self._episode.turns)
         while True:
             deadline = self._deadline()
             event = await self._next_event(deadline)

@@ -1,9 +1,10 @@
 """Sessions that outlive their connection: who has which, and what is kept of those that nobody has."""
 
+import math
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -13,6 +14,11 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 if TYPE_CHECKING:
     from hamlet_trio.inference.policies import LoadedPolicy
     from hamlet_trio.inference.session_snapshot import SessionSnapshot
+    from hamlet_trio.shared import RedisShelf
+    from hamlet_trio.shared.redis_shelf import StoredSession
+
+SNAPSHOT_FORM: Final = 1
+"""Number of a snapshot's stored form. New fields at a struct's end keep it; other changes take the next."""
 
 _SECRET_BYTES: Final = 16
 _NAME_LENGTH: Final = 32
@@ -34,30 +40,11 @@ def session_id_of(secret: str) -> str:
     return session_name(secret)[:_ID_LENGTH]
 
 
-class StoredSession(NamedTuple):
-    """What a store answers to a claim: the epoch, raised by it, and the snapshot."""
+class Claim(NamedTuple):
+    """What goes on: the epoch, raised by the claim, and the snapshot."""
 
     epoch: int
     data: bytes
-
-
-class SessionShelf(Protocol):
-    """Where sessions are kept for other instances too."""
-
-    def put(self, session: "KeptSession", *, urgent: bool) -> None:
-        """Note that a session has changed; it is written within a second, or at once if `urgent`."""
-        ...
-
-    async def claim(self, name: str, owner: str) -> StoredSession | None:
-        """Take a session over from whoever had it; None if there is none.
-
-        Raises `BadMessageError` with `store_unavailable` if the store does not answer.
-        """
-        ...
-
-    async def fetch_weights(self, digest: str) -> bytes | None:
-        """Return the file of a model that a kept session plays, by its SHA-256; None if it is not there."""
-        ...
 
 
 class KeptSession:
@@ -73,7 +60,7 @@ class KeptSession:
     """
 
     def __init__(
-        self, secret: str, owner: str, lose: Callable[[], None], shelf: SessionShelf | None, *, keeps: bool
+        self, secret: str, owner: str, lose: Callable[[], None], shelf: "RedisShelf | None", *, keeps: bool
     ) -> None:
         self.resume: Final = secret if keeps else None
         self.own_name: Final = session_name(secret)
@@ -90,10 +77,13 @@ class KeptSession:
         self._mark: object = None
 
     def watch(
-        self, take: "Callable[[], SessionSnapshot]", models: "Callable[[], list[LoadedPolicy]]"
+        self,
+        take: "Callable[[], SessionSnapshot]",
+        models: "Callable[[], list[LoadedPolicy]]",
+        mark: object,
     ) -> None:
         """Take snapshots by `take` from now on; `models` returns the policies that they name."""
-        self._take, self._models = take, models
+        self._take, self._models, self._mark = take, models, mark
 
     def freeze(self) -> None:
         """Keep the session as it is now while something longer than a step changes it."""
@@ -127,9 +117,14 @@ class KeptSession:
         return self.name[:_ID_LENGTH]
 
     @property
+    def contents(self) -> dict[str, bytes]:
+        """The files of its models, where they are kept, by their SHA-256."""
+        return _contents(self.models)
+
+    @property
     def models(self) -> "list[LoadedPolicy]":
-        """The policies that the snapshot names."""
-        return self._models()
+        """The policies that the snapshot names; none of a claimed one before `begin`."""
+        return [] if self._claimed is not None else self._models()
 
     def encode(self) -> bytes | None:
         """Return the snapshot in its stored form; None while there is nothing to keep."""
@@ -140,14 +135,37 @@ class KeptSession:
         return encode_snapshot(self._take() if self._frozen is None else self._frozen)
 
 
-class _LeftSession(NamedTuple):
-    """A session that no connection has, until a time on Trio's clock. Its models stay in memory."""
+class _LeftSession:
+    """What is left of a session that no connection has: its snapshot, kept here until a time on Trio's clock.
 
-    owner: str
-    epoch: int
-    data: bytes
-    models: "list[LoadedPolicy]"
-    until: float
+    Its models stay in memory.
+    """
+
+    def __init__(self, kept: KeptSession, data: bytes) -> None:
+        self.name = kept.name
+        self.owner: Final = kept.owner
+        self.epoch = kept.epoch
+        self.data = data
+        self.until = math.inf
+        self.is_lost = False
+        self._models: Final = kept.models
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The files of its models that were kept, by their SHA-256."""
+        return _contents(self._models)
+
+    def encode(self) -> bytes:
+        """Return the snapshot."""
+        return self.data
+
+    def lose(self) -> None:
+        """Note that another connection has it."""
+        self.is_lost = True
+
+
+def _contents(models: "list[LoadedPolicy]") -> dict[str, bytes]:
+    return {model.sha256: model.content for model in models if model.content is not None}
 
 
 class SessionKeeper:
@@ -160,7 +178,7 @@ class SessionKeeper:
     """
 
     def __init__(self, *, grace: float, capacity: int) -> None:
-        self.shelf: SessionShelf | None = None
+        self.shelf: RedisShelf | None = None
         self._grace = grace
         self._capacity = capacity
         self._live: dict[str, KeptSession] = {}
@@ -195,15 +213,17 @@ class SessionKeeper:
 
     def _leave(self, kept: KeptSession, data: bytes) -> None:
         if self.shelf is not None:
-            kept.adopt(kept.name, kept.epoch, data)  # what the shelf writes
-            self.shelf.put(kept, urgent=True)
-        self._keep_here(kept, data, kept.models)
+            self.shelf.forget(kept)
+        self._keep_left(_LeftSession(kept, data))
 
-    def _keep_here(self, kept: KeptSession, data: bytes, models: "list[LoadedPolicy]") -> None:
-        """Keep a session that no connection has for the grace, if there is any."""
+    def _keep_left(self, left: _LeftSession) -> None:
+        """Keep a session that no connection has: in the store, and here for the grace if there is any."""
+        if self.shelf is not None:
+            self.shelf.put(left, urgent=True, is_left=True)
         if self._grace > 0:
-            until = trio.current_time() + self._grace
-            self._left[kept.name] = _LeftSession(kept.owner, kept.epoch, data, models, until)
+            left.until = trio.current_time() + self._grace
+            self._left.pop(left.name, None)
+            self._left[left.name] = left
             self._forget_old()
             if len(self._left) > self._capacity:
                 del self._left[next(iter(self._left))]
@@ -230,8 +250,10 @@ class SessionKeeper:
             stored = await self._claim_stored(name, kept.owner, here)
         except BaseException:
             if here is not None:
-                self._left[name] = here
+                self._keep_left(here)
             raise
+        if here is not None:
+            here.lose()  # what the store may still be sent of it is outdated
         if stored is None:
             raise unknown_session()
         try:
@@ -255,7 +277,7 @@ class SessionKeeper:
         """Undo a claim whose session cannot go on here; a later claim finds it again."""
         del self._live[kept.name]
         if (data := kept.encode()) is not None:
-            self._keep_here(kept, data, [])
+            self._leave(kept, data)
         kept.name, kept.epoch = kept.own_name, 1
         kept.begin()
         self._live[kept.name] = kept
@@ -274,14 +296,16 @@ class SessionKeeper:
             raise unknown_session()
         if (data := other.encode()) is None:
             return None
-        taken = _LeftSession(other.owner, other.epoch, data, other.models, trio.current_time() + self._grace)
+        taken = _LeftSession(other, data)
         del self._live[name]
         other.lose()
         return taken
 
-    async def _claim_stored(self, name: str, owner: str, here: _LeftSession | None) -> StoredSession | None:
+    async def _claim_stored(
+        self, name: str, owner: str, here: _LeftSession | None
+    ) -> "Claim | StoredSession | None":
         """Return the newest of what this instance has and the store has."""
-        mine = None if here is None else StoredSession(here.epoch + 1, here.data)
+        mine = None if here is None else Claim(here.epoch + 1, here.data)
         if self.shelf is None:
             return mine
         try:
@@ -293,7 +317,7 @@ class SessionKeeper:
         if mine is None or stored is None:
             return mine or stored
         # The store's epoch is raised by the claim; if others had raised it before, what is here is outdated.
-        return stored if stored.epoch > mine.epoch else StoredSession(stored.epoch, mine.data)
+        return stored if stored.epoch > mine.epoch else Claim(stored.epoch, mine.data)
 
 
 def unknown_session() -> BadMessageError:

@@ -5,14 +5,12 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM
 from hamlet_trio.protocol.commands import SPEED_RANGE, SetStart
 from hamlet_trio.protocol.frames import PolicyView
 from hamlet_trio.world import WorldState
 from hamlet_trio.world.state import RandomState
 from hamlet_trio.world.world_file import World
-
-FORM: Final = 1
-"""Number of the stored form. New fields at the end of a struct keep it; any other change takes the next."""
 
 _Count = Annotated[int, Meta(ge=0)]
 _Cell = tuple[int, int]
@@ -143,7 +141,7 @@ def decode_snapshot(data: bytes) -> SessionSnapshot:
         snapshot = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UnreadableSnapshotError(f"damaged: {error}") from error
-    if snapshot.form != FORM:
+    if snapshot.form != SNAPSHOT_FORM:
         raise UnreadableSnapshotError(f"its form is {snapshot.form}")
     if not snapshot.episode.cells or not snapshot.models:
         raise UnreadableSnapshotError("it has no agents")

@@ -15,8 +15,8 @@ from hamlet_trio.inference.policy_mapper import PolicyMapper
 from hamlet_trio.inference.replay_player import ReplayPlayer
 from hamlet_trio.inference.resumable_episode import ResumableEpisode
 from hamlet_trio.inference.session_claim import ClaimedSession, SessionClaims
-from hamlet_trio.inference.session_keeper import KeptSession
-from hamlet_trio.inference.session_snapshot import FORM, ModelFacts, SessionSnapshot
+from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM, KeptSession
+from hamlet_trio.inference.session_snapshot import ModelFacts, SessionSnapshot
 from hamlet_trio.inference.session_world import SessionWorld
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol import messages
@@ -73,7 +73,7 @@ class SessionState:
         """Return all of the session, as another connection or instance can go on with it."""
         world = self._world.world
         return SessionSnapshot(
-            form=FORM,
+            form=SNAPSHOT_FORM,
             models=[
                 None if model.name is None else ModelFacts(model.name, model.sha256)
                 for model in self._episode.models

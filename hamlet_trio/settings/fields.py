@@ -207,6 +207,24 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "goes on with it; 0 keeps none",
         ),
     ] = 10
+    redis_url: Annotated[
+        str,
+        Meta(
+            description="Redis in which instances keep sessions for one another, such as "
+            "`redis://127.0.0.1:6379`; or none. Needs the extra redis"
+        ),
+    ] = ""
+    redis_prefix: Annotated[
+        str, Meta(min_length=1, max_length=64, description="what the names of all keys in Redis begin with")
+    ] = "hamlet"
+    session_kept: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=604_800,
+            description="seconds for which a session is kept in Redis after its last change",
+        ),
+    ] = 3600
     compression: Annotated[
         bool, Meta(description="permessage-deflate compression; doubles the CPU time of a message")
     ] = False

@@ -3,22 +3,26 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.history import HistoryReader, HistoryWriter, history_path
 from hamlet_trio.inference import InferenceService
+from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.room import RoomService
-from hamlet_trio.settings import Settings
+from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.training import TrainingService
 from hamlet_trio.web.access.access_control import AccessControl
 from hamlet_trio.web.access.limits import ClientPlaces, ClientRate
 from hamlet_trio.web.film_service import FilmService
 from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
+
+if TYPE_CHECKING:
+    from hamlet_trio.shared import RedisShelf, RedisStore
 
 _FILE_THREADS: Final = 4
 
@@ -30,6 +34,7 @@ class Metaserver:
 
     Attributes:
         history, history_reader: write and read what is kept of runs.
+        store, shelf: keep sessions in Redis for other instances; None without HAMLET_REDIS_URL.
         films: makes films of recordings.
         draining: set once, when the server begins to shut down; sessions watch it.
         connections: counts of connections, kept by the guard.
@@ -40,13 +45,17 @@ class Metaserver:
         sessions, viewers, room_members: limit each client's open connections.
         rooms: lets people point, draw, vote and follow.
 
-    Raises `SettingsError` if logins are required but impossible.
+    Raises `SettingsError` if logins are required but impossible, or the extra `redis` is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings: Final = settings
         self.models: Final = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir)
         self.inference: Final = InferenceService(settings, self.models)
+        self.store: RedisStore | None
+        self.shelf: RedisShelf | None
+        self.store, self.shelf = _open_store(settings)
+        self.inference.keeper.shelf = self.shelf
         self.history: Final = HistoryWriter(settings)
         self.history_reader: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history)
@@ -83,6 +92,7 @@ class Metaserver:
             "training": self.training.problem,
             "history": self.history.problem,
             "logins": self.access.problem,
+            "redis": None if self.store is None else self.store.problem,
         }
         return [name for name, problem in problems.items() if problem]
 
@@ -100,3 +110,24 @@ class Metaserver:
         return await trio.to_thread.run_sync(
             function, *arguments, limiter=self._file_threads, abandon_on_cancel=True
         )
+
+
+def _open_store(settings: Settings) -> "tuple[RedisStore, RedisShelf] | tuple[None, None]":
+    """Return what keeps sessions in Redis. Nothing of it is imported without HAMLET_REDIS_URL."""
+    if not settings.redis_url:
+        return None, None
+    try:
+        from hamlet_trio.shared import RedisShelf, RedisStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"HAMLET_REDIS_URL needs the extra redis ({error}): pip install 'hamlet-trio[redis]'."
+        ) from error
+    store = RedisStore(settings.redis_url)
+    shelf = RedisShelf(
+        store,
+        prefix=settings.redis_prefix,
+        seconds=settings.session_kept,
+        capacity=settings.max_sessions,
+        form=SNAPSHOT_FORM,
+    )
+    return store, shelf

@@ -39,10 +39,15 @@ class Services:
         self._ended = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run all services until `stop`; the history ends last, because the others write to it."""
+        """Run all services until `stop`; the history ends last, because the others write to it.
+
+        What sessions left is written to Redis before, if that answers.
+        """
         try:
             async with trio.open_nursery() as lasting:
                 lasting.start_soon(keep_running, "history", self._server.history.run)
+                if (store := self._server.store) is not None:
+                    lasting.start_soon(keep_running, "redis", store.run)
                 with self._scope:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(keep_running, "inference", self._server.inference.run)
@@ -50,7 +55,11 @@ class Services:
                         nursery.start_soon(keep_running, "films", self._server.films.run)
                         nursery.start_soon(keep_running, "rooms", self._server.rooms.run)
                         nursery.start_soon(keep_running, "access", self._server.access.run)
+                        if (shelf := self._server.shelf) is not None:
+                            nursery.start_soon(keep_running, "sessions", shelf.run)
                         task_status.started()
+                if shelf is not None:
+                    await shelf.flush()
                 lasting.cancel_scope.cancel()
         finally:
             self._ended.set()

@@ -216,7 +216,8 @@ async def test_the_clients_last_actions_are_played_out(
             assert old is not None
         left = service.keeper._left[kept.name]
         for brought, reached in ((actions, 8), (actions[2:], 8), (actions[3:], 8), (actions[4:], 3), ([], 3)):
-            service.keeper._left[kept.name] = left._replace(data=old)
+            left.data = old
+            service.keeper._left[kept.name] = left
             async with greeted(service) as client:
                 resumed, _ = await resume(client, first.connected.resume, episode=1, step=8, actions=brought)
                 assert (resumed.step, resumed.missed) == (reached, reached - 3)
@@ -376,7 +377,8 @@ async def test_several_agents_with_models_of_their_own_go_on(
         left = service.keeper._left[kept.name]
         for data, missed in ((left.data, 0), (old, 2)):
             assert data is not None
-            service.keeper._left[kept.name] = left._replace(data=data)
+            left.data = data
+            service.keeper._left[kept.name] = left
             rows = [[RIGHT, DOWN, action] for action in (4, RIGHT, UP)]
             async with greeted(service) as second:
                 resumed, playback = await resume(
