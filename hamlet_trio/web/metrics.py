@@ -48,6 +48,7 @@ class ServerCollector(Collector):
             self._room_gauges,
             self._training_gauges,
             self._history_gauges,
+            self._store_gauges,
         ):
             yield from (GaugeMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
         for source in (
@@ -55,6 +56,7 @@ class ServerCollector(Collector):
             self._inference_counters,
             self._training_counters,
             self._history_counters,
+            self._store_counters,
         ):
             yield from (CounterMetricFamily(f"hamlet_{s.name}", s.help, s.value) for s in source())
         yield from self._by_code()
@@ -181,6 +183,26 @@ class ServerCollector(Collector):
         return [
             Sample("history_working", "1 while what happens in runs is being kept", numbers.working),
             Sample("history_waiting", "records that wait to be kept", numbers.waiting),
+        ]
+
+    def _store_gauges(self) -> list[Sample]:
+        store, shelf = self._server.store, self._server.shelf
+        if store is None or shelf is None:
+            return []
+        return [
+            Sample("store_up", "1 while Redis answers", store.is_up),
+            Sample("sessions_waiting", "sessions changed since they were written to Redis", shelf.waiting),
+        ]
+
+    def _store_counters(self) -> list[Sample]:
+        shelf = self._server.shelf
+        if shelf is None:
+            return []
+        return [
+            Sample("sessions_kept", "snapshots of sessions written to Redis", shelf.written),
+            Sample(
+                "sessions_given_up", "sessions left while Redis was away, and not written", shelf.given_up
+            ),
         ]
 
     def _history_counters(self) -> list[Sample]:
