@@ -12,7 +12,7 @@ from hamlet_trio.inference.session_snapshot import EpisodeFacts, LastStep, RawMe
 from hamlet_trio.inference.starts import EpisodeStarts
 from hamlet_trio.protocol.commands import ResumeSession
 from hamlet_trio.protocol.frames import AgentSnapshot, WorldSnapshot
-from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds
+from hamlet_trio.world import FAILURE_REASONS, WorldConfig
 
 _MOST_MISSED: Final = 4096
 """Steps that are played out at most when a session goes on on another connection."""
@@ -56,14 +56,14 @@ class ResumableEpisode(LiveEpisode):
         `BadMessageError` for a start that it cannot have; nothing has changed then.
         """
         facts.check(config.num_agents)
-        trial = Worlds(1, config)
-        usual = trial.get_state(0)
+        usual = self._slot.group.start  # of another world perhaps, but at step 0 too
         if facts.start_choice is not None:
             EpisodeStarts(config, usual).choose(facts.start_choice)
-        start = usual if facts.start is None else facts.start
-        for state in (start, facts.state(start), facts.next_start):
+        present = facts.state(usual if facts.start is None else facts.start)
+        for state in (facts.start, present, facts.next_start):
             if state is not None:
-                trial.set_state(0, state)
+                state.check(config)
+                state.random.generator()
         await self.move(config)
         self.change_models(models)
         if facts.start_choice is not None:

@@ -29,7 +29,7 @@ class EpisodeStarts:
         self._config = config
         self._usual = usual
         self._choice, self._agent = SetStart(random=random), 0
-        self._worlds = Worlds(1, config)
+        self._worlds: Worlds | None = None  # made for the first random start, since that takes milliseconds
         self._upcoming: WorldState | None = None
 
     @property
@@ -82,6 +82,8 @@ class EpisodeStarts:
     def _draw(self) -> WorldState:
         state = self._usual
         if self._choice.random:
+            if self._worlds is None:
+                self._worlds = Worlds(1, self._config)
             self._worlds.reset(random_start=True)
             state = self._worlds.get_state(0)
         choice, agent = self._choice, self._agent

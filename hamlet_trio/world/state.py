@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from hamlet_trio.world.config import FAILURE_REASONS, WorldConfig
+
 
 class RandomState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state of a PCG64 generator; its 128-bit numbers are hexadecimal text, fit for every format."""
@@ -58,3 +60,20 @@ class WorldState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures: tuple[int, ...]
     steps: int
     random: RandomState
+
+    def check(self, config: WorldConfig) -> None:
+        """Raise `ValueError` unless a world of this configuration can be in this state."""
+        agents = config.num_agents
+        if not len(self.positions) == len(self.meters) == len(self.failures) == agents:
+            raise ValueError(f"the state is not one of {agents} agents, as this world has")
+        width, height = config.width, config.height
+        if not all(0 <= x < width and 0 <= y < height for x, y in self.positions):
+            raise ValueError(f"the state has a position outside of {width} x {height} cells")
+        for values in self.meters:
+            pairs = zip(config.meters, values, strict=True)
+            if not all(meter.minimum <= value <= meter.maximum for meter, value in pairs):
+                raise ValueError("the state has a meter outside of its minimum..maximum")
+        if not all(0 <= code < len(FAILURE_REASONS) for code in self.failures):
+            raise ValueError(f"the state has a failure code outside of 0..{len(FAILURE_REASONS) - 1}")
+        if not 0 <= self.steps <= config.max_steps:
+            raise ValueError(f"the state has {self.steps} steps; allowed: 0 to {config.max_steps}")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hamlet_trio.world import kernel
 from hamlet_trio.world.array_batch import ArrayWorldBatch
 from hamlet_trio.world.batch import StepResult, WorldBatch, WorldIndices
-from hamlet_trio.world.config import FAILURE_REASONS, METERS, WorldConfig
+from hamlet_trio.world.config import METERS, WorldConfig
 from hamlet_trio.world.kernel_batch import KernelWorldBatch
 from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
 from hamlet_trio.world.state import RandomState, WorldState
@@ -178,19 +178,9 @@ class Worlds:
             ValueError: for a state that such a world cannot be in. Nothing has changed then.
         """
         indices = self._all.check_worlds([world])
-        agents = self.num_agents
-        if not len(state.positions) == len(state.meters) == len(state.failures) == agents:
-            raise ValueError(f"the state is not one of {agents} agents, as this world has")
-        width, height = self.config.width, self.config.height
-        if not all(0 <= x < width and 0 <= y < height for x, y in state.positions):
-            raise ValueError(f"the state has a position outside of {width} x {height} cells")
+        state.check(self.config)
+        width = self.config.width
         meters = np.array(state.meters, dtype=np.float64).T
-        if not ((meters >= self._rules.minimum) & (meters <= self._rules.maximum)).all():
-            raise ValueError("the state has a meter outside of its minimum..maximum")
-        if not all(0 <= code < len(FAILURE_REASONS) for code in state.failures):
-            raise ValueError(f"the state has a failure code outside of 0..{len(FAILURE_REASONS) - 1}")
-        if not 0 <= state.steps <= self.config.max_steps:
-            raise ValueError(f"the state has {state.steps} steps; allowed: 0 to {self.config.max_steps}")
         generator = state.random.generator()
         rows = self._all.rows_of(indices)
         cell = np.array([y * width + x for x, y in state.positions], dtype=np.intp)

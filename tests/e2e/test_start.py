@@ -55,7 +55,8 @@ async def test_the_port_answers_before_inference_is_there(start_server: StartSer
 def test_nothing_heavy_is_imported_before_the_port_answers() -> None:
     code = (
         "import sys; from hamlet_trio.settings import Settings; from hamlet_trio.web.app import create_app; "
-        "create_app(Settings()); print({'torch', 'numpy', 'gymnasium'} & set(sys.modules))"
+        "create_app(Settings()); "
+        "print({'torch', 'numpy', 'gymnasium', 'coredis', 'hamlet_trio.shared'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,8 +1,11 @@
-"""Two real instances over one data folder and one real Redis."""
+"""Two real instances over one data folder and one real Redis, which the tests of a file share."""
 
+import os
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -12,6 +15,10 @@ from tests.shared.redis_server import RedisServer, running_redis
 
 __all__ = ["interrupts_reach_servers", "models"]
 
+LONG: Final = pytest.mark.skipif(
+    "FAILOVERS" not in os.environ, reason="takes minutes; `.ci/long` sets FAILOVERS and runs it"
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of this folder: instances that are killed leave no room for others."""
@@ -20,49 +27,69 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.alone)
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A running redis-server."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    with running_redis(folder) as server:
-        yield server
-
-
 class Pair:
-    """Two instances, of which one may be killed, stopped and started again on its port."""
+    """Two instances, of which one may be killed, stopped and started again on its port.
 
-    def __init__(self, models: Path, data: Path, redis_url: str, **settings: Any) -> None:
-        self.settings = {
+    Attributes:
+        models: the folder of models that both have.
+        redis: the server that they share.
+    """
+
+    def __init__(self, models: Path, data: Path, redis: RedisServer, **settings: Any) -> None:
+        self.models = models
+        self.redis = redis
+        self._settings = {
             "HAMLET_MODELS_DIR": str(models),
             "HAMLET_DATA_DIR": str(data),
-            "HAMLET_REDIS_URL": redis_url,
+            "HAMLET_REDIS_URL": redis.url,
         } | {f"HAMLET_{name.upper()}": str(value) for name, value in settings.items()}
         self.ports = (free_port(), free_port())
         self.servers = [self._launch(port) for port in self.ports]
-        for server in self.servers:
-            server.wait_for("inference_ready")
+        self.mend()
 
     def _launch(self, port: int) -> Server:
-        server = launch(self.settings | {"HAMLET_PORT": str(port)})
+        server = launch(self._settings | {"HAMLET_PORT": str(port)})
         server.port = port
         return server
 
-    def start_again(self, number: int) -> None:
-        """Put a new server where an ended one was."""
-        self.servers[number].end()
-        self.servers[number] = self._launch(self.ports[number])
-        self.servers[number].wait_for("inference_ready")
+    def mend(self) -> None:
+        """Have both running, new ones where they have ended, and Redis too."""
+        self.redis.mend()
+        for number, server in enumerate(self.servers):
+            if server.process.poll() is not None:
+                server.end()
+                self.servers[number] = self._launch(self.ports[number])
+            else:
+                server.signal(signal.SIGCONT)
+        for server in self.servers:
+            server.wait_for("inference_ready")
 
     def end(self) -> None:
         """End both."""
         for server in self.servers:
+            server.signal(signal.SIGKILL)
             server.end()
 
 
+@pytest.fixture(scope="module")
+def _pair(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("pair")
+    shutil.copytree(models, folder / "models")
+    (folder / "redis").mkdir()
+    with running_redis(folder / "redis") as redis:
+        pair = Pair(folder / "models", folder / "data", redis)
+        yield pair
+        pair.end()
+
+
 @pytest.fixture
-def pair(models: Path, redis: RedisServer, tmp_path: Path) -> Iterator[Pair]:
-    """Two running instances."""
-    pair = Pair(models, tmp_path / "data", redis.url)
-    yield pair
-    pair.end()
+def pair(_pair: Pair) -> Pair:
+    """Two running instances; whatever the test before killed runs again."""
+    _pair.mend()
+    return _pair
+
+
+@pytest.fixture
+def redis(pair: Pair) -> RedisServer:
+    """The Redis that the two share."""
+    return pair.redis

@@ -67,6 +67,13 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def mend(self) -> None:
+        """Have it running, whatever has been done to it."""
+        if self._process is None:
+            self.start()
+        else:
+            self.signal(signal.SIGCONT)
+
     def end(self) -> None:
         """Kill it, if it runs."""
         if self._process is not None:

@@ -171,10 +171,9 @@ async def test_a_frozen_redis_holds_nobody_up(
     redis.signal(signal.SIGSTOP)
     session = Session("a" * 32)
     first.shelf.put(session, urgent=True)
-    for _ in range(3):
-        with pytest.raises(BadMessageError) as refused:
-            await second.shelf.claim(session.name, "")
-        assert refused.value.code == "store_unavailable"
+    with pytest.raises(BadMessageError) as refused:
+        await second.shelf.claim(session.name, "")
+    assert refused.value.code == "store_unavailable"
     redis.signal(signal.SIGCONT)
     await first.written(1)
     with trio.fail_after(PATIENCE):
@@ -226,7 +225,7 @@ async def test_a_full_redis_refuses_and_serves_again_once_there_is_room(
 
 async def test_no_connection_and_no_task_is_left_behind(redis: RedisServer) -> None:
     before = trio.lowlevel.current_statistics().tasks_living
-    for _ in range(3):
+    for _ in range(2):
         one = Instance(redis.url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(one.run)
