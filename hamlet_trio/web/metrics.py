@@ -190,7 +190,11 @@ class ServerCollector(Collector):
         if store is None or shelf is None:
             return []
         return [
-            Sample("store_up", "1 while Redis answers", store.is_up),
+            Sample(
+                "store_up",
+                "1 while Redis answers; not there without HAMLET_REDIS_URL, like all figures of kept sessions",
+                store.is_up,
+            ),
             Sample("sessions_waiting", "sessions changed since they were written to Redis", shelf.waiting),
         ]
 

@@ -18,7 +18,7 @@ async def _metrics() -> str:
     from hamlet_trio.web.metaserver import Metaserver  # noqa: PLC0415
     from hamlet_trio.web.metrics import ServerCollector  # noqa: PLC0415  # the server's libraries, for this table only
 
-    collected = ServerCollector(Metaserver(Settings())).collect()
+    collected = ServerCollector(Metaserver(Settings(redis_url="redis://127.0.0.1:6379"))).collect()
     rows = [
         (
             code(metric.name + ("_total" if metric.type == "counter" else "")),

@@ -22,7 +22,7 @@ METRIC = re.compile(r"\b(?:hamlet|process)_[a-z_]+\b")
 @pytest.fixture
 async def served() -> set[str]:
     """Every name that `/metrics` of a server has."""
-    answer = await create_app(Settings()).test_client().get("/metrics")
+    answer = await create_app(Settings(redis_url="redis://127.0.0.1:1")).test_client().get("/metrics")
     text = await answer.get_data(as_text=True)
     return set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.M))
 
