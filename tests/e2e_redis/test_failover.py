@@ -54,6 +54,27 @@ async def go_on(pupils: list[Pupil]) -> None:
             await pupil.until(lambda one, before=before: one.number >= before + 3)  # type: ignore[misc]
 
 
+async def test_without_redis_sessions_play_and_only_the_claim_is_refused(
+    pair: Pair, redis: RedisServer
+) -> None:
+    async with connected(pair.ports[0]) as player:
+        secret = (await player.expect("connected"))["resume"]
+        await player.send("play")
+        await player.frames(3)
+        redis.signal(signal.SIGSTOP)
+        await player.frames(40)
+        async with connected(pair.ports[1]) as other:
+            await other.expect("connected")
+            await other.send("resume_session", resume=secret)
+            assert (await other.expect("error"))["code"] == "store_unavailable"
+            await other.send("step")
+            assert (await other.expect("state_update", step=1))["episode"] == 1
+        ready = (await request(pair.ports[0], "GET /readyz")).body.decode()
+        assert "redis" in ready
+        redis.signal(signal.SIGCONT)
+        await player.frames(5)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=LONG)])
 async def test_all_go_on_in_the_same_life(
     pair: Pair, how: signal.Signals, capsys: pytest.CaptureFixture[str]
@@ -189,27 +210,6 @@ async def test_the_version_that_was_played_plays_on_though_its_file_was_replaced
         await player.send("load_model", model="first.pt")
         assert (await player.expect("model_loaded"))["network_type"] == "relational"
     first.write_bytes(before)
-
-
-async def test_without_redis_sessions_play_and_only_the_claim_is_refused(
-    pair: Pair, redis: RedisServer
-) -> None:
-    async with connected(pair.ports[0]) as player:
-        secret = (await player.expect("connected"))["resume"]
-        await player.send("play")
-        await player.frames(3)
-        redis.signal(signal.SIGSTOP)
-        await player.frames(40)
-        async with connected(pair.ports[1]) as other:
-            await other.expect("connected")
-            await other.send("resume_session", resume=secret)
-            assert (await other.expect("error"))["code"] == "store_unavailable"
-            await other.send("step")
-            assert (await other.expect("state_update", step=1))["episode"] == 1
-        ready = (await request(pair.ports[0], "GET /readyz")).body.decode()
-        assert "redis" in ready
-        redis.signal(signal.SIGCONT)
-        await player.frames(5)
 
 
 @LONG
