@@ -192,7 +192,7 @@ class ServerCollector(Collector):
         return [
             Sample(
                 "store_up",
-                "1 while Redis answers; not there without HAMLET_REDIS_URL, like all figures of kept sessions",
+                "1 while Redis answers; absent without HAMLET_REDIS_URL, like all figures of kept sessions",
                 store.is_up,
             ),
             Sample("sessions_waiting", "sessions changed since they were written to Redis", shelf.waiting),
