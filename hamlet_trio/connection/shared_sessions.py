@@ -22,7 +22,7 @@ class SharedSession:
         self.proof: Final = proof
         self._receive: Receive | None = None
         self._ended: Callable[[], None] | None = None
-        self._last: str | None = None
+        self._last: str | Callable[[], str] | None = None
 
     @property
     def is_followed(self) -> bool:
@@ -36,10 +36,16 @@ class SharedSession:
         if self._receive is not None:
             self._receive(text, is_frame)
 
+    def publish_frame(self, encode: Callable[[], str]) -> None:
+        """Hand a frame on, which is encoded only if somebody receives; never waits."""
+        self._last = encode
+        if self._receive is not None:
+            self._receive(encode(), True)
+
     @property
     def last_frame(self) -> str | None:
         """The text of the newest frame, if there was one."""
-        return self._last
+        return self._last() if callable(self._last) else self._last
 
     def follow(self, receive: Receive | None) -> None:
         """Have one receiver hear of each message from now on, or with None nobody."""

@@ -233,7 +233,7 @@ class LiveEpisode:
 
     async def show_again(self) -> None:
         """Send the last frame once more, after a replay was on screen."""
-        await self._sender.send_frame(self.shown)
+        await self._sender.send_frame(self.shown, self._visits.counts)
 
     def change_models(self, models: Sequence[LoadedPolicy]) -> None:
         """Let these models play from the next episode on, with an empty heat map.
@@ -275,7 +275,7 @@ class LiveEpisode:
 
     async def _show(self, snapshot: WorldSnapshot) -> None:
         self._last_frame = self._frame(snapshot)
-        await self._sender.send_frame(self._last_frame)
+        await self._sender.send_frame(self._last_frame, self._visits.counts)
 
     def _frame(self, snapshot: WorldSnapshot) -> messages.StateUpdate:
         totals: Sequence[float] = ()

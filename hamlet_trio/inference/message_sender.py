@@ -1,12 +1,15 @@
 """What a session sends to its client."""
 
-from typing import Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Final, Literal
 
 import trio
 from msgspec import Struct
 
 from hamlet_trio.connection import SharedSession, Transport
 from hamlet_trio.inference.statistics import SessionCounters
+from hamlet_trio.protocol.compact import SessionCompactor
 from hamlet_trio.protocol.errors import BadMessageError, Error
 from hamlet_trio.protocol.messages import (
     EpisodeEnd,
@@ -30,7 +33,7 @@ class MessageSender:
     waits for `run`, as do all after it. Bounds: `MAX_UNSENT` messages wait; with more, `send` waits, so a
     client that reads slowly slows its own session.
 
-    Those who follow the session, if any, get the same texts through `shared`.
+    Those who follow the session, if any, get the same through `shared`, with frames in full.
 
     `due` is when the next frames were due or asked for.
     """
@@ -42,6 +45,7 @@ class MessageSender:
         self._counters = counters
         self._queue, self._queued = trio.open_memory_channel[tuple[str, float | None]](MAX_UNSENT)
         self._unsent = 0
+        self._compactor: SessionCompactor | None = None
 
     @property
     def proof(self) -> str:
@@ -60,11 +64,30 @@ class MessageSender:
         self._counters.errors[error.code] += 1
         await self.send(Error(error.message, error.code, error.command, error.field))
 
-    async def send_frame(self, frame: StateUpdate) -> None:
-        """Send a frame, which is counted and timed."""
+    @property
+    def frames(self) -> Literal["full", "compact"]:
+        """The form in which frames are sent."""
+        return "full" if self._compactor is None else "compact"
+
+    @frames.setter
+    def frames(self, form: Literal["full", "compact"]) -> None:
+        if form != self.frames:
+            self._compactor = None if form == "full" else SessionCompactor()
+
+    def send_next_in_full(self) -> None:
+        """Send the next frame in full, also where frames are compact."""
+        if self._compactor is not None:
+            self._compactor.begin_anew()
+
+    async def send_frame(self, frame: StateUpdate, visits: Mapping[str, int]) -> None:
+        """Send a frame, which is counted and timed. `visits` by cell "x,y" are those of its heat map."""
         self._counters.frames += 1
-        text = encode(frame)
-        self._shared.publish(text, is_frame=True)
+        if self._compactor is None:
+            text = encode(frame)
+            self._shared.publish(text, is_frame=True)
+        else:
+            text = self._compactor.encode(frame, visits)
+            self._shared.publish_frame(partial(encode, frame))
         await self._put(text, self.due)
 
     async def run(self) -> None:

@@ -1,7 +1,7 @@
 """An episode played out in memory, to be shown step by step and continued from any of its steps."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -167,12 +167,16 @@ class Replay:
 
     def frame(self, step: int, view: PolicyView) -> StateUpdate:
         """Return the frame of a step, with those outputs of `view` that the replay has."""
+        return self.frame_of_visits(step, view, self.visits_at(step))
+
+    def frame_of_visits(self, step: int, view: PolicyView, visits: Mapping[str, int]) -> StateUpdate:
+        """Return the frame of a step, where the visits up to it are known."""
         return self._frames.session_frame(
             self.snapshot(step, view),
             episode=self.played.episode,
             step=step,
             total_reward=float(self._returns[0][step]),
-            heat_map=heat_map_of(self.visits_at(step)),
+            heat_map=heat_map_of(visits),
             view=view,
             totals=[float(returns[step]) for returns in self._returns],
             first_failure=self._first_failure,

@@ -86,7 +86,9 @@ class ReplayPlayer:
         """Show a step, or the last one if there are fewer."""
         assert self._replay is not None
         self._step = min(step, self._replay.steps)
-        await self._sender.send_frame(self._replay.frame(self._step, self._episode.view))
+        visits = self._replay.visits_at(self._step)
+        frame = self._replay.frame_of_visits(self._step, self._episode.view, visits)
+        await self._sender.send_frame(frame, visits)
 
     async def forward(self) -> None:
         """Show the next step, if there is one."""

@@ -298,13 +298,19 @@ class SessionController(SessionState):
             before.attention if wanted.attention is UNSET else wanted.attention,
             before.agent if wanted.agent is UNSET else self._world.number(wanted.agent, "set_view"),
         )
+        if wanted.frames is not UNSET:
+            self._sender.frames = wanted.frames
+        if view != before:
+            self._sender.send_next_in_full()
         outputs = ShownOutputs()
         if self._replay.is_on:
             outputs = self._replay.inspect()
         elif view.wants_outputs:
             outputs = await self._episode.inspect()
         agent = AGENT_IDS[view.agent] if self._episode.num_agents > 1 else UNSET
-        await self._sender.send(messages.View(view.q_values, view.attention, *outputs, agent))
+        await self._sender.send(
+            messages.View(view.q_values, view.attention, *outputs, agent, self._sender.frames)
+        )
 
     # --- recordings and replays ----------------------------------------------------------------------------
 
@@ -322,6 +328,7 @@ class SessionController(SessionState):
             await self._replay.rewind()
         self._pace.restart(trio.current_time())
         await self._send_playback()
+        self._sender.send_next_in_full()
         await self._replay.seek(step)
 
     async def _leave_replay(self) -> None:

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM
 from hamlet_trio.protocol.commands import SPEED_RANGE, SetStart
+from hamlet_trio.protocol.deltas import FrameForm
 from hamlet_trio.protocol.frames import PolicyView
 from hamlet_trio.world import WorldState
 from hamlet_trio.world.state import RandomState
@@ -120,6 +121,7 @@ class SessionSnapshot(Struct, frozen=True, array_like=True):
     view: PolicyView
     replay: ReplayFacts | None
     min_intermission: Annotated[float, Meta(ge=0)] = 0.0
+    frames: FrameForm = "full"
 
 
 class UnreadableSnapshotError(Exception):

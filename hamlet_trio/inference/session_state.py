@@ -87,6 +87,7 @@ class SessionState:
             view=self._episode.view,
             replay=self._replay.facts(),
             min_intermission=self._pace.min_intermission,
+            frames=self._sender.frames,
         )
 
     async def _take_over(self, claimed: ClaimedSession) -> None:
@@ -102,6 +103,7 @@ class SessionState:
         self._world.resume(world, is_chosen=snapshot.world_chosen)
         self._playing, self._human, self._episode.view = snapshot.playing, snapshot.human, snapshot.view
         missed = await self._episode.catch_up(claimed.seen, snapshot.human)
+        self._sender.frames = snapshot.frames
         self._kept.begin()
         self._counters.resumed += 1
         now = trio.current_time()

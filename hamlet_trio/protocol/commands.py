@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import MAX_AGENTS, AgentId
 from hamlet_trio.protocol.command_decoder import CommandDecoder
+from hamlet_trio.protocol.deltas import FrameForm
 from hamlet_trio.protocol.frame_parts import Fullness
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
 from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
@@ -132,13 +133,14 @@ class ReleaseControl(Struct, frozen=True, tag_field="command", tag="release_cont
 
 
 class SetView(Struct, frozen=True, tag_field="command", tag="set_view"):
-    """Choose the extra fields that frames carry; a field left out keeps its value."""
+    """Choose the form of frames and the extra fields that they carry; a field left out keeps its value."""
 
     q_values: Annotated[bool | UnsetType, Meta(description="whether frames carry Q-values")] = UNSET
     attention: Annotated[bool | UnsetType, Meta(description="whether frames carry attention weights")] = UNSET
     agent: Annotated[
         AgentId | UnsetType, Meta(description="agent whose outputs they carry, at first `agent_0`")
     ] = UNSET
+    frames: FrameForm | UnsetType = UNSET
 
 
 class GetPolicyMap(Struct, frozen=True, tag_field="command", tag="get_policy_map"):
@@ -269,7 +271,13 @@ class SetShow(Struct, frozen=True, kw_only=True, tag_field="command", tag="set_s
         )
 
 
-TrainingCommand = StartTraining | Pause | Resume | Stop | SetShow | Status
+class SetTrainingView(Struct, frozen=True, tag_field="command", tag="set_view"):
+    """Choose the form of this viewer's frames; left out, it keeps its value."""
+
+    frames: FrameForm | UnsetType = UNSET
+
+
+TrainingCommand = StartTraining | Pause | Resume | Stop | SetShow | SetTrainingView | Status
 
 
 inference_commands: Final[CommandDecoder[InferenceCommand]] = CommandDecoder(InferenceCommand)

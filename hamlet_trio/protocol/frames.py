@@ -155,6 +155,11 @@ class VisitCounter:
         """A copy of the visits of each visited cell."""
         return dict(self._visits)
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The visits of each visited cell as they stand, which change with the next visit."""
+        return self._visits
+
     def replace(self, visits: dict[str, int]) -> None:
         """Replace all visits by these."""
         self._visits = dict(visits)

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import AgentId, AgentResults
+from hamlet_trio.protocol.deltas import Base, FrameForm, StateDelta
 from hamlet_trio.protocol.errors import Error
 from hamlet_trio.protocol.frame_parts import (
     Action,
@@ -29,7 +30,7 @@ from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 8
+PROTOCOL_VERSION: Final = 9
 
 StartKind = Literal["usual", "random", "chosen"]
 Controller = Literal["policy", "human", "recording"]
@@ -156,6 +157,14 @@ class StateUpdate(Struct, frozen=True, tag_field="type", tag="state_update"):
         ]
         | UnsetType
     ) = UNSET
+    base: Base | UnsetType = UNSET
+    visits: (
+        Annotated[
+            list[int],
+            Meta(description="visits of each cell, row by row from the top left, where there is a `base`"),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
@@ -229,6 +238,7 @@ class View(Struct, frozen=True, tag_field="type", tag="view"):
     agent: Annotated[
         AgentId | UnsetType, Meta(description="agent whose outputs frames carry, where there are several")
     ] = UNSET
+    frames: FrameForm = "full"
 
 
 class PolicyMap(Struct, frozen=True, tag_field="type", tag="policy_map"):
@@ -347,6 +357,7 @@ InferenceMessage = (
     | SessionResumed
     | EpisodeStart
     | StateUpdate
+    | StateDelta
     | EpisodeEnd
     | ModelLoaded
     | WorldSet

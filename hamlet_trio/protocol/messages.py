@@ -7,6 +7,7 @@ finite fails.
 from msgspec import Struct
 
 from hamlet_trio.common.encoding import to_json
+from hamlet_trio.protocol.deltas import *  # noqa: F403
 from hamlet_trio.protocol.episode import *  # noqa: F403
 from hamlet_trio.protocol.errors import *  # noqa: F403
 from hamlet_trio.protocol.frame_parts import *  # noqa: F403

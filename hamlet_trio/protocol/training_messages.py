@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.protocol.deltas import Base, FrameForm, TrainingStateDelta
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.errors import Error
 from hamlet_trio.protocol.frame_parts import (
@@ -95,6 +96,13 @@ class TrainingStateUpdate(Struct, frozen=True, tag_field="type", tag="state_upda
     episode: EpisodeNumber
     heat_map: HeatMap
     epsilon: Epsilon
+    base: Base | UnsetType = UNSET
+
+
+class TrainingView(Struct, frozen=True, tag_field="type", tag="view"):
+    """Acknowledges set_view: the form of this viewer's frames from now on."""
+
+    frames: FrameForm
 
 
 class Paused(Struct, frozen=True, tag_field="type", tag="paused"):
@@ -187,6 +195,8 @@ TrainingMessage = (
     | TrainingStarted
     | TrainingEpisodeStart
     | TrainingStateUpdate
+    | TrainingStateDelta
+    | TrainingView
     | EpisodeComplete
     | Paused
     | Resumed

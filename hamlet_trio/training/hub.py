@@ -6,11 +6,32 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from hamlet_trio.connection import MessageQueue, Subscriber
-from hamlet_trio.protocol.messages import TrainingMessage, encode
+from hamlet_trio.protocol.compact import BroadcastBase, BroadcastCompactor, BroadcastFrame
+from hamlet_trio.protocol.messages import FrameForm, TrainingMessage, TrainingView, encode
 
 
 class Viewer(Subscriber):
-    """One viewer of the run. Made and forgotten by `Hub.joined`."""
+    """One viewer of the run. Made and forgotten by `Hub.joined`.
+
+    `frames` is the form in which it is sent frames.
+    """
+
+    def __init__(self, session_id: str, queue: MessageQueue[str]) -> None:
+        super().__init__(session_id, queue)
+        self.frames: FrameForm = "full"
+        self._base: BroadcastBase | None = None  # the last one that was sent
+
+    def texts(self, queued: str) -> tuple[str, ...]:
+        """Return what to send of a queued message or frame: a compact one after its base, if that is missing.
+
+        So whichever frames were dropped, those that are sent can be read.
+        """
+        if self.frames == "full" or not isinstance(queued, BroadcastFrame):
+            return (queued,)
+        has_base, self._base = queued.base is self._base, queued.base
+        if queued.compact is None:
+            return (queued.base.text,)
+        return (queued.compact,) if has_base else (queued.base.text, queued.compact)
 
 
 class HubStatistics(Struct, frozen=True):
@@ -37,6 +58,7 @@ class Hub:
         self._frames = 0
         self._frames_dropped_before = 0
         self._viewers_dropped = 0
+        self._compactor: BroadcastCompactor | None = None
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -54,6 +76,7 @@ class Hub:
             yield viewer
         finally:
             self._viewers.discard(viewer)
+            self._choose_forms()
             self._frames_dropped_before += viewer.queue.statistics().dropped
             self._viewers_dropped += viewer.too_slow.is_set()
             if not self._viewers:
@@ -69,10 +92,25 @@ class Hub:
             viewer.put_event(text)
 
     def broadcast_frame(self, text: str) -> None:
-        """Queue the text of a frame for every viewer; never waits."""
+        """Queue a frame, given by its full text, for every viewer; never waits."""
         self._frames += len(self._viewers)
+        frame = text if self._compactor is None else self._compactor.encode(text)
         for viewer in self._viewers:
-            viewer.put_frame(text)
+            viewer.put_frame(frame)
+
+    def show(self, viewer: Viewer, form: FrameForm) -> None:
+        """Send a viewer its frames in this form from the next one on that it takes, and tell it so."""
+        viewer.frames = form
+        self._choose_forms()
+        viewer.tell(TrainingView(form))
+
+    def _choose_forms(self) -> None:
+        """Make compact frames as long as somebody wants them."""
+        wanted = any(viewer.frames == "compact" for viewer in self._viewers)
+        if not wanted:
+            self._compactor = None
+        elif self._compactor is None:
+            self._compactor = BroadcastCompactor()
 
     def statistics(self) -> HubStatistics:
         """Return counts for the metrics."""

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import trio
+from msgspec import UNSET
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.files import remove_temporaries
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
-from hamlet_trio.protocol.commands import SetShow, StartTraining, Status, TrainingCommand
+from hamlet_trio.protocol.commands import SetShow, SetTrainingView, StartTraining, Status, TrainingCommand
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.recording.info import recordings_path
@@ -291,6 +292,9 @@ class TrainingService:
             viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
 
     async def _execute(self, viewer: Viewer, command: TrainingCommand) -> None:
+        if isinstance(command, SetTrainingView):
+            self._hub.show(viewer, viewer.frames if command.frames is UNSET else command.frames)
+            return
         phase = after_command(self._status.phase, command)
         if isinstance(command, StartTraining):
             await self._start(viewer, command)

@@ -43,9 +43,9 @@ async def serve_viewer(
 
     async def send(viewer: Viewer) -> None:
         while True:
-            text = await viewer.queue.get()
-            if not transport.send_nowait(text):
-                await transport.send(text)
+            for text in viewer.texts(await viewer.queue.get()):
+                if not transport.send_nowait(text):
+                    await transport.send(text)
 
     async def close_when(event: trio.Event, code: CloseCode) -> None:
         await event.wait()

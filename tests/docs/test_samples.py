@@ -94,12 +94,12 @@ def test_train_says_why_a_run_is_refused(port: int) -> None:
     assert "num_episodes" in printed
 
 
-@pytest.mark.parametrize("name", ["watch.py", "train.py", "own_rule.py"])
+@pytest.mark.parametrize("name", ["watch.py", "compact_frames.py", "train.py", "own_rule.py"])
 def test_a_client_without_a_server_ends_with_a_sentence(name: str) -> None:
     assert run_sample(name, f"ws://127.0.0.1:{free_port()}/ws").startswith("The connection ended: ")
 
 
-@pytest.mark.parametrize("name", ["watch.py", "train.py", "own_rule.py"])
+@pytest.mark.parametrize("name", ["watch.py", "compact_frames.py", "train.py", "own_rule.py"])
 def test_a_client_whose_server_closes_the_connection_ends_with_a_sentence(name: str) -> None:
     async def close(request: WebSocketRequest) -> None:
         socket = await request.accept()
@@ -143,6 +143,12 @@ def test_watch(port: int, trained: tuple[Path, str]) -> None:
 def test_watch_says_why_a_model_cannot_be_loaded(port: int) -> None:
     printed = run_sample("watch.py", f"ws://127.0.0.1:{port}/ws", "nothing.pt")
     assert "nothing.pt" in printed.splitlines()[-1]
+
+
+def test_compact_frames(port: int) -> None:
+    *lines, size = run_sample("compact_frames.py", f"ws://127.0.0.1:{port}/ws", "9").splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(9))
+    assert int(size.split()[0]) < 600  # one full frame among nine
 
 
 def test_own_rule(port: int) -> None:

@@ -160,6 +160,18 @@ async def test_a_trainer_that_always_dies_is_given_up_after_three_restarts(
         assert states == ["idle", *["starting"] * 4, "failed"]
 
 
+async def test_each_viewer_chooses_the_form_of_its_frames(server: Server, client: Client) -> None:
+    await client.send("set_view", frames="compact")
+    assert (await client.until("view"))["frames"] == "compact"
+    await client.send("set_view")
+    assert (await client.until("view"))["frames"] == "compact"
+    await client.send("set_view", frames="half")
+    assert (await client.until("error"))["field"] == "frames"
+    other = await server.connect()
+    await other.send("set_view")
+    assert (await other.until("view"))["frames"] == "full"
+
+
 async def test_draining_closes_with_1012(server: Server, client: Client) -> None:
     await client.read()
     server.draining.set()

@@ -27,6 +27,7 @@ from hamlet_trio.protocol.commands import (
     SetShow,
     SetSpeed,
     SetStart,
+    SetTrainingView,
     SetView,
     SetWorld,
     StartTraining,
@@ -110,6 +111,7 @@ TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
     Resume: Role.TEACHER,
     Stop: Role.TEACHER,
     SetShow: Role.TEACHER,
+    SetTrainingView: Role.VIEWER,
     Status: Role.VIEWER,
 }
 """The role required by each command on `/ws/training`: only a teacher changes the run."""
