@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import psutil
@@ -55,7 +56,9 @@ class Played(Struct, frozen=True, kw_only=True):
 class Players:
     """Hold connections to a server's `/ws`, opened on demand and paused between measurements."""
 
-    def __init__(self, server: Server, load: Load) -> None:
+    def __init__(self, server: Server, load: Load, *, first: Sequence[str] = ()) -> None:
+        """Begin without connections; new ones send one of the texts `first` each, in turn."""
+        self._first = first
         self._port = server.port
         self._process = psutil.Process(server.process.pid)
         self._load = load
@@ -74,6 +77,8 @@ class Players:
             lateness = Lateness()
             connection = Connection(self._port, "/ws", lateness)
             self._load.add(connection)
+            if self._first:
+                connection.send(self._first[len(self._sessions) % len(self._first)])
             self._sessions.append((connection, lateness))
         chosen = self._sessions[:count]
         self._load.run(_QUIET)

@@ -25,7 +25,7 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, WorldSnapshot
 from hamlet_trio.world import WorldConfig, WorldState
 
-MAX_GROUPS: Final = 16
+MAX_GROUPS: Final = 32
 """Configurations beside the usual one that sessions may play in at once."""
 
 
