@@ -7,6 +7,7 @@ import trio
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.logs import get_logger
 from hamlet_trio.web.metaserver import Metaserver
+from hamlet_trio.web.watchdog import Watchdog
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -55,6 +56,8 @@ class Services:
                         nursery.start_soon(keep_running, "films", self._server.films.run)
                         nursery.start_soon(keep_running, "rooms", self._server.rooms.run)
                         nursery.start_soon(keep_running, "access", self._server.access.run)
+                        if (watchdog := Watchdog.of()) is not None:
+                            nursery.start_soon(keep_running, "watchdog", watchdog.run)
                         if (shelf := self._server.shelf) is not None:
                             nursery.start_soon(keep_running, "sessions", shelf.run)
                         task_status.started()

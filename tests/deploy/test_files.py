@@ -46,6 +46,8 @@ def test_a_unit_restarts_always_and_leaves_time_to_save(name: str) -> None:
     assert service["Restart"] == ["always"]
     assert service["KillMode"] == ["mixed"]
     assert service["OOMPolicy"] == ["continue"]
+    # The server alone gives signs of life, not its trainer.
+    assert (int(service["WatchdogSec"][0]), service["NotifyAccess"]) == (20, ["main"])
     assert int(service["TimeoutStopSec"][0]) >= 2 * settings.shutdown_grace + 10
     assert int(service["LimitNOFILE"][0]) > 2 * (settings.max_sessions + settings.max_viewers)
     assert settings.profile == "production"
@@ -133,6 +135,21 @@ def test_compose_starts_what_nginx_looks_for() -> None:
     assert {s["network_mode"] for s in compose()["services"].values()} == {"host"}
 
 
+def test_compose_has_the_redis_that_the_instances_look_for() -> None:
+    services = compose()["services"]
+    options = dict(option.removeprefix("--").split(" ", 1) for option in services["redis"]["command"][1:])
+    for service in services.values():
+        if service["image"] == "hamlet":
+            settings = load_settings(container_environment() | service["environment"])
+            assert settings.redis_url == f"redis://{options['bind']}:{options['port']}"
+            assert "redis" in service["depends_on"]
+    # As docs/deployment.md has it for a Redis without a container.
+    page = (DEPLOY.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
+    block = page.partition("```text\nbind ")[2].partition("```")[0]
+    shown = dict(line.split(" ", 1) for line in f"bind {block}".strip().splitlines())
+    assert shown == {name: value for name, value in options.items() if name != "port"}
+
+
 def instructions() -> list[tuple[str, str]]:
     """The Containerfile's instructions, continued lines joined."""
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
@@ -169,15 +186,16 @@ def test_the_container_file_copies_what_is_there_and_ends_unprivileged() -> None
     assert {project["readme"], *project["license-files"], "hatch_build.py", "pyproject.toml"} <= set(copied)
 
 
-INSTALL = "pip install --constraint constraints.txt '.[film]'"
+INSTALL = "pip install --constraint constraints.txt '.[{}]'"
 
 
 def test_what_is_installed_has_films_and_pinned_versions() -> None:
     page = (DEPLOY.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
-    assert f"sudo /opt/hamlet/bin/{INSTALL}" in page
-    assert any(INSTALL in rest for name, rest in instructions() if name == "RUN")
+    for extras in ("film", "film,redis"):
+        assert f"sudo /opt/hamlet/bin/{INSTALL.format(extras)}" in page
+    assert any(INSTALL.format("film,redis") in rest for name, rest in instructions() if name == "RUN")
     project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert "film" in project["optional-dependencies"]
+    assert {"film", "redis"} <= set(project["optional-dependencies"])
 
 
 def test_debians_logrotate_finds_the_log_of_nginx() -> None:

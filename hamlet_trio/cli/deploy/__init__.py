@@ -33,15 +33,17 @@ def check(
 ) -> None:
     """Check whether a restart would work, and say what to fix if not.
 
-    Checks the settings and their folders, certificate and key, the nginx file and how they fit together. With
-    --unit, run it with sudo: it acts as the service's user, and looks at its command and what systemd hides
-    from it. Changes nothing. The exit code is 0 if there is no problem (there may be warnings), else 1.
+    Checks the settings and their folders, Redis if they name one, certificate and key, the nginx file and how
+    they fit together. With --unit, run it with sudo: it acts as the service's user, and looks at its command
+    and what systemd hides from it. Changes nothing. The exit code is 0 if there is no problem (there may be
+    warnings), else 1.
     """
     import os
 
     from hamlet_trio.cli.deploy.environment import check_settings, read_environment_file
     from hamlet_trio.cli.deploy.findings import Finding, Severity, unchecked
     from hamlet_trio.cli.deploy.nginx import check_nginx
+    from hamlet_trio.cli.deploy.store_check import check_store
     from hamlet_trio.cli.errors import UserError
 
     if env is not None and unit is not None:
@@ -60,6 +62,8 @@ def check(
         settings, findings = check_settings(environment)
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             findings.append(unchecked("user", "Judged as root; --unit judges as the service's user."))
+    if settings is not None:
+        findings += check_store(settings)
     if nginx is not None:
         findings += check_nginx(nginx, settings)
     problems = sum(finding.verdict is Severity.PROBLEM for finding in findings)

@@ -1,0 +1,88 @@
+"""Check the Redis that HAMLET_REDIS_URL names: whether it answers, and keeps sessions as it should."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import trio
+
+from hamlet_trio.cli.deploy.findings import Finding, fine, problem, unchecked, warning
+from hamlet_trio.settings import Settings
+
+_PATIENCE = 5.0
+_OLDEST = (6, 2)
+
+
+class _Answers(NamedTuple):
+    """What Redis tells of itself; `settings` is None where the user may not ask for them."""
+
+    version: str
+    settings: dict[str, str] | None
+
+
+def check_store(settings: Settings) -> Iterator[Finding]:
+    """Ask Redis, if the settings name one. Changes nothing there."""
+    if not settings.redis_url:
+        return
+    try:
+        import coredis  # noqa: F401 - an extra
+    except ModuleNotFoundError:
+        yield problem("redis", "HAMLET_REDIS_URL needs the extra redis: pip install 'hamlet-trio[redis]'.")
+        return
+    if settings.session_grace == 0:
+        yield warning("redis", "With HAMLET_SESSION_GRACE=0 nobody goes on while Redis is away.")
+    answers = trio.run(_ask, settings.redis_url)
+    if isinstance(answers, str):
+        yield problem(
+            "redis",
+            f"Redis cannot be used: {answers} Sessions would play, and end with their instance.",
+        )
+        return
+    yield from _judge(answers)
+
+
+def _judge(answers: _Answers) -> Iterator[Finding]:
+    version = tuple(int(part) for part in answers.version.split(".")[:2] if part.isdigit())
+    if version < _OLDEST:
+        yield problem("redis", f"Redis {answers.version} is too old; 6.2 or newer is needed.")
+        return
+    yield fine("redis", f"Redis {answers.version} answers.")
+    if answers.settings is None:
+        yield unchecked("redis", "Its user may not ask for Redis' settings (CONFIG GET).")
+        return
+    if (policy := answers.settings.get("maxmemory-policy")) != "noeviction":
+        yield warning(
+            "redis", f"With maxmemory-policy {policy} a full Redis drops sessions at random; use noeviction."
+        )
+    if answers.settings.get("maxmemory") == "0":
+        yield warning("redis", "Redis may take all memory of its machine; set maxmemory, such as 256mb.")
+    if answers.settings.get("appendonly") != "yes":
+        yield warning("redis", "Without appendonly yes, a restart of Redis loses sessions that nobody has.")
+
+
+async def _ask(url: str) -> _Answers | str:
+    """Return what Redis tells, or why it tells nothing, as a sentence."""
+    from coredis import Redis
+    from coredis.exceptions import RedisError
+    from coredis.retry import NoRetryPolicy
+
+    from hamlet_trio.common.descriptions import reason_of
+
+    found: list[_Answers] = []
+    reason = f"it did not answer within {_PATIENCE:g} s"
+    try:
+        with trio.move_on_after(_PATIENCE):
+            client = Redis.from_url(
+                url, retry_policy=NoRetryPolicy(), connect_timeout=_PATIENCE, decode_responses=True
+            )
+            async with client:
+                information = await client.info("server")
+                try:
+                    names = ["maxmemory", "maxmemory-policy", "appendonly"]
+                    settings = {str(n): str(v) for n, v in (await client.config_get(names)).items()}
+                except RedisError:
+                    found.append(_Answers(str(information["redis_version"]), None))
+                else:
+                    found.append(_Answers(str(information["redis_version"]), settings))
+    except* (RedisError, OSError, ValueError) as errors:
+        reason = reason_of(errors) or "it refuses the connection"
+    return found[0] if found else f"{reason.rstrip('.')}."
