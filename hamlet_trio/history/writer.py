@@ -54,6 +54,7 @@ class HistoryWriter:
         self._arrived = trio.Event()
         self._waiters: list[trio.Event] = []
         self._running = False
+        self._tried = trio.Event()
         self._problem: str | None = None
         self._needs_pruning = True
         self._written = self._lost = self._transactions = 0
@@ -74,6 +75,14 @@ class HistoryWriter:
             transactions=self._transactions,
             seconds=self._seconds,
         )
+
+    async def until_opened(self) -> None:
+        """Wait until the file was opened, or that failed, `_WRITE_SECONDS` at most.
+
+        Before, a reader may find it locked: it is being created, or changed to this version's form.
+        """
+        with trio.move_on_after(_WRITE_SECONDS):
+            await self._tried.wait()
 
     async def write(self, *records: Record) -> None:
         """Write records; when this returns they are committed, and only a power cut can lose them.
@@ -118,7 +127,10 @@ class HistoryWriter:
     async def _write_waiting(self) -> None:
         """Write the queued records until none is left; without any, only open the file."""
         try:
-            await self._write_batch()
+            try:
+                await self._write_batch()
+            finally:
+                self._tried.set()
             while self._waiting:
                 await self._write_batch()
             while self._needs_pruning and not self._waiting:

@@ -182,6 +182,7 @@ class TrainingService:
         what is wrong.
         """
         problem, resumable = None, list[str]()
+        await self._history.until_opened()
         try:
             await self._record_unrecorded()
             await self._end_abandoned_runs()

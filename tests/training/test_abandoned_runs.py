@@ -1,18 +1,27 @@
 """A run whose process was killed is known to be over, and one that goes on is left alone."""
 
+import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
-from hamlet_trio.history import HistoryDatabase, HistoryReader, RunEnded, RunStarted
+from hamlet_trio.history import HistoryDatabase, HistoryReader, Record, RunEnded, RunStarted
+from hamlet_trio.history.opening import open_to_write
 from hamlet_trio.history.records import Source
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.abandoned_runs import abandoned_runs, end_abandoned_runs
 from hamlet_trio.training.store import RunStore
+from hamlet_trio.training.trainer_process import COMMAND
 from tests.history.support import ended
+from tests.patience import PATIENCE
 from tests.training.local_runs import train
+from tests.training.support import Server
 
 DEAD, ALIVE, DONE = "20260101-000000-aaaaaa", "20260102-000000-bbbbbb", "20260103-000000-cccccc"
 BEGAN = "2026-01-01T00:00:00.000+00:00"
@@ -72,3 +81,31 @@ def test_the_next_run_of_the_command_line_says_so(
         result = train(tmp_path, parameters, settings=in_data, history=HistoryDatabase(past.path))
     assert states(past) == ["interrupted", "running", "complete"]
     assert past.run(result.run_id).state == "complete"
+
+
+async def test_a_server_looks_for_such_runs_once_the_history_is_open(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_open, seen = threading.Event(), []
+
+    def open_later(path: Path) -> sqlite3.Connection:
+        assert may_open.wait(PATIENCE)
+        return open_to_write(path)
+
+    def look(path: Path, store: RunStore) -> list[Record]:
+        seen.append(may_open.is_set())
+        return abandoned_runs(path, store)
+
+    async def let_it_open() -> None:
+        await wait_all_tasks_blocked(0.05)
+        may_open.set()
+
+    monkeypatch.setattr("hamlet_trio.history.database.open_to_write", open_later)
+    monkeypatch.setattr("hamlet_trio.training.service.abandoned_runs", look)
+    async with trio.open_nursery() as nursery:
+        server = Server(nursery, settings, COMMAND)
+        nursery.start_soon(server.history.run)
+        nursery.start_soon(let_it_open)
+        await nursery.start(server.service.run)
+        nursery.cancel_scope.cancel()
+    assert seen == [True]
