@@ -5,6 +5,7 @@ module renders, so that a changed message cannot leave the page behind.
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,23 +60,32 @@ def render(schema: dict[str, Any]) -> str:
 def _charts() -> str:
     """The page's charts of a run's episodes, from the figures that name one."""
     lines = [
-        "export interface EpisodeLine {",
-        "  label: string",
+        "interface EpisodeCurve {",
+        "  /** Of its text in the page's catalogues. */",
+        "  name: string",
         "  style: 'line' | 'faint' | 'points'",
         "  value: (episode: EpisodeComplete) => number | null",
         "}",
         "",
-        "export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: EpisodeLine[] }[] = [",
+        "export const EPISODE_CHARTS = [",
     ]
     for title, digits in CHARTS.items():
-        lines += ["  {", f"    title: '{title}',", f"    digits: {digits},", "    lines: ["]
+        lines += ["  {", f"    name: '{_camel(title)}',", f"    digits: {digits},", "    lines: ["]
         for figure in (figure for figure in FIGURES if figure.chart == title):
             value = f"episode.{'?.'.join(figure.path)}{' ?? null' if len(figure.path) > 1 else ''}"
             lines.append(
-                f"      {{ label: '{figure.line}', style: '{figure.style}', value: (episode) => {value} }},"
+                f"      {{ name: '{_camel(figure.line)}', style: '{figure.style}', value: (episode) => {value} }},"
             )
         lines += ["    ],", "  },"]
-    return "\n".join([*lines, "]", ""])
+    kinds = "readonly { name: string; digits: number; lines: readonly EpisodeCurve[] }[]"
+    line = "export type EpisodeLine = (typeof EPISODE_CHARTS)[number]['lines'][number]"
+    return "\n".join([*lines, f"] as const satisfies {kinds}", "", line, ""])
+
+
+def _camel(words: str) -> str:
+    """Return the name of a text in the catalogues, such as `survivalInSteps`."""
+    first, *others = re.findall(r"[A-Za-z0-9]+", words)
+    return first.lower() + "".join(word.capitalize() for word in others)
 
 
 def _interface(name: str, definition: dict[str, Any], *, defaults_are_optional: bool) -> str:

@@ -12,6 +12,7 @@ const FIELDS = fieldsOf({
         network_type: { enum: ['dueling', 'qnetwork'], default: 'dueling' },
         seed: { anyOf: [{ type: 'integer', minimum: 0, maximum: 4_294_967_295 }, { type: 'null' }], default: null },
         noisy: { type: 'boolean', default: false },
+        contention: { anyOf: [{ type: 'boolean' }, { type: 'null' }], default: null },
       },
     },
   },
@@ -31,12 +32,13 @@ describe('the form of a run', () => {
       ['network_type', 'choice', false],
       ['seed', 'integer', true],
       ['noisy', 'switch', false],
+      ['contention', 'choice', true],
     ])
     expect(field('noisy').label).toBe('Noisy')
   })
 
   it('begins with the server’s defaults', () => {
-    expect(FIELDS.map(initialEntry)).toEqual(['100', '0.001', 'dueling', '', false])
+    expect(FIELDS.map(initialEntry)).toEqual(['100', '0.001', 'dueling', '', false, ''])
   })
 
   it.each([
@@ -59,6 +61,7 @@ describe('the form of a run', () => {
     expect(wireValue(field('num_episodes'), ' 50 ')).toBe(50)
     expect(wireValue(field('seed'), '')).toBeNull()
     expect(wireValue(field('noisy'), true)).toBe(true)
+    expect(['', 'true', 'false'].map((entry) => wireValue(field('contention'), entry))).toEqual([null, true, false])
     expect(limits(field('network_type'))).toBe('')
   })
 })

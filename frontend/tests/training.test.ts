@@ -5,6 +5,7 @@ import type { EpisodeComplete, TrainingStatus } from '@/protocol/messages'
 import { EpisodeSeries } from '@/train/series'
 import { nextPace } from '@/train/pace'
 import { durationText } from '@/train/timeleft'
+import { eventText } from '@/train/events'
 import { TrainingRun } from '@/train/run'
 import { SocketDouble } from './socket-double'
 
@@ -127,7 +128,7 @@ describe('TrainingRun', () => {
     socket.receive({ type: 'resumed', episode: 3, step: 12 })
     socket.receive({ type: 'checkpoint_saved', model: 'trained_agent.pt', episode: 50 })
     expect(run.events.map((event) => event.kind)).toEqual(['saved', 'resumed', 'paused'])
-    expect(run.events[0]?.text).toContain('Trained agent')
+    expect(run.events.slice(0, 1).map(eventText)).toEqual(['Trained agent, after episode 50'])
     expect(saved).toHaveBeenCalledOnce()
     run.close()
   })
@@ -162,10 +163,12 @@ describe('TrainingRun', () => {
       type: 'training_complete', model_saved: 'models/trained_agent.pt', model: 'mine.pt', final_avg_reward: 1, final_avg_length: 76,
     })
     expect(run.events[0]).toMatchObject({
-      kind: 'finished', model: 'mine.pt', text: 'its last episodes survived 76 steps; saved as mine',
+      kind: 'finished', model: 'mine.pt',
     })
-    socket.receive({ type: 'training_stopped', reason: 'Stopped on request.', model_saved: null, model: null, restart: false })
+    expect(run.events.slice(0, 1).map(eventText)).toEqual(['its last episodes survived 76 steps; saved as mine'])
+    socket.receive({ type: 'training_stopped', reason: 'The run was stopped on request.', model_saved: null, model: null, restart: false })
     expect(run.events[0]).not.toHaveProperty('model')
+    expect(run.events.slice(0, 1).map(eventText)).toEqual(['Stopped on request.'])
     run.close()
   })
 

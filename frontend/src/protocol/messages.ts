@@ -2264,59 +2264,62 @@ export type CloseCode =
   | 4409
   | 4408
 
-export interface EpisodeLine {
-  label: string
+interface EpisodeCurve {
+  /** Of its text in the page's catalogues. */
+  name: string
   style: 'line' | 'faint' | 'points'
   value: (episode: EpisodeComplete) => number | null
 }
 
-export const EPISODE_CHARTS: readonly { title: string; digits: number; lines: EpisodeLine[] }[] = [
+export const EPISODE_CHARTS = [
   {
-    title: 'Survival, in steps',
+    name: 'survivalInSteps',
     digits: 0,
     lines: [
-      { label: 'steps', style: 'faint', value: (episode) => episode.length },
-      { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_length_5 },
-      { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_length ?? null },
-      { label: 'greedy evaluation, random starts', style: 'points', value: (episode) => episode.evaluation_random?.mean_length ?? null },
+      { name: 'steps', style: 'faint', value: (episode) => episode.length },
+      { name: 'meanOf5', style: 'line', value: (episode) => episode.avg_length_5 },
+      { name: 'greedyEvaluation', style: 'points', value: (episode) => episode.evaluation?.mean_length ?? null },
+      { name: 'greedyEvaluationRandomStarts', style: 'points', value: (episode) => episode.evaluation_random?.mean_length ?? null },
     ],
   },
   {
-    title: 'Return per episode',
+    name: 'returnPerEpisode',
     digits: 1,
     lines: [
-      { label: 'return', style: 'faint', value: (episode) => episode.reward },
-      { label: 'mean of 5', style: 'line', value: (episode) => episode.avg_reward_5 },
-      { label: 'greedy evaluation', style: 'points', value: (episode) => episode.evaluation?.mean_return ?? null },
-      { label: 'greedy evaluation, random starts', style: 'points', value: (episode) => episode.evaluation_random?.mean_return ?? null },
+      { name: 'return', style: 'faint', value: (episode) => episode.reward },
+      { name: 'meanOf5', style: 'line', value: (episode) => episode.avg_reward_5 },
+      { name: 'greedyEvaluation', style: 'points', value: (episode) => episode.evaluation?.mean_return ?? null },
+      { name: 'greedyEvaluationRandomStarts', style: 'points', value: (episode) => episode.evaluation_random?.mean_return ?? null },
     ],
   },
   {
-    title: 'Loss',
+    name: 'loss',
     digits: 3,
     lines: [
-      { label: 'loss', style: 'line', value: (episode) => episode.loss },
+      { name: 'loss', style: 'line', value: (episode) => episode.loss },
     ],
   },
   {
-    title: 'Exploration (ε)',
+    name: 'exploration',
     digits: 2,
     lines: [
-      { label: 'epsilon', style: 'line', value: (episode) => episode.epsilon },
+      { name: 'epsilon', style: 'line', value: (episode) => episode.epsilon },
     ],
   },
   {
-    title: 'Replay buffer',
+    name: 'replayBuffer',
     digits: 0,
     lines: [
-      { label: 'transitions', style: 'line', value: (episode) => episode.buffer_size },
+      { name: 'transitions', style: 'line', value: (episode) => episode.buffer_size },
     ],
   },
   {
-    title: 'Q-value',
+    name: 'qValue',
     digits: 2,
     lines: [
-      { label: 'actions taken', style: 'line', value: (episode) => episode.q_value },
+      { name: 'actionsTaken', style: 'line', value: (episode) => episode.q_value },
     ],
   },
-]
+] as const satisfies readonly { name: string; digits: number; lines: readonly EpisodeCurve[] }[]
+
+export type EpisodeLine = (typeof EPISODE_CHARTS)[number]['lines'][number]

@@ -1,7 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, watch } from 'vue'
 
-import { parseNumber } from '@/language/numbers'
+import { parseNumber, typed } from '@/language/numbers'
+import { t } from '@/language/text'
 import { request, useResource } from '@/common/http'
 import type { StartTraining } from '@/protocol/messages'
 import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
@@ -13,16 +14,19 @@ const FIRST = ['num_episodes', 'world', 'network_type']
  * What the page begins with where that is not the server's default: learning waits for no screen, and of the shown
  * episodes, one in four, each begins at the usual start, so that a class can compare them.
  */
-const SUGGESTED: Readonly<Record<string, Entry>> = { show: 'showcase', show_every: '4', step_delay: '0.05' }
+const SUGGESTED: Readonly<Record<string, string | number>> = { show: 'showcase', show_every: 4, step_delay: 0.05 }
 
 function firstEntry(field: ParameterField): Entry {
-  return SUGGESTED[field.name] ?? initialEntry(field)
+  const suggested = SUGGESTED[field.name]
+  return typeof suggested === 'number' ? typed(suggested) : suggested ?? initialEntry(field)
 }
 
-/** The name of the model's file, which is no parameter of the run. */
-export const MODEL_NAME: ParameterField = {
-  name: 'model', label: 'Name of the model', help: 'under which the class finds it; without one, by its run',
-  kind: 'text', min: null, max: null, choices: [], optional: true, initial: null,
+/** Return the field for the name of the model's file, which is no parameter of the run. */
+export function modelName(): ParameterField {
+  return {
+    name: 'model', label: t('train.parameter.model.label'), help: t('train.parameter.model.help'),
+    kind: 'text', min: null, max: null, choices: [], optional: true, initial: null,
+  }
 }
 
 /** The form of a training run. It keeps what was typed while other views are open. */
@@ -44,7 +48,7 @@ export const useTrainForm = defineStore('trainform', () => {
     }
     const batch = parseNumber(String(entries.batch_size), true)
     const capacity = parseNumber(String(entries.buffer_capacity), true)
-    if (!found.batch_size && batch !== null && capacity !== null && batch > capacity) found.batch_size = `At most the replay buffer, ${capacity}.`
+    if (!found.batch_size && batch !== null && capacity !== null && batch > capacity) found.batch_size = t('train.wrong.buffer', { capacity })
     return found
   })
   const valid = computed(() => fields.value !== null && Object.keys(errors.value).length === 0)

@@ -7,27 +7,14 @@ import type {
   StartTraining,
   PastEvent,
   TrainingCommand,
-  TrainingComplete,
   TrainingMessage,
   TrainingStatus,
-  TrainingStopped,
   WorldInfo,
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
+import { type RunEvent, type RunMessage, kindOf } from '@/train/events'
 import { EpisodeSeries } from '@/train/series'
 import { frameOfTraining } from '@/world/frame'
-import { networkLabel, shortName } from '@/models/details'
-
-export type EventKind = 'started' | 'saved' | 'paused' | 'resumed' | 'stopped' | 'failed' | 'finished'
-
-export interface RunEvent {
-  id: number
-  at: Date
-  kind: EventKind
-  text: string
-  /** The model that a run ended with. */
-  model?: string
-}
 
 export interface RunState {
   status: TrainingStatus | null
@@ -51,8 +38,6 @@ export interface RunHooks {
 
 const MAX_EVENTS = 200
 
-/** A message that tells what happened in a run. */
-type RunMessage = PastEvent['event']
 const CHART_MS = 400
 
 /** Follow the server's one training run over a `/ws/training` connection. */
@@ -193,7 +178,7 @@ export class TrainingRun {
   private afterCrash(status: TrainingStatus): void {
     if (!this.crashed || status.state === 'starting') return
     this.crashed = false
-    if (status.state === 'running') this.note('resumed', `by a new trainer, in episode ${status.current_episode}`)
+    if (status.state === 'running') this.note({ type: 'taken_over', episode: status.current_episode })
   }
 
   private completed(record: EpisodeComplete): void {
@@ -219,38 +204,13 @@ export class TrainingRun {
   }
 
   private take(event: RunMessage, at: Date): void {
-    switch (event.type) {
-      case 'training_started':
-        Object.assign(this.state, { device: event.device, world: event.world })
-        this.model.value = null
-        this.note('started', `${event.num_episodes} episodes, ${networkLabel(event.network_type)}, on ${event.device}`, at)
-        break
-      case 'paused':
-        this.note('paused', `in episode ${event.episode}, after step ${event.step}`, at)
-        break
-      case 'resumed':
-        this.note('resumed', `in episode ${event.episode}, at the very next step`, at)
-        break
-      case 'checkpoint_saved':
-        this.note('saved', `${shortName(event.model)}, after episode ${event.episode}`, at)
-        break
-      case 'training_complete':
-        this.ended('finished', event, [`its last episodes survived ${Math.round(event.final_avg_length)} steps`], at)
-        break
-      case 'training_stopped':
-        this.ended('stopped', event, [event.reason], at)
-        break
-      case 'training_failed':
-        this.note('failed', event.restart ? `${event.reason} It goes on from its last checkpoint.` : event.reason, at)
-        break
+    if (event.type === 'training_started') {
+      Object.assign(this.state, { device: event.device, world: event.world })
+      this.model.value = null
     }
-  }
-
-  /** Note how the run ended, with the model that it saved. */
-  private ended(kind: EventKind, end: TrainingComplete | TrainingStopped, said: string[], at: Date): void {
-    const { model } = end
-    this.model.value = model
-    this.note(kind, [...said, ...(model === null ? [] : [`saved as ${shortName(model)}`])].join('; '), at, model)
+    const ended = event.type === 'training_complete' || event.type === 'training_stopped'
+    if (ended) this.model.value = event.model
+    this.note(event, at, ended ? event.model : null)
   }
 
   private publishSoon(): void {
@@ -264,9 +224,9 @@ export class TrainingRun {
     this.episodes.value = this.series.items
   }
 
-  private note(kind: EventKind, text: string, at: Date = new Date(), model: string | null = null): void {
+  private note(what: RunEvent['what'], at: Date = new Date(), model: string | null = null): void {
     this.eventId += 1
-    this.events.unshift({ id: this.eventId, at, kind, text, ...(model !== null && { model }) })
+    this.events.unshift({ id: this.eventId, at, what, kind: kindOf(what), ...(model !== null && { model }) })
     if (this.events.length > MAX_EVENTS) this.events.length = MAX_EVENTS
   }
 }
