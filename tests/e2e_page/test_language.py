@@ -62,13 +62,18 @@ def test_numbers_are_written_and_read_in_german(user: BrowserUser) -> None:
     falls.blur()
     expect(falls).to_have_value("1,5")
     page.goto(page.url.split("?")[0] + "?view=train")
-    page.get_by_text("More parameters").click()
-    rate = page.get_by_role("textbox", name="Learning rate")
+    page.get_by_text("Weitere Parameter").click()
+    rate = page.get_by_role("textbox", name="Lernrate")
     for text in ("0,0005", "0.0005"):
         rate.fill(text)
-        expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+        expect(page.get_by_role("button", name="Training starten")).to_be_enabled()
     rate.fill("0,5,5")
-    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    expect(page.get_by_role("button", name="Training starten")).to_be_disabled()
+    # A term explains itself, with the question that a class asks about it.
+    page.get_by_role("button", name="Verlust", exact=True).click()
+    expect(page.get_by_text("Warum steigt der Verlust?")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Warum steigt der Verlust?")).to_be_hidden()
 
 
 def test_live_text_goes_on_under_a_browsers_translation(user: BrowserUser) -> None:
