@@ -71,9 +71,10 @@ def test_numbers_are_written_and_read_in_german(user: BrowserUser) -> None:
     expect(page.get_by_role("button", name="Training starten")).to_be_disabled()
     # A term explains itself, with the question that a class asks about it.
     page.get_by_role("button", name="Verlust", exact=True).click()
-    expect(page.get_by_text("Warum steigt der Verlust?")).to_be_visible()
+    answer = page.get_by_role("main").get_by_text("Warum steigt der Verlust?")
+    expect(answer).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Warum steigt der Verlust?")).to_be_hidden()
+    expect(answer).to_be_hidden()
 
 
 def test_live_text_goes_on_under_a_browsers_translation(user: BrowserUser) -> None:

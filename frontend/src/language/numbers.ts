@@ -19,7 +19,7 @@ export function parseNumber(text: string, whole = false): number | null {
   let digits = plain
   if (last !== undefined) {
     const groups = marks.indexOf(last) !== marks.length - 1 || (whole && marks.length === 1 && /^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(plain))
-    if (groups && new Set(marks).size > 1) return null
+    if (groups && !/^[+-]?\d{1,3}([.,])\d{3}(\1\d{3})*$/.test(plain)) return null
     digits = groups ? plain.replaceAll(last, '') : plain.replaceAll(last === ',' ? '.' : ',', '').replace(last, '.')
   }
   const value = Number(digits)

@@ -12,6 +12,7 @@ import life from '@/messages/de/life.json'
 import models from '@/messages/de/models.json'
 import play from '@/messages/de/play.json'
 import policy from '@/messages/de/policy.json'
+import replay from '@/messages/de/replay.json'
 import replays from '@/messages/de/replays.json'
 import runs from '@/messages/de/runs.json'
 import shell from '@/messages/de/shell.json'
@@ -34,6 +35,7 @@ export default {
   models,
   play,
   policy,
+  replay,
   replays,
   runs,
   shell,

@@ -11,6 +11,7 @@ import life from '@/messages/en/life.json'
 import models from '@/messages/en/models.json'
 import play from '@/messages/en/play.json'
 import policy from '@/messages/en/policy.json'
+import replay from '@/messages/en/replay.json'
 import replays from '@/messages/en/replays.json'
 import runs from '@/messages/en/runs.json'
 import shell from '@/messages/en/shell.json'
@@ -33,6 +34,7 @@ export default {
   models,
   play,
   policy,
+  replay,
   replays,
   runs,
   shell,
