@@ -34,7 +34,7 @@ def expect_connected_in_german(page: Page) -> None:
     """Wait until the world is shown."""
     expect(page.locator(".agent")).to_be_visible()
     expect(page.get_by_role("meter", name="Sättigung")).to_have_attribute(
-        "aria-valuetext", re.compile(r"^\d+\u00a0%, (gut|in Ordnung|niedrig|kritisch)$")
+        "aria-valuetext", re.compile(r"^\d+\u202f%, (gut|in Ordnung|niedrig|kritisch)$")
     )
 
 

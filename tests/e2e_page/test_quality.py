@@ -1,6 +1,7 @@
 """Test accessibility, themes, screen sizes and a steady layout."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_s
 AXE: Path = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ("watch", "compare", "play", "train", "runs", "replays", "failures", "lab")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def speak(page: Page, language: str) -> None:
+    """Choose the language of the page in its header."""
+    chooser = page.get_by_role("banner").get_by_role("combobox", name=re.compile("^(Language|Sprache)$"))
+    chooser.select_option(label=language)
+    expect(page.locator("html")).to_have_attribute("lang", {"Deutsch": "de", "English": "en"}[language])
 
 
 def settle(page: Page, view: str) -> None:
@@ -51,6 +62,8 @@ def test_axe_finds_nothing(user: BrowserUser, view: str) -> None:
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page) == []
+    speak(page, "Deutsch")
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_while_a_cell_is_chosen_over_the_policy_map(user: BrowserUser) -> None:
@@ -78,8 +91,10 @@ def test_nothing_is_cut_off_at_any_width(user: BrowserUser, size: tuple[int, int
     for view in VIEWS:
         page.goto(page.url.split("?")[0] + f"?view={view}&model=checkpoint_ep455.pt")
         settle(page, view)
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, (view, size)
+        assert page.evaluate(OVERFLOW) <= 0, (view, size)
+        speak(page, "Deutsch")
+        assert page.evaluate(OVERFLOW) <= 0, (view, size)
+        speak(page, "English")
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (3840, 2160)])

@@ -47,7 +47,8 @@ export function levelOf(kind: MeterKind, value: number): Level {
 /** Return the value as people read it: money in its own unit, everything else as a percentage. */
 export function shownValue(kind: MeterKind, value: number): string {
   if (kind.name === 'money') return formatSigned(Math.round(value), false)
-  return n(filled(kind, value), { style: 'percent' })
+  // A narrow space, where the language has one: a phone has no room for a wide one.
+  return n(filled(kind, value), { style: 'percent' }).replace('\u00a0', '\u202f')
 }
 
 /** Format a number in the reader's notation, without a sign at zero. */
