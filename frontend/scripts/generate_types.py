@@ -73,9 +73,8 @@ def _charts() -> str:
         lines += ["  {", f"    name: '{_camel(title)}',", f"    digits: {digits},", "    lines: ["]
         for figure in (figure for figure in FIGURES if figure.chart == title):
             value = f"episode.{'?.'.join(figure.path)}{' ?? null' if len(figure.path) > 1 else ''}"
-            lines.append(
-                f"      {{ name: '{_camel(figure.line)}', style: '{figure.style}', value: (episode) => {value} }},"
-            )
+            name = _camel(figure.line)
+            lines.append(f"      {{ name: '{name}', style: '{figure.style}', value: (episode) => {value} }},")
         lines += ["    ],", "  },"]
     kinds = "readonly { name: string; digits: number; lines: readonly EpisodeCurve[] }[]"
     line = "export type EpisodeLine = (typeof EPISODE_CHARTS)[number]['lines'][number]"
