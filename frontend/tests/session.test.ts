@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EpisodeEnd, WorldInfo } from '@/protocol/messages'
 import { InferenceSession } from '@/session/session'
 import type { DesiredState, FinishedEpisode } from '@/session/state'
-import { SocketDouble } from './socket-double'
+import examples from './compact.json'
 import { update } from './frames'
+import { SocketDouble } from './socket-double'
 
 beforeEach(() => { SocketDouble.install() })
 afterEach(() => { vi.unstubAllGlobals() })
@@ -58,6 +59,14 @@ describe('a session', () => {
     expect(session.feed.frame?.step).toBe(0)
     expect(session.state).toMatchObject({ model: 'trained_agent.pt', episode: 1, playing: false })
     expect(socket.sent).toEqual([])
+    session.close()
+  })
+
+  it('asks for compact frames, and shows what they stand for', () => {
+    const { session, socket } = connect()
+    expect(socket.compact).toBe(1)
+    for (const frame of examples[0]?.sent ?? []) socket.receive(frame)
+    expect(session.feed.frame).toMatchObject({ step: 3, agents: [{ x: 5, y: 4, last_action: 'interact' }] })
     session.close()
   })
 

@@ -9,6 +9,8 @@ export class SocketDouble extends EventTarget {
 
   readyState = SocketDouble.CONNECTING
   readonly sent: unknown[] = []
+  /** How often compact frames were asked for, which every connection does; not among `sent`. */
+  compact = 0
 
   constructor(readonly url: string) {
     super()
@@ -27,7 +29,8 @@ export class SocketDouble extends EventTarget {
   }
 
   send(text: string): void {
-    this.sent.push(JSON.parse(text))
+    if (text === JSON.stringify({ command: 'set_view', frames: 'compact' })) this.compact += 1
+    else this.sent.push(JSON.parse(text))
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { nextPace } from '@/train/pace'
 import { durationText } from '@/train/timeleft'
 import { eventText } from '@/train/events'
 import { TrainingRun } from '@/train/run'
+import examples from './compact.json'
 import { SocketDouble } from './socket-double'
 
 function record(episode: number, change: Partial<EpisodeComplete> = {}): EpisodeComplete {
@@ -96,6 +97,21 @@ describe('TrainingRun', () => {
     expect(run.state.secondsLeft).toBe(59)
     socket.receive(status({ state: 'idle', is_training: false }))
     expect(run.state.secondsLeft).toBeNull()
+    run.close()
+  })
+
+  it('asks each connection for compact frames, and shows what they stand for', () => {
+    const run = new TrainingRun({ saved }, 'ws://x/ws/training')
+    SocketDouble.newest.receive(status())
+    SocketDouble.newest.receive(status())
+    for (const frame of examples[2]?.sent ?? []) SocketDouble.newest.receive(frame)
+    expect(run.feed.frame).toMatchObject({ step: 3, agents: [{ x: 5, y: 4, last_action: 'interact' }] })
+    const first = SocketDouble.newest
+    first.drop()
+    vi.advanceTimersByTime(20_000)
+    SocketDouble.newest.receive(status())
+    expect([first.compact, SocketDouble.newest.compact]).toEqual([1, 1])
+    expect(SocketDouble.newest).not.toBe(first)
     run.close()
   })
 

@@ -112,6 +112,8 @@ export class Resumption {
     this.partial = false
     this.continuation.began(resume)
     for (const message of this.unseen.splice(0)) this.session.receive(message)
+    // A session that goes on keeps the form of its frames.
+    this.send({ command: 'set_view', frames: 'compact' })
     this.session.restore()
   }
 

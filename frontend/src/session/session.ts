@@ -18,6 +18,7 @@ import { PolicyAsker } from '@/policy/asker'
 import { Outcomes } from '@/session/outcomes'
 import { Resumption } from '@/session/resumption'
 import { type DesiredState, type FinishedEpisode, initialState } from '@/session/state'
+import { readingFrames } from '@/world/compact'
 import { frameOfInference, shownValues } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
 
@@ -63,7 +64,7 @@ export class InferenceSession {
     this.starts.chosen.value = parseStart(start)
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
     this.resumption = new Resumption(place, this, (command) => this.socket.send(command))
-    this.socket = new ReconnectingSocket(url, {
+    this.socket = new ReconnectingSocket(url, readingFrames({
       message: (message) => { this.receive(message) },
       down: () => {
         this.resumption.down(this.connection.closeCode)
@@ -72,7 +73,7 @@ export class InferenceSession {
         this.policy.down()
         Object.assign(this.state, { playing: false, loading: null, sessionId: null })
       },
-    })
+    }))
   }
 
   /** Pause while nobody sees the session, and play on afterwards if it played. */

@@ -14,6 +14,7 @@ import type {
 import { FrameFeed } from '@/session/feed'
 import { type RunEvent, type RunMessage, kindOf } from '@/train/events'
 import { EpisodeSeries } from '@/train/series'
+import { readingFrames } from '@/world/compact'
 import { frameOfTraining } from '@/world/frame'
 
 export interface RunState {
@@ -62,6 +63,8 @@ export class TrainingRun {
   readonly model = shallowRef<string | null>(null)
 
   private readonly socket: ReconnectingSocket<TrainingMessage, TrainingCommand>
+  /** Whether compact frames were asked for on this connection. */
+  private asked = false
   private readonly series = new EpisodeSeries<EpisodeComplete>()
   private publishing: ReturnType<typeof setTimeout> | null = null
   private runId: string | null = null
@@ -73,7 +76,13 @@ export class TrainingRun {
     private readonly hooks: RunHooks = {},
     url: string = socketUrl('ws/training'),
   ) {
-    this.socket = new ReconnectingSocket(url, { message: (message) => { this.receive(message) } })
+    this.socket = new ReconnectingSocket(url, readingFrames({
+      message: (message) => {
+        if (!this.asked) this.asked = this.socket.send({ command: 'set_view', frames: 'compact' })
+        this.receive(message)
+      },
+      down: () => { this.asked = false },
+    }))
   }
 
   get connection(): ConnectionState {
