@@ -39,6 +39,7 @@ class LiveEpisode:
         view: which of its outputs frames show.
         over: whether the episode has ended, or none has begun.
         starts: where episodes begin.
+        led_by_person: whether a person chose each step so far, from the usual start of the one agent.
         turns: grows when an episode begins, branches off or ends.
     """
 
@@ -55,6 +56,7 @@ class LiveEpisode:
         self.view = NO_POLICY_VIEW
         self.over = True
         self.turns = 0
+        self.led_by_person = False
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -153,6 +155,7 @@ class LiveEpisode:
         self._total_reward = 0.0
         self._tally = AgentTally(self.num_agents) if self.num_agents > 1 else None
         self._actions.clear()
+        self.led_by_person = self.num_agents == 1 and self.starts.kind == "usual"
 
     async def _enter(self) -> WorldSnapshot:
         """Put the world into the state in which the episode begins."""
@@ -173,6 +176,7 @@ class LiveEpisode:
         # The end and the beginning are sent together: in between a client would have no episode to act in.
         await self.leave("reset")
         self._count_episode()
+        self.led_by_person = False
         results = replay.results_at(step)
         self._total_reward = results[0].total_reward
         if self._tally is not None:
@@ -199,6 +203,7 @@ class LiveEpisode:
     async def _advance(self, action: int | None, agent: int) -> WorldSnapshot:
         snapshot = await self._engine.step(self._slot, self._players, self.view, action=action, agent=agent)
         self._total_reward += snapshot.reward
+        self.led_by_person &= action is not None
         if self._tally is None:
             self._actions.append(snapshot.action)
         else:

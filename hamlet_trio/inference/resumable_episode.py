@@ -72,6 +72,7 @@ class ResumableEpisode(LiveEpisode):
         self._episode, self.over = facts.number, facts.over
         self._start = self._slot.group.start if facts.start is None else facts.start
         self._actions[:] = facts.actions
+        self.led_by_person &= not facts.actions  # nobody knows who made the steps so far
         self._total_reward = facts.returns[0]
         if self._tally is not None:
             results = zip(facts.lived, facts.returns, facts.failures, strict=True)

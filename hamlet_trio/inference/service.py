@@ -12,6 +12,7 @@ import trio
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.connection import ServerFullError, SharedSessions
+from hamlet_trio.inference.class_board import ClassBoard
 from hamlet_trio.inference.fair_share import FairShare
 from hamlet_trio.inference.session_keeper import SessionKeeper
 from hamlet_trio.inference.statistics import EngineCounters, InferenceStatistics, SessionCounters
@@ -51,6 +52,7 @@ class InferenceService:
         self.timers = Timers(self.work.observe_lag)
         self.capacity = settings.max_sessions
         self.keeper = SessionKeeper(grace=settings.session_grace, capacity=settings.max_sessions)
+        self.class_board = ClassBoard()
         self.active_sessions = 0
         self._settings = settings
         self._models = models

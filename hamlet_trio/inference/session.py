@@ -112,7 +112,11 @@ async def _play(
 
     # The slot and the policies outlive the tasks that use them.
     share = Share()
-    with service.engine.slot() as slot, service.policies.lease() as lease:
+    with (
+        service.engine.slot() as slot,
+        service.policies.lease() as lease,
+        service.class_board.seat() as seat,
+    ):
         claims = SessionClaims(service.keeper, kept, lease, service.recordings, share)
         loads = LoadQueue(
             lease,
@@ -147,6 +151,7 @@ async def _play(
                 share=share,
                 kept=kept,
                 claims=claims,
+                seat=seat,
             )
             await controller.run(await service.policies.names())
 

@@ -161,6 +161,8 @@ class SessionController(SessionState):
                 await self._set_view(event)
             case commands.GetLife():
                 await self._replay.tell_life()
+            case commands.JoinClass():
+                await self._sender.send(messages.ClassJoined(self._seat.join(self._kept.name)))
             case commands.GetPolicyMap():
                 self._maps.ask(event, self._episode, self._replay)
             case commands.Seek():
@@ -290,6 +292,7 @@ class SessionController(SessionState):
         if self._episode.over:
             await self._episode.begin()
         await self._episode.step(command.action, agent)
+        self._count_for_class()
 
     async def _set_view(self, wanted: commands.SetView) -> None:
         before = self._episode.view

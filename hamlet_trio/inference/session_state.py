@@ -6,6 +6,7 @@ import trio
 from msgspec import UNSET
 
 from hamlet_trio.common.agents import AGENT_IDS
+from hamlet_trio.inference.class_board import ClassSeat
 from hamlet_trio.inference.engine import TooManyWorldsError
 from hamlet_trio.inference.load_queue import LoadQueue
 from hamlet_trio.inference.message_sender import MessageSender
@@ -37,6 +38,7 @@ class SessionParts(TypedDict):
     maps: PolicyMapper
     kept: KeptSession
     claims: SessionClaims
+    seat: ClassSeat
 
 
 class SessionState:
@@ -52,6 +54,7 @@ class SessionState:
         self._maps = parts["maps"]
         self._kept = parts["kept"]
         self._claims = parts["claims"]
+        self._seat = parts["seat"]
         self._pace = Pace(trio.current_time())
         self._playing = False
         self._human: int | None = None  # the number of the agent that a person plays
@@ -68,6 +71,12 @@ class SessionState:
             controller = "recording"
         agent = UNSET if self._human is None or self._episode.num_agents == 1 else AGENT_IDS[self._human]
         await self._sender.send(messages.Playback(self._playing, self._pace.speed, controller, agent))
+
+    def _count_for_class(self) -> None:
+        """Count the life on the class leaderboard if a person led all of it, from the usual start."""
+        episode = self._episode
+        if episode.over and episode.led_by_person and self._world.world == _USUAL:
+            self._seat.count(episode.shown.step, episode.shown.cumulative_reward)
 
     def _snapshot(self) -> SessionSnapshot:
         """Return all of the session, as another connection or instance can go on with it."""

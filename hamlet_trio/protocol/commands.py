@@ -182,6 +182,10 @@ class GetLife(Struct, frozen=True, tag_field="command", tag="get_life"):
     """Ask for the whole episode on screen, or the one that has just ended, in columns: `life`."""
 
 
+class JoinClass(Struct, frozen=True, tag_field="command", tag="join_class"):
+    """Get a name on the class leaderboard: `class_joined`. It counts the lives that a person leads."""
+
+
 _AgentAction = Annotated[int, Meta(ge=0, le=4)]
 
 
@@ -225,6 +229,7 @@ InferenceCommand = (
     | Seek
     | LeaveReplay
     | GetLife
+    | JoinClass
     | ResumeSession
 )
 

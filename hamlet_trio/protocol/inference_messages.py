@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import AgentId, AgentResults
+from hamlet_trio.protocol.class_player import ClassPlayer
 from hamlet_trio.protocol.deltas import Base, FrameForm, StateDelta
 from hamlet_trio.protocol.errors import Error
 from hamlet_trio.protocol.frame_parts import (
@@ -352,6 +353,12 @@ class Life(Struct, frozen=True, kw_only=True, tag_field="type", tag="life"):
     ] = UNSET
 
 
+class ClassJoined(Struct, frozen=True, tag_field="type", tag="class_joined"):
+    """Answers `join_class`: who this session is on the class leaderboard."""
+
+    player: Annotated[ClassPlayer, Meta(description="the session's player")]
+
+
 InferenceMessage = (
     Connected
     | SessionResumed
@@ -369,5 +376,6 @@ InferenceMessage = (
     | ReplayEnded
     | Branched
     | Life
+    | ClassJoined
     | Error
 )

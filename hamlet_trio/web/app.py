@@ -13,6 +13,7 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control, make_login_routes
+from hamlet_trio.web.class_routes import make_class_routes
 from hamlet_trio.web.history_routes import make_history_routes
 from hamlet_trio.web.lesson_routes import make_lesson_routes
 from hamlet_trio.web.metaserver import Metaserver
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> HamletApp:
     app.register_blueprint(make_model_routes(server))
     app.register_blueprint(make_world_routes(server))
     app.register_blueprint(make_lesson_routes(server))
+    app.register_blueprint(make_class_routes(server))
     app.register_blueprint(make_routes(server, BuiltPage()))
 
     @app.while_serving

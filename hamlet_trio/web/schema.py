@@ -27,6 +27,7 @@ from hamlet_trio.protocol.room_messages import RoomMessage
 from hamlet_trio.recording.info import ListedRecording
 from hamlet_trio.web import responses
 from hamlet_trio.web.access.login_routes import LoginRequest, SessionResponse
+from hamlet_trio.web.class_routes import ClassResponse
 from hamlet_trio.web.film_service import Film
 from hamlet_trio.web.model_routes import GivenNameRequest, GivenNameResponse
 from hamlet_trio.web.problems import Problem
@@ -67,6 +68,7 @@ HTTP: Final[dict[str, Exchange]] = {
     "GET /api/worlds/<name>": Exchange(WorldResponse),
     "PUT /api/worlds/<name>": Exchange(WorldResponse),
     "GET /api/lesson": Exchange(LessonResponse),
+    "GET /api/class": Exchange(ClassResponse),
     "GET /api/session": Exchange(SessionResponse),
     "POST /api/login": Exchange(SessionResponse, body=LoginRequest),
     "POST /api/logout": Exchange(SessionResponse),

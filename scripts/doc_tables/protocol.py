@@ -1,6 +1,6 @@
 """The tables of messages, commands, training parameters, HTTP routes, error codes and close codes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ def codes(kind: type[ErrorCode] | type[CloseCode]) -> str:
     return table(("Code", "What it means"), [(code(each.value), each.description) for each in kind])
 
 
-TABLES: Final = {
+TABLES: Final[dict[str, Callable[[], str]]] = {
     "inference-commands": partial(commands, "inference"),
     "training-commands": partial(commands, "training"),
     "room-commands": partial(commands, "room"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from hamlet_trio.lesson.lesson_file import shipped_lesson
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 
@@ -141,3 +142,32 @@ def test_on_a_phone_the_text_can_be_folded_away(user: BrowserUser) -> None:
     assert after is not None
     assert after["height"] < before["height"] / 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_class_plays_along_and_the_projector_shows_it(user: BrowserUser, server: Server) -> None:
+    shown = user.open("?present=1", viewport={"width": 1366, "height": 768})
+    expect(shown.get_by_text("Others cannot reach this page")).to_be_visible()
+    # A name of this machine that could as well be one of the network (RFC 6761).
+    shown.goto(f"http://hamlet.localhost:{server.port}/?present=1")
+    expect(shown.get_by_text("Nobody has joined yet")).to_be_visible()
+    expect(shown.get_by_role("img", name=re.compile("QR code of .*view=play&join=1"))).to_be_visible()
+    assert shown.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    for text in ("Energy", "Social"):
+        expect(shown.get_by_text(text).first).to_be_in_viewport(ratio=1)
+    expect(shown.get_by_role("button", name="End the presentation")).to_be_in_viewport(ratio=1)
+    player = user.open("?view=play&join=1", viewport={"width": 390, "height": 844})
+    me = player.get_by_role("status").filter(has_text="You are")
+    expect(me).to_have_text("You are Red fox.")
+    expect(shown.get_by_text("1 player is here")).to_be_visible()
+    for _ in range(400):
+        if player.get_by_text("Live again").is_visible():
+            break
+        player.keyboard.press("ArrowDown")
+    expect(player.get_by_text("Live again")).to_be_visible()
+    row = shown.get_by_role("row").filter(has_text="Red fox")
+    expect(row.get_by_role("cell").last).to_have_text("1")
+    shown.get_by_role("button", name="New round").click()
+    expect(row.get_by_role("cell").last).to_have_text("0")
+    shown.keyboard.press("Escape")
+    expect(shown.get_by_role("button", name="End the presentation")).to_be_hidden()
+    expect(shown).not_to_have_url(re.compile("present"))

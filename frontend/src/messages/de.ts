@@ -1,6 +1,7 @@
 /** The page's German texts. */
 import type { Catalogue } from '@/language/message'
 import access from '@/messages/de/access.json'
+import classroom from '@/messages/de/classroom.json'
 import common from '@/messages/de/common.json'
 import compare from '@/messages/de/compare.json'
 import editor from '@/messages/de/editor.json'
@@ -24,6 +25,7 @@ import worlds from '@/messages/de/worlds.json'
 
 export default {
   access,
+  classroom,
   common,
   compare,
   editor,

@@ -1,5 +1,6 @@
 /** The page's English texts, a file for each domain. */
 import access from '@/messages/en/access.json'
+import classroom from '@/messages/en/classroom.json'
 import common from '@/messages/en/common.json'
 import compare from '@/messages/en/compare.json'
 import editor from '@/messages/en/editor.json'
@@ -23,6 +24,7 @@ import worlds from '@/messages/en/worlds.json'
 
 export default {
   access,
+  classroom,
   common,
   compare,
   editor,

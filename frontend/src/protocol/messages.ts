@@ -212,6 +212,11 @@ export interface GetLife {
   command: 'get_life'
 }
 
+/** Get a name on the class leaderboard: `class_joined`. It counts the lives that a person leads. */
+export interface JoinClass {
+  command: 'join_class'
+}
+
 /** Go on with the session of another connection, which ends; the first command of a connection. */
 export interface ResumeSession {
   command: 'resume_session'
@@ -802,6 +807,27 @@ export interface LastChance {
   step: number
   /** names of the places to visit from there, in order; the last one refills the meter */
   places: string[]
+}
+
+/** Answers `join_class`: who this session is on the class leaderboard. */
+export interface ClassJoined {
+  type: 'class_joined'
+  /** the session's player */
+  player: ClassPlayer
+}
+
+/** One player of the class: an animal and a colour, and nothing of the person. */
+export interface ClassPlayer {
+  /** animal that the server gave to the player, such as `fox` */
+  animal: string
+  /** colour of that animal, such as `blue` */
+  colour: string
+  /** steps of the longest life, 0 before the first */
+  steps: number
+  /** return of that life */
+  total_reward: number
+  /** lives led to their end */
+  lives: number
 }
 
 /** A command could not be carried out; the connection stays open and nothing else changed. */
@@ -2036,6 +2062,19 @@ export interface LessonStop {
   begin: 'pause' | 'play' | 'reset' | null
 }
 
+/** `GET /api/class`: who plays, and how long they lived. */
+export interface ClassResponse {
+  /** players who have joined and are connected */
+  here: number
+  /** all players, the longest life first */
+  players: ClassPlayer[]
+  /**
+   * for who asks as `localhost`: this machine's address in its network; null if it is not known, not served,
+   * or not needed
+   */
+  host: string | null
+}
+
 /** `GET /api/session`, and after logging in or out: who the client is, and what it may do. */
 export interface SessionResponse {
   /** role of the client: `anyone`, `viewer` or `teacher` */
@@ -2100,6 +2139,7 @@ export type InferenceCommand =
   | Seek
   | LeaveReplay
   | GetLife
+  | JoinClass
   | ResumeSession
 
 export type InferenceMessage =
@@ -2119,6 +2159,7 @@ export type InferenceMessage =
   | ReplayEnded
   | Branched
   | Life
+  | ClassJoined
   | Error
 
 export type TrainingCommand =

@@ -57,7 +57,7 @@ export class InferenceSession {
     place: string | null = null,
   ) {
     this.desired = shallowReactive<DesiredState>({
-      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, lingers: false,
+      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, lingers: false, joins: false,
       ...desired,
     })
     this.state.speed = this.desired.speed
@@ -71,7 +71,7 @@ export class InferenceSession {
         this.actions.clear()
         this.replays.down()
         this.policy.down()
-        Object.assign(this.state, { playing: false, loading: null, sessionId: null })
+        Object.assign(this.state, { playing: false, loading: null, sessionId: null, player: null })
       },
     }))
   }
@@ -180,6 +180,12 @@ export class InferenceSession {
     this.actions.push(action)
   }
 
+  /** Get a place on the class leaderboard, and keep it on the next connection. */
+  joinClass(): void {
+    this.desired.joins = true
+    this.socket.send({ command: 'join_class' })
+  }
+
   /** Let the model go on from the step on screen, in a new life. */
   goOn(): void {
     if (this.replays.state.replay?.recording !== null) {
@@ -214,6 +220,7 @@ export class InferenceSession {
       case 'session_resumed':
         this.confirmedWorld = this.desired.world
         this.starts.resumed()
+        if (this.desired.joins) this.joinClass()
         // After a reload nobody knows who made the steps so far: the life counts in no result.
         if (this.resumption.partial) this.outcomes.branch()
         break
@@ -237,9 +244,7 @@ export class InferenceSession {
         if (this.desired.human && this.desired.think && !this.actions.busy) this.setThink(true)
         break
       }
-      case 'episode_end':
-        this.ended(message)
-        break
+      case 'episode_end': this.ended(message); break
       case 'model_loaded':
         if (state.loading === message.model) state.loading = null
         this.outcomes.forget()
@@ -252,12 +257,8 @@ export class InferenceSession {
         this.confirmedWorld = this.desired.world
         Object.assign(state, { world: message.world, worldError: null })
         break
-      case 'playback':
-        this.transport(message)
-        break
-      case 'view':
-        this.feed.amend(shownValues(message))
-        break
+      case 'playback': this.transport(message); break
+      case 'view': this.feed.amend(shownValues(message)); break
       case 'policy_map': this.policy.answered(message); break
       case 'replay_started':
         this.replays.started(message)
@@ -272,9 +273,8 @@ export class InferenceSession {
       case 'life':
         this.lives.told(message, this.replays.state.replay !== null)
         break
-      case 'branched':
-        this.branched(message)
-        break
+      case 'branched': this.branched(message); break
+      case 'class_joined': state.player = message.player; break
       case 'recording_saved': this.replays.saved(message.recording); break
       case 'error':
         state.error = message.message
@@ -299,6 +299,7 @@ export class InferenceSession {
   /** Bring a new connection to what was chosen on the last one. */
   restore(): void {
     const { desired, state } = this
+    if (desired.joins) this.joinClass()
     if (desired.think) this.setThink(true)
     if (desired.speed !== 1 || desired.lingers) this.setSpeed(desired.speed)
     if (desired.human) this.takeControl()

@@ -1,4 +1,4 @@
-import type { EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
+import type { ClassPlayer, EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
 
 export interface SessionState {
   sessionId: string | null
@@ -21,6 +21,8 @@ export interface SessionState {
   worldError: { message: string; field: string | null } | null
   /** Why the server refused the last command, in its words. */
   error: string | null
+  /** Who it is on the class leaderboard. */
+  player: ClassPlayer | null
 }
 
 /** Return the state before a connection. */
@@ -40,6 +42,7 @@ export function initialState(): SessionState {
     world: null,
     worldError: null,
     error: null,
+    player: null,
   }
 }
 
@@ -56,6 +59,8 @@ export interface DesiredState {
   lingers: boolean
   /** The recording to replay. */
   recording: string | null
+  /** Be on the class leaderboard. */
+  joins: boolean
 }
 
 export interface FinishedEpisode {

@@ -43,6 +43,10 @@ export interface Route {
   think: boolean
   /** The stop of the guided lesson; null: no lesson. */
   lesson: string | null
+  /** Whether Watch is laid out for a projector. */
+  present: boolean
+  /** Whether Play has joined the class leaderboard. */
+  join: boolean
 }
 
 export const VISITS = ['all', 'lives', 'life'] as const
@@ -72,6 +76,8 @@ const DEFAULTS: Readonly<Route> = {
   visits: 'all',
   think: true,
   lesson: null,
+  present: false,
+  join: false,
 }
 
 /** Return the whole number in a text, if it is within these limits. */
@@ -103,6 +109,8 @@ export function parseRoute(search: string): Route {
     visits: VISITS.find((name) => name === query.get('visits')) ?? DEFAULTS.visits,
     think: query.get('think') !== '0',
     lesson: query.get('lesson') || null,
+    present: query.get('present') === '1',
+    join: query.get('join') === '1',
   }
 }
 
@@ -131,6 +139,8 @@ export function formatRoute(route: Route): string {
   if (route.visits !== DEFAULTS.visits) query.set('visits', route.visits)
   if (!route.think) query.set('think', '0')
   if (route.lesson !== null) query.set('lesson', route.lesson)
+  if (route.present && route.view === 'watch') query.set('present', '1')
+  if (route.join && route.view === 'play') query.set('join', '1')
   const text = query.toString()
   return text === '' ? '' : `?${text}`
 }
