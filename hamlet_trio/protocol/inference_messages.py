@@ -31,7 +31,7 @@ from hamlet_trio.protocol.parameters import NetworkTypeOfModel
 from hamlet_trio.protocol.world_info import WorldInfo
 from hamlet_trio.recording.info import LastChance, Markers, RecordingInfo
 
-PROTOCOL_VERSION: Final = 9
+PROTOCOL_VERSION: Final = 10
 
 StartKind = Literal["usual", "random", "chosen"]
 Controller = Literal["policy", "human", "recording"]
