@@ -16,7 +16,7 @@ CAPACITY: Final = len(ANIMALS) * len(COLOURS)
 """The most players on the board: each animal in each colour."""
 
 
-class _Entry:
+class _PlayerRecord:
     """What is known of a player; `sessions` counts the connections that have it at the moment."""
 
     def __init__(self, number: int) -> None:
@@ -44,7 +44,7 @@ class ClassBoard:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}  # by the session's name, in the order in which they came
+        self._entries: dict[str, _PlayerRecord] = {}  # by the session's name, in the order in which they came
 
     @contextmanager
     def seat(self) -> Iterator["ClassSeat"]:
@@ -71,14 +71,16 @@ class ClassBoard:
         for entry in self._entries.values():
             entry.forget_lives()
 
-    def entry(self, name: str) -> _Entry:
+    def entry(self, name: str) -> _PlayerRecord:
         """Return the session's player, a new one if it has none."""
         if name not in self._entries:
             if len(self._entries) >= CAPACITY:
                 entries = self._entries
                 del entries[min(entries, key=lambda one: (entries[one].sessions > 0, entries[one].best))]
             taken = {entry.number for entry in self._entries.values()}
-            self._entries[name] = _Entry(next(number for number in range(CAPACITY) if number not in taken))
+            self._entries[name] = _PlayerRecord(
+                next(number for number in range(CAPACITY) if number not in taken)
+            )
         return self._entries[name]
 
 
@@ -87,7 +89,7 @@ class ClassSeat:
 
     def __init__(self, board: ClassBoard) -> None:
         self._board = board
-        self._entry: _Entry | None = None
+        self._entry: _PlayerRecord | None = None
 
     def join(self, name: str) -> ClassPlayer:
         """Return the player of the session of this name, which is a new one if it had none."""
