@@ -3,8 +3,9 @@
 import sqlite3
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-from msgspec import Meta, Struct, convert, defstruct
+from msgspec import UNSET, Meta, Struct, UnsetType, convert, defstruct
 
+from hamlet_trio.common.agents import AgentResults
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete, plain_type
 
 _SQL_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT"}
@@ -20,6 +21,7 @@ class _StoredEpisode(Struct, frozen=True, kw_only=True):
 
     episode: Annotated[int, Meta(description="number of the episode, from 1")]
     ended: Annotated[str, Meta(description="when the episode ended; ISO 8601, UTC")]
+    agents: AgentResults | UnsetType = UNSET
 
 
 if TYPE_CHECKING:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from hamlet_trio.common.text import readable
 from hamlet_trio.history.columns import COLUMNS, columns_in, row_of
 from hamlet_trio.history.opening import database_errors, is_older_form, open_to_write
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
+from hamlet_trio.history.schema import table_names
+from hamlet_trio.protocol.episode import EpisodeComplete
 
 _PRUNED_AT_ONCE: Final = 2000  # episodes; more would hold up other writes
 
@@ -35,6 +38,7 @@ class HistoryDatabase:
         self.path: Final = path
         self._connection: sqlite3.Connection | None = None
         self._columns: list[str] = []
+        self._keeps_agents = False
         self._numbers: dict[str, int] = {}
 
     def write(self, records: Sequence[Record]) -> None:
@@ -89,6 +93,7 @@ class HistoryDatabase:
         if self._connection is None:
             self._connection = open_to_write(self.path)
             self._columns = columns_in(self._connection)
+            self._keeps_agents = "agent_episodes" in table_names(self._connection)
         return self._connection
 
     def _add(self, connection: sqlite3.Connection, record: Record) -> None:
@@ -98,6 +103,8 @@ class HistoryDatabase:
             case EpisodeEnded():
                 number = self._number(connection, record.run_id, record.at)
                 _add_episode(connection, number, record, self._columns)
+                if self._keeps_agents:
+                    _add_agents(connection, number, record.complete)
             case CheckpointStored():
                 number = self._number(connection, record.run_id, record.at)
                 model = readable(record.model)
@@ -127,11 +134,13 @@ class HistoryDatabase:
         return self._numbers[run_id]
 
     def _prune_run(self, connection: sqlite3.Connection, number: int) -> None:
-        gone = connection.execute(
-            "DELETE FROM episodes WHERE run = ?1 AND episode IN"
-            " (SELECT episode FROM episodes WHERE run = ?1 ORDER BY episode LIMIT ?2)",
-            (number, _PRUNED_AT_ONCE),
-        ).rowcount
+        oldest = (
+            "WHERE run = ?1 AND episode IN"
+            " (SELECT episode FROM episodes WHERE run = ?1 ORDER BY episode LIMIT ?2)"
+        )
+        if self._keeps_agents:
+            connection.execute(f"DELETE FROM agent_episodes {oldest}", (number, _PRUNED_AT_ONCE))
+        gone = connection.execute(f"DELETE FROM episodes {oldest}", (number, _PRUNED_AT_ONCE)).rowcount
         gone += connection.execute(
             "DELETE FROM failures WHERE id IN (SELECT id FROM failures WHERE run = ? LIMIT ?)",
             (number, _PRUNED_AT_ONCE),
@@ -173,6 +182,20 @@ def _add_episode(
         "UPDATE runs SET episodes = max(episodes, ?) WHERE number = ?", (complete.episode, number)
     )
     _add_failure(connection, number, record)
+
+
+def _add_agents(connection: sqlite3.Connection, number: int, complete: EpisodeComplete) -> None:
+    """Store how an episode went for each of several agents; one that is played again replaces it."""
+    connection.execute("DELETE FROM agent_episodes WHERE run = ? AND episode = ?", (number, complete.episode))
+    if complete.agents is UNSET:
+        return
+    connection.executemany(
+        "INSERT INTO agent_episodes VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (number, complete.episode, agent_id, result.total_reward, result.steps, result.failure_reason)
+            for agent_id, result in complete.agents.items()
+        ],
+    )
 
 
 def _add_failure(connection: sqlite3.Connection, number: int, record: EpisodeEnded) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from hamlet_trio.common.agents import AgentResult
 from hamlet_trio.common.text import printable
 from hamlet_trio.history.columns import COLUMNS, StoredEpisode, episode_of
 from hamlet_trio.history.opening import reading
@@ -21,6 +22,7 @@ from hamlet_trio.history.results import (
     StoredCheckpoint,
 )
 from hamlet_trio.history.run_figures import columns_of_episodes, columns_of_runs, figures_of
+from hamlet_trio.history.schema import table_names
 
 PAGE: Final = 1000
 """Episodes in memory at once while all of a run are read."""
@@ -166,7 +168,8 @@ class HistoryReader:
             rows = connection.execute(
                 f"SELECT {_EPISODE} FROM episodes {where} ORDER BY episode LIMIT ?", (*values, query.limit)
             )
-            return [episode_of(row) for row in rows]
+            found = [episode_of(row) for row in rows]
+            return _with_agents(connection, number, found)
 
     def all_episodes(self, run_id: str, query: EpisodesQuery) -> Iterator[list[StoredEpisode]]:
         """Yield all matching episodes, `PAGE` at a time; raises `UnknownRunError`.
@@ -180,6 +183,26 @@ class HistoryReader:
             if len(page) < PAGE:
                 return
             query = msgspec.structs.replace(query, after=page[-1].episode)
+
+
+def _with_agents(
+    connection: sqlite3.Connection, number: int, episodes: list[StoredEpisode]
+) -> list[StoredEpisode]:
+    """Return episodes, in order, with how each of several agents fared, where the history has it."""
+    if not episodes or "agent_episodes" not in table_names(connection):
+        return episodes
+    rows = connection.execute(
+        "SELECT episode, agent_id, length, reward, failure_reason FROM agent_episodes"
+        " WHERE run = ? AND episode BETWEEN ? AND ? ORDER BY episode, agent_id",
+        (number, episodes[0].episode, episodes[-1].episode),
+    )
+    found: dict[int, dict[str, AgentResult]] = {}
+    for episode, agent_id, *result in rows:
+        found.setdefault(episode, {})[agent_id] = AgentResult(*result)
+    return [
+        msgspec.structs.replace(one, agents=found[one.episode]) if one.episode in found else one
+        for one in episodes
+    ]
 
 
 def _filters(query: FailureFilter) -> dict[str, object]:

@@ -185,6 +185,19 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX failures_by_kind ON failures (agent_id, reason, episode, timestamp);
     {_COUNTING}
     """,
+    # How an episode went for each of several agents; episodes of a single agent have no rows here.
+    """
+    CREATE TABLE agent_episodes (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        episode INTEGER NOT NULL,
+        agent_id TEXT NOT NULL,
+        reward REAL NOT NULL,
+        length INTEGER NOT NULL,
+        failure_reason TEXT,
+        PRIMARY KEY (run, episode, agent_id),
+        FOREIGN KEY (run, episode) REFERENCES episodes (run, episode)
+    ) WITHOUT ROWID;
+    """,
 )
 """Scripts that turn form n into form n + 1; the form is the file's `user_version`."""
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from hamlet_trio.history import HistoryDatabase, HistoryError, HistoryReader, schema
+from hamlet_trio.common.agents import AgentResult
+from hamlet_trio.history import HistoryDatabase, HistoryError, HistoryReader, RunEnded, schema
 from hamlet_trio.history.columns import COLUMN_TYPES, row_of
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
@@ -77,6 +78,9 @@ KEYS = {
     ("failures", "runs", "run"),
     ("failures", "episodes", "run"),
     ("failures", "episodes", "episode"),
+    ("agent_episodes", "runs", "run"),
+    ("agent_episodes", "episodes", "run"),
+    ("agent_episodes", "episodes", "episode"),
     ("checkpoints", "runs", "run"),
     ("failure_counts", "runs", "run"),
 }
@@ -151,6 +155,38 @@ def test_an_upgrade_that_was_killed_before_its_last_step_is_finished(
     database.write([ended(RUN, 1)])
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+AGENTS = {
+    "agent_0": AgentResult(steps=12, total_reward=-3.5, failure_reason="bankrupt"),
+    "agent_1": AgentResult(steps=500, total_reward=90.25, failure_reason=None),
+}
+
+
+def test_how_each_agent_fared_is_kept_replaced_and_pruned(database: HistoryDatabase, path: Path) -> None:
+    database.write([started(RUN), ended(RUN, 1, agents=AGENTS), ended(RUN, 2)])
+    one, two = HistoryReader(path).episodes(RUN, EpisodesQuery())
+    assert (one.agents, two.agents) == (AGENTS, UNSET)
+    (one,) = HistoryReader(path).episodes(RUN, EpisodesQuery(every=2, max_episode=2))
+    assert one.agents is UNSET
+    # Played again from a checkpoint.
+    later = {"agent_0": msgspec.structs.replace(AGENTS["agent_0"], steps=13)}
+    database.write([ended(RUN, 1, agents=later), RunEnded(run_id=RUN, state="complete")])
+    assert HistoryReader(path).episodes(RUN, EpisodesQuery())[0].agents == later
+    while database.prune_some(runs=0, episodes=0):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM agent_episodes").fetchone() == (0,)
+
+
+def test_an_older_form_takes_several_agents_without_their_rows(path: Path) -> None:
+    restore_form(path, 5)
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        older.execute("SELECT * FROM runs")
+        with closing(HistoryDatabase(path)) as newer:
+            newer.write([ended(RUN, 6, agents=AGENTS)])
+        assert form_of(path) == 5
+        assert HistoryReader(path).episodes(RUN, EpisodesQuery())[-1].agents is UNSET
 
 
 def test_a_newer_form_is_refused_and_unchanged(database: HistoryDatabase, path: Path) -> None:

@@ -1882,6 +1882,8 @@ export interface StoredEpisode {
   episode: number
   /** when the episode ended; ISO 8601, UTC */
   ended: string
+  /** how it went for each agent, by its id, if there are several */
+  agents?: Record<string, AgentResult>
   /** Return of the episode. */
   reward: number | null
   /** Steps it lasted. */
