@@ -94,13 +94,22 @@ def ring(size: int) -> Image.Image:
     return mask.reduce(scale)
 
 
-def agent_token(size: int) -> Image.Image:
-    """Return the agent: a disc with a light ring inside a thin dark one, RGBA."""
+def agent_token(size: int, colour: str = layout.AGENT) -> Image.Image:
+    """Return an agent: a disc with a light ring inside a thin dark one, RGBA."""
     side = round(size * 0.5)
     token = Image.new("RGBA", (side, side), layout.INK)
     token.putalpha(disc(side))
-    for colour, share in (("#ffffff", 0.95), (layout.AGENT, 0.8)):
+    for fill, share in (("#ffffff", 0.95), (colour, 0.8)):
         layer = disc(round(side * share))
         at = (side - layer.width) // 2
-        token.paste(Image.new("RGBA", layer.size, colour), (at, at), layer)
+        token.paste(Image.new("RGBA", layer.size, fill), (at, at), layer)
+    return token
+
+
+def lettered_token(size: int, letter: str, colour: str, *, pale: bool = False) -> Image.Image:
+    """Return one of several agents, RGBA: its letter on its colour; pale once it has ended."""
+    token = agent_token(size, mixed(colour, "#ffffff", 0.25) if pale else colour)
+    at = (token.width // 2, token.height // 2)
+    shown = layout.INK if pale else "#ffffff"
+    text_at(ImageDraw.Draw(token), at, letter, round(size * 0.28), colour=shown, anchor="mm", bold=True)
     return token

@@ -79,6 +79,22 @@ LABEL_WIDTH: Final = 180
 VALUE_WIDTH: Final = 116
 
 
+def company_row(index: int, count: int) -> Box:
+    """Return where one of several agents is told of, beneath the timeline."""
+    top, bottom = METER_TOP, PANEL.bottom
+    height = min((bottom - top) // count, 150)
+    return Box(PANEL.left, top + index * height, PANEL.right, top + (index + 1) * height)
+
+
+def company_bar(row: Box, meter: int) -> Box:
+    """Return the bar of one of the six meters in the row of an agent."""
+    gap = 14
+    left = row.left + 56
+    width = (row.right - left + gap) // len(METERS)
+    top = row.top + 48
+    return Box(left + meter * width, top, left + (meter + 1) * width - gap, top + 18)
+
+
 def cell_size(config: WorldConfig) -> int:
     """Return the side of a cell in pixels; the whole grid fits into GRID."""
     return GRID.width // max(config.width, config.height)

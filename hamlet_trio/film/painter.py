@@ -9,8 +9,14 @@ from hamlet_trio.film import layout
 from hamlet_trio.film.brushes import action_icon, fill_bar, signed, text_at
 from hamlet_trio.film.scene import TRAIL, Ending, Scene, ScenePainter
 from hamlet_trio.recording.file import Recording
+from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.recording.trajectory import Trajectory
 from hamlet_trio.world import ACTIONS
+
+
+def about_episode(info: RecordingInfo) -> str:
+    """Say which episode a recording is of."""
+    return f"Episode {info.episode}" + (f" of run {info.run_id}" if info.run_id is not None else "")
 
 
 class Painter(ScenePainter):
@@ -22,8 +28,7 @@ class Painter(ScenePainter):
         self._q_values = recording.q_values
         info = recording.info
         who = info.model or ("An agent in training" if info.source == "training" else "An untrained agent")
-        about = f"Episode {info.episode}" + (f" of run {info.run_id}" if info.run_id is not None else "")
-        super().__init__(trajectory.config, title=who, about=about)
+        super().__init__(trajectory.config, title=who, about=about_episode(info))
         self._mark_events(recording)
 
     def frame(self, step: int) -> Image.Image:
@@ -57,7 +62,7 @@ class Painter(ScenePainter):
 
     def _mark_events(self, recording: Recording) -> None:
         """Mark events on the timeline, and write the heading of the Q-values."""
-        draw = ImageDraw.Draw(self._background)
+        draw = ImageDraw.Draw(self.background)
         box = layout.TIMELINE
         for mark in recording.info.markers:
             x = layout.timeline_x(mark.step, self._trajectory.steps)

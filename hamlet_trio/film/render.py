@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from hamlet_trio.film.painter import Painter
+    from hamlet_trio.film.company_painter import FramePainter
 
 STEPS_PER_SECOND: Final = 10.0
 
@@ -84,9 +84,10 @@ def make_film(
     kind = format_of(path) if kind is None else kind
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise FilmError(f"The speed is {speed:g}; a film can run at {SPEEDS[0]:g} to {SPEEDS[1]:g}.")
-    painter_type, ffmpeg = _tools()
-    trajectory = recording.play()
-    painter = painter_type(recording, trajectory)
+    paint, ffmpeg = _tools()
+    trajectories = recording.play_company()
+    trajectory = trajectories[0]
+    painter = paint(recording, trajectories)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with tempfile.TemporaryDirectory(prefix="hamlet-film-") as folder:
@@ -104,17 +105,17 @@ def make_film(
             temporary.unlink()
 
 
-def _tools() -> tuple["type[Painter]", str]:
+def _tools() -> tuple["Callable[[Recording, Sequence[Trajectory]], FramePainter]", str]:
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
 
-        from hamlet_trio.film.painter import Painter  # noqa: PLC0415 (an extra)
+        from hamlet_trio.film.company_painter import painter_of  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as error:
         raise FilmError(
             f'Films need {error.name}, which is not installed: pip install "hamlet-trio[film]".'
         ) from error
     try:
-        return Painter, imageio_ffmpeg.get_ffmpeg_exe()
+        return painter_of, imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
         raise FilmError(f"There is no ffmpeg for this machine: {error}") from error
 
@@ -133,7 +134,7 @@ def _command(ffmpeg: str, kind: FilmFormat, *, speed: float, out: Path, palette:
 
 def _encode(
     command: list[str],
-    painter: "Painter",
+    painter: "FramePainter",
     trajectory: Trajectory,
     count: int,
     on_frame: Callable[[int, int], bool],
@@ -173,7 +174,7 @@ def _running(command: list[str], stderr: IO[bytes]) -> Iterator["subprocess.Pope
                     process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
 
 
-def _palette(painter: "Painter", trajectory: Trajectory) -> Any:
+def _palette(painter: "FramePainter", trajectory: Trajectory) -> Any:
     """Return 256 colours of some of the film's frames, as the 16 x 16 image for ffmpeg's paletteuse."""
     from PIL import Image  # noqa: PLC0415 (an extra)
 

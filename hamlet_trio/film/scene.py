@@ -68,8 +68,8 @@ class ScenePainter:
     """Draw scenes of one world, in any order: RGB, 1920 x 1080."""
 
     def __init__(self, config: WorldConfig, *, title: str, about: str) -> None:
-        self._config = config
-        self._background = self._paint_background(title, about)
+        self.config = config
+        self.background = self._paint_background(title, about)
         size = layout.cell_size(config)
         self._agent = agent_token(size)
         self._dot = disc(max(size // 7, 3))
@@ -78,7 +78,7 @@ class ScenePainter:
 
     def paint(self, scene: Scene, ending: Ending | None = None) -> Image.Image:
         """Return the frame of a scene, with a band across the grid where the episode has ended."""
-        image = self._background.copy()
+        image = self.background.copy()
         draw = ImageDraw.Draw(image)
         self._paint_agent(image, scene)
         self._paint_counters(image, draw, scene)
@@ -100,19 +100,23 @@ class ScenePainter:
 
         self._shape_grid(rounded)
         rounded(layout.TIMELINE, 6, layout.SUNKEN)
-        for index in range(len(METERS)):
-            rounded(layout.meter_bar(index), 11, layout.SUNKEN)
+        self.shape_meters(rounded)
         self.shape_more(rounded)
         image = image.reduce(scale)
         self._name_places(image)
         self._write_title(image, title, about)
         return image
 
+    def shape_meters(self, rounded: Callable[..., None]) -> None:
+        """Draw the empty bars of the meters."""
+        for index in range(len(METERS)):
+            rounded(layout.meter_bar(index), 11, layout.SUNKEN)
+
     def shape_more(self, rounded: Callable[..., None]) -> None:
         """Draw further shapes of the background; a subclass has them."""
 
     def _shape_grid(self, rounded: Callable[..., None]) -> None:
-        config = self._config
+        config = self.config
         for y in range(config.height):
             for x in range(config.width):
                 box = layout.cell(config, x, y)
@@ -128,9 +132,9 @@ class ScenePainter:
 
     def _name_places(self, image: Image.Image) -> None:
         draw = ImageDraw.Draw(image)
-        size = layout.cell_size(self._config)
-        for place in self._config.affordances:
-            box = layout.cell(self._config, place.x, place.y)
+        size = layout.cell_size(self.config)
+        for place in self.config.affordances:
+            box = layout.cell(self.config, place.x, place.y)
             colour = layout.PLACE_COLOURS[place.shown_type]
             mask = icon(PLACE_ICONS[place.shown_type], round(size * 0.46), 1.7)
             image.paste(colour, (box.left + round(size * 0.27), box.top + round(size * 0.13)), mask)
@@ -147,6 +151,11 @@ class ScenePainter:
             size -= 2
         text_at(draw, (left, 76), title, size, anchor="lm", bold=True)
         text_at(draw, (left, 124), about, 26, colour=layout.SOFT, anchor="lm")
+        self.name_meters(draw)
+
+    def name_meters(self, draw: ImageDraw.ImageDraw) -> None:
+        """Write the heading and the names of the meters."""
+        left = layout.PANEL.left
         text_at(draw, (left, layout.METER_TOP - 26), "Meters", 26, colour=layout.SOFT, anchor="lm", bold=True)
         for index, meter in enumerate(METERS):
             middle = layout.meter_bar(index).middle[1]
@@ -157,14 +166,14 @@ class ScenePainter:
     def _paint_agent(self, image: Image.Image, scene: Scene) -> None:
         *trail, present = scene.cells[-TRAIL - 1 :]
         for back, cell in zip(range(len(trail), 0, -1), trail, strict=True):
-            x, y = layout.agent_centre(self._config, *cell)
+            x, y = layout.agent_centre(self.config, *cell)
             strength = 0.5 * (1 - back / (TRAIL + 1))
             mask = self._dot.point([round(value * strength) for value in range(256)])
             image.paste(layout.AGENT, (x - mask.width // 2, y - mask.height // 2), mask)
         for cell in scene.others:
-            x, y = layout.agent_centre(self._config, *cell)
+            x, y = layout.agent_centre(self.config, *cell)
             image.paste(layout.SOFT, (x - self._dot.width, y - self._dot.height), self._other)
-        x, y = layout.agent_centre(self._config, *present)
+        x, y = layout.agent_centre(self.config, *present)
         if scene.action == INTERACT:
             colour = layout.ACCENT if scene.used >= 0 else layout.CRITICAL
             image.paste(colour, (x - self._ring.width // 2, y - self._ring.height // 2), self._ring)
@@ -173,15 +182,9 @@ class ScenePainter:
 
     def _paint_counters(self, image: Image.Image, draw: ImageDraw.ImageDraw, scene: Scene) -> None:
         left, right = layout.PANEL.left, layout.PANEL.right
-        text_at(draw, (left, 196), f"Step {scene.step}", 52, anchor="lm", bold=True)
-        at = left + round(font(52).getlength(f"Step {scene.step}")) + 18
-        text_at(draw, (at, 202), f"of {scene.steps}", 30, colour=layout.SOFT, anchor="lm")
+        paint_progress(draw, scene.step, scene.steps)
         text_at(draw, (right, 188), signed(scene.total, 1), 40, anchor="rm", bold=True)
         text_at(draw, (right, 222), "return so far", 22, colour=layout.SOFT, anchor="rm")
-        box = layout.TIMELINE
-        x = layout.timeline_x(scene.step, scene.steps)
-        draw.rectangle((box.left + 3, box.top + 3, x, box.bottom - 4), layout.ACCENT)
-        draw.ellipse((x - 10, box.middle[1] - 10, x + 10, box.middle[1] + 10), layout.ACCENT)
         if scene.action is None:
             text_at(draw, (left, 318), "The episode begins", 28, colour=layout.SOFT, anchor="lm")
             return
@@ -195,12 +198,12 @@ class ScenePainter:
             return ACTIONS[action].capitalize()
         if used < 0:
             return f"Interact: {_FAILED}"
-        name = self._config.affordances[used].name
+        name = self.config.affordances[used].name
         return f"Interact: {layout.PLACE_NAMES.get(name, name)}"
 
     def _paint_meters(self, image: Image.Image, draw: ImageDraw.ImageDraw, scene: Scene) -> None:
         for index, (meter, part) in enumerate(zip(METERS, scene.normalised, strict=True)):
-            colour = layout.level_colour(self._config, meter, part)
+            colour = layout.level_colour(self.config, meter, part)
             box = layout.meter_bar(index)
             fill_bar(image, box, part, colour)
             value = f"{100 * part:.0f}%"
@@ -214,11 +217,27 @@ class ScenePainter:
     def _paint_ending(self, image: Image.Image, scene: Scene, ending: Ending) -> None:
         words = layout.ENDINGS.get(ending.failure_reason or "max_steps", "The episode is over")
         failed = ending.failure_reason is not None
-        # In the half of the grid without the agent.
-        upper = scene.cells[-1][1] >= self._config.height / 2
-        middle = layout.GRID.top + (layout.GRID.bottom - layout.GRID.top) * (1 if upper else 3) // 4
-        colour = layout.CRITICAL if failed else layout.GOOD
-        image.paste(colour, (layout.GRID.left, middle - 54, layout.GRID.right, middle + 54))
         text = f"{words} after {scene.step} steps" if failed else words
-        at = (layout.GRID.middle[0], middle)
-        text_at(ImageDraw.Draw(image), at, text, 52, colour="#ffffff", anchor="mm", bold=True)
+        # In the half of the grid without the agent.
+        upper = scene.cells[-1][1] >= self.config.height / 2
+        paint_band(image, text, layout.CRITICAL if failed else layout.GOOD, upper=upper)
+
+
+def paint_progress(draw: ImageDraw.ImageDraw, step: int, steps: int) -> None:
+    """Paint the number of the step, and how far it is on the timeline."""
+    left = layout.PANEL.left
+    text_at(draw, (left, 196), f"Step {step}", 52, anchor="lm", bold=True)
+    at = left + round(font(52).getlength(f"Step {step}")) + 18
+    text_at(draw, (at, 202), f"of {steps}", 30, colour=layout.SOFT, anchor="lm")
+    box = layout.TIMELINE
+    x = layout.timeline_x(step, steps)
+    draw.rectangle((box.left + 3, box.top + 3, x, box.bottom - 4), layout.ACCENT)
+    draw.ellipse((x - 10, box.middle[1] - 10, x + 10, box.middle[1] + 10), layout.ACCENT)
+
+
+def paint_band(image: Image.Image, text: str, colour: str, *, upper: bool) -> None:
+    """Paint a band across the upper or the lower half of the grid, and write on it."""
+    middle = layout.GRID.top + (layout.GRID.bottom - layout.GRID.top) * (1 if upper else 3) // 4
+    image.paste(colour, (layout.GRID.left, middle - 54, layout.GRID.right, middle + 54))
+    at = (layout.GRID.middle[0], middle)
+    text_at(ImageDraw.Draw(image), at, text, 52, colour="#ffffff", anchor="mm", bold=True)

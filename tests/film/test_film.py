@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from hamlet_trio.agent.policy import Policy
+from hamlet_trio.common.agents import AGENT_COLORS
 from hamlet_trio.film import layout
+from hamlet_trio.film.company_painter import painter_of
 from hamlet_trio.film.formats import FORMATS, FilmFormat
 from hamlet_trio.film.render import (
     FilmCancelledError,
@@ -25,7 +27,7 @@ from hamlet_trio.film.render import (
 )
 from hamlet_trio.film.worker import FilmOrder, FilmReport
 from hamlet_trio.recording.file import Recording, encode
-from hamlet_trio.world import METERS
+from hamlet_trio.world import METERS, WorldConfig
 from tests.patience import PATIENCE
 from tests.recording.support import record
 
@@ -110,6 +112,37 @@ def test_a_frame_shows_its_state(film: Path, walk: Recording, ffprobe: str) -> N
             assert shows((edge - 20, middle), colour), meter
         if bar.right - edge > 40:
             assert shows((edge + 20, middle), layout.SUNKEN), meter
+
+
+def test_a_film_of_several_agents_shows_each_of_them(ffprobe: str, tmp_path: Path) -> None:
+    config = WorldConfig(num_agents=3, contention=True)
+    # They part: one to the left, one down, one up.
+    recording = record(config=config, actions=[2, 1, 0] * 4)
+    make_film(recording, tmp_path / "three.mp4", speed=0.5)
+    pixels = _frame(tmp_path / "three.mp4", 3, ffprobe)
+    played = recording.play_company()
+    for index, one in enumerate(played):
+        x, y = layout.agent_centre(config, *one.positions[3].tolist())
+        # Beside the letter, where the token has the agent's colour.
+        shown = pixels[y - 1 : y + 2, x - 20 : x - 17].reshape(-1, 3).mean(axis=0)
+        colour = AGENT_COLORS[index]
+        assert np.abs(shown - [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).max() < 24
+        for meter, name in enumerate(METERS):
+            bar = layout.company_bar(layout.company_row(index, 3), meter)
+            part = float(one.normalised[3, meter])
+            wanted = layout.level_colour(config, name, part) if part > 0.3 else layout.SUNKEN
+            at = bar.left + (20 if part > 0.3 else bar.width - 20)
+            shown = pixels[bar.middle[1] - 1 : bar.middle[1] + 2, at - 1 : at + 2].reshape(-1, 3).mean(axis=0)
+            assert np.abs(shown - [int(wanted[i : i + 2], 16) for i in (1, 3, 5)]).max() < 24, name
+
+
+def test_the_end_of_several_agents_says_how_many_lived() -> None:
+    recording = record(config=WorldConfig(num_agents=2, max_steps=4), actions=[2, 1] * 4)
+    painter = painter_of(recording, recording.play_company())
+    middle = layout.GRID.middle[0], layout.GRID.top + layout.GRID.width // 4
+    edge = (layout.GRID.left + 6, middle[1])
+    assert painter.frame(4).getpixel(edge) == (42, 107, 61)
+    assert painter.frame(3).getpixel(edge) != (42, 107, 61)
 
 
 def _frame(film: Path, number: int, ffprobe: str) -> Any:
