@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e_page.conftest import STORY, BrowserUser, StartPageServer
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact, number
+from tests.e2e_page.test_quality import violations
 
 METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
 
@@ -238,3 +239,47 @@ def test_a_relational_model_shows_its_attention(user: BrowserUser) -> None:
     percents = [int(text) for text in weights.all_inner_texts()]
     for row in range(6):
         assert 94 <= sum(percents[6 * row : 6 * row + 6]) <= 106, percents
+
+
+def test_several_agents_live_together(user: BrowserUser) -> None:
+    page = user.open("?agents=2")
+    agents = page.locator(".agent")
+    expect(agents).to_have_count(2)
+    # By keyboard: one more of them, the rule, and a model for the second one.
+    page.get_by_role("button", name="2 agents in this world").press("Enter")
+    dialog = page.get_by_role("dialog", name="Agents in this world")
+    dialog.get_by_role("button", name="3", exact=True).press("Enter")
+    expect(agents).to_have_count(3)
+    dialog.get_by_role("checkbox", name="Each place serves one agent").press("Space")
+    expect(page).to_have_url(re.compile("agents=3&contention=1"))
+    model = dialog.get_by_label("Model of agent B")
+    model.select_option("checkpoint_ep50.pt")
+    expect(model).to_have_value("checkpoint_ep50.pt")
+    expect(dialog.get_by_label("Model of agent C")).to_have_value("trained_agent.pt")
+    assert violations(page) == []
+
+    # A person is one of them; a key is a step for all.
+    dialog.get_by_role("button", name="Play agent B yourself").press("Enter")
+    whom = page.get_by_role("group", name="Whom the panels follow")
+    expect(whom.get_by_role("button", name=re.compile("agent B.*You play it"))).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.keyboard.press("ArrowDown")
+    expect(fact(page, "Step")).to_have_text("1")
+    expect(fact(page, "Last action")).to_have_text("Down")
+    page.get_by_role("button", name="Let it go on").click()
+    expect_step_above(page, 3)
+    page.get_by_role("button", name="Pause").click()
+
+    # The page follows whom one chooses, in a replay too.
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("status").get_by_role("button", name="Replay").click()
+    expect(page.get_by_role("button", name="Back to live")).to_be_visible()
+    expect(agents).to_have_count(3)
+    whom.get_by_role("button", name="Agent C").press("Enter")
+    expect(page.get_by_role("region", name="Meters of agent C")).to_be_visible()
+    world = page.get_by_role(
+        "img", name=re.compile("agent A in column.*agent B in column.*agent C in column")
+    )
+    expect(world).to_be_visible()
+    assert violations(page) == []

@@ -56,11 +56,20 @@ export class LifeBook {
   /** Take what the server told: the life that is replayed, or how the last one failed. */
   told(life: Life, replaying: boolean): void {
     if (replaying) this.replayed = LifeTrace.of(life)
+    else if (life.agent !== undefined) this.replace(life)
     else {
       const failed = [...this.past, this.current].find((one) => one?.episode === life.episode && one.end !== null)
       if (failed) failed.death = life.death
     }
     this.changed()
+  }
+
+  /** Put the life of another agent of the same episode in the place of the one that was followed. */
+  private replace(life: Life): void {
+    const trace = LifeTrace.of(life)
+    const other = (one: LifeTrace | null): boolean => one !== null && one.episode === life.episode
+    this.past = this.past.map((one) => (other(one) ? trace : one))
+    if (other(this.current)) this.current = trace
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import type { Death, EpisodeEnd, Life, Marker } from '@/protocol/messages'
-import type { WorldFrame } from '@/world/frame'
+import { type WorldFrame, followedAgent } from '@/world/frame'
 import { METERS, filled } from '@/world/meters'
 
 /** A change of a meter, as a part of its bar, that a rounding cannot make. */
@@ -18,6 +18,8 @@ export class LifeTrace {
   /** How it failed, as the server worked out; undefined until it told. */
   death: Death | null | undefined
 
+  private ended = false
+
   constructor(readonly episode: number, readonly model: string | null) {}
 
   /** Return the life that the server told. */
@@ -32,6 +34,8 @@ export class LifeTrace {
     METERS.forEach((kind, index) => { trace.meters[index]?.push(...(life.meters[kind.name] ?? [])) })
     trace.markers.push(...life.markers)
     const end = life.markers.find((marker) => marker.kind === 'end')
+    // One of several agents that has ended stands by while the others live.
+    if (end && end.step < trace.length) trace.cut(end.step)
     if (end) {
       const failed = end.what !== 'max_steps'
       trace.end = { reason: failed ? 'meter_depleted' : 'max_steps', failure_reason: failed ? end.what : null }
@@ -43,6 +47,12 @@ export class LifeTrace {
   /** The number of the last step. */
   get length(): number {
     return this.steps.at(-1) ?? 0
+  }
+
+  private cut(step: number): void {
+    const rows = this.rowAt(step) + 1
+    for (const column of [this.steps, this.returns, this.cells, ...this.meters]) column.length = rows
+    this.ended = true
   }
 
   /** Return this life up to a step, as the beginning of another one. */
@@ -59,9 +69,12 @@ export class LifeTrace {
 
   /** Add the world after the next step; a frame that is shown again adds nothing. */
   push(frame: WorldFrame): void {
-    const agent = frame.agents[0]
+    const agent = followedAgent(frame)
     const state = agent && frame.states[agent.id]
     if (agent === undefined || state === undefined || frame.step <= (this.steps.at(-1) ?? -1)) return
+    // One of several agents that has ended stands by; its life is over.
+    if (this.ended) return
+    this.ended = state.alive === false
     const before = this.meters.map((values) => values.at(-1))
     this.steps.push(frame.step)
     this.returns.push(frame.total)
@@ -101,7 +114,7 @@ export class LifeTrace {
 
   /** An `interact` that raised a meter or cost money used the place; any other found nothing, or was refused. */
   private noteUse(frame: WorldFrame, before: readonly (number | undefined)[]): void {
-    const agent = frame.agents[0]
+    const agent = followedAgent(frame)
     const place = frame.affordances.find((one) => one.x === agent?.x && one.y === agent.y)
     const worked = METERS.some((kind, index) => {
       const change = (this.meters[index]?.at(-1) ?? 0) - (before[index] ?? 0)

@@ -3,6 +3,7 @@ import type { Catalogue } from '@/language/message'
 import access from '@/messages/de/access.json'
 import classroom from '@/messages/de/classroom.json'
 import common from '@/messages/de/common.json'
+import company from '@/messages/de/company.json'
 import compare from '@/messages/de/compare.json'
 import editor from '@/messages/de/editor.json'
 import errors from '@/messages/de/errors.json'
@@ -27,6 +28,7 @@ export default {
   access,
   classroom,
   common,
+  company,
   compare,
   editor,
   errors,

@@ -2,6 +2,7 @@
 import access from '@/messages/en/access.json'
 import classroom from '@/messages/en/classroom.json'
 import common from '@/messages/en/common.json'
+import company from '@/messages/en/company.json'
 import compare from '@/messages/en/compare.json'
 import editor from '@/messages/en/editor.json'
 import errors from '@/messages/en/errors.json'
@@ -26,6 +27,7 @@ export default {
   access,
   classroom,
   common,
+  company,
   compare,
   editor,
   errors,

@@ -11,7 +11,7 @@ type Actions = (number | number[])[]
 const KEPT_ACTIONS = 512
 
 /** What was chosen for the session: with another choice, as by a link, a new session begins. */
-type Choice = Pick<DesiredState, 'model' | 'world' | 'recording'>
+type Choice = Pick<DesiredState, 'model' | 'world' | 'agents' | 'contention' | 'recording'>
 
 interface Kept {
   resume: string
@@ -83,8 +83,8 @@ export class Continuation {
   }
 
   private get choice(): Choice {
-    const { model, world, recording } = this.desired
-    return { model, world, recording }
+    const { model, world, agents, contention, recording } = this.desired
+    return { model, world, agents, contention, recording }
   }
 
   private store(): void {

@@ -3,7 +3,7 @@ import { shallowRef } from 'vue'
 import { type DrawLoop, drawLoop } from '@/world/loop'
 import { Motion, Pace } from '@/world/motion'
 import type { AffordanceMarker } from '@/protocol/messages'
-import { type WorldFrame, sameGround } from '@/world/frame'
+import { type WorldFrame, following, sameGround } from '@/world/frame'
 import type { ActionName } from '@/world/labels'
 
 export interface Ground {
@@ -42,6 +42,8 @@ export class FrameFeed {
   readonly heat = shallowRef<WorldFrame['heat']>({})
   readonly ground = shallowRef<Ground | null>(null)
   readonly pace = new Pace()
+  /** The agent whose figures frames show, of several. */
+  readonly followed = shallowRef('agent_0')
   /** The lowest and the highest Q-value of the life so far, or of the whole recording that is replayed: as in a film. */
   readonly valueRange = shallowRef<readonly [number, number] | null>(null)
   /** Frames taken so far; for measurements. */
@@ -81,7 +83,17 @@ export class FrameFeed {
     }
     if (frame.episode !== previous?.episode && !this.ranged) this.valueRange.value = null
     this.widen(frame.qValues)
-    this.frame = frame
+    this.frame = following(frame, this.followed.value)
+    this.loop.wake()
+  }
+
+  /** Show another agent's figures from the frame on screen on. */
+  follow(agent: string): void {
+    this.followed.value = agent
+    this.valueRange.value = null
+    if (this.frame === null) return
+    this.frame = { ...following(this.frame, agent), qValues: null, attention: null, options: null }
+    this.show()
     this.loop.wake()
   }
 

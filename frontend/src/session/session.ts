@@ -13,6 +13,7 @@ import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
+import { Company } from '@/session/company'
 import { StartChoice, parseStart } from '@/session/starts'
 import { PolicyAsker } from '@/policy/asker'
 import { Outcomes } from '@/session/outcomes'
@@ -39,6 +40,7 @@ export class InferenceSession {
 
   readonly replays: ReplayController
   readonly starts = new StartChoice((command) => this.socket.send(command))
+  readonly company: Company
   readonly policy = new PolicyAsker((command) => this.socket.send(command))
 
   private readonly resumption: Resumption
@@ -57,12 +59,14 @@ export class InferenceSession {
     place: string | null = null,
   ) {
     this.desired = shallowReactive<DesiredState>({
-      model: null, world: null, speed: 1, playing: false, human: false, think: false, recording: null, lingers: false, joins: false,
+      model: null, world: null, agents: null, contention: null, speed: 1, playing: false, human: false, think: false, recording: null,
+      lingers: false, joins: false,
       ...desired,
     })
     this.state.speed = this.desired.speed
     this.starts.chosen.value = parseStart(start)
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
+    this.company = new Company((command) => this.socket.send(command), this.feed, this.desired)
     this.resumption = new Resumption(place, this, (command) => this.socket.send(command))
     this.socket = new ReconnectingSocket(url, readingFrames({
       message: (message) => { this.receive(message) },
@@ -134,6 +138,7 @@ export class InferenceSession {
   load(model: string): void {
     // Another model begins another episode, which ends a replay.
     this.desired.recording = null
+    this.company.forgetCasts()
     this.ask(model)
   }
 
@@ -161,7 +166,7 @@ export class InferenceSession {
 
   takeControl(): void {
     this.desired.human = true
-    this.socket.send({ command: 'take_control' })
+    this.socket.send({ command: 'take_control', ...(this.company.count.value > 1 && { agent: this.company.followed }) })
   }
 
   releaseControl(): void {
@@ -215,17 +220,20 @@ export class InferenceSession {
           sessionId: message.session_id, models: message.available_models, model: message.model_name,
           networkType: message.network_type, controller: 'policy', world: message.world, error: null,
         })
+        this.company.begun(message)
         this.resumption.greeted(message.resume)
         break
       case 'session_resumed':
         this.confirmedWorld = this.desired.world
         this.starts.resumed()
         if (this.desired.joins) this.joinClass()
+        this.company.begun(message)
         // After a reload nobody knows who made the steps so far: the life counts in no result.
         if (this.resumption.partial) this.outcomes.branch()
         break
       case 'episode_start':
         Object.assign(state, { episode: message.episode, model: message.model_name, over: null })
+        this.company.begun(message)
         this.lives.begin(message.episode, message.model_name)
         if (this.starts.begun(message.start)) this.outcomes.forget()
         this.outcomes.begin()
@@ -236,7 +244,7 @@ export class InferenceSession {
         this.policy.change()
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
-        this.lives.push(frame)
+        this.lives.push(this.feed.frame ?? frame)
         this.resumption.shown(message)
         if (message.step > 0) this.outcomes.stepBy(state.controller)
         this.actions.shown(message.done)
@@ -248,7 +256,7 @@ export class InferenceSession {
       case 'model_loaded':
         if (state.loading === message.model) state.loading = null
         this.outcomes.forget()
-        Object.assign(state, { model: message.model, networkType: message.network_type, error: null })
+        Object.assign(state, { error: null, ...((message.agent ?? 'agent_0') === 'agent_0' && { model: message.model, networkType: message.network_type }) })
         this.continueAsDesired()
         break
       case 'world_set':
@@ -270,9 +278,7 @@ export class InferenceSession {
         this.replays.ended()
         this.feed.setRange(null)
         break
-      case 'life':
-        this.lives.told(message, this.replays.state.replay !== null)
-        break
+      case 'life': this.lives.told(message, this.replays.state.replay !== null); break
       case 'branched': this.branched(message); break
       case 'class_joined': state.player = message.player; break
       case 'recording_saved': this.replays.saved(message.recording); break
@@ -308,14 +314,16 @@ export class InferenceSession {
     if (loads) this.ask(desired.model ?? '')
     // After the model, which must be able to read the world.
     this.askWorld()
+    this.company.restore()
     this.starts.restore()
     if (!loads) this.continueAsDesired()
   }
 
   private askWorld(): void {
     const world = parseSpec(this.desired.world)
+    const chosen = { ...(world !== null && { world }), ...this.company.fields }
     this.state.worldError = null
-    if (world !== null) this.socket.send({ command: 'set_world', world })
+    if (Object.keys(chosen).length > 0) this.socket.send({ command: 'set_world', ...chosen })
   }
 
   private ask(model: string): void {
@@ -330,7 +338,8 @@ export class InferenceSession {
     else if (this.desired.playing && !this.state.playing && !this.hidden) this.play()
   }
 
-  private ended(end: EpisodeEnd): void {
+  private ended(message: EpisodeEnd): void {
+    const end = this.company.endOf(message)
     // After the others another life follows at once, and takes what the person does by then.
     if (end.reason === 'meter_depleted' || end.reason === 'max_steps') this.state.over = end
     this.actions.clear()
@@ -343,7 +352,7 @@ export class InferenceSession {
     }
     this.feed.pace.rest()
     const by = this.outcomes.end(end)
-    if (by !== null) this.finished({ model: this.state.model, by, end, start: this.starts.kind.value })
+    if (by !== null && message.agents === undefined) this.finished({ model: this.state.model, by, end, start: this.starts.kind.value })
   }
 
   private branched(branch: Branched): void {
@@ -359,6 +368,7 @@ export class InferenceSession {
     const { state } = this
     if (!playback.playing || playback.controller === 'human') this.feed.pace.rest()
     state.playing = playback.playing
+    this.company.person.value = playback.agent ?? null
     state.controller = playback.controller
     // A recording that has played to its end stops by itself.
     if (playback.controller === 'recording' && !playback.playing) this.desired.playing = false

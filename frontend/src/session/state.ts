@@ -51,6 +51,9 @@ export interface DesiredState {
   model: string | null
   /** The world that was chosen, as in the address; null: the model's own. */
   world: string | null
+  /** How many agents live together, and whether a place serves one a step; null: as the world says. */
+  agents: number | null
+  contention: boolean | null
   speed: number
   playing: boolean
   human: boolean

@@ -16,6 +16,9 @@ export interface Route {
   model: string | null
   /** The world that was chosen: a name, or JSON of what differs from the usual world; null: the model's own. */
   world: string | null
+  /** How many agents live together, and whether a place serves one a step; null: as the world says. */
+  agents: number | null
+  contention: boolean | null
   /** Where episodes begin, as `parseStart` reads it; null: at the usual start. */
   start: string | null
   /** Whether Watch shows what the model would do in every cell. */
@@ -57,10 +60,15 @@ export const MAX_COMPARED = 4
 /** Episodes of which a smoothed curve shows the mean, at most. */
 export const LONGEST_MEAN = 100
 
+/** Agents that a world has at most. */
+const MAX_AGENTS = 8
+
 const DEFAULTS: Readonly<Route> = {
   view: 'watch',
   model: null,
   world: null,
+  agents: null,
+  contention: null,
   start: null,
   policy: false,
   recording: null,
@@ -94,6 +102,8 @@ export function parseRoute(search: string): Route {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
     world: query.get('world') || null,
+    agents: within(query.get('agents'), 1, MAX_AGENTS),
+    contention: query.has('contention') ? query.get('contention') === '1' : null,
     start: formatStart(parseStart(query.get('start'))),
     policy: query.get('policy') === '1',
     recording: query.get('recording') || null,
@@ -120,6 +130,8 @@ export function formatRoute(route: Route): string {
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
   if (route.world !== null && route.world.length <= LONGEST_IN_ADDRESS) query.set('world', route.world)
+  if (route.agents !== null) query.set('agents', String(route.agents))
+  if (route.contention !== null) query.set('contention', route.contention ? '1' : '0')
   if (route.start !== null) query.set('start', route.start)
   if (route.policy) query.set('policy', '1')
   if (route.recording !== null && route.view === 'watch') {

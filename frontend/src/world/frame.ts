@@ -8,6 +8,7 @@ import type {
   TrainingStateUpdate,
   View,
 } from '@/protocol/messages'
+import { ACTIONS } from '@/world/labels'
 
 /**
  * The world after a step, in one form for both endpoints.
@@ -26,6 +27,8 @@ export interface WorldFrame {
   height: number
   agents: readonly AgentMarker[]
   affordances: readonly AffordanceMarker[]
+  /** The agent whose action, reward, total, breakdown and failure these are. */
+  followed: string
   /** Meters, last action and reward of each agent by its id. */
   states: Readonly<Record<string, AgentState>>
   /** Visits of each cell "x,y", 0..1. */
@@ -62,6 +65,7 @@ export function frameOfInference(update: StateUpdate): WorldFrame {
     height: update.grid.height,
     agents: update.grid.agents,
     affordances: update.grid.affordances,
+    followed: 'agent_0',
     states: update.agents,
     heat: update.heat_map,
     failureReason: update.info.failure_reason,
@@ -71,6 +75,27 @@ export function frameOfInference(update: StateUpdate): WorldFrame {
     attention: update.attention ?? null,
     options: update.option_values ?? null,
   }
+}
+
+/** Return a frame whose figures are those of one of several agents; those of a single one stay. */
+export function following(frame: WorldFrame, id: string): WorldFrame {
+  const state = frame.states[id]
+  if (frame.followed === id || state?.cumulative_reward === undefined) return frame
+  const action = ACTIONS.findIndex(({ name }) => name === state.last_action)
+  return {
+    ...frame,
+    followed: id,
+    action: Math.max(0, action),
+    reward: state.reward,
+    total: state.cumulative_reward,
+    failureReason: state.failure_reason ?? null,
+    breakdown: state.reward_breakdown ?? null,
+  }
+}
+
+/** Return the marker of the agent that is followed. */
+export function followedAgent(frame: WorldFrame | null): AgentMarker | undefined {
+  return frame?.agents.find(({ id }) => id === frame.followed)
 }
 
 export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
@@ -86,6 +111,7 @@ export function frameOfTraining(update: TrainingStateUpdate): WorldFrame {
     height: update.grid.height,
     agents: update.agents,
     affordances: update.affordances,
+    followed: 'agent_0',
     states: update.agent_meters,
     heat: update.heat_map,
     failureReason: update.info.failure_reason,

@@ -1,4 +1,4 @@
-import type { SetWorld } from '@/protocol/messages'
+import type { SetWorld, WorldInfo } from '@/protocol/messages'
 
 /** What `world` takes in commands: the name of a world, or an object of what differs from the usual one. */
 export type WorldSpec = NonNullable<SetWorld['world']>
@@ -21,6 +21,12 @@ export function parseSpec(text: string | null): WorldSpec | null {
   } catch {
     return trimmed
   }
+}
+
+/** Return in what a world differs from the usual one, apart from how many agents live there and their rule. */
+export function ownChanges(info: WorldInfo | null | undefined): Record<string, unknown> {
+  const changes = Object.entries(info?.changes ?? {})
+  return Object.fromEntries(changes.filter(([field]) => field !== 'num_agents' && field !== 'contention'))
 }
 
 /** Return the title that an object brings along. */

@@ -3,7 +3,7 @@ import { computed, shallowRef } from 'vue'
 
 import { request, useResource } from '@/common/http'
 import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
-import { type WorldSpec, specTitle } from '@/worlds/spec'
+import { ownChanges, type WorldSpec, specTitle } from '@/worlds/spec'
 import { t } from '@/language/text'
 
 /** Why the server refused a world, and at which field of it. */
@@ -64,7 +64,7 @@ export const useWorlds = defineStore('worlds', () => {
     if (info?.title) return info.title
     const known = all.value.find((world) => world.digest !== null && world.digest === info?.digest)
     if (known) return titleOf(known)
-    return info && Object.keys(info.changes).length > 0 ? t('worlds.itsOwn') : t('worlds.usual')
+    return Object.keys(ownChanges(info)).length > 0 ? t('worlds.itsOwn') : t('worlds.usual')
   }
 
   return { all, byName, problem, refused, refresh, get, save, titleOf, titleOfSpec, titleOfInfo }
