@@ -10,7 +10,7 @@ describe('the address', () => {
   it('comes back the same', () => {
     const route = parseRoute('?view=compare&compare=a.pt&compare=b%26c.pt&speed=5&heat=0&think=0&model=x.pt')
     expect(route).toMatchObject({
-      view: 'compare', model: 'x.pt', world: null, start: null, policy: false, recording: null, step: null, models: ['a.pt', 'b&c.pt'], speed: 5, heat: false, visits: 'all', think: false, lesson: null,
+      view: 'compare', model: 'x.pt', world: null, start: null, policy: false, recording: null, step: null, models: ['a.pt', 'b&c.pt'], speed: 5, heat: false, visits: 'all', think: false, lesson: null, room: null,
     })
     expect(parseRoute(formatRoute(route))).toEqual(route)
   })

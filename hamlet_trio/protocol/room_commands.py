@@ -22,7 +22,7 @@ RoomName = Annotated[
         description="`class`, a room of four digits such as `4827`, or a group of one, such as `class-1`",
     ),
 ]
-Question = Literal["which_action", "which_place", "will_it_survive", "what_fails_first", "yes_or_no"]
+Question = Literal["which_action", "will_it_survive", "what_fails_first", "yes_or_no"]
 Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
 Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description="x and y in cells")]
 

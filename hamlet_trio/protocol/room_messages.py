@@ -9,8 +9,8 @@ from hamlet_trio.protocol.errors import Error
 from hamlet_trio.protocol.room_commands import Question
 
 Animal = Literal[
-    "bear", "bee", "cat", "cow", "crab", "dog", "duck", "fish", "fox", "frog",
-    "goat", "hare", "hedgehog", "horse", "lion", "mouse", "owl", "panda", "pig", "snail",
+    "bear", "cat", "cow", "dog", "duck", "fox", "frog", "hare",
+    "hedgehog", "koala", "lion", "mouse", "owl", "panda", "penguin", "pig",
 ]  # fmt: skip
 Colour = Literal["amber", "blue", "green", "grey", "orange", "pink", "red", "violet"]
 

@@ -175,7 +175,10 @@ class RoomService:
         return [room for name, room in self._rooms.items() if _base(name) == base and room.members]
 
     def _free_look(self) -> tuple[Animal, Colour]:
-        """Return an animal and a colour that nobody has: animals differ first, then colours."""
+        """Return an animal and a colour that nobody has: animals differ first, then colours.
+
+        Where members are more than such pairs, two may look alike.
+        """
         taken = set(self._looks.values())
         animals: list[Animal] = list(get_args(Animal))
         colours: list[Colour] = list(get_args(Colour))
@@ -188,7 +191,7 @@ class RoomService:
             for colour in colours
             if (animal, colour) not in taken
         ]
-        return self._lots.choice(free)
+        return self._lots.choice(free or [(self._lots.choice(animals), self._lots.choice(colours))])
 
 
 def _base(name: str) -> str:

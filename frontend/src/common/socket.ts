@@ -31,7 +31,9 @@ export interface ConnectionState {
   refusal: Refusal | null
 }
 
-export interface ConnectionEvents<Message> {
+export interface ConnectionEvents<Message, Command = never> {
+  /** The handshake is done; returns what is to be sent first, where this side speaks first. */
+  opened?(): Command
   message(message: Message): void
   /** The connection is gone, by itself or by `close`. */
   down?(): void
@@ -81,7 +83,7 @@ export class ReconnectingSocket<Message, Command> {
 
   constructor(
     private readonly url: string,
-    private readonly events: ConnectionEvents<Message>,
+    private readonly events: ConnectionEvents<Message, Command>,
   ) {
     window.addEventListener('online', this.retry)
     this.connect()
@@ -114,6 +116,10 @@ export class ReconnectingSocket<Message, Command> {
     this.state.status = 'connecting'
     const socket = new WebSocket(this.url)
     this.socket = socket
+    socket.addEventListener('open', () => {
+      const first = this.socket === socket ? this.events.opened?.() : undefined
+      if (first !== undefined) socket.send(JSON.stringify(first))
+    })
     socket.addEventListener('message', (event: MessageEvent<string>) => { this.received(socket, event.data) })
     socket.addEventListener('close', (event) => {
       // A socket that was replaced or closed by this side no longer counts.

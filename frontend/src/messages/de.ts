@@ -16,6 +16,7 @@ import play from '@/messages/de/play.json'
 import policy from '@/messages/de/policy.json'
 import replay from '@/messages/de/replay.json'
 import replays from '@/messages/de/replays.json'
+import room from '@/messages/de/room.json'
 import runs from '@/messages/de/runs.json'
 import shell from '@/messages/de/shell.json'
 import terms from '@/messages/de/terms.json'
@@ -41,6 +42,7 @@ export default {
   policy,
   replay,
   replays,
+  room,
   runs,
   shell,
   terms,

@@ -15,6 +15,7 @@ import play from '@/messages/en/play.json'
 import policy from '@/messages/en/policy.json'
 import replay from '@/messages/en/replay.json'
 import replays from '@/messages/en/replays.json'
+import room from '@/messages/en/room.json'
 import runs from '@/messages/en/runs.json'
 import shell from '@/messages/en/shell.json'
 import terms from '@/messages/en/terms.json'
@@ -40,6 +41,7 @@ export default {
   policy,
   replay,
   replays,
+  room,
   runs,
   shell,
   terms,

@@ -1275,7 +1275,7 @@ export interface Spotlight {
 export interface Ask {
   command: 'ask'
   /** key of the question */
-  question: 'what_fails_first' | 'which_action' | 'which_place' | 'will_it_survive' | 'yes_or_no'
+  question: 'what_fails_first' | 'which_action' | 'will_it_survive' | 'yes_or_no'
   /** number of choices */
   choices: number
 }
@@ -1343,7 +1343,7 @@ export interface Member {
   /** number of the member */
   member: number
   /** which animal it is */
-  animal: 'bear' | 'bee' | 'cat' | 'cow' | 'crab' | 'dog' | 'duck' | 'fish' | 'fox' | 'frog' | 'goat' | 'hare' | 'hedgehog' | 'horse' | 'lion' | 'mouse' | 'owl' | 'panda' | 'pig' | 'snail'
+  animal: 'bear' | 'cat' | 'cow' | 'dog' | 'duck' | 'fox' | 'frog' | 'hare' | 'hedgehog' | 'koala' | 'lion' | 'mouse' | 'owl' | 'panda' | 'penguin' | 'pig'
   /** its colour */
   colour: 'amber' | 'blue' | 'green' | 'grey' | 'orange' | 'pink' | 'red' | 'violet'
   /** whether it may do what a teacher may */
@@ -1373,7 +1373,7 @@ export interface VoteState {
   /** number of the vote in this room, from 1 */
   number: number
   /** key of the question */
-  question: 'what_fails_first' | 'which_action' | 'which_place' | 'will_it_survive' | 'yes_or_no'
+  question: 'what_fails_first' | 'which_action' | 'will_it_survive' | 'yes_or_no'
   /** votes of each choice */
   counts: number[]
   /** whether one can still vote */

@@ -75,7 +75,7 @@ export class InferenceSession {
         this.actions.clear()
         this.replays.down()
         this.policy.down()
-        Object.assign(this.state, { playing: false, loading: null, sessionId: null, player: null })
+        Object.assign(this.state, { playing: false, loading: null, sessionId: null, player: null, shared: null })
       },
     }))
   }
@@ -217,7 +217,7 @@ export class InferenceSession {
     switch (message.type) {
       case 'connected':
         Object.assign(state, {
-          sessionId: message.session_id, models: message.available_models, model: message.model_name,
+          sessionId: message.session_id, shared: { id: message.session_id, proof: message.proof }, models: message.available_models, model: message.model_name,
           networkType: message.network_type, controller: 'policy', world: message.world, error: null,
         })
         this.company.begun(message)

@@ -1,7 +1,12 @@
 import type { ClassPlayer, EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
 
+/** What lets others follow a session: its id, and the proof that it is one's own. */
+export interface SharedSession { id: string; proof: string }
+
 export interface SessionState {
   sessionId: string | null
+  /** The session of this connection, for a room; null while there is none. */
+  shared: SharedSession | null
   models: string[]
   model: string | null
   networkType: string | null
@@ -29,6 +34,7 @@ export interface SessionState {
 export function initialState(): SessionState {
   return {
     sessionId: null,
+    shared: null,
     models: [],
     model: null,
     networkType: null,

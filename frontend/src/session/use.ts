@@ -3,6 +3,7 @@ import { onScopeDispose, watch } from 'vue'
 import { useLoginCheck } from '@/access/check'
 import { useActive } from '@/common/active'
 import { useResults } from '@/session/results'
+import { useRoom } from '@/room/store'
 import { InferenceSession } from '@/session/session'
 import type { DesiredState } from '@/session/state'
 
@@ -10,7 +11,13 @@ import type { DesiredState } from '@/session/state'
 export function useSession(desired: Partial<DesiredState> & { start?: string | null }, place: string): InferenceSession {
   const session = new InferenceSession(desired, useResults().add, undefined, place)
   useLoginCheck(session.connection)
-  watch(useActive(), (active) => { session.setHidden(!active) })
-  onScopeDispose(() => { session.close() })
+  const active = useActive()
+  const room = useRoom()
+  watch(active, (now) => { session.setHidden(!now) })
+  watch(active, (now) => { if (now) room.offer(session) }, { immediate: true })
+  onScopeDispose(() => {
+    room.withdraw(session)
+    session.close()
+  })
   return session
 }

@@ -50,6 +50,8 @@ export interface Route {
   present: boolean
   /** Whether Play has joined the class leaderboard. */
   join: boolean
+  /** The room that one is in with others; null: alone. */
+  room: string | null
 }
 
 export const VISITS = ['all', 'lives', 'life'] as const
@@ -62,6 +64,7 @@ export const LONGEST_MEAN = 100
 
 /** Agents that a world has at most. */
 const MAX_AGENTS = 8
+const ROOM = /^(class|[1-9]\d{3})(-[1-9]\d?)?$/
 
 const DEFAULTS: Readonly<Route> = {
   view: 'watch',
@@ -86,6 +89,7 @@ const DEFAULTS: Readonly<Route> = {
   lesson: null,
   present: false,
   join: false,
+  room: null,
 }
 
 /** Return the whole number in a text, if it is within these limits. */
@@ -121,6 +125,7 @@ export function parseRoute(search: string): Route {
     lesson: query.get('lesson') || null,
     present: query.get('present') === '1',
     join: query.get('join') === '1',
+    room: ROOM.exec(query.get('room') ?? '')?.[0] ?? null,
   }
 }
 
@@ -149,6 +154,7 @@ export function formatRoute(route: Route): string {
   if (route.speed !== DEFAULTS.speed) query.set('speed', String(route.speed))
   if (!route.heat) query.set('heat', '0')
   if (route.visits !== DEFAULTS.visits) query.set('visits', route.visits)
+  if (route.room !== null) query.set('room', route.room)
   if (!route.think) query.set('think', '0')
   if (route.lesson !== null) query.set('lesson', route.lesson)
   if (route.present && route.view === 'watch') query.set('present', '1')

@@ -1,0 +1,242 @@
+import { shallowReactive } from 'vue'
+
+import { socketUrl } from '@/common/http'
+import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
+import type {
+  InferenceMessage, Joined, Member, RoomCommand, RoomMessage, Stroke, VoteState,
+} from '@/protocol/messages'
+import { FrameFeed } from '@/session/feed'
+import type { SharedSession } from '@/session/state'
+import { frameOfInference } from '@/world/frame'
+
+export type Spot = readonly [number, number]
+
+export interface RoomState {
+  /** One's own number; null while there is no connection. */
+  you: number | null
+  /** The room that one is in, or wants to be in. */
+  room: string
+  members: readonly Member[]
+  strokes: readonly Stroke[]
+  /** Whether members may draw. */
+  drawing: boolean
+  vote: VoteState | null
+  /** One's own vote in it. */
+  choice: number | null
+  /** The member whose life is shown to everybody. */
+  spotlight: number | null
+  /** How many members each group has. */
+  groups: Readonly<Record<string, number>>
+  /** Whether the server lets members of this group connect to each other. */
+  peers: boolean
+  stunPort: number | null
+  /** Why the server refused the last command, in its words. */
+  error: string | null
+}
+
+function empty(room: string): RoomState {
+  return {
+    you: null, room, members: [], strokes: [], drawing: true, vote: null, choice: null, spotlight: null, groups: {},
+    peers: false, stunPort: null, error: null,
+  }
+}
+
+/** The server takes more; at this rate a hand on the world is smooth. */
+const POINT_MS = 100
+
+/** Hold one `/ws/room` connection: who is in the room, what they draw, vote and show. */
+export class RoomClient {
+  readonly state: RoomState
+  /** Where the others point, by their numbers. */
+  readonly cursors = shallowReactive(new Map<number, Spot>())
+  /** The life of the member that one follows, or of whom the teacher shows. */
+  readonly feed = new FrameFeed()
+  /** Whom the frames in `feed` are of. */
+  private shown: number | null = null
+  private readonly socket: ReconnectingSocket<RoomMessage, RoomCommand>
+  private session: SharedSession | null = null
+  private spot: Spot | null = null
+  private pointedAt = -Infinity
+  private timer: ReturnType<typeof setTimeout> | null = null
+
+  constructor(
+    room: string,
+    /** The teacher sends this member to another room. */
+    private readonly moved: (room: string) => void,
+    url: string = socketUrl('ws/room'),
+  ) {
+    this.state = shallowReactive(empty(room))
+    this.socket = new ReconnectingSocket(url, {
+      opened: () => this.join(),
+      message: (message) => { this.receive(message) },
+      down: () => {
+        this.cursors.clear()
+        Object.assign(this.state, empty(this.state.room))
+      },
+    })
+  }
+
+  get connection(): ConnectionState {
+    return this.socket.state
+  }
+
+  get me(): Member | null {
+    return this.member(this.state.you)
+  }
+
+  /** The member whose life is on this screen: the one that the teacher shows, else the one that is followed. */
+  get watched(): number | null {
+    const { spotlight, you } = this.state
+    return spotlight !== null && spotlight !== you ? spotlight : (this.me?.follows ?? null)
+  }
+
+  member(number: number | null): Member | null {
+    return this.state.members.find((one) => one.member === number) ?? null
+  }
+
+  send(command: RoomCommand): void {
+    this.state.error = null
+    this.socket.send(command)
+  }
+
+  enter(room: string): void {
+    if (room === this.state.room) return
+    this.state.room = room
+    this.send(this.join())
+  }
+
+  /** Let others follow this session, or with null none. */
+  share(session: SharedSession | null): void {
+    if (session?.id === this.session?.id && session?.proof === this.session?.proof) return
+    this.session = session
+    if (this.state.you !== null) this.send(this.join())
+  }
+
+  /** Point at a place, or at none. Ten times a second the newest is sent. */
+  point(spot: Spot | null): void {
+    this.spot = spot
+    if (this.timer !== null) return
+    const wait = this.pointedAt + POINT_MS - performance.now()
+    if (wait > 0) this.timer = setTimeout(() => { this.pointNow() }, wait)
+    else this.pointNow()
+  }
+
+  retry(): void { this.socket.retry() }
+
+  close(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.socket.close()
+    this.feed.close()
+  }
+
+  private pointNow(): void {
+    this.timer = null
+    this.pointedAt = performance.now()
+    if (this.state.you !== null) this.socket.send({ command: 'cursor', at: this.spot === null ? null : [...this.spot] })
+  }
+
+  private join(): RoomCommand {
+    const { session } = this
+    const own = session === null ? {} : { session: session.id, proof: session.proof }
+    return { command: 'join', room: this.state.room, ...own }
+  }
+
+  receive(message: RoomMessage): void {
+    const { state } = this
+    switch (message.type) {
+      case 'joined':
+        this.joined(message)
+        break
+      case 'member_joined':
+        state.members = [...state.members, message.member]
+        break
+      case 'member_changed':
+        this.change(message.member.member, message.member)
+        break
+      case 'member_left':
+        state.members = state.members.filter(({ member }) => member !== message.member)
+        this.cursors.delete(message.member)
+        break
+      case 'cursors':
+        for (const [number, at] of Object.entries(message.cursors)) this.pointed(Number(number), at)
+        break
+      case 'drawn':
+        this.strike(message.stroke.member, message.stroke.id)
+        state.strokes = [...state.strokes, message.stroke]
+        break
+      case 'erased':
+        if (message.member === null) state.strokes = []
+        else this.strike(message.member, message.id)
+        break
+      case 'drawing_set':
+        state.drawing = message.allowed
+        break
+      case 'following':
+        this.change(message.member, { follows: message.follows })
+        break
+      case 'spotlight_set':
+        state.spotlight = message.member
+        break
+      case 'vote_changed':
+        if (message.vote.number !== state.vote?.number) state.choice = null
+        state.vote = message.vote
+        break
+      case 'groups':
+        state.groups = message.groups
+        break
+      case 'moved':
+        this.moved(message.room)
+        break
+      case 'frame':
+        this.followed(message.member, message.message as InferenceMessage)
+        break
+      case 'error':
+        this.refused(message)
+        break
+      case 'signal':
+        break
+    }
+  }
+
+  private joined(message: Joined): void {
+    this.cursors.clear()
+    Object.assign(this.state, {
+      you: message.you, room: message.room, members: message.members, strokes: message.strokes, drawing: message.drawing,
+      vote: message.vote, choice: null, spotlight: message.spotlight, groups: {}, peers: message.peers,
+      stunPort: message.stun_port, error: null,
+    })
+  }
+
+  private change(number: number, change: Partial<Member>): void {
+    this.state.members = this.state.members.map((one) => (one.member === number ? { ...one, ...change } : one))
+  }
+
+  private strike(member: number, id: string | null): void {
+    this.state.strokes = this.state.strokes.filter((stroke) => stroke.member !== member || stroke.id !== id)
+  }
+
+  private pointed(number: number, at: readonly number[] | null): void {
+    const [x, y] = at ?? []
+    if (x === undefined || y === undefined) this.cursors.delete(number)
+    else this.cursors.set(number, [x, y])
+  }
+
+  private followed(number: number, message: InferenceMessage): void {
+    if (number !== this.watched) return
+    if (number !== this.shown) {
+      this.feed.clear()
+      this.shown = number
+    }
+    if (message.type === 'state_update') this.feed.push(frameOfInference(message))
+  }
+
+  private refused(error: Extract<RoomMessage, { type: 'error' }>): void {
+    if (error.code === 'unproved_session') {
+      // The session has ended, or is on another instance: one is in the room all the same, and is not followed.
+      this.session = null
+      this.socket.send(this.join())
+      return
+    }
+    this.state.error = error.message
+  }
+}

@@ -1,0 +1,130 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef, watch } from 'vue'
+
+import { useAccess } from '@/access/access'
+import { useLoginCheck } from '@/access/check'
+import type { Ask } from '@/protocol/messages'
+import { RoomClient } from '@/room/client'
+import type { FrameFeed } from '@/session/feed'
+import type { InferenceSession } from '@/session/session'
+import { useRoute } from '@/shell/route'
+import { ACTIONS } from '@/world/labels'
+import { METERS } from '@/world/meters'
+
+/** What is done with the pointer on the world: nothing but pointing, a line, an arrow, or a stamp of this number. */
+export type Tool = 'pen' | 'arrow' | number
+
+/** The questions that a teacher can ask, with how many choices each has. */
+export const QUESTIONS: Readonly<Record<Ask['question'], number>> = {
+  which_action: ACTIONS.length,
+  will_it_survive: 2,
+  what_fails_first: METERS.length,
+  yes_or_no: 2,
+}
+
+const FIRST_NUMBER = 1000
+const NUMBERS = 9000
+
+/** Return the room that a group belongs to, or a room's own name. */
+export function baseOf(room: string): string {
+  return room.split('-')[0] ?? room
+}
+
+/** The room that this browser is in with others, as the address names it. */
+export const useRoom = defineStore('room', () => {
+  const routes = useRoute()
+  const access = useAccess()
+  const client = shallowRef<RoomClient | null>(null)
+  /** The session on this screen. */
+  const own = shallowRef<InferenceSession | null>(null)
+  const tool = ref<Tool | null>(null)
+  /** A spotlight that this person looked away from. */
+  const dismissed = ref<number | null>(null)
+
+  const me = computed(() => client.value?.me ?? null)
+  const leads = computed(() => me.value?.teacher ?? false)
+  /** The member whose life is on this screen in place of one's own. */
+  const watched = computed(() => {
+    const number = client.value?.watched ?? null
+    return number !== null && number === client.value?.state.spotlight && dismissed.value === number ? (me.value?.follows ?? null) : number
+  })
+  const feed = computed<FrameFeed | null>(() => (watched.value === null ? (own.value?.feed ?? null) : (client.value?.feed ?? null)))
+  watch(() => client.value?.state.spotlight, () => { dismissed.value = null })
+
+  /** The step on screen when the vote on the next action was closed; null while none waits for the model. */
+  const closedAt = ref<{ episode: number; step: number } | null>(null)
+  /** What the model did after that vote, as an action's number. */
+  const modelChoice = ref<number | null>(null)
+  watch(() => client.value?.state.vote, (vote, before) => {
+    if (!vote || vote.open) {
+      closedAt.value = modelChoice.value = null
+      return
+    }
+    if (vote.question !== 'which_action' || before?.number !== vote.number || !before.open) return
+    const frame = feed.value?.frame
+    closedAt.value = frame ? { episode: frame.episode, step: frame.step } : null
+    // The one whose life it is lets the model show.
+    const { spotlight, you } = client.value?.state ?? {}
+    if (spotlight === you && leads.value) own.value?.step()
+  })
+  watch(() => feed.value?.snapshot.value, (frame) => {
+    const closed = closedAt.value
+    if (!frame || closed === null || frame.episode !== closed.episode || frame.step <= closed.step) return
+    modelChoice.value = frame.action
+    closedAt.value = null
+  })
+
+  watch(() => own.value?.state.shared ?? null, (shared) => { client.value?.share(shared) })
+  watch([() => access.asked && access.mayWatch, () => routes.route.room], ([may, room]) => {
+    if (!may || room === null) {
+      client.value?.close()
+      client.value = null
+      tool.value = null
+    } else if (client.value !== null) client.value.enter(room)
+    else {
+      client.value = new RoomClient(room, join)
+      useLoginCheck(client.value.connection)
+      client.value.share(own.value?.state.shared ?? null)
+    }
+  }, { immediate: true })
+
+  /** Join a room; a new one where none is named. */
+  function join(room: string = String(FIRST_NUMBER + Math.floor(Math.random() * NUMBERS))): void {
+    routes.go({ room })
+  }
+
+  function leave(): void { routes.go({ room: null }) }
+
+  /** The session on screen, which others may follow from now on. */
+  function offer(session: InferenceSession): void { own.value = session }
+
+  function withdraw(session: InferenceSession): void {
+    if (own.value === session) own.value = null
+  }
+
+  /** See one's own life again. */
+  function back(): void {
+    if (client.value === null) return
+    dismissed.value = client.value.state.spotlight
+    if (typeof me.value?.follows === 'number') client.value.send({ command: 'follow', member: null })
+  }
+
+  /** Begin a vote. One on the next action needs a situation that all see, which waits for them. */
+  function ask(question: Ask['question']): void {
+    const { state } = client.value ?? {}
+    if (!state) return
+    if (question === 'which_action' && state.spotlight === null && me.value?.has_session) {
+      client.value?.send({ command: 'spotlight', member: state.you })
+    }
+    if (question === 'which_action' && own.value?.playing) own.value.pause()
+    client.value?.send({ command: 'ask', question, choices: QUESTIONS[question] })
+  }
+
+  function vote(choice: number): void {
+    if (client.value === null) return
+    client.value.state.choice = choice
+    client.value.send({ command: 'vote', choice })
+  }
+
+  return { client, own, feed, tool, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
+})

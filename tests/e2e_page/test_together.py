@@ -1,0 +1,100 @@
+"""Test rooms: two people who point, draw, vote and look at each other's lives."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e_page.conftest import BrowserUser
+from tests.e2e_page.seen import expect_connected, expect_step_above
+from tests.e2e_page.test_quality import violations
+
+
+def together(user: BrowserUser, **options: object) -> tuple[Page, Page]:
+    """Open a room in one browser, and its link in another."""
+    ann = user.open("?view=watch")
+    expect_connected(ann)
+    ann.get_by_role("button", name="Together").click()
+    ann.get_by_role("button", name="Open a room").click()
+    expect(ann).to_have_url(re.compile(r"room=\d{4}$"))
+    ben = user.open(ann.url.rpartition("/")[2], **options)
+    expect_connected(ben)
+    for page in (ann, ben):
+        expect(page.get_by_role("button", name="2 members")).to_be_visible()
+    return ann, ben
+
+
+def test_two_point_draw_and_vote(user: BrowserUser) -> None:
+    ann, ben = together(user, viewport={"width": 390, "height": 844}, has_touch=True)
+    world = ann.locator(".world")
+    box = world.bounding_box()
+    assert box
+    ann.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
+    expect(ben.locator(".room-layer .cursor")).to_be_visible()
+
+    # With a finger.
+    ben.get_by_role("button", name="Draw").click()
+    ben.get_by_role("button", name="Star").click()
+    ben.get_by_role("application").tap(position={"x": 90, "y": 130})
+    expect(ann.locator(".room-layer .stroke")).to_have_count(1)
+    # With the mouse.
+    ann.get_by_role("button", name="Draw").click()
+    ann.get_by_role("button", name="Arrow", exact=True).click()
+    box = world.bounding_box()
+    assert box
+    ann.mouse.move(box["x"] + 60, box["y"] + 60)
+    ann.mouse.down()
+    ann.mouse.move(box["x"] + 200, box["y"] + 120, steps=5)
+    ann.mouse.up()
+    expect(ben.locator(".room-layer .stroke")).to_have_count(2)
+    # With the keyboard.
+    ann.get_by_role("button", name="Flag").click()
+    ann.get_by_role("application").focus()
+    ann.keyboard.press("ArrowLeft")
+    ann.keyboard.press("Enter")
+    expect(ben.locator(".room-layer .stroke")).to_have_count(3)
+    assert violations(ann) == []
+    assert violations(ben) == []
+    ann.get_by_role("button", name="Undo").click()
+    ann.get_by_role("button", name="Members may draw").click()
+    expect(ben.get_by_role("button", name="Draw")).to_be_enabled()
+    expect(ben.get_by_role("button", name="Star")).to_have_count(0)
+    expect(ben.locator(".room-layer .stroke")).to_have_count(2)
+    ann.get_by_role("button", name="Clear all").click()
+    expect(ben.locator(".room-layer .stroke")).to_have_count(0)
+
+    ann.get_by_role("button", name="Vote").click()
+    ann.get_by_role("button", name="Which action would you take?").click()
+    # The life that it is about is on both screens.
+    expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
+    ben.get_by_role("group", name="Vote").get_by_role("button", name="Left").click()
+    expect(ann.get_by_text("1 vote", exact=True)).to_be_visible()
+    assert violations(ben) == []
+    ann.get_by_role("button", name="End the vote and let the model act").click()
+    for page in (ann, ben):
+        expect(page.locator(".result").get_by_text("the model")).to_be_visible()
+    expect(ben.locator(".result").get_by_text("1", exact=True)).to_be_visible()
+    ben.get_by_role("button", name="Back to my own life").click()
+    expect(ben.get_by_role("heading", name="The life of")).to_have_count(0)
+
+
+def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
+    ann, ben = together(user)
+    ann.get_by_role("button", name="2 members").click()
+    ann.get_by_role("button", name="By lot").click()
+    for page in (ann, ben):
+        expect(page).to_have_url(re.compile(r"room=\d{4}-1$"))
+        expect(page.get_by_role("button", name="2 members")).to_be_visible()
+    ben.get_by_role("button", name="2 members").click()
+    ben.get_by_role("button", name="Watch the life of").click()
+    expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
+    expect(ann.get_by_text(re.compile("^watches "))).to_be_visible()
+    assert violations(ann) == []
+    ann.get_by_role("button", name="Play", exact=True).click()
+    expect_step_above(ben, 3)
+    ann.get_by_role("button", name="Leave the room").click()
+    expect(ann.locator(".room-bar")).to_have_count(0)
+    # Ben's own life is on again.
+    expect(ben.get_by_role("heading", name="The life of")).to_have_count(0)
+    expect_connected(ben)
+    ben.get_by_role("button", name="Back to all").click()
+    expect(ben).to_have_url(re.compile(r"room=\d{4}$"))
