@@ -37,6 +37,12 @@ export class SocketDouble extends EventTarget {
     this.readyState = SocketDouble.CLOSED
   }
 
+  /** The handshake is done. */
+  open(): void {
+    this.readyState = SocketDouble.OPEN
+    this.dispatchEvent(new Event('open'))
+  }
+
   /** The server's part. */
   receive(message: object): void {
     this.readyState = SocketDouble.OPEN

@@ -55,6 +55,8 @@ export class RoomClient {
   private shown: number | null = null
   private readonly socket: ReconnectingSocket<RoomMessage, RoomCommand>
   private session: SharedSession | null = null
+  /** The session that the last `join` named. */
+  private told: SharedSession | null = null
   private spot: Spot | null = null
   private pointedAt = -Infinity
   private timer: ReturnType<typeof setTimeout> | null = null
@@ -137,6 +139,7 @@ export class RoomClient {
 
   private join(): RoomCommand {
     const { session } = this
+    this.told = session
     const own = session === null ? {} : { session: session.id, proof: session.proof }
     return { command: 'join', room: this.state.room, ...own }
   }
@@ -205,6 +208,8 @@ export class RoomClient {
       vote: message.vote, choice: null, spotlight: message.spotlight, groups: {}, peers: message.peers,
       stunPort: message.stun_port, error: null,
     })
+    // It may have begun while the answer was on its way.
+    if (this.told !== this.session) this.send(this.join())
   }
 
   private change(number: number, change: Partial<Member>): void {

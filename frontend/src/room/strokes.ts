@@ -3,8 +3,19 @@ import type { Spot } from '@/room/client'
 
 /** In the order of the wire's stamp numbers. */
 export const STAMPS = [
-  'check', 'close', 'question', 'exclamation', 'star', 'heart', 'eye', 'flag', 'arrow-up', 'arrow-down', 'arrow-left', 'arrow-right',
-] as const satisfies readonly IconName[]
+  { name: 'tick', icon: 'check' },
+  { name: 'cross', icon: 'close' },
+  { name: 'question', icon: 'question' },
+  { name: 'exclamation', icon: 'exclamation' },
+  { name: 'star', icon: 'star' },
+  { name: 'heart', icon: 'heart' },
+  { name: 'eye', icon: 'eye' },
+  { name: 'flag', icon: 'flag' },
+  { name: 'up', icon: 'arrow-up' },
+  { name: 'down', icon: 'arrow-down' },
+  { name: 'left', icon: 'arrow-left' },
+  { name: 'right', icon: 'arrow-right' },
+] as const satisfies readonly { name: string; icon: IconName }[]
 
 /** The server takes no more points in a stroke. */
 const MAX_POINTS = 64

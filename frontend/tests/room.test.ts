@@ -1,0 +1,119 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import type { Joined, Member, RoomMessage } from '@/protocol/messages'
+import { RoomClient, type Spot } from '@/room/client'
+import { arrowHead, extended } from '@/room/strokes'
+import { parseRoute } from '@/shell/route'
+import { update } from './frames'
+import { SocketDouble } from './socket-double'
+
+const FOX: Member = { member: 1, animal: 'fox', colour: 'blue', teacher: true, has_session: true, follows: null }
+const OWL: Member = { member: 2, animal: 'owl', colour: 'red', teacher: false, has_session: true, follows: null }
+
+function joined(change: Partial<Joined> = {}): Joined {
+  return {
+    type: 'joined', you: 1, room: '4827', members: [FOX, OWL], strokes: [], drawing: true, vote: null, spotlight: null,
+    stun_port: null, peers: false, seq: 1, ...change,
+  }
+}
+
+let moved: string[]
+let client: RoomClient
+
+function hear(...messages: RoomMessage[]): void {
+  for (const message of messages) SocketDouble.newest.receive(message)
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  SocketDouble.install()
+  moved = []
+  client = new RoomClient('4827', (room) => moved.push(room), 'ws://test/ws/room')
+  SocketDouble.newest.open()
+})
+
+afterEach(() => {
+  client.close()
+  vi.useRealTimers()
+})
+
+describe('a room', () => {
+  it('is joined once the connection is open, and again with a session that begins meanwhile', () => {
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'join', room: '4827' }])
+    client.share({ id: 's', proof: 'p' })
+    expect(SocketDouble.newest.commands()).toEqual(['join'])
+    hear(joined())
+    expect(SocketDouble.newest.sent.at(-1)).toEqual({ command: 'join', room: '4827', session: 's', proof: 'p' })
+  })
+
+  it('is joined without a session that the server does not know', () => {
+    client.share({ id: 's', proof: 'p' })
+    hear(joined(), { type: 'error', code: 'unproved_session', message: 'No.', command: 'join', field: 'proof' })
+    expect(SocketDouble.newest.sent.at(-1)).toEqual({ command: 'join', room: '4827' })
+    expect(client.state.error).toBeNull()
+  })
+
+  it('is joined again after the connection was lost', () => {
+    hear(joined())
+    SocketDouble.newest.drop()
+    expect(client.state.you).toBeNull()
+    expect(client.state.room).toBe('4827')
+    vi.advanceTimersByTime(1000)
+    SocketDouble.newest.open()
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'join', room: '4827' }])
+  })
+
+  it('tells of what changes', () => {
+    hear(
+      joined(),
+      { type: 'drawn', stroke: { member: 2, id: 'a', points: [[1, 1]], ink: 1 }, seq: 2 },
+      { type: 'drawn', stroke: { member: 2, id: 'a', points: [[1, 1], [2, 2]], ink: 1 }, seq: 3 },
+      { type: 'following', member: 2, follows: 1, seq: 4 },
+      { type: 'cursors', cursors: { 2: [3, 4] } },
+    )
+    expect(client.state.strokes.map(({ points }) => points.length)).toEqual([2])
+    expect(client.member(2)?.follows).toBe(1)
+    expect(client.cursors.get(2)).toEqual([3, 4])
+    hear({ type: 'member_left', member: 2, seq: 5 }, { type: 'moved', room: '4827-1' })
+    expect(client.state.members).toEqual([FOX])
+    expect(client.cursors.size).toBe(0)
+    expect(moved).toEqual(['4827-1'])
+  })
+
+  it('shows the spotlight before whom one follows, and one\u2019s own life to oneself', () => {
+    hear(joined(), { type: 'following', member: 1, follows: 2, seq: 2 })
+    expect(client.watched).toBe(2)
+    hear({ type: 'spotlight_set', member: 1, seq: 3 })
+    expect(client.watched).toBe(2)
+    hear({ type: 'frame', member: 2, message: update({ step: 7 }) }, { type: 'frame', member: 3, message: update({ step: 9 }) })
+    expect(client.feed.frame?.step).toBe(7)
+  })
+
+  it('is pointed at ten times a second at most, and the newest counts', () => {
+    hear(joined())
+    for (let x = 0; x < 50; x += 1) client.point([x / 10, 1])
+    vi.advanceTimersByTime(200)
+    const sent = SocketDouble.newest.sent.filter((one) => (one as { command: string }).command === 'cursor')
+    expect(sent).toEqual([{ command: 'cursor', at: [0, 1] }, { command: 'cursor', at: [4.9, 1] }])
+  })
+})
+
+describe('a line', () => {
+  it('keeps within the bounds of the server, from its beginning to its end', () => {
+    let line: readonly Spot[] = []
+    for (let x = 0; x < 300; x += 1) line = extended(line, [x, 0])
+    expect(line.length).toBeLessThanOrEqual(64)
+    expect([line[0], line.at(-1)]).toEqual([[0, 0], [299, 0]])
+    expect(extended(line, [299.05, 0])).toBe(line)
+  })
+
+  it('has a head that ends where the arrow ends', () => {
+    expect(arrowHead([0, 0], [2, 0])).toMatch(/L2 0L/)
+  })
+})
+
+it('is named by the address, if it is a room', () => {
+  expect(parseRoute('?room=4827-2').room).toBe('4827-2')
+  expect(parseRoute('?room=ann').room).toBeNull()
+})
