@@ -116,7 +116,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     room_peers: Annotated[
         bool,
         Meta(
-            description="whether browsers in a group may connect to each other directly, which shows each "
+            description="whether clients in a group may connect to each other directly, which shows each "
             "the others' addresses in the network; else everything goes over the server"
         ),
     ] = True
@@ -125,7 +125,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=65535,
-            description="UDP port of the STUN answerer, by which browsers on two network segments find each "
+            description="UDP port of the STUN answerer, by which clients on two network segments find each "
             "other; 0: none",
         ),
     ] = 0
