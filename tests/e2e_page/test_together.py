@@ -34,7 +34,7 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     # With a finger.
     ben.get_by_role("button", name="Draw").click()
     ben.get_by_role("button", name="Star").click()
-    ben.get_by_role("application").tap(position={"x": 90, "y": 130})
+    ben.get_by_role("application").tap(position={"x": 60, "y": 30})
     expect(ann.locator(".room-layer .stroke")).to_have_count(1)
     # With the mouse.
     ann.get_by_role("button", name="Draw").click()
