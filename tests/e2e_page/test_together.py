@@ -1,6 +1,7 @@
 """Test rooms: two people who point, draw, vote and look at each other's lives."""
 
 import re
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -9,7 +10,7 @@ from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.e2e_page.test_quality import violations
 
 
-def together(user: BrowserUser, **options: object) -> tuple[Page, Page]:
+def together(user: BrowserUser, **options: Any) -> tuple[Page, Page]:
     """Open a room in one browser, and its link in another."""
     ann = user.open("?view=watch")
     expect_connected(ann)

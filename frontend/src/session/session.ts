@@ -2,13 +2,7 @@ import { shallowReactive } from 'vue'
 
 import { socketUrl } from '@/common/http'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
-import type {
-  Branched,
-  EpisodeEnd,
-  InferenceCommand,
-  InferenceMessage,
-  Playback,
-} from '@/protocol/messages'
+import type { Branched, EpisodeEnd, InferenceCommand, InferenceMessage, Playback } from '@/protocol/messages'
 import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
@@ -18,7 +12,7 @@ import { StartChoice, parseStart } from '@/session/starts'
 import { PolicyAsker } from '@/policy/asker'
 import { Outcomes } from '@/session/outcomes'
 import { Resumption } from '@/session/resumption'
-import { type DesiredState, type FinishedEpisode, initialState } from '@/session/state'
+import { type DesiredState, type FinishedEpisode, initialDesires, initialState } from '@/session/state'
 import { readingFrames } from '@/world/compact'
 import { frameOfInference, shownValues } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
@@ -58,11 +52,7 @@ export class InferenceSession {
     url: string = socketUrl('ws'),
     place: string | null = null,
   ) {
-    this.desired = shallowReactive<DesiredState>({
-      model: null, world: null, agents: null, contention: null, speed: 1, playing: false, human: false, think: false, recording: null,
-      lingers: false, joins: false,
-      ...desired,
-    })
+    this.desired = shallowReactive<DesiredState>({ ...initialDesires(), ...desired })
     this.state.speed = this.desired.speed
     this.starts.chosen.value = parseStart(start)
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
@@ -87,9 +77,7 @@ export class InferenceSession {
     this.hidden = hidden
   }
 
-  get connection(): ConnectionState {
-    return this.socket.state
-  }
+  get connection(): ConnectionState { return this.socket.state }
 
   /** Whether it plays, or will once the model that is being loaded is there. */
   get playing(): boolean {

@@ -72,6 +72,23 @@ export interface DesiredState {
   joins: boolean
 }
 
+/** Return what is desired before anything was chosen. */
+export function initialDesires(): DesiredState {
+  return {
+    model: null,
+    world: null,
+    agents: null,
+    contention: null,
+    speed: 1,
+    playing: false,
+    human: false,
+    think: false,
+    lingers: false,
+    recording: null,
+    joins: false,
+  }
+}
+
 export interface FinishedEpisode {
   /** How it began. */
   start: EpisodeStart['start']
