@@ -28,7 +28,7 @@ lint: install ## Check style, types and the directions of imports
 
 test: lint page kernel ## Check everything: style, types, the page, the whole test suite, the documentation
 	$(BIN)/python frontend/tooling.py test
-	$(BIN)/python -m pytest -m "not alone" --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone" --numprocesses 3 --dist loadfile
 	$(BIN)/python -m pytest -m alone
 
 test-e2e: page kernel ## Behind a real nginx, with real TLS and a real browser (part of `make test`)

@@ -64,7 +64,8 @@ def install(wanted: str, torch: str | None) -> None:
     if not python().exists():
         venv.create(VENV, with_pip=True)
     constraints = ("--constraint", str(ROOT / "constraints.txt"))
-    pip = (str(python()), "-m", "pip", "install", "--disable-pip-version-check", *constraints)
+    # What is never imported need not be compiled.
+    pip = (str(python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile", *constraints)
     if torch is not None:
         # uv knows where each build of torch is to be had; pip then finds it installed.
         subprocess.run([*pip, "uv"], check=True)

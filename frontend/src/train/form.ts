@@ -8,7 +8,7 @@ import type { StartTraining } from '@/protocol/messages'
 import { type Entry, type ParameterField, type WireSchema, errorOf, fieldsOf, initialEntry, wireValue } from '@/train/parameters'
 
 /** The parameters that a lesson needs; the rest is under "More parameters". */
-const FIRST = ['num_episodes', 'world', 'network_type', 'num_agents', 'contention']
+const FIRST = ['num_episodes', 'world', 'network_type']
 
 /**
  * What the page begins with where that is not the server's default: learning waits for no screen, and of the shown
