@@ -19,6 +19,7 @@ from tests.web.wire import connect as connect_directly
 from tests.web.wire import handshake
 
 OFFER = "permessage-deflate; client_max_window_bits"
+COMPRESSED_FROM = 1024  # bytes: `gzip_min_length` of the configuration
 
 
 async def test_a_session_plays_through_tls(proxy: Proxy) -> None:
@@ -85,6 +86,9 @@ async def test_files_of_the_page_are_compressed_and_kept(proxy: Proxy, built_pag
     names = re.findall(r'(?:src|href)="\.?/(assets/[^"]+\.(?:js|css))"', index.body.decode())
     assert {name.rpartition(".")[2] for name in names} == {"js", "css"}
     for name in names:
+        plain = await ask(proxy, f"GET /{name}")
+        if len(plain.body) < COMPRESSED_FROM:
+            continue
         async with connect(proxy) as client:
             head = f"GET /{name} HTTP/1.1\r\nhost: {NAME}\r\naccept-encoding: gzip\r\n\r\n"
             await client.send(head.encode())
@@ -96,7 +100,6 @@ async def test_files_of_the_page_are_compressed_and_kept(proxy: Proxy, built_pag
             while size := int((await client.read_until(b"\r\n")).strip(), 16):
                 body += await client.read(size)
                 await client.read(2)
-        plain = await ask(proxy, f"GET /{name}")
         assert gzip.decompress(body) == plain.body
         assert len(body) < len(plain.body) / 2
 
