@@ -57,6 +57,18 @@ _PPO: Final[dict[str, Any]] = {
     "reward_scale": 0.1,
 }
 
+
+def _learner(library: str, kind: Kind, algorithm: str, settings: dict[str, Any]) -> Contender:
+    return Contender(
+        what=f"{library} {algorithm.upper()}",
+        given=_NUMBERS,
+        kind=kind,
+        algorithm=algorithm,
+        settings=settings,
+        packages=(library, "gymnasium"),
+    )
+
+
 CONTENDERS: Final[dict[str, Contender]] = {
     "planner": Contender(
         what="planner: beam search over options", given=_RULES, kind="planner", seeded=False
@@ -70,38 +82,10 @@ CONTENDERS: Final[dict[str, Contender]] = {
         settings={"num_episodes": 100},
         both=True,
     ),
-    "sb3-dqn": Contender(
-        what="stable-baselines3 DQN",
-        given=_NUMBERS,
-        kind="sb3",
-        algorithm="dqn",
-        settings=_DQN,
-        packages=("stable-baselines3", "gymnasium"),
-    ),
-    "sb3-ppo": Contender(
-        what="stable-baselines3 PPO",
-        given=_NUMBERS,
-        kind="sb3",
-        algorithm="ppo",
-        settings=_PPO,
-        packages=("stable-baselines3", "gymnasium"),
-    ),
-    "skrl-dqn": Contender(
-        what="skrl DQN",
-        given=_NUMBERS,
-        kind="skrl",
-        algorithm="dqn",
-        settings=_DQN,
-        packages=("skrl", "gymnasium"),
-    ),
-    "skrl-ppo": Contender(
-        what="skrl PPO",
-        given=_NUMBERS,
-        kind="skrl",
-        algorithm="ppo",
-        settings=_PPO,
-        packages=("skrl", "gymnasium"),
-    ),
+    "sb3-dqn": _learner("stable-baselines3", "sb3", "dqn", _DQN),
+    "sb3-ppo": _learner("stable-baselines3", "sb3", "ppo", _PPO),
+    "skrl-dqn": _learner("skrl", "skrl", "dqn", _DQN),
+    "skrl-ppo": _learner("skrl", "skrl", "ppo", _PPO),
 }
 """Every contender by its name on the command line."""
 

@@ -3,11 +3,12 @@
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
 from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics
 from hamlet_trio.connection.shared_sessions import SharedSession, SharedSessions
-from hamlet_trio.connection.subscriber import Subscriber
+from hamlet_trio.connection.subscriber import Closing, Subscriber
 from hamlet_trio.connection.transport import ServerFullError, Transport
 
 __all__ = [
     "AbuseError",
+    "Closing",
     "CommandStream",
     "MessageQueue",
     "Permit",

@@ -10,7 +10,7 @@ from msgspec import Struct
 from hamlet_trio.connection import SharedSession, Transport
 from hamlet_trio.inference.statistics import SessionCounters
 from hamlet_trio.protocol.compact import SessionCompactor
-from hamlet_trio.protocol.errors import BadMessageError, Error
+from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.messages import (
     EpisodeEnd,
     EpisodeStart,
@@ -62,7 +62,7 @@ class MessageSender:
     async def refuse(self, error: BadMessageError) -> None:
         """Send an error, which is counted."""
         self._counters.errors[error.code] += 1
-        await self.send(Error(error.message, error.code, error.command, error.field))
+        await self.send(error.as_message())
 
     @property
     def frames(self) -> Literal["full", "compact"]:

@@ -8,7 +8,7 @@ would, beyond the least since the last one, another full frame is due.
 import struct
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -30,7 +30,7 @@ DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-
 
 _ACTION_NUMBERS: Final[dict[ActionName | str, int | None]] = {
     "": None,
-    **{name: number for number, name in enumerate(("up", "down", "left", "right", "interact"))},
+    **{name: number for number, name in enumerate(get_args(ActionName))},
 }
 _AGENT_NUMBERS: Final = {agent_id: number for number, agent_id in enumerate(AGENT_IDS)}
 _decoder: Final = msgspec.json.Decoder(TrainingStateUpdate)
@@ -250,15 +250,7 @@ def _cells(agents: Sequence[AgentMarker]) -> list[int]:
 def _numbers(first: Sequence[float], states: Mapping[str, AgentState], *, several: bool) -> bytes:
     values = list(first)
     for state in states.values():
-        meters = state.meters
-        values += (
-            meters.energy,
-            meters.hygiene,
-            meters.satiation,
-            meters.money,
-            meters.mood,
-            meters.social,
-        )
+        values += msgspec.structs.astuple(state.meters)
         if several:
             total = state.cumulative_reward
             values += (state.reward, 0.0 if total is UNSET else total)

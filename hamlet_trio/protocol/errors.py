@@ -217,6 +217,10 @@ class BadMessageError(ValueError):
         self.command = command
         self.field = field
 
+    def as_message(self) -> "Error":
+        """Return the message that answers the command."""
+        return Error(self.message, self.code, self.command, self.field)
+
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
     """A command could not be carried out; the connection stays open and nothing else changed."""

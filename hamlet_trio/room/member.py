@@ -1,13 +1,14 @@
 """One member of a room: its commands in, the room's messages out."""
 
+from functools import partial
 from typing import assert_never
 
 import trio
 
-from hamlet_trio.connection import AbuseError, CommandStream, Permit, Transport, permit_all
+from hamlet_trio.connection import AbuseError, Closing, CommandStream, Permit, Transport, permit_all
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
-from hamlet_trio.protocol.errors import BadMessageError, CloseCode, Error
+from hamlet_trio.protocol.errors import BadMessageError, CloseCode
 from hamlet_trio.protocol.room_commands import RoomCommand, room_commands
 from hamlet_trio.protocol.room_messages import Moved
 from hamlet_trio.room.service import Membership, RoomService
@@ -29,11 +30,7 @@ async def serve_member(
     what is drawn and voted, 1011 after an error, which is logged with the session's id.
     """
     log = get_logger(session_id=session_id)
-    codes: list[CloseCode] = []
-
-    def close(code: CloseCode) -> None:
-        codes.append(code)
-        nursery.cancel_scope.cancel()
+    closing = Closing()
 
     async def receive(membership: Membership) -> None:
         stream = CommandStream(transport, room_commands, settings, permit)
@@ -45,34 +42,19 @@ async def serve_member(
                         raise command
                     execute(service, membership, command)
                 except BadMessageError as error:
-                    refused = Error(error.message, error.code, error.command, error.field)
-                    membership.subscriber.tell(refused)
+                    membership.subscriber.tell(error.as_message())
         except AbuseError as error:
             log.warning("member_closed_for_abuse", reason=str(error))
-            close(CloseCode.POLICY_VIOLATION)
-
-    async def send(membership: Membership) -> None:
-        while True:
-            text = await membership.subscriber.queue.get()
-            if not transport.send_nowait(text):
-                await transport.send(text)
-
-    async def close_when(event: trio.Event, code: CloseCode) -> None:
-        await event.wait()
-        close(code)
+            closing.give(CloseCode.POLICY_VIOLATION)
 
     try:
         teacher = permit(commands.Clear()) is None
         with service.joined(session_id, teacher=teacher) as membership:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(receive, membership)
-                nursery.start_soon(send, membership)
-                nursery.start_soon(close_when, draining, CloseCode.SERVICE_RESTART)
-                nursery.start_soon(close_when, membership.subscriber.too_slow, CloseCode.TRY_AGAIN_LATER)
+            await membership.subscriber.serve(transport, partial(receive, membership), closing, draining)
     except* Exception as errors:
         log.error("member_failed", exc_info=errors)
-        codes.append(CloseCode.INTERNAL_ERROR)
-    return codes[0] if codes else None
+        closing.give(CloseCode.INTERNAL_ERROR)
+    return closing.code
 
 
 def execute(service: RoomService, membership: Membership, command: RoomCommand) -> None:

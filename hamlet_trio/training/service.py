@@ -282,7 +282,7 @@ class TrainingService:
             await self._execute(viewer, command)
         except BadMessageError as error:
             self._status.count_error(error.code)
-            viewer.tell(Error(error.message, code=error.code.value, command=error.command, field=error.field))
+            viewer.tell(error.as_message())
             if error.code is ErrorCode.ALREADY_TRAINING:
                 viewer.tell(self.status())
         except Exception:

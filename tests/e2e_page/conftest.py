@@ -23,6 +23,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_ch
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from tests.e2e.conftest import ROOT, Server, launch
+from tests.e2e_page.past_runs import write_past
 from tests.patience import PATIENCE
 
 FLAGS: Final = [
@@ -220,6 +221,15 @@ def user(browser: Browser, server: Server) -> Iterator[BrowserUser]:
 def own_server(start_page_server: StartPageServer) -> Iterator[Server]:
     """Start a server for one test, which saves or trains: there is one run per server."""
     server = start_page_server()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def past_server(start_page_server: StartPageServer, page_models: Path, tmp_path: Path) -> Iterator[Server]:
+    """Start a server that remembers three runs, two of them under the usual reward."""
+    write_past(tmp_path, page_models / "checkpoint_ep1000.pt")
+    server = start_page_server(data_dir=tmp_path)
     yield server
     server.end()
 

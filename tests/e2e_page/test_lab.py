@@ -1,34 +1,21 @@
 """Test the reward lab: change a weight, predict, train, and see what came of it."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import Server
-from tests.e2e_page.conftest import BrowserUser, StartPageServer
-from tests.e2e_page.past_runs import ONE, OTHER, model_of, write_past
+from tests.e2e_page.conftest import BrowserUser
+from tests.e2e_page.past_runs import ONE, OTHER, model_of
 from tests.e2e_page.seen import expect_all_connected
 from tests.e2e_page.test_quality import violations
 
 
 @pytest.fixture
-def past(start_page_server: StartPageServer, page_models: Path, tmp_path: Path) -> Iterator[Server]:
-    """Start a server that remembers runs under two rewards."""
-    write_past(tmp_path, page_models / "checkpoint_ep1000.pt")
-    server = start_page_server(data_dir=tmp_path)
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def teacher(browser: Browser, past: Server) -> Iterator[BrowserUser]:
-    """Return a user of it."""
-    user = BrowserUser(browser, f"http://127.0.0.1:{past.port}")
-    yield user
-    user.leave()
+def own_server(past_server: Server) -> Server:
+    """Let the teacher use a server that remembers runs."""
+    return past_server
 
 
 def test_two_rewards_are_compared_with_a_guess(teacher: BrowserUser) -> None:

@@ -1,7 +1,6 @@
 """Test Runs: the list, the curves over each other, what they are saved as, and the names of models."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,20 +17,9 @@ __all__ = ["made"]
 
 
 @pytest.fixture
-def past(start_page_server: StartPageServer, page_models: Path, tmp_path: Path) -> Iterator[Server]:
-    """Start a server that remembers three runs."""
-    write_past(tmp_path, page_models / "checkpoint_ep1000.pt")
-    server = start_page_server(data_dir=tmp_path)
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def teacher(browser: Browser, past: Server) -> Iterator[BrowserUser]:
-    """Return a user of it; without logins everybody may name models."""
-    user = BrowserUser(browser, f"http://127.0.0.1:{past.port}")
-    yield user
-    user.leave()
+def own_server(past_server: Server) -> Server:
+    """Let the teacher use a server that remembers runs."""
+    return past_server
 
 
 def legend(page: Page) -> list[str]:
