@@ -38,6 +38,7 @@ from hamlet_trio.training.orders import (
     PausedReport,
     Report,
     ResumedReport,
+    ResumeOrder,
     ShowOrder,
     StartedReport,
     SyncOrder,
@@ -129,7 +130,8 @@ class RunSupervisor:
             name = str(command.__struct_config__.tag)
             sentence = f"The trainer does not respond: {MAX_ORDERS} orders wait for it."
             raise BadMessageError(ErrorCode.TRAINING_BUSY, sentence, command=name) from error
-        self._showcase.obey(order)
+        if not isinstance(order, ResumeOrder):
+            self._showcase.obey(order)
         if isinstance(order, ShowOrder):
             self._show_in(order.showing)
         if isinstance(command, Stop):
@@ -367,6 +369,9 @@ class RunSupervisor:
             case ResumedReport(episode, step):
                 self._status.tell(Resumed(episode, step))
         self._status.change(after_report(self._status.phase, report))
+        if not isinstance(report, PausedReport) and not self._status.phase.pause_requested:
+            # Not before: between `paused` and `resumed` nothing is shown.
+            self._showcase.obey(ResumeOrder())
 
     def _on_started(self, report: StartedReport) -> None:
         self._has_started = True
