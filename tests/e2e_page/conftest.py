@@ -212,8 +212,10 @@ class BrowserUser:
 @pytest.fixture
 def user(browser: Browser, server: Server) -> Iterator[BrowserUser]:
     """Return a user of the module's server."""
+    assert server.process.poll() is None, server.output()
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
     yield user
+    assert server.process.poll() is None, server.output()
     user.leave()
 
 

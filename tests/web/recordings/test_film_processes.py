@@ -59,6 +59,8 @@ async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
     for query in ("?format=gif", "?format=gif&speed=2"):
         await ask(app, "POST", path + query)
         await until_made(app, path + query)
+        for process in film_processes(folder.path.parent):
+            process.suspend()  # so that neither film is ready before the other has begun
     made_in = folder.path.parent / "films"
     assert len(list(made_in.iterdir())) == 2
     await ask(app, "DELETE", path)
