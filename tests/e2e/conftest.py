@@ -144,6 +144,7 @@ def launch(environment: dict[str, str], command: list[str] | None = None) -> Ser
         "HAMLET_PORT": "0",
         "HAMLET_LOG_FORMAT": "json",
         "HAMLET_LOG_LEVEL": "debug",
+        "PYTHONFAULTHANDLER": "1",
     }
     return Server(command or [sys.executable, "demo_metaserver.py"], defaults | environment)
 
