@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install page kernel run test test-e2e lint bench format docs screenshots clean
+.PHONY: help install page kernel run test test-long test-e2e lint bench format docs screenshots clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,13 @@ lint: install ## Check style, types and the directions of imports
 	$(BIN)/lint-imports
 	$(BIN)/python frontend/tooling.py lint
 
-test: lint page kernel ## Check everything: style, types, the page, the whole test suite, the documentation
+test: lint page kernel ## Check everything but what is marked `long`: style, types, the page, the tests, the documentation
 	$(BIN)/python frontend/tooling.py test
-	$(BIN)/python -m pytest -m "not alone" --numprocesses 3 --dist loadfile
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "alone and not long" tests/e2e_nginx tests/e2e_redis
+
+test-long: page kernel ## Run the tests that `make test` leaves out, one by one
+	$(BIN)/python -m pytest -m long
 
 test-e2e: page kernel ## Behind a real nginx, with real TLS and a real browser (part of `make test`)
 	-@scripts/install_nginx.sh

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 import structlog
@@ -10,6 +12,16 @@ from hypothesis import HealthCheck, settings
 # A slow machine is no fault of the code under test.
 settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any_machine")
+
+# Parts whose tests start servers, trainers and browsers, and take longest.
+SLOWEST_FIRST: Final = ("e2e_page", "e2e", "training", "cli", "docs", "bench", "exchange", "deploy", "web")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest parts, so that no worker is left with a slow file at the end."""
+    places = {part: place for place, part in enumerate(SLOWEST_FIRST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
 
 
 @pytest.fixture

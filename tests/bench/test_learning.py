@@ -101,6 +101,7 @@ def test_behaviours_are_measured_and_each_beats_the_one_before(tmp_path: Path) -
     assert rule.random_start_survival > 400
 
 
+@pytest.mark.long
 def test_a_search_with_the_rules_known_survives_where_the_rule_does_not() -> None:
     starts = begin(20, seed=10, random_start=True)
     rule = play_by_state(follow_rule, begin(20, seed=10, random_start=True))

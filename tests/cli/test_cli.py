@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from hamlet_trio.cli import main
 from hamlet_trio.protocol.parameters import TrainingParameters
 from tests.cli.conftest import Hamlet
 
@@ -40,6 +43,7 @@ def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
     assert "trained_agent.pt" in hamlet("models").stdout
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_file(hamlet: Hamlet, tmp_path: Path) -> None:
     for name in ("a.pt", "b.pt"):
         options = ["--episodes", "2", "--seed", "1", "--max-steps", "20", "--out", str(tmp_path / name)]
@@ -90,22 +94,40 @@ def test_progress_for_people_names_the_file_and_the_next_command(hamlet: Hamlet,
     assert (tmp_path / "my.pt").is_file()
 
 
-def test_errors_are_one_sentence_and_exit_code_1(hamlet: Hamlet, tmp_path: Path) -> None:
+def test_an_error_of_a_process_is_one_sentence_and_exit_code_1(hamlet: Hamlet) -> None:
+    run = hamlet("evaluate", "absent.pt")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("hamlet: ")
+    assert run.stderr.count("\n") == 1
+    assert "absent.pt" in run.stderr
+
+
+def test_errors_are_one_sentence_and_exit_code_1(
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("HAMLET_MODELS_DIR", "HAMLET_DATA_DIR"):
+        monkeypatch.setenv(name, environment[name])
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "text.pt").write_text("no checkpoint at all")
     for arguments, named in (
-        (["evaluate", "absent.pt"], "absent.pt"),
         (["evaluate", "text.pt"], "text.pt"),
         (["train", "--gamma", "3"], "--gamma 3.0: it must be a number from 0 to 1."),
         (["train", "--network-type", "huge"], "--network-type"),
         (["train", "--resume", "nothing"], "nothing"),
         (["serve", "--profile", "staging"], "HAMLET_PROFILE"),
     ):
-        run = hamlet(*arguments)
-        assert run.returncode == 1, arguments
-        assert run.stdout == ""
-        assert run.stderr.startswith("hamlet: ")
-        assert len(run.stderr.splitlines()) == 1
-        assert named in run.stderr
+        monkeypatch.setattr(sys, "argv", ["hamlet", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 1, arguments
+        output, said = capsys.readouterr()
+        assert output == ""
+        assert said.startswith("hamlet: ")
+        assert len(said.splitlines()) == 1
+        assert named in said
 
 
 def test_every_training_parameter_is_an_option_with_the_wire_s_default(hamlet: Hamlet) -> None:

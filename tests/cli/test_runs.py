@@ -56,6 +56,7 @@ def test_a_run_of_the_command_line_is_listed_and_exported(hamlet: Hamlet, tmp_pa
     assert out.read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_killed_run_is_listed_as_interrupted_and_can_be_pruned(
     hamlet: Hamlet, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ ENDLESS = [*TRAIN, "--episodes", "100000", "--json"]
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.long)])
 @pytest.mark.parametrize("command", [["train", "--episodes", "6", "--max-steps", "20"], ["models"]])
 def test_output_of_any_encoding_is_written_to_its_end(
     environment: dict[str, str], tmp_path: Path, encoding: str, command: list[str]
@@ -35,6 +35,7 @@ def test_output_of_any_encoding_is_written_to_its_end(
     assert run.stdout.decode(encoding)
 
 
+@pytest.mark.long
 def test_folders_and_files_may_have_names_that_are_not_utf_8(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -101,7 +102,7 @@ def test_under_nohup_a_closed_terminal_is_no_end(environment: dict[str, str]) ->
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("options", [[], pytest.param(["--json"], marks=pytest.mark.long)])
 def test_output_that_nobody_reads_ends_no_run(
     hamlet: Hamlet, environment: dict[str, str], tmp_path: Path, options: list[str]
 ) -> None:

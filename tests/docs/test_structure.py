@@ -76,3 +76,17 @@ def test_the_journeys_of_the_architecture_pass_through_what_they_name() -> None:
             elif name[0].isupper() or name[0] == "_" or name.startswith(("run_", "serve_")):
                 assert path is not None
                 assert re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")), f"{name} is not in {path}"
+
+
+def test_only_the_folders_that_make_test_names_are_marked_alone() -> None:
+    (line,) = re.findall(
+        r'-m "alone and not long" (.+)', (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    )
+    marked = {
+        path.parent.as_posix()
+        for path in tracked("tests")
+        if path.suffix == ".py"
+        and re.search(r"mark\.alone\b", (REPOSITORY / path).read_text(encoding="utf-8"))
+        and path.parent.name != "docs"
+    }
+    assert marked == set(line.split())

@@ -139,6 +139,7 @@ async def test_a_client_that_leaves_gives_its_place_back(
     assert shared_server.logged("error") == []
 
 
+@pytest.mark.long
 async def test_a_thousand_connections_leave_nothing_behind(start_server: StartServer) -> None:
     server = start_server()
     chance = random.Random(8)

@@ -16,7 +16,7 @@ from hamlet_trio.history.queries import EpisodesQuery
 from tests.e2e.client import Player, connected
 from tests.e2e.conftest import Server, StartServer
 
-KILLS = int(os.environ.get("SERVER_KILLS", "3"))
+KILLS = int(os.environ.get("SERVER_KILLS", "1"))
 RUN = {
     "num_episodes": 100_000,
     "show_every": 100_000,

@@ -85,6 +85,7 @@ async def test_a_client_that_never_reads_is_dropped_and_its_place_is_free(
         await trio.aclose_forcefully(silent.stream)
 
 
+@pytest.mark.long
 async def test_a_viewer_that_never_reads_is_dropped_and_the_others_go_on(
     start_server: StartServer,
 ) -> None:

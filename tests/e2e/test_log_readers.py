@@ -117,7 +117,7 @@ async def test_a_closed_terminal_ends_nothing_under_nohup(start: Start) -> None:
     assert await trio.to_thread.run_sync(server.ends_with, signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", pytest.param("<&- 2>&-", marks=pytest.mark.long)])
 async def test_a_server_without_standard_error_starts_and_ends(closed: str, start: Start) -> None:
     server = start(subprocess.DEVNULL, ["bash", "-c", f'exec "$0" "$@" {closed}', *SERVE])
     async with watching(server.port) as player:

@@ -48,7 +48,7 @@ async def test_a_server_trains_and_records_in_such_a_folder(
     assert [run["state"] for run in runs] == ["complete"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
+@pytest.mark.parametrize("encoding", [pytest.param("utf-8:strict", marks=pytest.mark.long), "ascii"])
 def test_the_command_line_tells_of_such_a_folder_in_any_encoding(encoding: str, odd_folder: Path) -> None:
     def hamlet(*arguments: str) -> str:
         return subprocess.run(

@@ -32,7 +32,7 @@ async def gone(process: psutil.Process) -> bool:
     return not await trio.to_thread.run_sync(wait)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 async def test_a_signal_closes_every_session_with_1012_and_ends_with_0(
     number: signal.Signals, start_server: StartServer
 ) -> None:
@@ -92,6 +92,7 @@ async def test_a_signal_during_training_saves_the_run_which_can_be_resumed(
         await viewer.expect("training_stopped")
 
 
+@pytest.mark.long
 async def test_the_trainer_of_a_killed_server_ends_by_itself(start_server: StartServer) -> None:
     server = start_server()
     async with viewing(server.port) as viewer:
@@ -103,6 +104,7 @@ async def test_the_trainer_of_a_killed_server_ends_by_itself(start_server: Start
         assert await gone(trainer)
 
 
+@pytest.mark.long
 async def test_a_killed_trainer_is_resumed_and_no_session_notices(start_server: StartServer) -> None:
     server = start_server()
     async with watching(server.port) as player, viewing(server.port) as viewer:

@@ -1,5 +1,6 @@
 """Watching agents through any WebSocket library: the example of the documentation, and independence."""
 
+import pytest
 import trio
 
 from tests.e2e.client import QUICK, Player, connected, viewing, watching
@@ -46,6 +47,7 @@ async def test_two_clients_are_independent(shared_server: Server) -> None:
         assert (frame["type"], frame["step"], frame["episode"]) == ("state_update", 2, 1)
 
 
+@pytest.mark.long
 async def test_training_goes_on_beside_two_players(shared_server: Server) -> None:
     port = shared_server.port
     async with watching(port) as one, watching(port) as two, viewing(port) as teacher:

@@ -79,7 +79,7 @@ def test_a_class_code_allows_watching_and_a_token_training(student: BrowserUser,
     expect(page.get_by_label("Class code")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_the_login_page_fits_a_phone(student: BrowserUser, made: Known, scheme: str) -> None:
     page = student.open(viewport={"width": 360, "height": 640}, color_scheme=scheme)
     button = page.get_by_role("button", name="Log in")
@@ -116,6 +116,7 @@ def test_watching_needs_no_login_where_only_teachers_log_in(
     server.end()
 
 
+@pytest.mark.long
 def test_a_paused_session_that_was_left_goes_on_when_asked_to(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:

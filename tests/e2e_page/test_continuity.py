@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
@@ -85,6 +86,7 @@ def test_live_text_follows_under_a_browsers_translation(user: BrowserUser) -> No
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_train_dot_follows_runs_that_others_start(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:

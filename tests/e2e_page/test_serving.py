@@ -6,6 +6,7 @@ import signal
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
+import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Server
@@ -119,6 +120,7 @@ def test_the_page_recovers_from_a_killed_server(browser: Browser, start_page_ser
     user.leave()
 
 
+@pytest.mark.long
 def test_the_page_names_an_announced_restart_and_reconnects(
     browser: Browser, start_page_server: StartPageServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e_page.conftest import BrowserUser
@@ -21,6 +22,7 @@ def expect_slower_and_faster(page: Page, teacher_sees: bool) -> None:
         expect(page.get_by_role("button", name=name)).to_have_count(1 if teacher_sees else 0)
 
 
+@pytest.mark.long
 def test_the_page_learns_at_full_speed_and_its_pace_is_changed_for_all(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
     start_training(page, Episodes="2000", Seconds_per_shown_step="1")

@@ -4,6 +4,7 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Server
@@ -159,6 +160,7 @@ def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, o
     expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_trainer_that_hangs_is_reported_until_it_responds(teacher: BrowserUser, own_server: Server) -> None:
     page = teacher.open("?view=train")
     start_training(page, Episodes="2000", Episodes_per_checkpoint="1")
@@ -174,6 +176,7 @@ def test_a_trainer_that_hangs_is_reported_until_it_responds(teacher: BrowserUser
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
 
 
+@pytest.mark.long
 def test_a_run_of_a_killed_server_is_offered_without_a_reload(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:

@@ -1,11 +1,10 @@
 """Two real instances over one data folder and one real Redis, which the tests of a file share."""
 
-import os
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -14,10 +13,6 @@ from tests.ports import free_port
 from tests.shared.redis_server import RedisServer, running_redis
 
 __all__ = ["interrupts_reach_servers", "models"]
-
-LONG: Final = pytest.mark.skipif(
-    "FAILOVERS" not in os.environ, reason="takes minutes; `.ci/long` sets FAILOVERS and runs it"
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.e2e.client import connected
-from tests.e2e_redis.conftest import LONG, Pair
+from tests.e2e_redis.conftest import Pair
 from tests.e2e_redis.pupil import Habit, Pupil, acts, doors, plays, rewinds, waits, watches
 from tests.patience import PATIENCE
 from tests.shared.redis_server import RedisServer
@@ -75,7 +75,7 @@ async def test_without_redis_sessions_play_and_only_the_claim_is_refused(
         await player.frames(5)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=LONG)])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 async def test_all_go_on_in_the_same_life(
     pair: Pair, how: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,7 +108,7 @@ async def test_all_go_on_in_the_same_life(
         print(f"\n{how.name}: {compared} steps compared; away {middle:.2f} s, at most {most:.2f} s")
 
 
-@LONG
+@pytest.mark.long
 async def test_a_rolling_restart_ends_no_life(pair: Pair) -> None:
     pupils = a_class(pair)
     async with trio.open_nursery() as nursery:
@@ -126,7 +126,7 @@ async def test_a_rolling_restart_ends_no_life(pair: Pair) -> None:
         pupil.check()
 
 
-@LONG
+@pytest.mark.long
 async def test_an_instance_that_wakes_up_overwrites_no_newer_life(pair: Pair) -> None:
     """A hanging instance: nobody goes there, its sessions go on elsewhere, and then it wakes up."""
     ports = pair.ports
@@ -153,7 +153,7 @@ async def test_an_instance_that_wakes_up_overwrites_no_newer_life(pair: Pair) ->
     assert pupil.resumed[1]["missed"] <= 100
 
 
-@LONG
+@pytest.mark.long
 async def test_redis_was_restarted_before_the_instance_is_killed(pair: Pair, redis: RedisServer) -> None:
     pupils = a_class(pair)
     victims = pupils[1::2]
@@ -187,7 +187,7 @@ async def _written_again(port: int) -> None:
     await trio.sleep(2)
 
 
-@LONG
+@pytest.mark.long
 async def test_the_version_that_was_played_plays_on_though_its_file_was_replaced(pair: Pair) -> None:
     first = pair.models / "first.pt"
     before = first.read_bytes()
@@ -212,7 +212,7 @@ async def test_the_version_that_was_played_plays_on_though_its_file_was_replaced
     first.write_bytes(before)
 
 
-@LONG
+@pytest.mark.long
 async def test_500_sessions_survive_the_kill_of_one_of_two_instances(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,7 +52,17 @@ def perceptron(*widths: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-@pytest.mark.parametrize("network_type", get_args(NetworkType))
+# Torch takes up to half a minute to export one of these.
+SLOW_TO_EXPORT = ("egocentric", "relational", "spatial_dueling")
+
+
+@pytest.mark.parametrize(
+    "network_type",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name in SLOW_TO_EXPORT else name
+        for name in get_args(NetworkType)
+    ],
+)
 def test_a_network_answers_alike_in_another_onnx_runtime(tmp_path: Path, network_type: NetworkType) -> None:
     checkpoint = write_network(tmp_path / "agent.pt", network_type)
     assert "the same Q-values" in convert(tmp_path / "agent.pt", tmp_path / "agent.onnx")

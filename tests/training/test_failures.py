@@ -77,6 +77,7 @@ async def test_a_learner_that_dies_is_resumed_from_its_last_autosave_and_ends_as
     assert read(model_of(settings)) == read(uninterrupted)
 
 
+@pytest.mark.long
 async def test_a_learner_that_dies_while_paused_comes_back_paused(server: Server, client: Client) -> None:
     await client.send("start_training", **ENDLESS)
     await client.until("episode_complete")
@@ -95,6 +96,7 @@ async def test_a_learner_that_dies_while_paused_comes_back_paused(server: Server
     assert states == ["idle", "starting", "running", "paused", "starting", "paused", "running"]
 
 
+@pytest.mark.long
 async def test_after_a_run_was_given_up_the_next_start_works(
     serving: Serving, settings: Settings, parameters: TrainingParameters, tmp_path: Path
 ) -> None:
@@ -139,6 +141,7 @@ async def test_a_run_that_diverges_fails_once_with_what_to_do(
     assert server.service.statistics().restarts == 0
 
 
+@pytest.mark.long
 async def test_server_shutdown_saves_the_run_and_offers_it_for_resume_from(
     serving: Serving, settings: Settings, parameters: TrainingParameters, uninterrupted: Path
 ) -> None:
@@ -181,6 +184,7 @@ async def test_server_shutdown_kills_a_trainer_that_does_not_end_within_the_grac
     assert not psutil.pid_exists(trainer.pid)
 
 
+@pytest.mark.long
 async def test_a_trainer_that_hangs_can_be_stopped(
     serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +246,7 @@ async def test_a_command_that_meets_an_unforeseen_error_fails_for_its_sender_alo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signals")
+@pytest.mark.long
 async def test_signals_to_the_group_do_not_end_the_learner(server: Server, client: Client) -> None:
     await client.send("start_training", **ENDLESS)
     await client.until("episode_complete")

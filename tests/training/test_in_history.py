@@ -112,6 +112,7 @@ async def test_a_failing_history_is_reported_once_and_the_run_goes_on(
         assert server.history.statistics().waiting == 10  # the run's begin and end, two saves, six episodes
 
 
+@pytest.mark.long
 async def test_runs_go_on_beside_a_history_with_a_damaged_schema(
     serving: Serving, settings: Settings, parameters: TrainingParameters
 ) -> None:

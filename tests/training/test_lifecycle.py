@@ -171,6 +171,7 @@ async def test_a_viewer_that_joins_late_gets_the_status_and_then_the_whole_chart
     await late.until("episode_complete", episode=following["episode"] + 10)
 
 
+@pytest.mark.long
 async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_for_it(
     serving: Serving, settings: Settings
 ) -> None:
@@ -202,6 +203,7 @@ async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_fo
         assert numbers == list(range(1, 31))
 
 
+@pytest.mark.long
 async def test_autosave_every_so_many_episodes_to_a_file_of_the_run_s_own(
     serving: Serving, settings: Settings, parameters: TrainingParameters
 ) -> None:
@@ -226,6 +228,7 @@ async def test_autosave_every_so_many_episodes_to_a_file_of_the_run_s_own(
     assert await shipped.read_bytes() == b"from before the run"
 
 
+@pytest.mark.long
 async def test_a_model_may_be_given_a_name_which_is_never_taken_twice(
     server: Server, client: Client, settings: Settings, parameters: TrainingParameters
 ) -> None:

@@ -113,6 +113,7 @@ async def test_the_first_status_names_the_runs_that_can_be_resumed(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are another thing there")
+@pytest.mark.long
 async def test_an_unreadable_folder_of_runs_leaves_training_answering(
     serving: Serving, settings: Settings
 ) -> None:

@@ -53,6 +53,7 @@ async def test_a_showcase_plays_to_its_end_after_the_run_and_then_the_newest(
         assert seen[-1]["info"]["failure_reason"] == completes[episode]["failure_reason"]
 
 
+@pytest.mark.long
 async def test_a_pause_stops_learning_and_showing(server: Server, client: Client) -> None:
     await client.send("start_training", **ENDLESS | {"show": "showcase", "show_every": 1, "step_delay": 0.02})
     await client.until("state_update", step=3)
@@ -94,6 +95,7 @@ async def test_set_show_is_told_to_all_and_lets_a_live_run_learn_on_at_full_spee
     assert [m["episode"] for m in client.seen if m["type"] == "episode_start"].count(1) == 1
 
 
+@pytest.mark.long
 async def test_a_showcase_can_become_live(server: Server, client: Client) -> None:
     await client.send("start_training", **ENDLESS | {"show": "showcase", "show_every": 1, "max_steps": 20})
     await client.until("episode_start")
@@ -145,6 +147,7 @@ async def test_what_is_learnt_does_not_depend_on_how_it_is_shown(
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.long
 async def test_whoever_comes_late_is_told_what_happened_also_when_the_run_is_over(
     server: Server, client: Client, parameters: TrainingParameters
 ) -> None:

@@ -158,6 +158,7 @@ def test_a_server_that_is_killed_leaves_no_trainer_and_a_run_to_resume(
     assert store.read(trainer.run_id).episode >= 8
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_before_the_run_began_leaves_nothing(
     trainers: list[Trainer], tmp_path: Path, parameters: TrainingParameters
 ) -> None:

@@ -47,6 +47,7 @@ async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     await until_entries(0, data / "films")
 
 
+@pytest.mark.long
 async def test_what_a_killed_film_leaves_goes_while_another_is_being_made(
     tmp_path: Path, nursery: trio.Nursery, folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
