@@ -117,6 +117,10 @@ class ErrorCode(StrEnum):
     # Rooms.
     NOT_JOINED = "not_joined", "`join` a room first."
     ROOM_FULL = "room_full", "The room has as many members as it may."
+    NO_PEERS = (
+        "no_peers",
+        "Members connect to each other within a group alone, and only where `HAMLET_ROOM_PEERS` is on.",
+    )
     UNKNOWN_MEMBER = "unknown_member", "No such member is in this room, or it has no session to follow."
     UNPROVED_SESSION = (
         "unproved_session",

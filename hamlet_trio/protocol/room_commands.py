@@ -22,6 +22,7 @@ RoomName = Annotated[
         description="`class`, a room of four digits such as `4827`, or a group of one, such as `class-1`",
     ),
 ]
+SignalKind = Literal["offer", "answer", "candidate"]
 Question = Literal["which_action", "will_it_survive", "what_fails_first", "yes_or_no"]
 Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
 Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description="x and y in cells")]
@@ -42,11 +43,17 @@ class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
 
 
 class Signal(Struct, frozen=True, tag_field="command", tag="signal"):
-    """Pass an offer, an answer or a candidate of WebRTC to another member of the room."""
+    """Pass an offer, an answer or a candidate of WebRTC to another member of one's group."""
 
     to: MemberId
+    kind: Annotated[SignalKind, Meta(description="what it is")]
     data: Annotated[
-        str, Meta(min_length=1, max_length=MAX_SIGNAL, description="text, which the server does not read")
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_SIGNAL,
+            description="SDP of an offer or answer, or the line of a candidate; the server does not read it",
+        ),
     ]
 
 
@@ -90,6 +97,15 @@ class Follow(Struct, frozen=True, tag_field="command", tag="follow"):
     """See the life of another member's session, which sends `frame`, or with null no more."""
 
     member: Annotated[MemberId | None, Meta(description="number of that member, or null")]
+
+
+class SetDirect(Struct, frozen=True, tag_field="command", tag="set_direct"):
+    """Get frames of the member that one follows from that member itself, over a data channel, or from the
+    server again. It means nothing once one follows another.
+    """
+
+    member: MemberId
+    direct: Annotated[bool, Meta(description="true: the server sends no frames of that member")]
 
 
 class Spotlight(Struct, frozen=True, tag_field="command", tag="spotlight"):
@@ -141,6 +157,7 @@ RoomCommand = (
     | Clear
     | SetDrawing
     | Follow
+    | SetDirect
     | Spotlight
     | Ask
     | CastVote

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.protocol.errors import Error
-from hamlet_trio.protocol.room_commands import Question
+from hamlet_trio.protocol.room_commands import Question, SignalKind
 
 Animal = Literal[
     "bear", "cat", "cow", "dog", "duck", "fox", "frog", "hare",
@@ -89,6 +89,7 @@ class Signalled(Struct, frozen=True, tag_field="type", tag="signal"):
     """Another member's offer, answer or candidate of WebRTC."""
 
     sender: Annotated[int, Meta(description="the member that sent it")]
+    kind: Annotated[SignalKind, Meta(description="what it is")]
     data: Annotated[str, Meta(description="as it was sent")]
 
 

@@ -63,13 +63,15 @@ def execute(service: RoomService, membership: Membership, command: RoomCommand) 
     match command:
         case commands.Join():
             membership.join(command)
-        case commands.Signal(to=to, data=data):
-            membership.room.pass_on(number, to, data)
+        case commands.Signal():
+            membership.room.pass_on(membership.member, command)
         case commands.MoveCursor(at=at):
             membership.room.move_cursor(number, at)
             service.note_moved()
         case commands.Follow(member=followed):
             membership.room.follow(membership.member, followed)
+        case commands.SetDirect(member=followed, direct=direct):
+            membership.room.set_direct(membership.member, followed, direct=direct)
         case commands.MakeGroups(size=size):
             service.make_groups(membership.room, size)
         case commands.MoveMember(member=moved, room=name):

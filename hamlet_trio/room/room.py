@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.connection import SharedSession, Subscriber
+from hamlet_trio.connection import SharedSession, Subscriber, TokenBucket
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol import room_messages as messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -15,6 +15,8 @@ from hamlet_trio.protocol.messages import encode
 
 MAX_STROKES: Final = 200
 MAX_STROKE_BYTES: Final = 65_536
+SIGNAL_RATE: Final = 50.0
+"""Signals a second that a member may send, and in one burst: to seven others, six and more to each."""
 _POINT_BYTES: Final = 16
 
 
@@ -30,6 +32,8 @@ class RoomMember:
         self.teacher: Final = teacher
         self.session: SharedSession | None = None
         self.follows: int | None = None
+        self.direct = False  # whether it gets the frames of whom it follows without the server
+        self.signals: Final = TokenBucket(SIGNAL_RATE, int(SIGNAL_RATE))
 
     def described(self) -> messages.Member:
         """Return the member as messages show it."""
@@ -45,8 +49,10 @@ class Room:
     which the oldest go; one vote, with one choice of each member.
     """
 
-    def __init__(self, name: str, max_members: int) -> None:
+    def __init__(self, name: str, max_members: int, *, peers: bool) -> None:
+        """With `peers`, members may connect to each other by signals."""
         self.name: Final = name
+        self.peers: Final = peers
         self.members: Final[dict[int, tuple[RoomMember, Subscriber]]] = {}
         self.spotlight: int | None = None
         self._max_members = max_members
@@ -60,9 +66,7 @@ class Room:
 
     # --- members -------------------------------------------------------------------------------------
 
-    def enter(
-        self, member: RoomMember, subscriber: Subscriber, *, stun_port: int | None, peers: bool
-    ) -> None:
+    def enter(self, member: RoomMember, subscriber: Subscriber, *, stun_port: int | None) -> None:
         """Add a member, tell it what there is, and tell the others of it.
 
         Raises `BadMessageError` with `room_full` when there is no place.
@@ -84,7 +88,7 @@ class Room:
                 vote=self._vote,
                 spotlight=self.spotlight,
                 stun_port=stun_port,
-                peers=peers and "-" in self.name,
+                peers=self.peers,
                 seq=self._seq,
             )
         )
@@ -118,9 +122,21 @@ class Room:
                 ErrorCode.UNKNOWN_MEMBER, f"Nobody with the number {number} is in this room."
             ) from None
 
-    def pass_on(self, sender: int, to: int, data: str) -> None:
-        """Pass a signal of WebRTC to another member."""
-        self.find(to)[1].tell(messages.Signalled(sender, data))
+    def pass_on(self, sender: RoomMember, signal: commands.Signal) -> None:
+        """Pass a signal of WebRTC to another member.
+
+        Raises `BadMessageError` with `no_peers` where members may not connect to each other, with
+        `rate_limited` beyond `SIGNAL_RATE`, and with `unknown_member`.
+        """
+        if not self.peers:
+            raise BadMessageError(ErrorCode.NO_PEERS, ErrorCode.NO_PEERS.description)
+        if not sender.signals.take():
+            raise BadMessageError(
+                ErrorCode.RATE_LIMITED,
+                f"A member may send {SIGNAL_RATE:g} signals a second; this one is dropped.",
+            )
+        receiver = self.find(signal.to)[1]
+        receiver.tell(messages.Signalled(sender.number, signal.kind, signal.data))
 
     # --- cursors -------------------------------------------------------------------------------------
 
@@ -193,11 +209,24 @@ class Room:
         if number is not None:
             self._check_session(number)
         before, member.follows = member.follows, number
+        member.direct = False
         self._tell_all(messages.Following(member.number, number, self._next()))
         for changed in (before, number):
             if changed is not None:
                 self._attend(changed)
         self._show_now(number, [member.number])
+
+    def set_direct(self, member: RoomMember, number: int, *, direct: bool) -> None:
+        """Send a member no frames of whom it follows while it gets them directly.
+
+        One that follows another meanwhile has changed its mind, and nothing happens.
+        """
+        if member.follows != number or member.direct == direct:
+            return
+        member.direct = direct
+        self._attend(number)
+        if not direct:
+            self._show_now(number, [member.number])
 
     def set_spotlight(self, number: int | None) -> None:
         """Have everybody see one member's life, or nobody's, and tell them; raises as `follow`."""
@@ -244,11 +273,12 @@ class Room:
             )
 
     def _followers(self, number: int) -> list[Subscriber]:
-        """Return the subscribers of those who see a member's life; never its own."""
+        """Return the subscribers of those who see a member's life over the server; never its own."""
         return [
             subscriber
             for other, (member, subscriber) in self.members.items()
-            if other != number and number in (self.spotlight, member.follows)
+            if other != number
+            and (number == self.spotlight or (number == member.follows and not member.direct))
         ]
 
     def _attend(self, number: int) -> None:

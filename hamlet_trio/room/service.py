@@ -46,7 +46,7 @@ class RoomService:
         self._settings = settings
         self._lots = lots or random.Random()
         self._numbers = itertools.count(1)
-        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, MAX_ROOM)}
+        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, MAX_ROOM, peers=False)}
         self._looks: dict[int, tuple[Animal, Colour]] = {}
         self._moved = trio.Event()
         self._stun_port: int | None = None
@@ -111,8 +111,8 @@ class RoomService:
 
     def enter(self, name: str, member: RoomMember, subscriber: Subscriber) -> Room:
         """Put a member into a room, which is made if there is none of that name."""
-        room = self._rooms.get(name) or Room(name, MAX_GROUP if "-" in name else MAX_ROOM)
-        room.enter(member, subscriber, stun_port=self._stun_port, peers=self._settings.room_peers)
+        room = self._rooms.get(name) or self._made(name)
+        room.enter(member, subscriber, stun_port=self._stun_port)
         self._rooms[name] = room
         base = _base(name)
         if name != base:
@@ -120,6 +120,12 @@ class RoomService:
         elif groups := self._groups(base):
             subscriber.tell(GroupsChanged(groups))
         return room
+
+    def _made(self, name: str) -> Room:
+        """Make a room; in a group members may connect to each other, where the settings let them."""
+        is_group = name != _base(name)
+        peers = is_group and self._settings.room_peers
+        return Room(name, MAX_GROUP if is_group else MAX_ROOM, peers=peers)
 
     def check_room(self, name: str) -> None:
         """Raise `BadMessageError` if a room has no place."""
@@ -237,7 +243,7 @@ class Membership:
         if before is not None:
             self._service.check_room(command.room)
             self.leave()
-        self.member.follows = None
+        self.member.follows, self.member.direct = None, False
         self.member.session = session
         self._room = self._service.enter(command.room, self.member, self.subscriber)
 

@@ -95,7 +95,7 @@ async def test_metrics_are_open_at_the_instance(instances: Instances) -> None:
     assert b"hamlet_ready 1.0" in (await request(instances.ports[0], "GET /metrics")).body
 
 
-@pytest.mark.parametrize("path", ["/ws", "/ws/training"])
+@pytest.mark.parametrize("path", ["/ws", "/ws/training", "/ws/room"])
 async def test_foreign_origins_are_refused_at_the_handshake(proxy: Proxy, path: str) -> None:
     for origin, status in {
         ORIGIN: 101,

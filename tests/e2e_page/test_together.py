@@ -1,27 +1,52 @@
 """Test rooms: two people who point, draw, vote and look at each other's lives."""
 
 import re
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e_page.conftest import BrowserUser
-from tests.e2e_page.seen import expect_connected, expect_step_above
+from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 from tests.e2e_page.test_quality import violations
 
+REMEMBER_CHANNELS = """
+    window.channels = []
+    const { prototype } = RTCPeerConnection, make = prototype.createDataChannel
+    prototype.createDataChannel = function (...options) {
+        const channel = make.apply(this, options)
+        window.channels.push(channel)
+        return channel
+    }
+"""
 
-def together(user: BrowserUser, **options: Any) -> tuple[Page, Page]:
-    """Open a room in one browser, and its link in another."""
+
+def together(user: BrowserUser, script: str = ";", **options: Any) -> tuple[Page, Page]:
+    """Open a room in one browser, and its link in another, where a script runs first."""
     ann = user.open("?view=watch")
     expect_connected(ann)
     ann.get_by_role("button", name="Together").click()
     ann.get_by_role("button", name="Open a room").click()
     expect(ann).to_have_url(re.compile(r"room=\d{4}$"))
-    ben = user.open(ann.url.rpartition("/")[2], **options)
+    context = user.context(**options)
+    context.add_init_script(script)
+    ben = user.open(ann.url.rpartition("/")[2], context)
     expect_connected(ben)
     for page in (ann, ben):
         expect(page.get_by_role("button", name="2 members")).to_be_visible()
     return ann, ben
+
+
+def way(page: Page) -> Locator:
+    """Return where the bar says how the members are connected."""
+    return page.locator(".room-bar .way")
+
+
+def nearest_way() -> str:
+    """Return how two on this machine are connected: without a default route browsers offer no address."""
+    routes = Path("/proc/net/route")
+    has_route = not routes.exists() or re.search(r"^\w+\t00000000\t", routes.read_text(), re.M)
+    return "direct" if has_route else "over the server"
 
 
 def test_two_point_draw_and_vote(user: BrowserUser) -> None:
@@ -79,12 +104,19 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
 
 
 def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
-    ann, ben = together(user)
+    ann, ben = together(user, REMEMBER_CHANNELS)
     ann.get_by_role("button", name="2 members").click()
     ann.get_by_role("button", name="By lot").click()
     for page in (ann, ben):
         expect(page).to_have_url(re.compile(r"room=\d{4}-1$"))
         expect(page.get_by_role("button", name="2 members")).to_be_visible()
+    for page in (ann, ben):
+        expect(way(page)).to_have_text(nearest_way())
+        expect(page.get_by_text("devices connect to each other directly")).to_be_visible()
+    place = ben.locator(".world").bounding_box()
+    assert place
+    ben.mouse.move(place["x"] + 40, place["y"] + 40)
+    expect(ann.locator(".room-layer .cursor")).to_be_visible()
     ben.get_by_role("button", name="2 members").click()
     ann.get_by_role("button", name="Watch the life of").click()
     expect(ann.get_by_role("heading", name="The life of")).to_be_visible()
@@ -92,6 +124,13 @@ def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
     assert violations(ben) == []
     ben.get_by_role("button", name="Play", exact=True).click()
     expect_step_above(ann, 3)
+    # Whoever sends nonsense is cut off in that moment: it is followed, and points, over the server.
+    if nearest_way() == "direct":
+        ben.evaluate("for (const channel of window.channels) channel.send('[1e9, {}]')")
+    for page in (ann, ben):
+        expect(way(page)).to_have_text("over the server")
+    for _ in range(3):
+        expect(fact(ann, "Step")).not_to_have_text(fact(ann, "Step").inner_text())
     ben.get_by_role("button", name="Leave the room").click()
     expect(ben.locator(".room-bar")).to_have_count(0)
     # Her own life is on again.

@@ -36,6 +36,34 @@ async def test_frames_reach_those_who_follow(sessions: SharedSessions, ann: Memb
         assert await ben.heard() == []
 
 
+async def test_frames_that_come_directly_are_not_sent_until_they_do_not(
+    sessions: SharedSessions, ann: Member, ben: Member
+) -> None:
+    with sessions.share("s") as shared:
+        await share(ann, shared)
+        ben.say("follow", member=ann.number)
+        await ben.heard()
+        ben.say("set_direct", member=ann.number, direct=True)
+        assert await ann.heard() != []
+        assert not shared.is_followed
+        shared.publish(FRAME, is_frame=True)
+        assert await ben.heard() == []
+        ann.say("spotlight", member=ann.number)
+        assert [each["type"] for each in await ben.heard()] == ["spotlight_set", "frame"]
+        ann.say("spotlight", member=None)
+        await ben.heard()
+        ben.say("set_direct", member=ann.number, direct=False)
+        assert (await ben.expect("frame"))["message"] == json.loads(FRAME)
+        shared.publish(PLAYBACK, is_frame=False)
+        assert (await ben.expect("frame"))["message"] == json.loads(PLAYBACK)
+        ben.say("set_direct", member=ann.number, direct=True)
+        ben.say("follow", member=None)
+        ben.say("set_direct", member=ann.number, direct=True)
+        await ben.heard()
+        ben.say("follow", member=ann.number)
+        assert [each["type"] for each in await ben.heard()] == ["following", "frame"]
+
+
 async def test_the_spotlight_is_seen_by_everybody_and_by_who_comes_later(
     rooms: RoomService, sessions: SharedSessions, ann: Member, ben: Member
 ) -> None:

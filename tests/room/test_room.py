@@ -153,11 +153,50 @@ async def test_a_vote_stays_when_its_voter_leaves(rooms: RoomService, ann: Membe
     assert (await ann.heard())[-1]["vote"]["counts"] == [0, 1]
 
 
-async def test_signals_go_to_one_member_unread(ann: Member, ben: Member) -> None:
-    ann.say("signal", to=ben.number, data='{"sdp": "..."}')
-    assert await ben.heard() == [{"type": "signal", "sender": ann.number, "data": '{"sdp": "..."}'}]
-    assert await ann.refused("signal", to=4711, data="x") == "unknown_member"
-    assert await ann.refused("signal", to=ben.number, data="x" * 8193) == "out_of_range"
+async def test_signals_go_to_one_member_of_the_group_unread(rooms: RoomService, ann: Member) -> None:
+    async with member(rooms) as ben, member(rooms) as cat:
+        for one in (ann, ben):
+            await one.join(room="class-1")
+        await cat.join(room="class-2")
+        await ann.heard()
+        offer = {"kind": "offer", "data": "v=0"}
+        ann.say("signal", to=ben.number, **offer)
+        assert await ben.expect("signal") == {"type": "signal", "sender": ann.number, **offer}
+        assert await ann.refused("signal", to=cat.number, **offer) == "unknown_member"
+        assert await ann.refused("signal", to=ben.number, kind="offer", data="x" * 8193) == "out_of_range"
+        assert await ann.refused("signal", to=ben.number, kind="offer", data="") == "out_of_range"
+        assert await ann.refused("signal", to=ben.number, kind="text", data="hello") == "out_of_range"
+        assert [each["type"] for each in await cat.heard()].count("signal") == 0
+
+
+async def test_there_are_no_signals_outside_groups_or_where_peers_are_off(
+    ann: Member, ben: Member, sessions: SharedSessions
+) -> None:
+    offer = {"kind": "offer", "data": "v=0"}
+    assert await ann.refused("signal", to=ben.number, **offer) == "no_peers"
+    relayed = RoomService(Settings(room_peers=False), sessions)
+    async with member(relayed) as cat, member(relayed) as dan:
+        await cat.join(room="class-1")
+        assert not (await dan.join(room="class-1"))["peers"]
+        await cat.heard()
+        assert await cat.refused("signal", to=dan.number, **offer) == "no_peers"
+
+
+async def test_a_flood_of_signals_is_refused_and_the_other_stays(
+    rooms: RoomService, mock_clock: MockClock
+) -> None:
+    async with member(rooms) as ann, member(rooms) as ben:
+        for one in (ann, ben):
+            await one.join(room="class-1")
+        for _ in range(90):
+            ann.say("signal", to=ben.number, kind="candidate", data="x" * 8192)
+        refused = [message for message in await ann.heard() if message["type"] == "error"]
+        assert {error["code"] for error in refused} == {"rate_limited"}
+        assert len(await ben.heard()) + len(refused) == 90
+        assert len(refused) >= 40
+        mock_clock.jump(0.1)
+        ann.say("signal", to=ben.number, kind="candidate", data="x")
+        assert len(await ben.heard()) == 1
 
 
 async def test_groups_are_made_by_lot_and_end(rooms: RoomService) -> None:

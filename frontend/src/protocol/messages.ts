@@ -1209,12 +1209,14 @@ export interface Join {
   proof?: string | null
 }
 
-/** Pass an offer, an answer or a candidate of WebRTC to another member of the room. */
+/** Pass an offer, an answer or a candidate of WebRTC to another member of one's group. */
 export interface Signal {
   command: 'signal'
   /** number of a member */
   to: number
-  /** text, which the server does not read */
+  /** what it is */
+  kind: 'answer' | 'candidate' | 'offer'
+  /** SDP of an offer or answer, or the line of a candidate; the server does not read it */
   data: string
 }
 
@@ -1262,6 +1264,18 @@ export interface Follow {
   command: 'follow'
   /** number of that member, or null */
   member: number | null
+}
+
+/**
+ * Get frames of the member that one follows from that member itself, over a data channel, or from the server
+ * again. It means nothing once one follows another.
+ */
+export interface SetDirect {
+  command: 'set_direct'
+  /** number of a member */
+  member: number
+  /** true: the server sends no frames of that member */
+  direct: boolean
 }
 
 /** Show one member's life to everybody, or with null end that. */
@@ -1412,6 +1426,8 @@ export interface Signalled {
   type: 'signal'
   /** the member that sent it */
   sender: number
+  /** what it is */
+  kind: 'answer' | 'candidate' | 'offer'
   /** as it was sent */
   data: string
 }
@@ -2200,6 +2216,7 @@ export type RoomCommand =
   | Clear
   | SetDrawing
   | Follow
+  | SetDirect
   | Spotlight
   | Ask
   | CastVote
@@ -2268,6 +2285,7 @@ export type ErrorCode =
   | 'worlds_full'
   | 'not_joined'
   | 'room_full'
+  | 'no_peers'
   | 'unknown_member'
   | 'unproved_session'
   | 'drawing_ended'

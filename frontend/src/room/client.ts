@@ -3,8 +3,9 @@ import { shallowReactive } from 'vue'
 import { socketUrl } from '@/common/http'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
-  InferenceMessage, Joined, Member, RoomCommand, RoomMessage, Stroke, VoteState,
+  InferenceMessage, Joined, Member, RoomCommand, RoomMessage, StateUpdate, Stroke, VoteState,
 } from '@/protocol/messages'
+import { PeerMesh } from '@/room/peers'
 import { FrameFeed } from '@/session/feed'
 import type { SharedSession } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
@@ -30,6 +31,8 @@ export interface RoomState {
   /** Whether the server lets members of this group connect to each other. */
   peers: boolean
   stunPort: number | null
+  /** Whether every other member of the group is connected to this one. */
+  direct: boolean
   /** Why the server refused the last command, in its words. */
   error: string | null
 }
@@ -37,12 +40,13 @@ export interface RoomState {
 function empty(room: string): RoomState {
   return {
     you: null, room, members: [], strokes: [], drawing: true, vote: null, choice: null, spotlight: null, groups: {},
-    peers: false, stunPort: null, error: null,
+    peers: false, stunPort: null, direct: false, error: null,
   }
 }
 
-/** The server takes more; at this rate a hand on the world is smooth. */
+/** The server hands on no more than ten places a second; other members take more. */
 const POINT_MS = 100
+const DIRECT_POINT_MS = 50
 
 /** Hold one `/ws/room` connection: who is in the room, what they draw, vote and show. */
 export class RoomClient {
@@ -53,6 +57,17 @@ export class RoomClient {
   readonly feed = new FrameFeed()
   /** Whom the frames in `feed` are of. */
   private shown: number | null = null
+  private readonly mesh = new PeerMesh({
+    signal: (to, kind, data) => { this.socket.send({ command: 'signal', to, kind, data }) },
+    pointed: (member, spot) => { this.pointed(member, spot) },
+    frame: (member, update) => { this.shownBy(member, update) },
+    changed: () => { this.connected() },
+  })
+  /** The member whose frames come from itself, not over the server. */
+  private source: number | null = null
+  /** The newest frame of the own life, for those who follow it. */
+  private update: StateUpdate | null = null
+  private mayConnect = true
   private readonly socket: ReconnectingSocket<RoomMessage, RoomCommand>
   private session: SharedSession | null = null
   /** The session that the last `join` named. */
@@ -73,7 +88,9 @@ export class RoomClient {
       message: (message) => { this.receive(message) },
       down: () => {
         this.cursors.clear()
+        this.source = null
         Object.assign(this.state, empty(this.state.room))
+        this.meet()
       },
     })
   }
@@ -111,6 +128,7 @@ export class RoomClient {
   share(session: SharedSession | null): void {
     if (session?.id === this.session?.id && session?.proof === this.session?.proof) return
     this.session = session
+    this.update = null
     if (this.state.you !== null) this.send(this.join())
   }
 
@@ -118,15 +136,32 @@ export class RoomClient {
   point(spot: Spot | null): void {
     this.spot = spot
     if (this.timer !== null) return
-    const wait = this.pointedAt + POINT_MS - performance.now()
+    const wait = this.pointedAt + (this.state.direct ? DIRECT_POINT_MS : POINT_MS) - performance.now()
     if (wait > 0) this.timer = setTimeout(() => { this.pointNow() }, wait)
     else this.pointNow()
+  }
+
+  /** Connect to the other members of a group, or with false to nobody: everything goes over the server. */
+  connect(may: boolean): void {
+    this.mayConnect = may
+    this.meet()
+  }
+
+  /** Show a frame of the own life to those who follow it and are connected to this member. */
+  publish(update: StateUpdate): void {
+    this.update = update
+    const { you, members } = this.state
+    const followers = members.filter(({ member, follows }) => follows === you && this.mesh.isAlive(member))
+    if (you === null || followers.length === 0) return
+    const text = JSON.stringify(update)
+    for (const { member } of followers) this.mesh.show(member, text)
   }
 
   retry(): void { this.socket.retry() }
 
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer)
+    this.mesh.close()
     this.socket.close()
     this.feed.close()
   }
@@ -134,7 +169,43 @@ export class RoomClient {
   private pointNow(): void {
     this.timer = null
     this.pointedAt = performance.now()
+    this.mesh.point(this.spot)
+    if (!this.state.direct) this.pointOverServer()
+  }
+
+  private pointOverServer(): void {
     if (this.state.you !== null) this.socket.send({ command: 'cursor', at: this.spot === null ? null : [...this.spot] })
+  }
+
+  /** Be connected to whom the server and this person let one be connected to. */
+  private meet(): void {
+    const { you, peers, members, stunPort } = this.state
+    const others = you === null || !peers || !this.mayConnect ? [] : members.flatMap(({ member }) => (member === you ? [] : [member]))
+    this.mesh.meet(you ?? 0, others, stunPort)
+    this.connected()
+  }
+
+  /** Others are connected than before. */
+  private connected(): void {
+    const before = this.state.direct
+    this.state.direct = this.mesh.isComplete
+    if (before && !this.state.direct) this.pointOverServer()
+    if (this.source !== null && !this.mesh.isAlive(this.source)) this.receiveFrom(null)
+    if (this.update !== null) this.publish(this.update)
+  }
+
+  /** Have the frames of whom one follows come from this member itself, or with null over the server. */
+  private receiveFrom(source: number | null): void {
+    const follows = this.me?.follows ?? null
+    this.source = source
+    if (follows !== null) this.socket.send({ command: 'set_direct', member: follows, direct: source !== null })
+  }
+
+  /** Take a frame that a member sent of its own life, if it is the one that is followed. */
+  private shownBy(member: number, update: StateUpdate): void {
+    if (member !== this.me?.follows) return
+    if (this.source !== member) this.receiveFrom(member)
+    if (member !== this.state.spotlight) this.followed(member, update)
   }
 
   private join(): RoomCommand {
@@ -152,6 +223,7 @@ export class RoomClient {
         break
       case 'member_joined':
         state.members = [...state.members, message.member]
+        this.meet()
         break
       case 'member_changed':
         this.change(message.member.member, message.member)
@@ -159,9 +231,13 @@ export class RoomClient {
       case 'member_left':
         state.members = state.members.filter(({ member }) => member !== message.member)
         this.cursors.delete(message.member)
+        this.meet()
         break
       case 'cursors':
-        for (const [number, at] of Object.entries(message.cursors)) this.pointed(Number(number), at)
+        for (const [number, at] of Object.entries(message.cursors)) {
+          // A member that is connected has sent something newer.
+          if (!this.mesh.isAlive(Number(number))) this.pointed(Number(number), at)
+        }
         break
       case 'drawn':
         this.strike(message.stroke.member, message.stroke.id)
@@ -176,6 +252,8 @@ export class RoomClient {
         break
       case 'following':
         this.change(message.member, { follows: message.follows })
+        if (message.member === state.you) this.source = null
+        else if (message.follows === state.you && this.update !== null) this.publish(this.update)
         break
       case 'spotlight_set':
         state.spotlight = message.member
@@ -191,12 +269,15 @@ export class RoomClient {
         this.moved(message.room)
         break
       case 'frame':
-        this.followed(message.member, message.message as InferenceMessage)
+        if (message.member !== this.source || message.member === state.spotlight) {
+          this.followed(message.member, message.message as InferenceMessage)
+        }
         break
       case 'error':
         this.refused(message)
         break
       case 'signal':
+        this.mesh.hear(message.sender, message.kind, message.data)
         break
     }
   }
@@ -208,6 +289,8 @@ export class RoomClient {
       vote: message.vote, choice: null, spotlight: message.spotlight, groups: {}, peers: message.peers,
       stunPort: message.stun_port, error: null,
     })
+    this.source = null
+    this.meet()
     // It may have begun while the answer was on its way.
     if (this.told !== this.session) this.send(this.join())
   }

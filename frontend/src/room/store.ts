@@ -3,6 +3,7 @@ import { computed, ref, shallowRef, watch } from 'vue'
 
 import { useAccess } from '@/access/access'
 import { useLoginCheck } from '@/access/check'
+import { remembered } from '@/common/storage'
 import type { Ask } from '@/protocol/messages'
 import { RoomClient } from '@/room/client'
 import type { FrameFeed } from '@/session/feed'
@@ -38,6 +39,8 @@ export const useRoom = defineStore('room', () => {
   /** The session on this screen. */
   const own = shallowRef<InferenceSession | null>(null)
   const tool = ref<Tool | null>(null)
+  /** Whether this person lets the browser connect to others of the group. */
+  const direct = remembered('room.direct', true, (stored) => (typeof stored === 'boolean' ? stored : undefined))
   /** A spotlight that this person looked away from. */
   const dismissed = ref<number | null>(null)
 
@@ -74,6 +77,11 @@ export const useRoom = defineStore('room', () => {
     closedAt.value = null
   })
 
+  watch(own, (session, before) => {
+    if (before) before.published = null
+    if (session) session.published = (update) => { client.value?.publish(update) }
+  })
+  watch([client, direct], () => { client.value?.connect(direct.value) })
   watch(() => own.value?.state.shared ?? null, (shared) => { client.value?.share(shared) })
   watch([() => access.asked && access.mayWatch, () => routes.route.room], ([may, room]) => {
     if (!may || room === null) {
@@ -126,5 +134,5 @@ export const useRoom = defineStore('room', () => {
     client.value.send({ command: 'vote', choice })
   }
 
-  return { client, own, feed, tool, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
+  return { client, own, feed, tool, direct, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
 })

@@ -2,7 +2,7 @@ import { shallowReactive } from 'vue'
 
 import { socketUrl } from '@/common/http'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
-import type { Branched, EpisodeEnd, InferenceCommand, InferenceMessage, Playback } from '@/protocol/messages'
+import type { Branched, EpisodeEnd, InferenceCommand, InferenceMessage, Playback, StateUpdate } from '@/protocol/messages'
 import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
 import { ReplayController } from '@/replay/controller'
@@ -36,6 +36,9 @@ export class InferenceSession {
   readonly starts = new StartChoice((command) => this.socket.send(command))
   readonly company: Company
   readonly policy = new PolicyAsker((command) => this.socket.send(command))
+
+  /** Hears of every frame, for those who follow this life. */
+  published: ((update: StateUpdate) => void) | null = null
 
   private readonly resumption: Resumption
   private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
@@ -229,6 +232,7 @@ export class InferenceSession {
       case 'state_update': {
         const frame = frameOfInference(message)
         this.feed.push(frame)
+        this.published?.(message)
         this.policy.change()
         this.replays.shown(message.step)
         if (this.replays.state.replay !== null) break
