@@ -8,6 +8,7 @@ SPEED = {
     "world": "steps a second of 1 to 4,096 worlds, beside Gymnasium's",
     "training": "environment steps a second learning at every step and acting, beside stable-baselines3",
     "sessions": "how many playing sessions one core carries, beside a bare app",
+    "frames": "bytes and processor time of a frame in each form, beside plain Trio tasks",
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
     "policymap": "frame gaps of a playing class without and with five policy maps a second for each session",
     "worlds": "what sessions in 20 different worlds cost, beside as many in one",

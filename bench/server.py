@@ -63,8 +63,21 @@ def serving(core: int | None, **settings: str) -> Iterator[Server]:
 @contextmanager
 def serving_bare(core: int | None, frame: Path) -> Iterator[Server]:
     """Run the bare app that sends the frame in this file, until the block ends."""
+    with _serving_frame("bench.suite.bare", core, frame) as server:
+        yield server
+
+
+@contextmanager
+def serving_least(core: int | None, frame: Path) -> Iterator[Server]:
+    """Run plain Trio tasks that write the frame in this file to plain sockets, until the block ends."""
+    with _serving_frame("bench.suite.least", core, frame) as server:
+        yield server
+
+
+@contextmanager
+def _serving_frame(module: str, core: int | None, frame: Path) -> Iterator[Server]:
     port = free_port()
-    with _running(["bench.suite.bare", str(port), str(frame)], core, {}) as process:
+    with _running([module, str(port), str(frame)], core, {}) as process:
         yield Server(port, process)
 
 

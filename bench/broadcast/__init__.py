@@ -1,7 +1,8 @@
 """Count the viewers that one core carries: a run shown at 20 frames/s, 99 % of frames less than 50 ms late.
 
 A frame's lateness is measured from the first viewer that received it; a missing frame counts as one second.
-The measurement is repeated with 1 % of viewers that never read, and for a bare app with frames of that size.
+The measurement is repeated with 1 % of viewers that never read, and for a bare app and plain Trio tasks with
+frames of that size.
 """
 
 

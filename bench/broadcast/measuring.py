@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.broadcast.watching import Viewers
-from bench.server import Server, serving, serving_bare, wait_until_ready
-from bench.sessions.measuring import BARE, UNLIMITED
+from bench.server import Server, serving, serving_bare, serving_least, wait_until_ready
+from bench.sessions.measuring import BARE, LEAST, UNLIMITED
 from bench.suite.command import Effort, run, tell
 from bench.suite.figures import Figure, alternate, ratio
 from bench.suite.load import Load
@@ -53,7 +53,7 @@ class Contender:
 
 
 def measure(effort: Effort) -> list[Figure]:
-    """Return the viewers carried by Hamlet and the bare app, and lateness without and with dead viewers."""
+    """Return the viewers that Hamlet and its anchors carry, and lateness without and with dead viewers."""
     cores = divide_cores()
     pin(0, cores.others)
     raise_file_limit(_MOST)
@@ -69,9 +69,11 @@ def measure(effort: Effort) -> list[Figure]:
         viewers.watch(1, 1.0)
         (folder / "frame").write_bytes(viewers.shown.frame())
         viewers.close()
-        bare = stack.enter_context(serving_bare(cores.server, folder / "frame"))
-        wait_until_ready(bare.port, bare.process)
-        contenders = {name: Contender(name, one, load) for name, one in (("Hamlet", server), (BARE, bare))}
+        contenders = {"Hamlet": Contender("Hamlet", server, load)}
+        for name, start in ((BARE, serving_bare), (LEAST, serving_least)):
+            peer = stack.enter_context(start(cores.server, folder / "frame"))
+            wait_until_ready(peer.port, peer.process)
+            contenders[name] = Contender(name, peer, load)
         values = alternate(
             {name: partial(contender.capacity, seconds) for name, contender in contenders.items()},
             effort.rounds,
@@ -79,13 +81,17 @@ def measure(effort: Effort) -> list[Figure]:
         count = max(int(_SHARE * min(values["Hamlet"])), 1)
         alive, hindered = _dead_viewers(Viewers(server, load), load, count, effort)
     viewers_figure = Figure(name="viewers", unit="viewers", values=values["Hamlet"])
-    beside = Figure(name=BARE, unit="viewers", values=values[BARE], beside=True)
+    bare, least = (
+        Figure(name=name, unit="viewers", values=values[name], beside=True) for name in (BARE, LEAST)
+    )
     without = Figure(name="p99 without dead viewers", unit="ms", values=alive, beside=True)
     dead = Figure(name="p99 with 1 % dead viewers", unit="ms", values=hindered)
     return [
         viewers_figure,
-        beside,
-        ratio(f"viewers / {BARE}", viewers_figure, beside),
+        bare,
+        least,
+        ratio(f"viewers / {BARE}", viewers_figure, bare),
+        ratio(f"viewers / {LEAST}", viewers_figure, least),
         without,
         dead,
         ratio("p99 with 1 % dead viewers / without", dead, without),

@@ -10,7 +10,7 @@ from typing import Final
 
 import torch
 
-from bench.server import Server, serving, serving_bare, wait_until_ready
+from bench.server import Server, serving, serving_bare, serving_least, wait_until_ready
 from bench.sessions.playing import Players
 from bench.suite.command import Effort, UnknownContenderError, run, tell
 from bench.suite.figures import Figure, alternate, ratio
@@ -27,6 +27,8 @@ from hamlet_trio.world import ACTIONS, WorldConfig
 __all__ = ["measure", "run"]
 
 BARE: Final = "bare app"
+LEAST: Final = "least under Trio"
+_PEERS: Final = {BARE: serving_bare, LEAST: serving_least}
 NETWORKS: Final[tuple[NetworkType, ...]] = ("qnetwork", "relational", "egocentric")
 LATE: Final = 0.020
 """Seconds of lateness that 99 % of frames stay below."""
@@ -75,9 +77,10 @@ class Contender:
 
 def measure(effort: Effort) -> list[Figure]:
     """Return the sessions carried by each contender, and the processor time of a frame at that load."""
-    effort.check([*NETWORKS, BARE])
+    effort.check([*NETWORKS, *_PEERS])
     if effort.only and not any(map(effort.wants, NETWORKS)):
-        raise UnknownContenderError(f"--only: {BARE} sends a frame of a network's; name one of them too")
+        peers = " and ".join(_PEERS)
+        raise UnknownContenderError(f"--only: {peers} send a frame of a network's; name one of them too")
     cores = divide_cores()
     pin(0, cores.others)
     raise_file_limit(_MOST)
@@ -90,12 +93,14 @@ def measure(effort: Effort) -> list[Figure]:
             if effort.wants(name)
         }
         some = next(iter(contenders.values())).server if contenders else None
-        if effort.wants(BARE) and some is not None:
+        wanted = {name: start for name, start in _PEERS.items() if effort.wants(name)}
+        if wanted and some is not None:
             file = folder / "frame"
             file.write_bytes(sample_frame(some))
-            bare = stack.enter_context(serving_bare(cores.server, file))
-            wait_until_ready(bare.port, bare.process)
-            contenders[BARE] = Contender(BARE, bare)
+            for name, start in wanted.items():
+                peer = stack.enter_context(start(cores.server, file))
+                wait_until_ready(peer.port, peer.process)
+                contenders[name] = Contender(name, peer)
         values = alternate(
             {name: partial(contender.capacity, seconds) for name, contender in contenders.items()},
             effort.rounds,
@@ -105,20 +110,21 @@ def measure(effort: Effort) -> list[Figure]:
 
 def _figures(values: dict[str, list[float]], contenders: dict[str, Contender]) -> list[Figure]:
     figures = {
-        name: Figure(name=name, unit="sessions", values=found, beside=name == BARE)
+        name: Figure(name=name, unit="sessions", values=found, beside=name in _PEERS)
         for name, found in values.items()
     }
     ratios = [
-        ratio(f"{name} / {BARE}", figure, figures[BARE])
+        ratio(f"{name} / {peer}", figure, figures[peer])
+        for peer in _PEERS
         for name, figure in figures.items()
-        if BARE in figures and name != BARE
+        if peer in figures and name not in _PEERS
     ]
     times = [
         Figure(
             name=f"{name}, processor time of a frame",
             unit="\u00b5s",
             values=times,
-            beside=name == BARE,
+            beside=name in _PEERS,
         )
         for name, contender in contenders.items()
         # A round in which not one session was carried has no frame to take the time of.

@@ -40,6 +40,35 @@ GOALS: Final = (
     ),
     Goal(benchmark="sessions", figure="relational / bare app", target=0.5, moonshot=0.95),
     Goal(
+        benchmark="frames",
+        figure="one agent, compact",
+        unit="bytes",
+        peer="1,681 bytes, in full",
+        target=250,
+        moonshot=120,
+        better="less",
+    ),
+    *(
+        Goal(
+            benchmark="frames",
+            figure=f"a session's frame, {form} / least under Trio",
+            target=1.3,
+            moonshot=1.0,
+            better="less",
+        )
+        for form in ("full", "compact")
+    ),
+    *(
+        Goal(
+            benchmark="frames",
+            figure=f"a viewer's frame, {form} / least under Trio",
+            target=1.1,
+            moonshot=1.0,
+            better="less",
+        )
+        for form in ("full", "compact")
+    ),
+    Goal(
         benchmark="isolation",
         figure="50 sessions, p99 with training / without",
         peer="no frame for 10 s",

@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import time
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
@@ -19,6 +20,8 @@ _NANOSECONDS: Final = struct.Struct("qq")
 _CONTROL: Final = socket.CMSG_SPACE(_NANOSECONDS.size) if hasattr(socket, "CMSG_SPACE") else 0
 _READ: Final = 262_144
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_COMPRESSED: Final = 64  # RFC 7692, section 6
+_TAIL: Final = b"\0\0\xff\xff"  # section 7.2.2
 _PATIENCE: Final = 30.0
 
 Take = Callable[[bytes, float], None]
@@ -38,14 +41,21 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class Connection:
-    """Represent one WebSocket; `take` is called with its messages."""
+    """Represent one WebSocket; `take` is called with its messages.
 
-    def __init__(self, port: int, path: str, take: Take, *, receive_buffer: int | None = None) -> None:
+    `size` is the bytes on the wire of the last message, its header included.
+    """
+
+    def __init__(
+        self, port: int, path: str, take: Take, *, receive_buffer: int | None = None, deflated: bool = False
+    ) -> None:
         """Connect and wait for the handshake. `receive_buffer` is in bytes, for one that is to be slow.
 
-        Raises `LoadError` when the server refuses.
+        `deflated` asks for permessage-deflate (RFC 7692). Raises `LoadError` when the server refuses.
         """
         self.take = take
+        self.size = 0
+        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS) if deflated else None
         self.socket = socket.socket()
         self.socket.settimeout(_PATIENCE)
         if receive_buffer is not None:
@@ -65,9 +75,10 @@ class Connection:
 
     def _shake_hands(self, path: str) -> bytes:
         key = base64.b64encode(os.urandom(16)).decode()
+        extensions = "" if self._inflater is None else "Sec-WebSocket-Extensions: permessage-deflate\r\n"
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n".encode()
         )
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -79,6 +90,9 @@ class Connection:
         if not head.startswith(b"HTTP/1.1 101"):
             self.socket.close()
             raise LoadError(f"the server refused a connection: {head.decode(errors='replace')[:200]}")
+        if self._inflater is not None and b"permessage-deflate" not in head:
+            self.socket.close()
+            raise LoadError("the server does not compress")
         return rest
 
     def send(self, text: str) -> None:
@@ -109,9 +123,13 @@ class Connection:
                 length = int.from_bytes(data[start - wide : start], "big")
             if start + length > available:
                 break
-            opcode, payload = data[position] & 15, data[start : start + length]
-            position = start + length
+            first, payload = data[position], data[start : start + length]
+            opcode, size = first & 15, start + length - position
+            position += size
             if opcode == _TEXT:
+                self.size = size
+                if first & _COMPRESSED and self._inflater is not None:
+                    payload = self._inflater.decompress(payload + _TAIL)
                 self.take(payload, at)
             elif opcode == _PING:
                 self.socket.sendall(frame(_PONG, payload))

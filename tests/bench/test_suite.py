@@ -1,8 +1,13 @@
 import importlib
 import math
+import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -11,7 +16,8 @@ import pytest
 from bench import REPOSITORY
 from bench.__main__ import SPEED
 from bench.broadcast.watching import Shown
-from bench.server import serving_bare, wait_until_ready
+from bench.frames.counting import Crowd, Frames, ignore
+from bench.server import Server, serving_bare, serving_least, wait_until_ready
 from bench.sessions.lateness import Lateness
 from bench.sessions.measuring import Contender, _figures
 from bench.sessions.playing import Players
@@ -29,7 +35,7 @@ from bench.suite.figures import (
     significant,
 )
 from bench.suite.goals import GOALS, Goal, reached
-from bench.suite.load import Load
+from bench.suite.load import Connection, Load
 from bench.suite.machine import this_machine, usable_cores
 from bench.suite.picture import IMAGES, picture, scale
 from bench.suite.search import largest
@@ -170,18 +176,49 @@ def test_what_is_published_is_whole_and_its_pictures_fresh() -> None:
         assert drawn == picture(made), f"run: python -m bench {made.benchmark} --publish"
 
 
-def test_the_load_generator_plays_with_the_bare_app(tmp_path: Path) -> None:
+@pytest.mark.parametrize("serving", [serving_bare, serving_least])
+def test_the_load_generator_plays_with_the_anchors(
+    serving: Callable[[int | None, Path], AbstractContextManager[Server]], tmp_path: Path
+) -> None:
     frame = tmp_path / "frame"
     frame.write_bytes(b'{"type":"state_update","step":7,"padding":"' + b"x" * 1000 + b'"}')
-    with serving_bare(None, frame) as server, Load() as load:
+    with serving(None, frame) as server, Load() as load:
         wait_until_ready(server.port, server.process)
         players = Players(server, load)
         played = players.play(3, 0.3)
         assert players.frame() == frame.read_bytes()
+        crowd = Crowd(server, load, "/ws/training", 2, compact=False)
+        assert crowd.measure(0.3) >= 0
+        assert len(crowd.frames.longest) == len(frame.read_bytes())
     assert played.sessions == 3
     assert played.frames >= 3
     assert len(played.gaps) == played.frames - 3
     assert all(late >= 0 for late in played.lateness)
+
+
+def test_bytes_are_those_on_the_wire_also_of_a_compressed_frame() -> None:
+    text = b'{"type":"delta",' + b" " * 500 + b"}"
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    deflated = (deflater.compress(text) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    assert len(deflated) < 126
+    sent = bytes([0x80 | 0x40 | 1, len(deflated)]) + deflated
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads, Load() as load:
+        port = listener.getsockname()[1]
+        opening = threads.submit(Connection, port, "/ws", ignore, deflated=True)
+        client, _ = listener.accept()
+        with client:
+            assert b"permessage-deflate" in client.recv(4096)
+            client.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+            )
+            connection = opening.result()
+            frames = Frames()
+            frames.follow(connection)
+            load.add(connection)
+            client.sendall(sent)
+            while not frames.count:
+                load.run(0.01)
+    assert frames == Frames(count=1, size=len(sent), longest=text)
 
 
 def test_the_cheapest_benchmark_runs_for_real() -> None:
@@ -195,7 +232,7 @@ def test_the_cheapest_benchmark_runs_for_real() -> None:
     assert all(one.median > 1000 for one in made.figures)
 
 
-@pytest.mark.parametrize("name", ["start", "isolation", "broadcast"])
+@pytest.mark.parametrize("name", ["start", "isolation", "broadcast", "frames"])
 def test_what_is_measured_as_a_whole_says_so(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         importlib.import_module(f"bench.{name}").main(["--only", "something"])
@@ -209,7 +246,7 @@ def test_what_is_measured_as_a_whole_says_so(name: str, capsys: pytest.CaptureFi
         (
             "sessions",
             "qnetwork,cnn",
-            "there is no 'cnn'; there are: qnetwork, relational, egocentric, bare app",
+            "there is no 'cnn'; there are: qnetwork, relational, egocentric, bare app, least under Trio",
         ),
         ("sessions", "bare app", "name one of them too"),
     ],
