@@ -11,4 +11,4 @@ def main(arguments: list[str]) -> None:
     """Run the benchmark."""
     from bench.frames.measuring import measure, run  # noqa: PLC0415 (torch)
 
-    run("frames", __doc__, measure, arguments, rounds=5, whole=True)
+    run("frames", __doc__, measure, arguments, rounds=3, whole=True)

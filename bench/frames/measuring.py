@@ -96,7 +96,7 @@ def _serve(stack: ExitStack, load: Load, folder: Path, cores: Cores, path: str) 
     """Serve sessions of a `qnetwork`, or a run of one that is shown."""
     if path == "/ws":
         return stack.enter_context(serving_network("qnetwork", folder, cores.server))
-    server = stack.enter_context(serving(cores.server, **UNLIMITED))
+    server = stack.enter_context(serving(cores.server, send_timeout="3600", **UNLIMITED))
     wait_until_ready(server.port, server.process)
     stack.enter_context(training(server, load, cores, **_SHOWN))
     return server

@@ -37,12 +37,13 @@ _START: Final = 300
 UNLIMITED: Final = {
     "max_sessions": "4000",
     "max_viewers": "4000",
+    "max_load": "0",
     "max_sessions_per_client": "4000",
     "max_viewers_per_client": "4000",
     "handshake_rate": "100000",
     "handshake_burst": "10000",
 }
-"""Settings under which one client may open as many connections as it likes."""
+"""Settings under which one client may open as many connections as it likes, whatever the load."""
 
 
 class Contender:

@@ -16,8 +16,8 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-function answering(status: number, code?: string): void {
-  const headers = { 'content-type': 'application/problem+json' }
+function answering(status: number, code?: string, more: Record<string, string> = {}): void {
+  const headers = { 'content-type': 'application/problem+json', ...more }
   const body = JSON.stringify({ code, detail: 'a sentence' })
   vi.stubGlobal('fetch', vi.fn(() => Promise.resolve(new Response(body, { status, headers }))))
 }
@@ -84,6 +84,16 @@ describe('ReconnectingSocket', () => {
     expect(socket.state.retryAt - Date.now()).toBeGreaterThanOrEqual(4000)
     await vi.advanceTimersByTimeAsync(6000)
     expect(socket.state.status).toBe('connecting')
+    socket.close()
+  })
+
+  it('waits as long as a server asks for that has no time for one more', async () => {
+    answering(503, 'server_full', { 'retry-after': '10' })
+    const socket = new ReconnectingSocket<Message, object>('ws://x/ws', { message: () => undefined })
+    SocketDouble.newest.drop()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(socket.state.status).toBe('refused')
+    expect(socket.state.retryAt - Date.now()).toBeGreaterThanOrEqual(8000)
     socket.close()
   })
 

@@ -4,13 +4,15 @@ from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, T
 from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics
 from hamlet_trio.connection.shared_sessions import SharedSession, SharedSessions
 from hamlet_trio.connection.subscriber import Closing, Subscriber
-from hamlet_trio.connection.transport import ServerFullError, Transport
+from hamlet_trio.connection.transport import NoRoomError, OverloadedError, ServerFullError, Transport
 
 __all__ = [
     "AbuseError",
     "Closing",
     "CommandStream",
     "MessageQueue",
+    "NoRoomError",
+    "OverloadedError",
     "Permit",
     "QueueFullError",
     "QueueStatistics",

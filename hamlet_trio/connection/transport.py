@@ -23,8 +23,30 @@ class Transport(Protocol):
         ...
 
 
-class ServerFullError(Exception):
-    """No session or viewer slot is free; the handshake is answered with 503 and `Retry-After`."""
+class NoRoomError(Exception):
+    """There is no room for one more; the handshake is answered with 503 and `Retry-After`.
+
+    `retry_after` is in seconds.
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerFullError(NoRoomError):
+    """No session or viewer slot is free."""
 
     def __init__(self, what: str, limit: int, setting: str) -> None:
-        super().__init__(f"All {limit} {what} are in use ({setting}); try again in a few seconds.")
+        super().__init__(f"All {limit} {what} are in use ({setting}); try again in a few seconds.", 5)
+
+
+class OverloadedError(NoRoomError):
+    """The sessions that there are take nearly all of the server's time, a share of `load`."""
+
+    def __init__(self, load: float, setting: str, retry_after: int) -> None:
+        super().__init__(
+            f"The sessions need {load:.0%} of the server's time; one more would make all of them late "
+            f"({setting}). Try again in {retry_after} seconds.",
+            retry_after,
+        )

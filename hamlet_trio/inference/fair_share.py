@@ -77,6 +77,11 @@ class FairShare:
     server was seen to do.
 
     Bounds: a session has one unit waiting, so there are at most as many as sessions.
+
+    Attributes:
+        deferred: units that had to wait.
+        units: units admitted.
+        guaranteed: how many of them sessions were entitled to; of a fast session's a part.
     """
 
     def __init__(self) -> None:
@@ -84,7 +89,8 @@ class FairShare:
         self._limit = math.inf
         self._lag = 0.0
         self._peak = 0.0
-        self._units = 0
+        self.units = 0
+        self.guaranteed = 0.0
         self._units_then = 0
         self._observed = -math.inf
         self._round_end = -math.inf
@@ -105,7 +111,9 @@ class FairShare:
         now = trio.current_time()
         if now >= self._round_end and not self._waiting:
             self._begin_round(now)
-        is_free = share.units.add(1.0) < _GUARANTEED_USE
+        used = share.units.add(1.0)
+        is_free = used < _GUARANTEED_USE
+        self.guaranteed += min(1.0, _GUARANTEED_USE / max(used, 1.0))
         # A session that has the round to itself takes nothing from anybody.
         is_alone = not self._is_shared and (self._last is None or self._last is share)
         waits = not is_free and (bool(self._waiting) or (self._admitted >= self._limit and not is_alone))
@@ -116,14 +124,14 @@ class FairShare:
             self._admitted += 1
         self._is_shared = self._is_shared or not (self._last is None or self._last is share)
         self._last = share
-        self._units += 1
+        self.units += 1
         return waits
 
     def observe_lag(self, lag: float) -> None:
         """Take note of how late sessions were woken, in seconds, and adapt the limit."""
         now = trio.current_time()
-        rate = (self._units - self._units_then) * ROUND_SECONDS / max(now - self._observed, ROUND_SECONDS)
-        self._units_then, self._observed = self._units, now
+        rate = (self.units - self._units_then) * ROUND_SECONDS / max(now - self._observed, ROUND_SECONDS)
+        self._units_then, self._observed = self.units, now
         self._peak = max(_PEAK_FADES * self._peak, rate)
         self._lag += _SMOOTHING * (min(lag, _LONGEST_LAG) - self._lag)
         if self._lag > LAG_SECONDS:

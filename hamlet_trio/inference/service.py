@@ -12,6 +12,7 @@ import trio
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.connection import ServerFullError, SharedSessions
+from hamlet_trio.inference.admission import Admission
 from hamlet_trio.inference.class_board import ClassBoard
 from hamlet_trio.inference.fair_share import FairShare
 from hamlet_trio.inference.session_keeper import SessionKeeper
@@ -49,7 +50,8 @@ class InferenceService:
         self.counters = SessionCounters()
         self.work = FairShare()
         self.shared = SharedSessions()
-        self.timers = Timers(self.work.observe_lag)
+        self.admission = Admission(settings.max_load, self.work, self._batch_seconds)
+        self.timers = Timers(self._observe_lag)
         self.capacity = settings.max_sessions
         self.keeper = SessionKeeper(grace=settings.session_grace, capacity=settings.max_sessions)
         self.class_board = ClassBoard()
@@ -87,10 +89,12 @@ class InferenceService:
     def admit(self) -> Iterator[None]:
         """Reserve a place for one session, which takes its world when it begins.
 
-        Raises `ServerFullError` when all `capacity` places are taken.
+        Raises `ServerFullError` when all `capacity` places are taken, and `OverloadedError` when those who
+        play leave no room for another one.
         """
         if self.active_sessions >= self.capacity:
             raise ServerFullError("sessions", self.capacity, "HAMLET_MAX_SESSIONS")
+        self.admission.check(self.active_sessions, self.keeper.left)
         self.active_sessions += 1
         try:
             yield
@@ -121,6 +125,18 @@ class InferenceService:
                 get_logger().exception("inference_failed", restarts=self._restarts)
             await backoff.wait()
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong while sessions play: they take all the time there is, and no more are admitted."""
+        return "overloaded" if self.admission.is_overloaded else None
+
+    def _observe_lag(self, lag: float) -> None:
+        self.work.observe_lag(lag)
+        self.admission.observe(lag)
+
+    def _batch_seconds(self) -> float:
+        return 0.0 if self._parts is None else self.engine.counters.compute_seconds
+
     def statistics(self) -> InferenceStatistics:
         """Return a snapshot for the metrics."""
         counters = EngineCounters() if self._parts is None else self.engine.counters
@@ -131,6 +147,9 @@ class InferenceService:
             loaded_policies=0 if self._parts is None else self.policies.loaded,
             engine_restarts=self._restarts,
             deferred=self.work.deferred,
+            load=self.admission.load,
+            lateness=self.admission.lateness,
+            refused=self.admission.refused,
             playouts_waiting=0 if self._parts is None else self.recordings.waiting,
             **msgspec.structs.asdict(counters),
             **msgspec.structs.asdict(self.counters),

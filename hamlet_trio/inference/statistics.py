@@ -84,6 +84,12 @@ class InferenceStatistics(Struct, frozen=True, kw_only=True):
     engine_restarts: int
     deferred: int
     """Turn and commands that waited so that other sessions got their share."""
+    load: float
+    """Share of its time that the server needs for what sessions are entitled to."""
+    lateness: float
+    """Seconds that sessions are woken late, on average."""
+    refused: int
+    """Sessions refused because of the load."""
     playouts_waiting: int
     """Rewinds, recordings to load and to save that wait for the thread that plays them out."""
     batches: int

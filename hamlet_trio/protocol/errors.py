@@ -152,7 +152,10 @@ class ErrorCode(StrEnum):
     TRAINING_UNAVAILABLE = "training_unavailable", "The trainer could not be started; the message says why."
 
     # The server as a whole.
-    SERVER_FULL = "server_full", "The server has no free slot; try again after `Retry-After` seconds."
+    SERVER_FULL = (
+        "server_full",
+        "The server has no free slot, or no time for one more; try again after `Retry-After` seconds.",
+    )
     CLIENT_FULL = "client_full", "Your address has too many connections; close one, or wait."
     STARTING = "starting", "The server is still starting; ask again in a second."
     DRAINING = "draining", "The server is shutting down; connect again, to it or to another instance."

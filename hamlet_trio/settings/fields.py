@@ -99,6 +99,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_sessions: Annotated[
         int, Meta(ge=1, le=100_000, description="inference sessions at once; more get 503")
     ] = 1000
+    max_load: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="share of the server's time that sessions may need before new ones get 503; 0: the "
+            "load refuses none",
+        ),
+    ] = 0.9
     max_viewers: Annotated[
         int, Meta(ge=1, le=100_000, description="training viewers at once; more get 503")
     ] = 1000

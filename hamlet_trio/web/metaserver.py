@@ -89,6 +89,7 @@ class Metaserver:
     def degraded(self) -> list[str]:
         """Return the names of services that fail while others work."""
         problems = {
+            "inference": self.inference.problem,
             "training": self.training.problem,
             "history": self.history.problem,
             "logins": self.access.problem,

@@ -98,6 +98,10 @@ class ServerCollector(Collector):
         return [
             Sample("inference_sessions", "inference sessions now", numbers.active_sessions),
             Sample("inference_capacity", "inference sessions at most", numbers.capacity),
+            Sample("inference_load", "share of its time that the server needs for sessions", numbers.load),
+            Sample(
+                "inference_lateness_seconds", "seconds that sessions are late, on average", numbers.lateness
+            ),
             Sample("inference_policies", "policies in memory", numbers.loaded_policies),
             Sample(
                 "inference_playouts_waiting",
@@ -126,6 +130,7 @@ class ServerCollector(Collector):
                 "turns and commands that made way for others",
                 numbers.deferred,
             ),
+            Sample("inference_refused", "sessions refused because of the load", numbers.refused),
             Sample("inference_failed_sessions", "sessions ended by an error", numbers.failed_sessions),
             Sample("sessions_resumed", "sessions that went on on another connection", numbers.resumed),
         ]

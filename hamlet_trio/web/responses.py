@@ -98,7 +98,10 @@ class HealthResponse(Struct, frozen=True, omit_defaults=True):
     status: Annotated[str, Meta(description="`alive` or `ready`")]
     degraded: Annotated[
         list[str],
-        Meta(description="`training`, `history`, `logins`: services that fail; left out if none does"),
+        Meta(
+            description="`inference` (overloaded), `training`, `history`, `logins`, `redis`: services that "
+            "fail or are overloaded; left out if none is"
+        ),
     ] = []
 
 

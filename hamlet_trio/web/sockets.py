@@ -11,7 +11,7 @@ import trio
 from quart import Blueprint, Response, Websocket, request, websocket
 from structlog.contextvars import bound_contextvars
 
-from hamlet_trio.connection import ServerFullError
+from hamlet_trio.connection import NoRoomError
 from hamlet_trio.inference import serve_session
 from hamlet_trio.inference.session_keeper import new_secret, session_id_of
 from hamlet_trio.logs import get_logger
@@ -25,7 +25,7 @@ from hamlet_trio.web.guard.websocket import SEND_NOWAIT
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 
-_RETRY_AFTER: Final = "5"
+_RETRY_AFTER: Final = 5
 _FAREWELL: Final = 0.5  # seconds for the close frame when the connection's tasks are cancelled
 
 Session = Callable[..., Awaitable[CloseCode | None]]
@@ -160,8 +160,8 @@ def _enter(stack: ExitStack, server: Metaserver, endpoint: Endpoint) -> Response
         stack.enter_context(endpoint.admit())
     except ClientFullError as error:
         return _unavailable(ErrorCode.CLIENT_FULL, str(error))
-    except ServerFullError as error:
-        return _unavailable(ErrorCode.SERVER_FULL, str(error))
+    except NoRoomError as error:
+        return _unavailable(ErrorCode.SERVER_FULL, str(error), error.retry_after)
     return None
 
 
@@ -215,6 +215,6 @@ def _rate_limited(server: Metaserver) -> Response:
     )
 
 
-def _unavailable(code: ErrorCode, detail: str) -> Response:
+def _unavailable(code: ErrorCode, detail: str, retry_after: int = _RETRY_AFTER) -> Response:
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-    return problem(unavailable, code, detail, retry_after=_RETRY_AFTER, connection="close")
+    return problem(unavailable, code, detail, retry_after=str(retry_after), connection="close")

@@ -1,14 +1,19 @@
 """A full server, foreign origins, and a client that never reads."""
 
 import json
+import re
 import socket
+from contextlib import AsyncExitStack
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 import trio
 
+from hamlet_trio.inference.admission import ALWAYS_ADMITTED
 from tests.e2e.client import QUICK, Player, viewing, watching
 from tests.e2e.conftest import StartServer
+from tests.patience import PATIENCE
 from tests.web.access.conftest import add_token
 from tests.web.wire import TEXT, Client, connect, frame, handshake, request
 
@@ -32,6 +37,30 @@ async def test_a_full_server_refuses_with_503_until_a_place_is_free(
     server.wait_for("disconnected", endpoint=path)
     async with connect(server.port) as third:
         await third.open_websocket(path)
+
+
+async def test_one_session_more_is_refused_while_those_that_play_take_all_the_time(
+    start_server: StartServer,
+) -> None:
+    server = start_server(max_load=0.0001, session_grace=0)
+    async with AsyncExitStack() as stack:
+        for _ in range(ALWAYS_ADMITTED):
+            player = await stack.enter_async_context(watching(server.port))
+            await player.send("play")
+        with trio.fail_after(PATIENCE):
+            while (await request(server.port, "GET /ws")).status != HTTPStatus.SERVICE_UNAVAILABLE:
+                await player.frames(1)
+        client = await stack.enter_async_context(connect(server.port))
+        await client.send(handshake("/ws"))
+        answer = await client.read_answer()
+        problem = json.loads(answer.body)
+        assert (answer.status, answer.headers["retry-after"], problem["code"]) == (503, "10", "server_full")
+        assert "HAMLET_MAX_LOAD" in problem["detail"]
+        ready = await request(server.port, "GET /readyz")
+        assert (ready.status, json.loads(ready.body)) == (200, {"status": "ready", "degraded": ["inference"]})
+        metrics = (await request(server.port, "GET /metrics")).body.decode()
+        assert re.search(r"^hamlet_inference_refused_total [2-9]", metrics, re.MULTILINE)
+        assert await player.frames(3), "those who play go on"
 
 
 async def test_production_lets_listed_origins_and_scripts_connect(

@@ -157,17 +157,19 @@ export class ReconnectingSocket<Message, Command> {
    */
   private async askWhy(): Promise<void> {
     let refusal: Refusal | null = null
+    let longest = FULL_RETRY_MS
     try {
       await request(this.url.replace(/^ws/, 'http'), { query: { origin: location.origin } })
     } catch (error) {
       if (!(error instanceof HttpProblem)) throw error
       // No answer here either, or one that says it is starting: the server is away.
       if (error.status === 0 || STARTING.includes(error.code)) return
+      longest = Math.max(longest, 1000 * (error.retryAfter ?? 0))
       if (error.status !== UPGRADE_REQUIRED) refusal = { code: error.code, message: error.message }
     }
     if (this.state.status !== 'waiting') return
     this.state.refusal = refusal
-    this.wait(FULL_RETRY_MS * (0.8 + 0.4 * Math.random()), 'refused')
+    this.wait(longest * (0.8 + 0.4 * Math.random()), 'refused')
   }
 
   private wait(milliseconds: number, status: 'waiting' | 'refused'): void {

@@ -2117,7 +2117,10 @@ export interface LoginRequest {
 export interface HealthResponse {
   /** `alive` or `ready` */
   status: string
-  /** `training`, `history`, `logins`: services that fail; left out if none does */
+  /**
+   * `inference` (overloaded), `training`, `history`, `logins`, `redis`: services that fail or are overloaded;
+   * left out if none is
+   */
   degraded: string[]
 }
 
