@@ -84,6 +84,7 @@ class Subject:
             "log_level": "warning",
             "half_open_timeout": str(HALF_OPEN),
             "send_timeout": str(STALLED),
+            "max_load": "0",  # a slow machine is to serve them all, however late
         }
         return {f"HAMLET_{name.upper()}": value for name, value in settings.items()}
 
