@@ -19,6 +19,7 @@ from hamlet_trio.cli.output import writing_output
 from hamlet_trio.cli.replay import replay
 from hamlet_trio.cli.runs import export, failures, runs
 from hamlet_trio.cli.serve import serve
+from hamlet_trio.cli.sweep import sweep
 from hamlet_trio.cli.tokens import tokens
 from hamlet_trio.cli.train import train
 from hamlet_trio.cli.world import world
@@ -58,6 +59,7 @@ app.command()(replay)
 app.command()(failures)
 app.command()(runs)
 app.command()(export)
+app.add_typer(sweep, name="sweep")
 app.add_typer(world, name="world")
 app.add_typer(history, name="history")
 app.add_typer(tokens, name="tokens")

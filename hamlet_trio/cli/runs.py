@@ -73,6 +73,7 @@ def runs(
         Literal["running", "complete", "stopped", "interrupted", "failed"] | None,
         typer.Option("--state", help="Only running, complete, stopped, interrupted or failed runs."),
     ] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", help="Only trials of this sweep.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number of rows.")] = 20,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -83,8 +84,8 @@ def runs(
     with _reader(db) as reader:
         if db is None:
             _end_abandoned_runs(reader)
-        found = reader.runs(RunsQuery(state=state, limit=limit))
-    columns = ("run_id", "state", "episodes", "network_type", "seed", "source", "model", "reason")
+        found = reader.runs(RunsQuery(state=state, sweep=sweep, limit=limit))
+    columns = ("run_id", "state", "episodes", "network_type", "seed", "source", "sweep_id", "model", "reason")
     _print("runs", found, columns, as_json)
 
 

@@ -12,7 +12,7 @@ from hamlet_trio.common.text import readable
 from hamlet_trio.history.columns import COLUMNS, columns_in, row_of
 from hamlet_trio.history.opening import database_errors, is_older_form, open_to_write
 from hamlet_trio.history.records import CheckpointStored, EpisodeEnded, Record, RunEnded, RunStarted
-from hamlet_trio.history.schema import table_names
+from hamlet_trio.history.schema import knows_sweeps, table_names
 from hamlet_trio.protocol.episode import EpisodeComplete
 
 _PRUNED_AT_ONCE: Final = 2000  # episodes; more would hold up other writes
@@ -38,7 +38,7 @@ class HistoryDatabase:
         self.path: Final = path
         self._connection: sqlite3.Connection | None = None
         self._columns: list[str] = []
-        self._keeps_agents = False
+        self._keeps_agents = self._keeps_sweeps = False
         self._numbers: dict[str, int] = {}
 
     def write(self, records: Sequence[Record]) -> None:
@@ -94,12 +94,15 @@ class HistoryDatabase:
             self._connection = open_to_write(self.path)
             self._columns = columns_in(self._connection)
             self._keeps_agents = "agent_episodes" in table_names(self._connection)
+            self._keeps_sweeps = knows_sweeps(self._connection)
         return self._connection
 
     def _add(self, connection: sqlite3.Connection, record: Record) -> None:
         match record:
             case RunStarted():
                 _begin(connection, record)
+                if self._keeps_sweeps:
+                    _add_sweep(connection, record)
             case EpisodeEnded():
                 number = self._number(connection, record.run_id, record.at)
                 _add_episode(connection, number, record, self._columns)
@@ -166,6 +169,14 @@ def _begin(connection: sqlite3.Connection, record: RunStarted) -> None:
             record.package_version,
             record.torch_version,
         ),
+    )
+
+
+def _add_sweep(connection: sqlite3.Connection, record: RunStarted) -> None:
+    settings = None if record.sweep_settings is None else msgspec.json.encode(record.sweep_settings).decode()
+    connection.execute(
+        "UPDATE runs SET sweep_id = ?, sweep_settings = ? WHERE run_id = ?",
+        (record.sweep_id, settings, record.run_id),
     )
 
 

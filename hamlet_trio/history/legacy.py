@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from hamlet_trio.history.columns import COLUMN_TYPES, COLUMNS, columns_in
-from hamlet_trio.history.schema import is_history, table_names
+from hamlet_trio.history.schema import is_history, knows_sweeps, table_names
 
 _FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "reward": ("total_reward", "reward", "episode_reward", "return"),
@@ -82,6 +82,10 @@ def create_views_of_older_form(connection: sqlite3.Connection) -> None:
     connection.execute(f"CREATE TEMP VIEW episodes AS SELECT run, {columns} FROM main.episodes")
     if "failure_counts" not in table_names(connection):
         connection.execute(f"CREATE TEMP VIEW failure_counts AS {_FAILURE_COUNTS}")
+    if not knows_sweeps(connection):
+        connection.execute(
+            "CREATE TEMP VIEW runs AS SELECT *, NULL AS sweep_id, NULL AS sweep_settings FROM main.runs"
+        )
 
 
 def _pivot(names: tuple[str, ...]) -> str:
@@ -107,7 +111,8 @@ def _show_run(connection: sqlite3.Connection) -> None:
     connection.execute(
         "CREATE TEMP TABLE runs AS SELECT 1 AS number, ? AS run_id, 'older' AS source, 'complete' AS state,"
         " NULL AS reason, ? AS began, ? AS ended, NULL AS network_type, NULL AS seed, NULL AS device,"
-        " NULL AS parameters, NULL AS package_version, NULL AS torch_version, NULL AS model, ? AS episodes"
+        " NULL AS parameters, NULL AS package_version, NULL AS torch_version, NULL AS model, ? AS episodes,"
+        " NULL AS sweep_id, NULL AS sweep_settings"
         " WHERE ? > 0",
         (_run_id(began, facts), began, ended, episodes, count),
     )

@@ -54,6 +54,7 @@ class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     state: Annotated[RunState | None, Meta(description="state of the run")] = None
     network_type: Annotated[NetworkType | None, Meta(description="type of the Q-network")] = None
+    sweep: Annotated[Name | None, Meta(description="id of the sweep that they are trials of")] = None
     before: Annotated[Name | None, Meta(description="id of the last run on the previous page")] = None
     limit: Annotated[Count, Meta(description="number of runs on a page")] = 50
 

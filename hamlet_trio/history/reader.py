@@ -29,7 +29,7 @@ PAGE: Final = 1000
 
 _RUN: Final = (
     "run_id, source, state, reason, began, ended, network_type, seed, device, episodes, model,"
-    " package_version, torch_version, parameters"
+    " package_version, torch_version, parameters, sweep_id, sweep_settings"
 )
 _EPISODE: Final = ", ".join(COLUMNS)
 
@@ -101,7 +101,12 @@ class HistoryReader:
     def runs(self, query: RunsQuery) -> list[RunSummary]:
         """Return the matching runs, newest first."""
         where, values = _where(
-            {"state = ?": query.state, "network_type = ?": query.network_type, "run_id < ?": query.before}
+            {
+                "state = ?": query.state,
+                "network_type = ?": query.network_type,
+                "sweep_id = ?": query.sweep,
+                "run_id < ?": query.before,
+            }
         )
         with reading(self.path) as connection:
             rows = connection.execute(
@@ -115,7 +120,7 @@ class HistoryReader:
         """Return the runs without a stored end: they are in progress, or their process was killed."""
         with reading(self.path) as connection:
             rows = connection.execute(
-                "SELECT run_id, source, coalesce((SELECT ended FROM episodes WHERE run = number"
+                "SELECT run_id, source, sweep_id, coalesce((SELECT ended FROM episodes WHERE run = number"
                 " ORDER BY episode DESC LIMIT 1), began) FROM runs WHERE state = 'running' ORDER BY run_id"
             )
             return _structs(RunningRun, rows)
@@ -241,5 +246,6 @@ def _structs(kind: type[_Result], rows: Iterable[tuple[Any, ...]]) -> list[_Resu
 
 def _run_fields(row: Sequence[Any]) -> dict[str, Any]:
     fields = dict(zip(_RUN.split(", "), row, strict=True))
-    fields["parameters"] = fields["parameters"] and msgspec.json.decode(fields["parameters"])
+    for name in ("parameters", "sweep_settings"):
+        fields[name] = fields[name] and msgspec.json.decode(fields[name])
     return fields

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
 
@@ -10,7 +10,7 @@ from hamlet_trio import __version__
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.parameters import TrainingParameters
 
-Source = Literal["server", "command_line", "older"]
+Source = Literal["server", "command_line", "sweep", "older"]
 Ending = Literal["complete", "stopped", "interrupted", "failed"]
 RunState = Literal["running", Ending]
 
@@ -21,12 +21,17 @@ def now() -> str:
 
 
 class RunStarted(Struct, frozen=True, kw_only=True):
-    """A run takes its first step, or is resumed; `parameters` are those in force."""
+    """A run takes its first step, or is resumed; `parameters` are those in force.
+
+    A trial of a sweep names it, with the settings by which it differs from the sweep's other trials.
+    """
 
     run_id: str
     parameters: TrainingParameters
     device: str
     source: Source
+    sweep_id: str | None = None
+    sweep_settings: dict[str, Any] | None = None
     at: str = field(default_factory=now)
     package_version: str = __version__
     torch_version: str = field(default_factory=lambda: version("torch"))

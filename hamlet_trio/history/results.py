@@ -61,7 +61,8 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
     run_id: Annotated[str, Meta(description="id of the run")]
     source: Annotated[
-        str, Meta(description="where it was started: `server`, `command_line`, or in an `older` history")
+        str,
+        Meta(description="where it was started: `server`, `command_line`, a `sweep`, or an `older` history"),
     ]
     state: Annotated[str, Meta(description="state of the run")]
     reason: Annotated[str | None, Meta(description="why it ended, in one sentence, where known")]
@@ -75,6 +76,10 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     package_version: Annotated[str | None, Meta(description="version of Hamlet")]
     torch_version: Annotated[str | None, Meta(description="version of torch")]
     parameters: Annotated[dict[str, Any] | None, Meta(description="parameters in force")]
+    sweep_id: Annotated[str | None, Meta(description="id of the sweep that it is a trial of, or null")]
+    sweep_settings: Annotated[
+        dict[str, Any] | None, Meta(description="settings by which it differs from other trials, or null")
+    ]
     longest: Annotated[int | None, Meta(description="number of steps of the longest episode")]
     best_return: Annotated[float | None, Meta(description="highest return of an episode")]
     evaluation: Annotated[RunEvaluation | None, Meta(description="latest greedy evaluation, or null")]
@@ -89,6 +94,7 @@ class RunningRun(Struct, frozen=True):
 
     run_id: str
     source: str
+    sweep_id: str | None
     last_heard: str
 
 

@@ -198,6 +198,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         FOREIGN KEY (run, episode) REFERENCES episodes (run, episode)
     ) WITHOUT ROWID;
     """,
+    # The sweep that a run is a trial of, and the settings by which it differs from other trials, as JSON.
+    """
+    ALTER TABLE runs ADD COLUMN sweep_id TEXT;
+    ALTER TABLE runs ADD COLUMN sweep_settings TEXT;
+    CREATE INDEX runs_of_sweep ON runs (sweep_id) WHERE sweep_id IS NOT NULL;
+    """,
 )
 """Scripts that turn form n into form n + 1; the form is the file's `user_version`."""
 
@@ -218,6 +224,13 @@ def table_names(connection: sqlite3.Connection) -> set[str]:
     """Return the names of the file's tables."""
     rows = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
     return {name for (name,) in rows}
+
+
+def knows_sweeps(connection: sqlite3.Connection) -> bool:
+    """Return whether runs of this form may be trials of a sweep."""
+    return bool(
+        connection.execute("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'sweep_id'").fetchall()
+    )
 
 
 def upgrade(connection: sqlite3.Connection) -> None:

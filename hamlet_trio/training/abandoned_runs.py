@@ -7,6 +7,7 @@ from hamlet_trio.history import CheckpointStored, HistoryDatabase, HistoryReader
 from hamlet_trio.history.records import Ending
 from hamlet_trio.history.results import RunningRun
 from hamlet_trio.training.store import RunNotFoundError, RunStore
+from hamlet_trio.training.sweep.sweep_store import SweepStore
 
 
 def abandoned_runs(history: Path, store: RunStore) -> list[Record]:
@@ -14,12 +15,14 @@ def abandoned_runs(history: Path, store: RunStore) -> list[Record]:
 
     They ended as their records say, or were interrupted, when they were last heard of. The system releases a
     run's lock when the process that holds it dies. A run of a server counts as running also while the server
-    holds its own lock, because between two trainers nobody holds the run's. Does file I/O; raises
-    `HistoryError`.
+    holds its own lock, because between two trainers nobody holds the run's; likewise a trial while its sweep
+    is run. Does file I/O; raises `HistoryError`.
     """
     left = [run for run in HistoryReader(history).running() if not store.is_training(run.run_id)]
     if any(run.source == "server" for run in left) and store.server_lock().is_held():
         left = [run for run in left if run.source != "server"]
+    sweeps = SweepStore(store.data_dir)
+    left = [run for run in left if run.sweep_id is None or not sweeps.is_running(run.sweep_id)]
     return [record for run in left for record in _end(run, store)]
 
 

@@ -20,8 +20,10 @@ def command_tree() -> dict[str, Any]:
     """Return every command of `hamlet` by name, such as "serve" or "deploy check", as click objects."""
     tree: dict[str, Any] = {}
     for name, command in program().commands.items():
-        within = getattr(command, "commands", None)
-        tree |= {name: command} if within is None else {f"{name} {sub}": within[sub] for sub in within}
+        within = getattr(command, "commands", {})
+        if not within or command.invoke_without_command:  # then it does something by itself
+            tree[name] = command
+        tree |= {f"{name} {sub}": within[sub] for sub in within}
     return tree
 
 
@@ -70,6 +72,9 @@ def commands() -> str:
 COMMANDS: Final = (
     "serve",
     "train",
+    "sweep",
+    "sweep show",
+    "sweep list",
     "evaluate",
     "models",
     "convert",
