@@ -1,5 +1,6 @@
 """`hamlet sweep`: the same lesson with several seeds, settings and worlds."""
 
+import re
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.world import find_world
+from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.sweeps import SweepParameters
 from hamlet_trio.settings import load_settings
 
@@ -75,7 +77,11 @@ def run_sweep(
     try:
         parameters = msgspec.convert(given, SweepParameters)
     except msgspec.ValidationError as error:
-        raise UserError(f"The sweep cannot be planned: {error}.") from error
+        reason, _, place = str(error).partition(" - at `$.")
+        name = re.split(r"[.\[`]", place)[0]
+        known = name in SweepParameters.__struct_fields__
+        words = f"`{name}` must be {allowed(SweepParameters, name)}." if known else f"{reason}."
+        raise UserError(f"The sweep cannot be planned: {words}") from error
     from hamlet_trio.cli.sweep_report import JsonSweepReport, ProgressSweepReport
     from hamlet_trio.logs import configure_logging
     from hamlet_trio.training.sweep.local_sweep import train_sweep

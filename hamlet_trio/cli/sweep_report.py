@@ -142,7 +142,8 @@ def print_result(sweep_id: str, state: SweepState, trials: Sequence[SweepTrial])
     """Print how the trials of a sweep compare, and its best model."""
     out, result = console(), result_of(sweep_id, trials)
     complete = [trial for trial in trials if trial.result is not None]
-    table = Table(title=f"Sweep {sweep_id} ({state}, {len(complete)} of {len(trials)} trials complete)")
+    out.print(f"Sweep {sweep_id}: {state}, {len(complete)} of {len(trials)} trials complete.", soft_wrap=True)
+    table = Table()
     table.add_column("settings", overflow="fold")
     for column in ("trials", "median", "best", "worst", "best seed"):
         table.add_column(column, justify="right")

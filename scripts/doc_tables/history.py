@@ -23,6 +23,8 @@ _MEANING: Final = {
     "runs.torch_version": "Version of torch.",
     "runs.model": "File name of its model.",
     "runs.episodes": "Number of episodes in this file.",
+    "runs.sweep_id": "The sweep that it is a trial of, or null.",
+    "runs.sweep_settings": "The settings by which it differs from that sweep's other trials, as JSON.",
     "failures.id": "Key of the failure.",
     "failures.run": "The run.",
     "failures.timestamp": "When the episode ended.",

@@ -25,7 +25,7 @@ batch_size = [8]
     ("arguments", "words"),
     [
         (("--seeds", "1-x"), "--seeds 1-x: give numbers and ranges"),
-        (("--seeds", "0-5000"), "at most 1,000 are allowed"),
+        (("--seeds", "0-5000"), "`seeds` must be a list of at most 1000"),
         (("--set", "gamma"), "--set gamma: give a parameter and its values"),
         (("--set", "gamma=0.9,2"), "`gamma` must be a number from 0 to 1; 2 was given."),
         (("--world", "nowhere"), "nowhere"),
@@ -84,6 +84,6 @@ def test_an_interrupted_sweep_makes_what_is_missing(
 
     shown_to_a_person = hamlet("sweep", "show").stdout
     assert lines[-1]["result"]["model"] in shown_to_a_person
-    assert "2 of 2 trials complete" in shown_to_a_person
+    assert "complete, 2 of 2 trials complete." in shown_to_a_person
     assert len(json.loads(hamlet("runs", "--sweep", first["sweep_id"], "--json").stdout)["runs"]) == 2
     assert first["sweep_id"] in hamlet("sweep", "list").stdout

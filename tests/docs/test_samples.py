@@ -157,6 +157,13 @@ def test_own_rule(port: int) -> None:
     assert printed.splitlines()[-1] == "lived 500 steps, return 842.9"
 
 
+@pytest.mark.long
+def test_sweep(tmp_path: Path) -> None:
+    printed = run_sample("sweep.py", "1", str(tmp_path)).splitlines()
+    assert [line.partition(":")[0] for line in printed[:4]] == [f"seed {seed}" for seed in (1, 2, 3, 4)]
+    assert (tmp_path / "models" / printed[-1].removeprefix("the best model is ")).is_file()
+
+
 def test_use_checkpoint(trained: tuple[Path, str]) -> None:
     assert re.fullmatch(
         r"options: lived [1-9]\d* steps, last did \w+\n", run_sample("use_checkpoint.py", str(trained[0]))

@@ -1762,7 +1762,7 @@ export interface RunsResponse {
 export interface RunSummary {
   /** id of the run */
   run_id: string
-  /** where it was started: `server`, `command_line`, or in an `older` history */
+  /** where it was started: `server`, `command_line`, a `sweep`, or an `older` history */
   source: string
   /** state of the run */
   state: string
@@ -1788,6 +1788,10 @@ export interface RunSummary {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
+  /** id of the sweep that it is a trial of, or null */
+  sweep_id: string | null
+  /** settings by which it differs from other trials, or null */
+  sweep_settings: Record<string, unknown> | null
   /** number of steps of the longest episode */
   longest: number | null
   /** highest return of an episode */
@@ -1818,6 +1822,8 @@ export interface RunsQuery {
   state?: 'complete' | 'failed' | 'interrupted' | 'running' | 'stopped' | null
   /** type of the Q-network */
   network_type?: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling' | null
+  /** id of the sweep that they are trials of */
+  sweep?: string | null
   /** id of the last run on the previous page */
   before?: string | null
   /** number of runs on a page */
@@ -1828,7 +1834,7 @@ export interface RunsQuery {
 export interface RunDetails {
   /** id of the run */
   run_id: string
-  /** where it was started: `server`, `command_line`, or in an `older` history */
+  /** where it was started: `server`, `command_line`, a `sweep`, or an `older` history */
   source: string
   /** state of the run */
   state: string
@@ -1854,6 +1860,10 @@ export interface RunDetails {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
+  /** id of the sweep that it is a trial of, or null */
+  sweep_id: string | null
+  /** settings by which it differs from other trials, or null */
+  sweep_settings: Record<string, unknown> | null
   /** number of steps of the longest episode */
   longest: number | null
   /** highest return of an episode */
