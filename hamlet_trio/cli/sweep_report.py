@@ -14,7 +14,7 @@ from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.sweeps import SweepProgress, SweepState, SweepStatus, SweepTrial
 from hamlet_trio.training.sweep.local_sweep import SweepListener
-from hamlet_trio.training.sweep.results import result_of
+from hamlet_trio.training.sweep.sweep_results import result_of
 from hamlet_trio.training.sweep.sweep_store import SweepRecord
 
 _MOST_TRIALS = 30

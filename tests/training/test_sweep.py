@@ -17,7 +17,7 @@ from hamlet_trio.protocol.sweeps import SweepEvaluation, SweepParameters, SweepT
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.local_run import train_to_file
 from hamlet_trio.training.store import RunStore
-from hamlet_trio.training.sweep.results import result_of
+from hamlet_trio.training.sweep.sweep_results import result_of
 from hamlet_trio.training.sweep.sweep_run import SweepRun, SweepStartError, open_sweep
 from hamlet_trio.training.sweep.sweep_store import SweepNotFoundError, SweepRecord, SweepStore
 from hamlet_trio.training.sweep.trials import PlannedTrial, plan_trials

@@ -13,7 +13,7 @@ from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.sweeps import SweepResult, SweepState, SweepStatus, SweepTrial
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.sweep.results import best_model_name, rank, result_of
+from hamlet_trio.training.sweep.sweep_results import best_model_name, rank, result_of
 from hamlet_trio.training.sweep.sweep_store import SweepRecord, SweepStore
 from hamlet_trio.training.sweep.trial_runner import TrialRunner, copy_model
 from hamlet_trio.training.sweep.trials import PlannedTrial
