@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install page kernel run test test-long test-e2e lint bench format docs screenshots clean
+.PHONY: help install page kernel run test test-long test-e2e lint check-python lint-page check-page bench format docs screenshots clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,14 +20,23 @@ run: ## Set up what running needs, and serve on http://localhost:8765 (HAMLET_PO
 	@$(PYTHON) start.py $(if $(TORCH),--torch $(TORCH))
 
 lint: install ## Check style, types and the directions of imports
+	@$(MAKE) --no-print-directory --jobs 2 check-python lint-page
+
+check-python: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-page: install
 	$(BIN)/python frontend/tooling.py lint
 
-test: lint page kernel ## Check everything but what is marked `long`: style, types, the page, the tests, the documentation
+# After `page`: both install the packages of Node.
+check-page: lint-page
 	$(BIN)/python frontend/tooling.py test
+
+test: page kernel ## Check everything but what is marked `long`: style, types, the page, the tests, the documentation
+	@$(MAKE) --no-print-directory --jobs 2 check-python check-page
 	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "alone and not long" tests/e2e_nginx tests/e2e_redis
 

@@ -99,6 +99,7 @@ def main() -> int:
     parser.add_argument("--half", action="store_true")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the busy loops are to end then, too
     with busy_loops(options.busy), subprocess.Popen(options.command) as process:  # noqa: S603  # the person's
         try:
             if options.half:

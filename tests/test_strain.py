@@ -52,6 +52,23 @@ def test_what_a_test_has_stopped_stays_stopped_at_half_speed() -> None:
     assert strained("--half", "--", sys.executable, "-c", STOPPED_CHILDREN) == "{'stopped'}\n"
 
 
+def test_a_signal_ends_the_command_and_the_busy_loops() -> None:
+    wait = "import os, psutil, time; print(*(each.pid for each in psutil.Process(os.getppid()).children()))"
+    command = [sys.executable, "-m", "scripts.strain", "--busy", "2", "--", sys.executable, "-u", "-c"]
+    with subprocess.Popen(
+        [*command, f"{wait}; time.sleep(1000)"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        children = process.stdout.readline().split()
+        process.terminate()
+    assert len(children) == 3
+    assert not any(psutil.pid_exists(int(pid)) for pid in children)
+
+
 def test_busy_loops_end_with_the_command() -> None:
     tell = "import os, psutil; print(*(each.pid for each in psutil.Process(os.getppid()).children()))"
     children = strained("--busy", "3", "--", sys.executable, "-c", tell).split()
