@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hamlet_trio.cli import main
 from hamlet_trio.protocol.parameters import TrainingParameters
 from tests.cli.conftest import Hamlet
 
 
-def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
+def test_train_evaluate_and_models(hamlet: Hamlet, hamlet_here: Hamlet, tmp_path: Path) -> None:
     short = ["--network-type", "qnetwork", "--max-steps", "20"]
     trained = hamlet("train", "--episodes", "3", "--seed", "5", "--json", *short)
     assert trained.returncode == 0, trained.stderr
@@ -30,17 +29,17 @@ def test_train_evaluate_and_models(hamlet: Hamlet, tmp_path: Path) -> None:
     assert result["network_type"] == "qnetwork"
     assert len(result["episodes"]) == 2
     assert result["mean_length"] == sum(row["length"] for row in result["episodes"]) / 2
-    by_name = hamlet("evaluate", "trained_agent.pt", "--episodes", "2", "--json")
+    by_name = hamlet_here("evaluate", "trained_agent.pt", "--episodes", "2", "--json")
     assert json.loads(by_name.stdout)["episodes"] == result["episodes"]
 
-    listed = json.loads(hamlet("models", "--json").stdout)["models"]
+    listed = json.loads(hamlet_here("models", "--json").stdout)["models"]
     assert [(row["name"], row["network_type"], row["episode"]) for row in listed] == [
         ("trained_agent.pt", "qnetwork", 3),
         (model.name, "qnetwork", 3),
     ]
     assert {(row["source"], row["is_default"]) for row in listed} == {("run", False)}
     assert listed[0]["same_as"] == model.name
-    assert "trained_agent.pt" in hamlet("models").stdout
+    assert "trained_agent.pt" in hamlet_here("models").stdout
 
 
 @pytest.mark.long
@@ -53,7 +52,7 @@ def test_the_same_seed_gives_the_same_file(hamlet: Hamlet, tmp_path: Path) -> No
 
 
 def test_an_interrupt_saves_and_a_resume_goes_on(
-    hamlet: Hamlet, environment: dict[str, str], tmp_path: Path
+    hamlet: Hamlet, hamlet_here: Hamlet, environment: dict[str, str], tmp_path: Path
 ) -> None:
     short = ["--seed", "2", "--network-type", "qnetwork", "--max-steps", "2"]
     arguments = ["train", "--episodes", "400", "--json", *short]
@@ -81,7 +80,8 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
     episodes = [line["episode"] for line in lines if line["type"] == "episode_complete"]
     assert episodes == list(range(last["episodes"] + 1, 401))
 
-    straight = hamlet("train", "--episodes", "400", "--json", *short, "--out", str(tmp_path / "straight.pt"))
+    out = str(tmp_path / "straight.pt")
+    straight = hamlet_here("train", "--episodes", "400", "--json", *short, "--out", out)
     assert straight.returncode == 0, straight.stderr
     resumed_model = Path(lines[-1]["model_saved"]).read_bytes()
     assert resumed_model == (tmp_path / "straight.pt").read_bytes()
@@ -102,15 +102,7 @@ def test_an_error_of_a_process_is_one_sentence_and_exit_code_1(hamlet: Hamlet) -
     assert "absent.pt" in run.stderr
 
 
-def test_errors_are_one_sentence_and_exit_code_1(
-    environment: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name in ("HAMLET_MODELS_DIR", "HAMLET_DATA_DIR"):
-        monkeypatch.setenv(name, environment[name])
-    monkeypatch.chdir(tmp_path)
+def test_errors_are_one_sentence_and_exit_code_1(hamlet_here: Hamlet, tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("no checkpoint at all")
     for arguments, named in (
         (["evaluate", "text.pt"], "text.pt"),
@@ -119,19 +111,16 @@ def test_errors_are_one_sentence_and_exit_code_1(
         (["train", "--resume", "nothing"], "nothing"),
         (["serve", "--profile", "staging"], "HAMLET_PROFILE"),
     ):
-        monkeypatch.setattr(sys, "argv", ["hamlet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 1, arguments
-        output, said = capsys.readouterr()
-        assert output == ""
-        assert said.startswith("hamlet: ")
-        assert len(said.splitlines()) == 1
-        assert named in said
+        run = hamlet_here(*arguments)
+        assert run.returncode == 1, arguments
+        assert run.stdout == ""
+        assert run.stderr.startswith("hamlet: ")
+        assert len(run.stderr.splitlines()) == 1
+        assert named in run.stderr
 
 
-def test_every_training_parameter_is_an_option_with_the_wire_s_default(hamlet: Hamlet) -> None:
-    text = hamlet("train", "--help").stdout
+def test_every_training_parameter_is_an_option_with_the_wire_s_default(hamlet_here: Hamlet) -> None:
+    text = hamlet_here("train", "--help").stdout
     defaults = TrainingParameters()
     of_the_wire_alone = {"show", "show_every", "step_delay", "resume_from"}
     for name in TrainingParameters.__struct_fields__:

@@ -77,7 +77,7 @@ def deployment(environment: dict[str, str], tmp_path: Path) -> Deployment:
 
 
 @pytest.fixture
-def check(hamlet: Hamlet, deployment: Deployment) -> Callable[..., tuple[int, Rows]]:
+def check(hamlet_here: Hamlet, deployment: Deployment) -> Callable[..., tuple[int, Rows]]:
     """Run the check; gives its exit code and its findings."""
 
     def run(*, nginx: bool = True) -> tuple[int, Rows]:
@@ -85,7 +85,7 @@ def check(hamlet: Hamlet, deployment: Deployment) -> Callable[..., tuple[int, Ro
         lines = [f'{name}="{value}"' for name, value in deployment.variables.items()]
         env.write_text("\n".join(["# settings", "", *lines]), encoding="utf-8")
         arguments = ["deploy", "check", "--json", "--env", str(env)]
-        done = hamlet(*arguments, *(["--nginx", str(deployment.nginx)] if nginx else []))
+        done = hamlet_here(*arguments, *(["--nginx", str(deployment.nginx)] if nginx else []))
         assert done.stderr == ""
         answer = json.loads(done.stdout)
         assert answer["problems"] == sum(row["verdict"] == "problem" for row in answer["findings"])
@@ -246,7 +246,7 @@ def test_nginx_itself_is_asked(deployment: Deployment, check: Check) -> None:
     assert any("gzip_varies" in sentence and "misspelt" in sentence for sentence in problems(rows))
 
 
-def test_files_that_cannot_be_read_are_one_sentence(hamlet: Hamlet, tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_one_sentence(hamlet_here: Hamlet, tmp_path: Path) -> None:
     broken = tmp_path / "broken.conf"
     broken.write_text("server { listen 443 ssl;")
     settings = tmp_path / "settings.env"
@@ -258,7 +258,7 @@ def test_files_that_cannot_be_read_are_one_sentence(hamlet: Hamlet, tmp_path: Pa
         (["--nginx", str(tmp_path / "absent")], "cannot be read"),
         (["--nginx", str(broken)], "not closed"),
     ):
-        done = hamlet("deploy", "check", *arguments)
+        done = hamlet_here("deploy", "check", *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("hamlet: ")
         assert len(done.stderr.splitlines()) == 1

@@ -87,6 +87,7 @@ def test_a_closed_terminal_saves_the_run_and_ends_it_in_order(
     assert "can only be raised" in resumed.stderr  # so it can be resumed
 
 
+@pytest.mark.long
 def test_under_nohup_a_closed_terminal_is_no_end(environment: dict[str, str]) -> None:
     reading, writing = os.pipe()
     with start(["nohup", *ENDLESS], environment, writing) as process:

@@ -42,6 +42,7 @@ def shown(cells: list[Any]) -> set[str]:
     return {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}
 
 
+@pytest.mark.long
 def test_it_trains_evaluates_and_shows(cells: list[Any]) -> None:
     text = printed(cells)
     (random,) = re.findall(r"random play survives (\d+) steps", text)
@@ -53,6 +54,7 @@ def test_it_trains_evaluates_and_shows(cells: list[Any]) -> None:
     assert "image/png" in shown(cells)
 
 
+@pytest.mark.long
 def test_the_film_is_in_it(cells: list[Any]) -> None:
     (video,) = [output.data["text/html"] for output in cells[-1].outputs if "data" in output]
     assert 'src="data:video/mp4;base64,' in video

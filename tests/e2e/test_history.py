@@ -25,6 +25,7 @@ RUN = {
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.long
 async def test_every_episode_that_reached_a_client_is_there_after_a_kill(
     start_server: StartServer, tmp_path: Path
 ) -> None:

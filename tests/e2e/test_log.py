@@ -4,6 +4,7 @@ themselves, and nothing that a client wrote itself."""
 import json
 import sys
 
+import pytest
 import trio
 
 from tests.e2e.client import viewing, watching
@@ -47,6 +48,7 @@ async def test_nothing_a_client_sends_forges_a_line_or_leaves_a_secret(start_ser
     assert server.logged("error") == []
 
 
+@pytest.mark.long
 async def test_lines_of_a_session_and_of_a_run_carry_their_ids(start_server: StartServer) -> None:
     server = start_server(command=SERVE)
     async with watching(server.port), viewing(server.port) as viewer:

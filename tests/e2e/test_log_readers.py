@@ -94,6 +94,7 @@ async def test_a_log_whose_reader_is_gone_ends_nothing(start: Start) -> None:
         assert await player.close_code() == 1012
 
 
+@pytest.mark.long
 async def test_a_terminal_that_takes_nothing_holds_nobody_up(start: Start) -> None:
     terminal, side = os.openpty()
     server = start(side)

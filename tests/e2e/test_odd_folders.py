@@ -29,6 +29,7 @@ def get(address: str) -> Any:
         return json.load(response)
 
 
+@pytest.mark.long
 async def test_a_server_trains_and_records_in_such_a_folder(
     start_server: StartServer, odd_folder: Path
 ) -> None:

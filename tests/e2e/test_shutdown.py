@@ -57,6 +57,7 @@ async def test_a_signal_before_inference_is_ready_also_ends_with_0(start_server:
     assert await trio.to_thread.run_sync(server.wait) == 0
 
 
+@pytest.mark.long
 async def test_the_hypercorn_command_drains_too(start_server: StartServer) -> None:
     server = start_server(command=WAYS["hypercorn"])
     async with watching(server.port) as player, viewing(server.port) as viewer:
@@ -66,6 +67,7 @@ async def test_the_hypercorn_command_drains_too(start_server: StartServer) -> No
         assert await trio.to_thread.run_sync(server.wait) == 0
 
 
+@pytest.mark.long
 async def test_a_signal_during_training_saves_the_run_which_can_be_resumed(
     start_server: StartServer,
 ) -> None:

@@ -38,34 +38,36 @@ def ip(*arguments: str) -> bool:
 
 
 @pytest.fixture
-def link() -> Iterator[str]:
-    """A namespace joined to this one by a link of its own."""
-    name = f"hamlet{os.getpid()}"
-    if shutil.which("ip") is None or not ip("netns", "add", name):
-        pytest.skip("needs root on Linux, with iproute2: a network namespace cannot be made here")
-    here, there = f"ha{os.getpid()}", f"hb{os.getpid()}"
-    inside = ("netns", "exec", name, "ip")
-    steps = [
-        ("link", "add", here, "type", "veth", "peer", "name", there),
-        ("link", "set", there, "netns", name),
-        ("addr", "add", f"{SERVER}/30", "dev", here),
-        ("link", "set", here, "up"),
-        (*inside, "addr", "add", f"{CLIENT}/30", "dev", there),
-        (*inside, "link", "set", there, "up"),
-    ]
+def namespaces() -> Iterator[tuple[str, str]]:
+    """Return two namespaces joined by a link, whose ends are `eth` in each.
+
+    No device of this namespace comes or goes: browsers of other tests would drop their connections then.
+    """
+    names = (f"hamlet{os.getpid()}a", f"hamlet{os.getpid()}b")
     try:
+        if shutil.which("ip") is None or not all(ip("netns", "add", name) for name in names):
+            pytest.skip("needs root on Linux, with iproute2: a network namespace cannot be made here")
+        end = ("type", "veth", "peer", "name", "eth", "netns")
+        steps = [("-n", names[0], "link", "add", "eth", *end, names[1])]
+        for name, address in zip(names, (SERVER, CLIENT), strict=True):
+            steps.append(("-n", name, "addr", "add", f"{address}/30", "dev", "eth"))
+            steps.append(("-n", name, "link", "set", "eth", "up"))
         if not all(ip(*step) for step in steps):
             pytest.skip("needs virtual Ethernet devices, which cannot be made here")
-        yield name
+        yield names
     finally:
-        ip("link", "del", here)
-        ip("netns", "del", name)
+        for name in names:
+            ip("netns", "del", name)
 
 
-def test_a_client_that_vanishes_is_noticed_in_every_state(link: str, start_server: StartServer) -> None:
-    server = start_server(host=SERVER, half_open_timeout=2)
+def test_a_client_that_vanishes_is_noticed_in_every_state(
+    namespaces: tuple[str, str], start_server: StartServer
+) -> None:
+    here, there = namespaces
+    inside = ["ip", "netns", "exec", here, sys.executable, "demo_metaserver.py"]
+    server = start_server(command=inside, host=SERVER, half_open_timeout=2)
     client = subprocess.Popen(
-        ["ip", "netns", "exec", link, sys.executable, "-c", CLIENT_CODE, str(server.port)],
+        ["ip", "netns", "exec", there, sys.executable, "-c", CLIENT_CODE, str(server.port)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
@@ -76,7 +78,7 @@ def test_a_client_that_vanishes_is_noticed_in_every_state(link: str, start_serve
         assert client.stdout is not None
         assert client.stdin is not None
         assert client.stdout.readline() == "there\n"
-        assert ip("netns", "exec", link, "ip", "link", "set", f"hb{os.getpid()}", "down")
+        assert ip("-n", there, "link", "set", "eth", "down")
         server.wait_for("disconnected", 2, endpoint="/ws")
         server.wait_for("disconnected", endpoint="/ws/training")
         assert client.poll() is None  # it did not leave: only the link did

@@ -151,6 +151,7 @@ async def test_an_instance_killed_while_100_sessions_play(proxy: Proxy, instance
     await trio.to_thread.run_sync(again.wait_for, "inference_ready")
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_loses_no_progress_and_brings_everyone_back(
     proxy: Proxy, instances: Instances, keys: Known, capsys: pytest.CaptureFixture[str]
 ) -> None:

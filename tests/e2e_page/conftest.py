@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -109,36 +110,56 @@ def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 StartPageServer = Callable[..., Server]
 
 
-@pytest.fixture(scope="module")
-def start_page_server(
-    built_page: None, page_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StartPageServer]:
-    """Return a function that starts a server with its own settings, `start_page_server(max_sessions=1)`."""
+@contextmanager
+def starting(models: Path, folders: pytest.TempPathFactory) -> Iterator[StartPageServer]:
+    """Give a function that starts servers with these models; they are ended with the context."""
     servers: list[Server] = []
 
     def start(**settings: object) -> Server:
         # A copy, since a training run saves among the models.
-        models = tmp_path_factory.mktemp("models")
-        shutil.copytree(page_models, models, dirs_exist_ok=True)
-        folders = {
-            "HAMLET_MODELS_DIR": str(models),
-            "HAMLET_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-        }
-        own = {f"HAMLET_{name.upper()}": str(value) for name, value in settings.items()}
-        server = launch(folders | own)
+        own_models = folders.mktemp("models")
+        shutil.copytree(models, own_models, dirs_exist_ok=True)
+        own: dict[str, object] = {"models_dir": own_models, "data_dir": folders.mktemp("data")} | settings
+        server = launch({f"HAMLET_{name.upper()}": str(value) for name, value in own.items()})
         servers.append(server)
         server.port = server.wait_for("listening")["port"]
         server.wait_for("inference_ready")
         return server
 
-    yield start
-    for server in servers:
-        server.end()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.end()
 
 
 @pytest.fixture(scope="module")
-def server(start_page_server: StartPageServer) -> Server:
-    """Start one server for the tests of a module that leave it unchanged."""
+def start_page_server(
+    built_page: None, page_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartPageServer]:
+    """Return a function that starts a server with its own settings, `start_page_server(max_sessions=1)`."""
+    with starting(page_models, tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared_page_server(
+    built_page: None, page_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Start one server for every test that leaves it unchanged."""
+    with starting(page_models, tmp_path_factory) as start:
+        yield start()
+
+
+@pytest.fixture(scope="module")
+def server(shared_page_server: Server) -> Server:
+    """Return that server; a module whose tests record, play for the leaderboard or meet has its own."""
+    return shared_page_server
+
+
+@pytest.fixture(scope="module")
+def module_server(start_page_server: StartPageServer) -> Server:
+    """Start a server for one module."""
     return start_page_server()
 
 
@@ -227,13 +248,14 @@ def own_server(start_page_server: StartPageServer) -> Iterator[Server]:
     server.end()
 
 
-@pytest.fixture
-def past_server(start_page_server: StartPageServer, page_models: Path, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def past_server(
+    start_page_server: StartPageServer, page_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Server:
     """Start a server that remembers three runs, two of them under the usual reward."""
-    write_past(tmp_path, page_models / "checkpoint_ep1000.pt")
-    server = start_page_server(data_dir=tmp_path)
-    yield server
-    server.end()
+    folder = tmp_path_factory.mktemp("past")
+    write_past(folder, page_models / "checkpoint_ep1000.pt")
+    return start_page_server(data_dir=folder)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_the_login_page_fits_a_phone(student: BrowserUser, made: Known, scheme: 
     assert violations(page) == []
 
 
+@pytest.mark.long
 def test_watching_needs_no_login_where_only_teachers_log_in(
     browser: Browser, start_page_server: StartPageServer, made: Known
 ) -> None:

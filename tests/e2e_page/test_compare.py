@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
@@ -69,6 +70,7 @@ def test_the_address_follows_sessions_added_and_removed(user: BrowserUser) -> No
         expect(pane.get_by_role("combobox")).to_have_value(model)
 
 
+@pytest.mark.long
 def test_an_added_model_starts_with_the_others_and_is_no_copy(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path, page_models: Path
 ) -> None:

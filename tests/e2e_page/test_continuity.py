@@ -5,8 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they record."""
+    return module_server
+
 
 # As browsers translate: each text node of the page gives way to one in elements of the translator.
 TRANSLATE = """() => {

@@ -52,6 +52,7 @@ def test_two_rewards_are_compared_with_a_guess(teacher: BrowserUser) -> None:
     expect(page).to_have_url(re.compile(f"compare={model_of(ONE)}"))
 
 
+@pytest.mark.long
 def test_the_lab_trains_with_the_changed_reward(teacher: BrowserUser) -> None:
     page = teacher.open("?view=lab", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     train = page.get_by_role("button", name="Train with our reward")

@@ -3,12 +3,19 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from hamlet_trio.lesson.lesson_file import shipped_lesson
 from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they play as a class."""
+    return module_server
 
 
 def lesson_bar(page: Page) -> Locator:
@@ -108,6 +115,7 @@ def test_the_lesson_is_told_in_german(user: BrowserUser) -> None:
     expect(page.get_by_role("button", name="Weiter")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_teachers_own_lesson_is_told_and_a_damaged_one_is_named(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:

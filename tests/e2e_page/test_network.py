@@ -62,6 +62,7 @@ def test_a_proxy_that_drops_upgrade_is_named(browser: Browser, proxy: UpgradeDro
     user.leave()
 
 
+@pytest.mark.long
 def test_a_forbidden_origin_is_named(browser: Browser, start_page_server: StartPageServer) -> None:
     server = start_page_server(allowed_origins="http://page.example")
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")

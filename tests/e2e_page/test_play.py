@@ -3,10 +3,18 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import agent_cell, expect_connected, expect_step_above, fact
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they fill the leaderboard."""
+    return module_server
 
 
 def press(page: Page, key: str, step: int) -> None:

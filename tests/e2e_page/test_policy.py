@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import (
     agent_cell,
@@ -13,6 +14,13 @@ from tests.e2e_page.seen import (
     expect_step_above,
     fact,
 )
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they gather statistics."""
+    return module_server
+
 
 CELLS = 64
 

@@ -3,11 +3,19 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 from tests.e2e_page.test_quality import violations
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they record."""
+    return module_server
 
 
 def step_to(page: Page, last: int) -> None:
@@ -129,6 +137,7 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(user: BrowserU
     expect(other).not_to_have_url(re.compile("recording="))
 
 
+@pytest.mark.long
 def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Skilled")).to_be_visible()

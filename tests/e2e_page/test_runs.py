@@ -166,6 +166,7 @@ def test_a_model_is_named_and_the_name_is_everywhere(teacher: BrowserUser) -> No
     expect(page.get_by_label("Model", exact=True).locator("option", has_text="Our champion")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_a_student_names_nothing(
     browser: Browser, start_page_server: StartPageServer, made: Known, page_models: Path, tmp_path: Path
 ) -> None:
@@ -184,7 +185,14 @@ def test_a_student_names_nothing(
     server.end()
 
 
-@pytest.mark.parametrize("size", [(1366, 768), (390, 844), (360, 640)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (1366, 768),
+        pytest.param((390, 844), marks=pytest.mark.long),
+        pytest.param((360, 640), marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_nothing_in_any_size_and_language(teacher: BrowserUser, size: tuple[int, int]) -> None:
     page = teacher.open(
         "?view=runs", viewport={"width": size[0], "height": size[1]}, color_scheme="light", locale="de-DE"

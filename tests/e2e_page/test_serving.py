@@ -14,6 +14,12 @@ from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 
 
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they count places."""
+    return module_server
+
+
 def test_a_browser_gets_the_page_and_a_script_the_json(user: BrowserUser, server: Server) -> None:
     page = user.open()
     expect_connected(page)

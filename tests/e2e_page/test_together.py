@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
 from tests.e2e_page.test_quality import violations
@@ -19,6 +21,12 @@ REMEMBER_CHANNELS = """
         return channel
     }
 """
+
+
+@pytest.fixture(scope="module")
+def server(module_server: Server) -> Server:
+    """Let the tests use a server of their own: they open rooms."""
+    return module_server
 
 
 def together(user: BrowserUser, script: str = ";", **options: Any) -> tuple[Page, Page]:

@@ -114,6 +114,7 @@ def test_a_run_from_start_to_stop(teacher: BrowserUser) -> None:
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
     start_training(
@@ -139,6 +140,7 @@ def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     expect(page.get_by_label("Name of the model")).to_have_attribute("aria-invalid", "true")
 
 
+@pytest.mark.long
 def test_a_trainer_crash_is_reported_and_the_run_goes_on(teacher: BrowserUser, own_server: Server) -> None:
     page = teacher.open("?view=train")
     start_training(
@@ -197,11 +199,11 @@ def test_a_run_of_a_killed_server_is_offered_without_a_reload(
     again.end()
 
 
-def test_failures_of_an_empty_history(teacher: BrowserUser) -> None:
-    page = teacher.open("?view=failures")
+def test_failures_of_an_empty_history(user: BrowserUser) -> None:
+    page = user.open("?view=failures")
     expect(page.get_by_text("Nothing to show.")).to_be_visible()
     page.get_by_label("From episode").fill("-1")
-    teacher.excuse("400")
+    user.excuse("400")
     expect(page.get_by_role("alert")).to_contain_text("min_episode")
 
 

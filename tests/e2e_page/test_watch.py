@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e_page.conftest import STORY, BrowserUser, StartPageServer
@@ -96,6 +97,7 @@ def test_a_failed_load_is_reported_and_the_old_model_plays_on(user: BrowserUser)
     expect(page.get_by_role("alert").filter(has_text="damaged.pt")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_server_without_models_shows_its_untrained_agent(
     browser: Browser, start_page_server: StartPageServer, tmp_path: Path
 ) -> None:

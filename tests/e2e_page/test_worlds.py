@@ -4,6 +4,7 @@ import json
 import re
 from urllib.parse import parse_qs, quote, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e_page.conftest import BrowserUser
@@ -35,6 +36,7 @@ def test_a_world_is_chosen_and_stands_in_the_address(user: BrowserUser) -> None:
     expect(page).not_to_have_url(re.compile("world="))
 
 
+@pytest.mark.long
 def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: BrowserUser) -> None:
     page = teacher.open("?view=editor&world=usual", color_scheme="light")
     bed = page.get_by_role("button", name=re.compile("^Bed, column"))

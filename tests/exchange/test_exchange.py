@@ -53,7 +53,7 @@ def perceptron(*widths: int) -> nn.Sequential:
 
 
 # Torch takes up to half a minute to export one of these.
-SLOW_TO_EXPORT = ("egocentric", "relational", "spatial_dueling")
+SLOW_TO_EXPORT = ("egocentric", "options", "relational", "spatial", "spatial_dueling")
 
 
 @pytest.mark.parametrize(

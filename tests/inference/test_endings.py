@@ -166,7 +166,7 @@ async def test_disconnect_in_the_middle_of_a_load(
 
 
 async def test_persistent_abuse_ends_with_1008(service: InferenceService) -> None:
-    settings = Settings(command_rate=1, command_burst=10, command_abuse=20)
+    settings = Settings(command_rate=1e-6, command_burst=10, command_abuse=20)  # a pause allows none
     with real_time_limit():
         async with greeted(service, settings=settings) as client:
             for _ in range(31):

@@ -29,6 +29,7 @@ def parameters(parameters: TrainingParameters) -> TrainingParameters:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no prlimit here")
+@pytest.mark.long
 async def test_autosave_on_a_full_disk_is_reported_and_training_goes_on(
     server: Server, client: Client, settings: Settings
 ) -> None:
@@ -141,7 +142,6 @@ async def test_a_run_that_diverges_fails_once_with_what_to_do(
     assert server.service.statistics().restarts == 0
 
 
-@pytest.mark.long
 async def test_server_shutdown_saves_the_run_and_offers_it_for_resume_from(
     serving: Serving, settings: Settings, parameters: TrainingParameters, uninterrupted: Path
 ) -> None:

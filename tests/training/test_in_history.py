@@ -45,6 +45,7 @@ async def test_a_viewer_hears_of_an_episode_when_it_is_kept(
     assert [kept.episode for kept in run.checkpoints] == [4, 6]
 
 
+@pytest.mark.long
 async def test_how_a_run_ended_is_kept_and_a_resumed_one_is_the_same_run(
     serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:
@@ -97,6 +98,7 @@ async def test_a_killed_run_of_the_command_line_is_called_interrupted_at_the_nex
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a folder in the way is another error there")
+@pytest.mark.long
 async def test_a_failing_history_is_reported_once_and_the_run_goes_on(
     serving: Serving, settings: Settings, parameters: TrainingParameters, past: HistoryReader
 ) -> None:

@@ -154,6 +154,7 @@ async def test_stop_while_starting_leaves_no_model_of_random_weights(
     assert not await trio.Path(model_of(settings)).exists()
 
 
+@pytest.mark.long
 async def test_a_viewer_that_joins_late_gets_the_status_and_then_the_whole_charts(
     server: Server, client: Client
 ) -> None:

@@ -134,7 +134,7 @@ async def test_an_unreadable_folder_of_runs_leaves_training_answering(
         assert server.service.problem is None
 
 
-@pytest.mark.parametrize("damage", ["schema", "run"])
+@pytest.mark.parametrize("damage", ["schema", pytest.param("run", marks=pytest.mark.long)])
 async def test_one_bad_byte_ends_nothing(
     serving: Serving, settings: Settings, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,6 +100,7 @@ def test_tensorboards_table_of_runs_has_the_parameters(
     assert compared <= set(reader.Tags()["scalars"])
 
 
+@pytest.mark.long
 async def test_runs_of_a_server_write_them_where_the_setting_says_so(
     event_files: Any,
     serving: Callable[..., AbstractAsyncContextManager[Any]],

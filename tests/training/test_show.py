@@ -74,6 +74,7 @@ async def test_a_pause_stops_learning_and_showing(server: Server, client: Client
     await client.until("training_stopped")
 
 
+@pytest.mark.long
 async def test_set_show_is_told_to_all_and_lets_a_live_run_learn_on_at_full_speed(
     server: Server, client: Client, parameters: TrainingParameters
 ) -> None:

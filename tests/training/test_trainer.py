@@ -89,6 +89,7 @@ def trainers() -> Iterator[list[Trainer]]:
         trainer.close()
 
 
+@pytest.mark.long
 def test_without_viewers_the_run_goes_on_and_no_frames_are_built(
     trainers: list[Trainer], tmp_path: Path, parameters: TrainingParameters
 ) -> None:

@@ -25,7 +25,9 @@ from tests.web.recordings.support import (
 )
 
 
-@pytest.mark.parametrize("patience", [1.0, 0.0], ids=["ended", "killed"])
+@pytest.mark.parametrize(
+    "patience", [pytest.param(1.0, marks=pytest.mark.long), 0.0], ids=["ended", "killed"]
+)
 async def test_a_film_that_is_cancelled_leaves_no_process_and_no_file(
     app: HamletApp,
     running_films: FilmService,
