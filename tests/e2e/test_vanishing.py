@@ -48,7 +48,7 @@ def namespaces() -> Iterator[tuple[str, str]]:
         if shutil.which("ip") is None or not all(ip("netns", "add", name) for name in names):
             pytest.skip("needs root on Linux, with iproute2: a network namespace cannot be made here")
         end = ("type", "veth", "peer", "name", "eth", "netns")
-        steps = [("-n", names[0], "link", "add", "eth", *end, names[1])]
+        steps: list[tuple[str, ...]] = [("-n", names[0], "link", "add", "eth", *end, names[1])]
         for name, address in zip(names, (SERVER, CLIENT), strict=True):
             steps.append(("-n", name, "addr", "add", f"{address}/30", "dev", "eth"))
             steps.append(("-n", name, "link", "set", "eth", "up"))
