@@ -9,6 +9,7 @@ from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.deltas import FrameForm
 from hamlet_trio.protocol.frame_parts import Fullness
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
+from hamlet_trio.protocol.sweeps import SweepParameters
 from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
@@ -252,6 +253,18 @@ class StartTraining(TrainingParameters, frozen=True, kw_only=True, tag_field="co
         )
 
 
+class StartSweep(SweepParameters, frozen=True, kw_only=True, tag_field="command", tag="start_sweep"):
+    """Train a lesson with several seeds, settings and worlds, at most 64 trials; `sweep_status` answers.
+
+    A sweep of the very same trials that was stopped goes on. No run can be started meanwhile, nor paused;
+    `stop` saves the trials under way and ends it.
+    """
+
+    def parameters(self) -> SweepParameters:
+        """Return the parameters alone, without the envelope."""
+        return SweepParameters(**{name: getattr(self, name) for name in SweepParameters.__struct_fields__})
+
+
 class Resume(Struct, frozen=True, tag_field="command", tag="resume"):
     """Resume a paused run at the very next step."""
 
@@ -282,7 +295,7 @@ class SetTrainingView(Struct, frozen=True, tag_field="command", tag="set_view"):
     frames: FrameForm | UnsetType = UNSET
 
 
-TrainingCommand = StartTraining | Pause | Resume | Stop | SetShow | SetTrainingView | Status
+TrainingCommand = StartTraining | StartSweep | Pause | Resume | Stop | SetShow | SetTrainingView | Status
 
 
 inference_commands: Final[CommandDecoder[InferenceCommand]] = CommandDecoder(InferenceCommand)

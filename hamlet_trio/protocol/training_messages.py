@@ -23,6 +23,7 @@ from hamlet_trio.protocol.frame_parts import (
     TrainingGrid,
 )
 from hamlet_trio.protocol.parameters import NetworkTypeOfModel, TrainingParameters
+from hamlet_trio.protocol.sweeps import SweepProgress, SweepStatus
 from hamlet_trio.protocol.world_info import WorldInfo
 
 TrainingState = Literal["idle", "starting", "running", "paused", "unresponsive", "stopping", "failed"]
@@ -204,5 +205,7 @@ TrainingMessage = (
     | TrainingComplete
     | TrainingStopped
     | TrainingFailed
+    | SweepStatus
+    | SweepProgress
     | Error
 )

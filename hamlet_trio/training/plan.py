@@ -139,7 +139,7 @@ def _unknown(sentence: str) -> BadMessageError:
     return BadMessageError(ErrorCode.UNKNOWN_CHECKPOINT, sentence, command=_COMMAND, field="resume_from")
 
 
-def take_lock(lock: FileLock) -> None:
+def take_lock(lock: FileLock, command: str = _COMMAND) -> None:
     """Take the lock of training over a data folder. Does file I/O.
 
     Raises `BadMessageError` when another server trains over that folder, or it cannot be written to.
@@ -152,11 +152,11 @@ def take_lock(lock: FileLock) -> None:
             ErrorCode.TRAINING_LOCKED,
             f"Another server trains over the data folder {data_dir}; wait for its run to end, "
             "or give this server a folder of its own (HAMLET_DATA_DIR).",
-            command=_COMMAND,
+            command=command,
         ) from None
     except OSError as error:
         raise BadMessageError(
             ErrorCode.TRAINING_UNAVAILABLE,
             f"The data folder {data_dir} cannot be used: {error.strerror}.",
-            command=_COMMAND,
+            command=command,
         ) from None

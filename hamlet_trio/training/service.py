@@ -13,7 +13,14 @@ from hamlet_trio.common.files import remove_temporaries
 from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryError, HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
-from hamlet_trio.protocol.commands import SetShow, SetTrainingView, StartTraining, Status, TrainingCommand
+from hamlet_trio.protocol.commands import (
+    SetShow,
+    SetTrainingView,
+    StartSweep,
+    StartTraining,
+    Status,
+    TrainingCommand,
+)
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.recording.info import recordings_path
@@ -33,6 +40,7 @@ from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
 from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.showcase import Showcase
 from hamlet_trio.training.store import RunStore
+from hamlet_trio.training.sweep.served_sweep import ServedSweep
 from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Phase, after_command
 
@@ -71,6 +79,9 @@ class TrainingService:
         )
         self._status = RunStatus(self._hub, self._log)
         self._showcase = Showcase(self._hub, self._log)
+        self._sweep = ServedSweep(
+            settings, models, history=history, hub=self._hub, log=self._log, command=command
+        )
         self._supervisor: RunSupervisor | None = None
         self._lock = self._store.server_lock()
         self._admitted = 0
@@ -127,7 +138,7 @@ class TrainingService:
         with self._hub.joined(session_id) as viewer:
             if self._is_ready:
                 viewer.tell(self.status())
-            for message in self._status.history():
+            for message in (*self._status.history(), *self._sweep.statuses()):
                 viewer.tell(message)
             yield viewer
 
@@ -136,7 +147,7 @@ class TrainingService:
 
         A start waits up to `shutdown_grace` seconds for the trainer of a killed server to save its run.
         """
-        if isinstance(command, StartTraining):
+        if isinstance(command, StartTraining | StartSweep):
             with trio.move_on_after(self._settings.shutdown_grace):
                 await self._lock_is_free.wait()
         await self._inputs.sender.send(ViewerCommand(viewer, command))
@@ -168,6 +179,8 @@ class TrainingService:
                     await self._on_input(received)
                     if self._supervisor is not None:
                         await self._supervise(self._supervisor)
+                    if self._sweep.is_on:
+                        await self._sweep.run(self._inputs, self._on_input)
             finally:
                 self._supervisor = None
                 self._lock.release()
@@ -268,7 +281,7 @@ class TrainingService:
             case LockReleased(problem):
                 self._is_watching_lock = problem is not None  # then waiting again is of no use
                 self._lock_is_free.set()
-                if not self.is_training:
+                if not self.is_training and not self._sweep.is_on:
                     await self._review()
             case ViewerCommand(viewer, command):
                 await self._answer(viewer, command)
@@ -296,7 +309,16 @@ class TrainingService:
         if isinstance(command, SetTrainingView):
             self._hub.show(viewer, viewer.frames if command.frames is UNSET else command.frames)
             return
+        if self._sweep.is_on:
+            for message in self._sweep.obey(command, self.status()):
+                viewer.tell(message)
+            return
         phase = after_command(self._status.phase, command)
+        if isinstance(command, StartSweep):
+            await self._review()
+            await self._sweep.open(command, self._lock, self._problem)
+            self._lock_is_free.set()
+            return
         if isinstance(command, StartTraining):
             await self._start(viewer, command)
         elif not isinstance(command, SetShow) and (

@@ -6,6 +6,7 @@ from hamlet_trio.protocol.commands import (
     Pause,
     Resume,
     SetShow,
+    StartSweep,
     StartTraining,
     Status,
     Stop,
@@ -40,12 +41,12 @@ def after_command(phase: Phase, command: TrainingCommand) -> Phase:
     match command:
         case Status():
             return phase
-        case StartTraining():
+        case StartTraining() | StartSweep():
             if phase.is_training:
                 raise BadMessageError(
                     ErrorCode.ALREADY_TRAINING,
                     f"A run is {phase.state} already; stop it first, or watch it.",
-                    command="start_training",
+                    command=str(command.__struct_config__.tag),
                 )
             return Phase("starting")
         case _ if not phase.is_training:

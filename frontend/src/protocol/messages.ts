@@ -891,6 +891,23 @@ export interface StartTraining {
   model?: string | null
 }
 
+/**
+ * Train a lesson with several seeds, settings and worlds, at most 64 trials; `sweep_status` answers. A sweep
+ * of the very same trials that was stopped goes on. No run can be started meanwhile, nor paused; `stop` saves
+ * the trials under way and ends it.
+ */
+export interface StartSweep {
+  command: 'start_sweep'
+  /** seeds of the trials, each once */
+  seeds: number[]
+  /** training parameters by name, each with the values to try; one value holds for all */
+  settings?: Record<string, (boolean | number | number | string)[]>
+  /** worlds to try; none: the usual one alone */
+  worlds?: (string | Record<string, unknown> | null)[]
+  /** trials at once; null: as many as there are cores */
+  jobs?: number | null
+}
+
 /** Resume a paused run at the very next step. */
 export interface Resume {
   command: 'resume'
@@ -1196,6 +1213,96 @@ export interface TrainingView {
   type: 'view'
   /** form of frames: each one in full, or compact, as changes of the last full one; at first full */
   frames: 'compact' | 'full'
+}
+
+/** The sweep that is on, or was last: to everyone at its beginning and end, and to each newcomer. */
+export interface SweepStatus {
+  type: 'sweep_status'
+  /** id of the sweep */
+  sweep_id: string
+  /** state of the sweep */
+  state: 'complete' | 'interrupted' | 'running'
+  /** trials at once, at most */
+  jobs: number
+  /** the trials */
+  trials: SweepTrial[]
+  /** what the complete trials show so far */
+  result: SweepResult
+}
+
+/** One trial: a run of its own. */
+export interface SweepTrial {
+  /** number of the trial in its sweep, from 1 */
+  trial: number
+  /** id of its run, by which the history has it */
+  run_id: string
+  /** its seed */
+  seed: number
+  /** training parameters by which it differs from other trials */
+  settings: Record<string, boolean | number | number | string>
+  /** name of its world, where the sweep has several; or null */
+  world: string | null
+  /** episodes that it trains for */
+  num_episodes: number
+  /** a trial that was interrupted, or whose process died, waits again */
+  state: 'complete' | 'failed' | 'running' | 'waiting'
+  /** number of its last finished episode */
+  episode: number
+  /** its evaluations so far, in order */
+  evaluations: SweepEvaluation[]
+  /** file name of its model, once it is complete */
+  model: string | null
+  /** why it failed, or null */
+  reason: string | null
+}
+
+/** A greedy evaluation of a trial, from starts that no trial trains on. */
+export interface SweepEvaluation {
+  /** number of the episode that it followed */
+  episode: number
+  /** mean steps survived from random starts */
+  length: number
+  /** steps survived from the usual start */
+  usual_length: number
+}
+
+/** What the complete trials show. */
+export interface SweepResult {
+  /** one for each combination of settings and world, best median first */
+  groups: SweepGroup[]
+  /** number of the trial that survives longest */
+  best_trial: number | null
+  /** file name of a copy of its model, which is kept; or null */
+  model: string | null
+}
+
+/** The complete trials that differ in their seeds alone; survival is the mean from random starts. */
+export interface SweepGroup {
+  /** training parameters by which it differs from other trials */
+  settings: Record<string, boolean | number | number | string>
+  /** name of its world, where the sweep has several; or null */
+  world: string | null
+  /** number of complete trials */
+  trials: number
+  /** median of their survival, in steps */
+  median: number
+  /** survival of the best, in steps */
+  best: number
+  /** survival of the worst, in steps */
+  worst: number
+  /** number of the best of them */
+  best_trial: number
+}
+
+/** How a sweep gets on, at most twice a second. */
+export interface SweepProgress {
+  type: 'sweep_progress'
+  /** id of the sweep */
+  sweep_id: string
+  /** the trials that changed, each whole */
+  trials: SweepTrial[]
+  /** what the complete trials show so far */
+  result: SweepResult
 }
 
 /** Enter a room and leave the one before; the first command on the connection. */
@@ -2195,6 +2302,7 @@ export type InferenceMessage =
 
 export type TrainingCommand =
   | StartTraining
+  | StartSweep
   | Pause
   | Resume
   | Stop
@@ -2218,6 +2326,8 @@ export type TrainingMessage =
   | TrainingComplete
   | TrainingStopped
   | TrainingFailed
+  | SweepStatus
+  | SweepProgress
   | Error
 
 export type RoomCommand =

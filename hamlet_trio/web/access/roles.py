@@ -31,6 +31,7 @@ from hamlet_trio.protocol.commands import (
     SetTrainingView,
     SetView,
     SetWorld,
+    StartSweep,
     StartTraining,
     Status,
     Step,
@@ -110,6 +111,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
 
 TRAINING_COMMANDS: Final[dict[type[Struct], Role]] = {
     StartTraining: Role.TEACHER,
+    StartSweep: Role.TEACHER,
     Pause: Role.TEACHER,
     Resume: Role.TEACHER,
     Stop: Role.TEACHER,
