@@ -37,7 +37,7 @@ async def test_a_sweep_takes_the_place_of_a_run_and_goes_on_after_a_stop(
         assert error["code"] == code, error
     newcomer = await server.connect()
     assert (await newcomer.until("sweep_status"))["sweep_id"] == first["sweep_id"]
-    while not (await client.until("sweep_progress"))["trials"][-1]["state"] == "complete":
+    while (await client.until("sweep_progress"))["trials"][-1]["state"] != "complete":
         pass
     await client.send("stop")
     stopped = await client.until("sweep_status", state="interrupted")
