@@ -16,7 +16,7 @@ SMOOTHING_SECONDS: Final = 2.0
 """After this long, 1/e of an average is still from before."""
 LATE_SECONDS: Final = 0.05
 """Sessions are late when they are woken this much after they were due, on average."""
-BUSY_WHILE_LATE: Final = 0.5
+BUSY_WHILE_LATE: Final = 0.4
 """With less load than this, sessions are late because of something else, and refusing others helps nobody."""
 ALWAYS_ADMITTED: Final = 10
 """So few sessions are no overload, whatever was measured."""
@@ -34,8 +34,9 @@ class Admission:
     and is left out. Over `max_load` new sessions are refused; so they are while sessions are late. 0 refuses
     nobody.
 
-    `batch_seconds` returns how long the engine has computed so far; `spent` the processor seconds of the
-    calling thread, which is the event loop's.
+    `batch_seconds` returns the processor seconds of the engine so far; `spent` those of the calling thread,
+    which is the event loop's. Time that something else takes from them is no load: to refuse sessions would
+    not bring it back.
     """
 
     def __init__(

@@ -47,9 +47,12 @@ class BatchExecutor:
     `clock` times forward passes, in seconds. Buffers are allocated once: of actions (capacity,), and of
     observations of each size, (capacity, 1, observation_size) float32; more rows than that, which only worlds
     of several agents have, enlarge it.
+
+    `processor_seconds` is what batches have used of a processor so far.
     """
 
     def __init__(self, capacity: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.processor_seconds = 0.0
         self._clock = clock
         self._last_passes: WeakKeyDictionary[Policy, _ForwardPass] = WeakKeyDictionary()
         self._map_passes: WeakKeyDictionary[Policy, _MapPass] = WeakKeyDictionary()
@@ -81,6 +84,13 @@ class BatchExecutor:
 
         A policy's error is the answer to the requests for that policy and affects no other.
         """
+        began = time.thread_time()
+        try:
+            return self._execute(requests)
+        finally:
+            self.processor_seconds += time.thread_time() - began
+
+    def _execute(self, requests: list[EngineRequest]) -> int:
         first = requests[0].group
         if first.config.num_agents == 1 and all(request.group is first for request in requests):
             return self._execute_alike(first, requests)

@@ -84,6 +84,11 @@ class PolicyEngine:
         return self._usual.config
 
     @property
+    def processor_seconds(self) -> float:
+        """What batches have used of a processor so far."""
+        return self._executor.processor_seconds
+
+    @property
     def groups(self) -> int:
         """The number of configurations beside the usual one that sessions play in."""
         return len(self._groups)

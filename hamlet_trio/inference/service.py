@@ -135,7 +135,7 @@ class InferenceService:
         self.admission.observe(lag)
 
     def _batch_seconds(self) -> float:
-        return 0.0 if self._parts is None else self.engine.counters.compute_seconds
+        return 0.0 if self._parts is None else self.engine.processor_seconds
 
     def statistics(self) -> InferenceStatistics:
         """Return a snapshot for the metrics."""
