@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from functools import partial
 from typing import Final
@@ -13,9 +14,12 @@ from bench.suite.figures import Figure, alternate
 from bench.suite.machine import divide_cores, pin
 
 _NOTHING: Final = "python -c pass"
+_MODELS: Final = "hamlet models"
+_FIRST: Final = "hamlet models, not cached"
 _COMMANDS: Final = {
     "hamlet --help": ("-m", "hamlet_trio.cli", "--help"),
-    "hamlet models": ("-m", "hamlet_trio.cli", "models"),
+    _MODELS: ("-m", "hamlet_trio.cli", "models"),
+    _FIRST: ("-m", "hamlet_trio.cli", "models"),
     _NOTHING: ("-c", "pass"),
 }
 
@@ -25,15 +29,25 @@ def measure(effort: Effort) -> list[Figure]:
     effort.check(_COMMANDS)
     pin(0, [divide_cores().others[0]])
     lines = {name: line for name, line in _COMMANDS.items() if effort.wants(name)}
-    values = alternate({name: partial(_time, line) for name, line in lines.items()}, effort.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        # Nothing is cached in a folder that is not there.
+        folders = {name: f"{folder}/none" if name == _FIRST else folder for name in lines}
+        if _MODELS in lines:
+            _time(lines[_MODELS], folder)
+        values = alternate(
+            {name: partial(_time, line, folders[name]) for name, line in lines.items()}, effort.rounds
+        )
     return [
         Figure(name=name, unit="s", values=found, beside=name == _NOTHING) for name, found in values.items()
     ]
 
 
-def _time(line: tuple[str, ...]) -> float:
+def _time(line: tuple[str, ...], data_dir: str) -> float:
     began = time.perf_counter()
-    variables = os.environ | {"HAMLET_MODELS_DIR": str(REPOSITORY / "models")}
+    variables = os.environ | {
+        "HAMLET_MODELS_DIR": str(REPOSITORY / "models"),
+        "HAMLET_DATA_DIR": data_dir,
+    }
     command = [sys.executable, *line]
     subprocess.run(command, check=True, capture_output=True, env=variables, cwd=REPOSITORY)  # noqa: S603
     return time.perf_counter() - began

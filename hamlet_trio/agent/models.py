@@ -1,6 +1,6 @@
 """The folder of models: list them, resolve their names, read their metadata.
 
-Listing and resolving need no torch; `details` imports it when first called.
+Listing and resolving need no torch; `details` imports it for a model that it does not know.
 """
 
 import hashlib
@@ -8,19 +8,23 @@ import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct
 
+from hamlet_trio.agent.checkpoint_bytes import CheckpointError, read_bytes
 from hamlet_trio.agent.given_names import GivenNameError, GivenNames
-from hamlet_trio.agent.stages import ModelStage, stage_of
+from hamlet_trio.agent.model_cache import ModelCache
+from hamlet_trio.agent.model_details import ModelDetails
+from hamlet_trio.agent.stages import stage_of
 from hamlet_trio.common.text import printable
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
 """The model of the last finished run; the shipped one until there is any."""
 SHIPPED_MODEL: Final = "shipped_agent.pt"
 """The shipped `trained_agent.pt`, once a run has finished; no file has this name."""
+CACHE_FILE: Final = "models.cache"
+"""The file of a data folder that keeps the details of validated models."""
 MAX_LISTED: Final = 1000
 """Only this many of a folder's models, the newest, are listed; the others can still be loaded by name."""
 
@@ -28,6 +32,19 @@ _SUFFIX: Final = ".pt"
 _MAX_NAME_BYTES: Final = 255
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _Stamp: TypeAlias = tuple[int, int, int]
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MAX_LISTED",
+    "SHIPPED_MODEL",
+    "ModelDetails",
+    "ModelFolder",
+    "ModelNameError",
+    "NotNamedError",
+    "UnknownModelError",
+    "problem_with_name",
+    "run_models_path",
+]
 
 
 class ModelNameError(ValueError):
@@ -40,43 +57,6 @@ class UnknownModelError(ModelNameError):
 
 class NotNamedError(ModelNameError):
     """The model was shipped, or is a copy of another one: nobody gives it a name."""
-
-
-class ModelDetails(Struct, frozen=True, kw_only=True):
-    """One model. Of a file that cannot be read, only its name, size and time are known."""
-
-    name: Annotated[str, Meta(description="file name of the model")]
-    size_bytes: Annotated[int, Meta(description="size of the file")]
-    modified: Annotated[str, Meta(description="when the file was written; ISO 8601, UTC")]
-    source: Annotated[
-        Literal["shipped", "run"],
-        Meta(description="`shipped`: a file of the models folder; `run`: what a run saved"),
-    ] = "shipped"
-    is_default: Annotated[bool, Meta(description="whether a new session begins with it, if it can")] = False
-    same_as: Annotated[
-        str | None,
-        Meta(description="of `trained_agent.pt` and `shipped_agent.pt`: another model with its content"),
-    ] = None
-    given_name: Annotated[str | None, Meta(description="name that a person gave to it, for people")] = None
-    stage: Annotated[
-        ModelStage | None,
-        Meta(description="what it can do, by its evaluation; null for a model that was not evaluated"),
-    ] = None
-    sha256: Annotated[str | None, Meta(description="SHA-256 of the file, in hexadecimal")] = None
-    network_type: Annotated[str | None, Meta(description="type of the Q-network")] = None
-    episode: Annotated[int | None, Meta(description="number of episodes it was trained for")] = None
-    seed: Annotated[int | None, Meta(description="seed of the run that trained it")] = None
-    evaluation: Annotated[
-        dict[str, Any] | None, Meta(description="figures of its greedy evaluation, by name")
-    ] = None
-    evaluation_random: Annotated[dict[str, Any] | None, Meta(description="the same from random starts")] = (
-        None
-    )
-    title: Annotated[str | None, Meta(description="title for people")] = None
-    story: Annotated[str | None, Meta(description="how it came about, for people")] = None
-    watch_for: Annotated[str | None, Meta(description="behaviour worth watching for")] = None
-    command: Annotated[str | None, Meta(description="command that trained it")] = None
-    error: Annotated[str | None, Meta(description="why the file cannot be read, in one sentence")] = None
 
 
 class _Entry(NamedTuple):
@@ -94,19 +74,24 @@ class ModelFolder:
     and as `trained_agent.pt` a copy of what the last finished one saved: from then on that name means it, and
     the shipped file of that name is `shipped_agent.pt`. Any other name that both folders have means the
     shipped model. A missing folder has no models.
+
+    `cache` is where details of validated models are kept beyond this process.
     """
 
-    def __init__(self, path: str | Path, runs: str | Path | None = None) -> None:
+    def __init__(
+        self, path: str | Path, runs: str | Path | None = None, cache: ModelCache | None = None
+    ) -> None:
         self.path = Path(path)
         self.runs = None if runs is None else Path(runs)
         self._lock = threading.Lock()
         self._naming = threading.Lock()
-        self._cache: dict[str, tuple[_Stamp, ModelDetails]] = {}
+        self._seen: dict[str, tuple[_Stamp, ModelDetails]] = {}
+        self._cache = cache
 
     @classmethod
     def of(cls, *, models_dir: str, data_dir: str) -> Self:
         """Return the models of a server with these folders."""
-        return cls(models_dir, run_models_path(data_dir))
+        return cls(models_dir, run_models_path(data_dir), ModelCache(Path(data_dir) / CACHE_FILE))
 
     def names(self) -> list[str]:
         """Return at most `MAX_LISTED` names: trained_agent.pt, shipped_agent.pt, then the newest first."""
@@ -134,11 +119,13 @@ class ModelFolder:
     def details(self) -> list[ModelDetails]:
         """Return the details of each model, in the order of `names`; slow for files that changed.
 
-        A file is read again only when its modification time, size or inode changed; at most `MAX_LISTED` are
-        cached. A model's `evaluation` holds its numbers alone.
+        A file is read again only when its modification time, size or inode changed, and validated only when
+        neither this process nor the cache knows its content; both hold at most `MAX_LISTED`. A model's
+        `evaluation` holds its numbers alone.
         """
         with self._lock:
             kept: dict[str, tuple[_Stamp, ModelDetails]] = {}
+            validated: _Validated | None = None
             default = next(iter(self.default_names()), None)
             given_names = self._given_names()
             for name, entry in self._entries().items():
@@ -148,18 +135,22 @@ class ModelFolder:
                 except (ModelNameError, OSError):
                     continue  # removed since it was listed
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-                cached = self._cache.get(name)
-                found = cached if cached and cached[0] == stamp else (stamp, _read(name, path, status))
+                seen = self._seen.get(name)
+                if seen is None or seen[0] != stamp:
+                    validated = validated or _Validated(self._cache)
+                    seen = (stamp, validated.details(name, path, status))
                 is_shipped = entry.folder == self.path
                 told = msgspec.structs.replace(
-                    found[1],
+                    seen[1],
                     source="shipped" if is_shipped else "run",
                     is_default=name == default,
                     given_name=None if is_shipped else given_names.get(name),
                 )
                 kept[name] = (stamp, told)
-            self._cache = kept
+            self._seen = kept
             details = [details for _, details in kept.values()]
+            if validated is not None:
+                validated.save(details)
         return [_with_twin(one, details) for one in details]
 
     def name_model(self, name: str, given: str | None) -> str | None:
@@ -272,27 +263,50 @@ def problem_with_name(name: str) -> str | None:
     return next((problem for applies, problem in problems if applies), None)
 
 
-def _read(name: str, path: Path, status: os.stat_result) -> ModelDetails:
-    from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
-    from hamlet_trio.agent.safe_load import CheckpointError, read_bytes  # noqa: PLC0415 (imports torch)
+class _Validated:
+    """The details of files, from the cache where it knows their content."""
 
-    moment = datetime.fromtimestamp(min(max(status.st_mtime, 0), _LATEST), UTC)
-    modified = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    sha256 = None
+    def __init__(self, cache: ModelCache | None) -> None:
+        self._cache = cache
+        self._known = {} if cache is None else cache.read()
+
+    def details(self, name: str, path: Path, status: os.stat_result) -> ModelDetails:
+        """Return the details of a file, which is read whole."""
+        moment = datetime.fromtimestamp(min(max(status.st_mtime, 0), _LATEST), UTC)
+        modified = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+        bare = ModelDetails(name=name, size_bytes=status.st_size, modified=modified)
+        try:
+            data = read_bytes(path)
+            sha256 = hashlib.sha256(data).hexdigest()
+        except CheckpointError as error:
+            return msgspec.structs.replace(bare, error=str(error))
+        known = self._known.get(sha256)
+        if known is None:
+            return _validate(data, msgspec.structs.replace(bare, sha256=sha256))
+        return msgspec.structs.replace(known, name=name, size_bytes=status.st_size, modified=modified)
+
+    def save(self, details: list[ModelDetails]) -> None:
+        """Keep the valid ones of these, and no others."""
+        valid = {
+            one.sha256: msgspec.structs.replace(one, given_name=None)
+            for one in details
+            if one.sha256 is not None and one.error is None
+        }
+        if self._cache is not None and valid.keys() != self._known.keys():
+            self._cache.write(valid)
+
+
+def _validate(data: bytes, bare: ModelDetails) -> ModelDetails:
+    """Return the details with what the content tells; the content is read as a session would."""
+    from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
+
     try:
-        data = read_bytes(path)
-        sha256 = hashlib.sha256(data).hexdigest()
-        metadata = parse_checkpoint(data, name).metadata
+        metadata = parse_checkpoint(data, bare.name).metadata
     except CheckpointError as error:
-        return ModelDetails(
-            name=name, size_bytes=status.st_size, modified=modified, sha256=sha256, error=str(error)
-        )
-    return ModelDetails(
-        name=name,
-        size_bytes=status.st_size,
-        modified=modified,
+        return msgspec.structs.replace(bare, error=str(error))
+    return msgspec.structs.replace(
+        bare,
         stage=stage_of(metadata),
-        sha256=sha256,
         network_type=metadata.network_type,
         episode=metadata.episode,
         seed=metadata.seed,

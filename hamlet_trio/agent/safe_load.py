@@ -7,20 +7,17 @@ check sums, the pickle's instructions. What was checked is packed anew and only 
 """
 
 import io
-import os
 import pickletools
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from hamlet_trio.common.files import NotAFileError, open_regular
+from hamlet_trio.agent.checkpoint_bytes import MAX_FILE_BYTES, CheckpointError, read_bytes
 from hamlet_trio.common.text import printable
 
-MAX_FILE_BYTES: Final = 160 * 2**20
-"""Largest checkpoint that is read: twice the largest network there may be, and Adam's two averages of it."""
+__all__ = ["MAX_FILE_BYTES", "CheckpointError", "read_bytes", "unpack"]
 
 _MAX_RECORDS: Final = 4096
 _MAX_PICKLE_BYTES: Final = 4 * 2**20
@@ -66,37 +63,6 @@ _ALLOWED_NAMES: Final = frozenset(
         for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
     }
 )
-
-
-class CheckpointError(Exception):
-    """A checkpoint cannot be read or written; the message is one sentence that says what is wrong with it."""
-
-
-def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
-    """Read the whole of a regular file of at most `limit` bytes, once.
-
-    Raises `CheckpointError` when there is none, it is empty, too large, a folder or device, or unreadable.
-    """
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > limit:
-                raise CheckpointError(
-                    f"{path.name} is too large: {size:,} bytes, where {limit:,} are allowed."
-                )
-            data = file.read(limit + 1)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.name} was not found.") from None
-    except NotAFileError as error:
-        raise CheckpointError(f"{path.name} is {error.strerror}.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CheckpointError(f"{path.name} cannot be read: {reason}.") from error
-    if not data:
-        raise CheckpointError(f"{path.name} is empty.")
-    if len(data) > limit:
-        raise CheckpointError(f"{path.name} is too large: it grew past {limit:,} bytes while it was read.")
-    return data
 
 
 def unpack(data: bytes, name: str, *, limit: int = MAX_FILE_BYTES) -> Any:

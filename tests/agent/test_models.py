@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hamlet_trio.agent import safe_load
+from hamlet_trio.agent import models, safe_load
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.models import MAX_LISTED, ModelFolder, ModelNameError
 from hamlet_trio.agent.networks import build_network
@@ -191,7 +191,7 @@ def test_details_read_a_file_again_only_when_it_changed(
         read.append(path.name)
         return really_read(path)
 
-    monkeypatch.setattr(safe_load, "read_bytes", watched)
+    monkeypatch.setattr(models, "read_bytes", watched)
     write_model(tmp_path / "one.pt", episode=1)
     write_model(tmp_path / "two.pt", episode=2, age=5)
     folder = ModelFolder(tmp_path)
