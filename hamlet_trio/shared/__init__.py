@@ -2,5 +2,6 @@
 
 from hamlet_trio.shared.redis_shelf import RedisShelf
 from hamlet_trio.shared.redis_store import RedisStore, StoreUnavailableError
+from hamlet_trio.shared.shared_run import SharedRun
 
-__all__ = ["RedisShelf", "RedisStore", "StoreUnavailableError"]
+__all__ = ["RedisShelf", "RedisStore", "SharedRun", "StoreUnavailableError"]

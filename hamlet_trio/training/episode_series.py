@@ -25,6 +25,11 @@ class EpisodeSeries:
         self._latest: EpisodeComplete | None = None
         self._stride = 1
 
+    @property
+    def latest(self) -> EpisodeComplete | None:
+        """The latest episode, if there is one."""
+        return self._latest
+
     def append(self, record: EpisodeComplete) -> None:
         """Add the next episode."""
         self._latest = record

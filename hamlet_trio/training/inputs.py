@@ -1,7 +1,7 @@
 """Define the inputs of the training service's task, which owns the state."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import trio
@@ -11,6 +11,9 @@ from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.training.hub import Viewer
 from hamlet_trio.training.link import Message
 from hamlet_trio.training.orders import Report, TrainerEvent, decode_message
+
+if TYPE_CHECKING:
+    from hamlet_trio.shared.run_log import BeatResult, News
 
 
 class ViewerCommand(NamedTuple):
@@ -42,7 +45,24 @@ class LockReleased(NamedTuple):
     problem: OSError | None
 
 
-Input = ViewerCommand | TrainerMessages | TrainerSilent | LockReleased
+class SharedNews(NamedTuple):
+    """What other instances told of the run, and ordered; more comes once `handled` is set."""
+
+    news: "News"
+    handled: trio.Event
+
+
+class SharedBeat(NamedTuple):
+    """Who trains and watches, as all instances know it; None while Redis does not answer."""
+
+    beat: "BeatResult | None"
+
+
+class RunLost(NamedTuple):
+    """Another instance has taken over the run that this one trains."""
+
+
+Input = ViewerCommand | TrainerMessages | TrainerSilent | LockReleased | SharedNews | SharedBeat | RunLost
 OnInput = Callable[[Input], Awaitable[None]]
 
 

@@ -3,23 +3,28 @@
 import math
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 import trio
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
+from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import (
     CheckpointSaved,
     Error,
     PastEvent,
+    TrainingComplete,
     TrainingEpisodeStart,
+    TrainingFailed,
     TrainingForecast,
     TrainingHistory,
     TrainingMessage,
     TrainingStatus,
+    TrainingStopped,
 )
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.protocol.training_messages import RunEvent
@@ -27,10 +32,32 @@ from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.forecast import Forecast
 from hamlet_trio.training.hub import Hub, HubStatistics
 from hamlet_trio.training.orders import StartedReport, TrainerEvent
+from hamlet_trio.training.store import RunRecord
 from hamlet_trio.training.transitions import Phase
 
 MAX_EVENTS: Final = 200
 FORECAST_EVERY: Final = 1.0  # seconds
+
+
+class RunSnapshot(Struct, frozen=True):
+    """The whole state of a run, as newcomers are told it, and the file name of its last model."""
+
+    status: TrainingStatus
+    history: TrainingHistory
+    model: str | None
+
+
+_Followed = (
+    TrainingStatus
+    | TrainingHistory
+    | TrainingForecast
+    | TrainingEpisodeStart
+    | EpisodeComplete
+    | RunEvent
+    | Error
+)
+_followed: Final[msgspec.json.Decoder[_Followed]] = msgspec.json.Decoder(_Followed)
+_snapshots: Final = msgspec.json.Decoder(RunSnapshot)
 
 
 class TrainingStatistics(Struct, frozen=True):
@@ -83,6 +110,26 @@ class RunStatus:
         return self._phase.is_training
 
     @property
+    def reason(self) -> str | None:
+        """Why the state is what it is, if anything is to be said of that."""
+        return self._reason
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id."""
+        return self._run_id
+
+    @property
+    def parameters(self) -> TrainingParameters | None:
+        """The parameters in force."""
+        return self._parameters
+
+    @property
+    def last_episode(self) -> int:
+        """The number of the last episode that ended; 0 before the first one."""
+        return 0 if self._charts.latest is None else self._charts.latest.episode
+
+    @property
     def model(self) -> str | None:
         """The file name of the last model that the run saved."""
         return self._model
@@ -95,7 +142,7 @@ class RunStatus:
             total_episodes=self._parameters.num_episodes if self._parameters else 0,
             state=self._phase.state,
             parameters=self._parameters,
-            viewers=len(self._hub),
+            viewers=self._hub.viewers,
             run_id=self._run_id,
             reason=self._reason,
             resumable=[name for name in self._resumable if not (self.is_training and name == self._run_id)],
@@ -103,10 +150,10 @@ class RunStatus:
 
     def history(self) -> list[TrainingMessage]:
         """Return what a newcomer is told of the run so far, or of the last one; nothing before the first."""
-        if self._run_id is None:
-            return []
-        charts = msgspec.structs.replace(self._charts.message(), events=list(self._events))
-        return [charts, *self._forecasts()]
+        return [] if self._run_id is None else [self._past(), *self._forecasts()]
+
+    def _past(self) -> TrainingHistory:
+        return msgspec.structs.replace(self._charts.message(), events=list(self._events))
 
     def _forecasts(self) -> list[TrainingForecast]:
         if self._parameters is None or not self.is_training:
@@ -125,6 +172,10 @@ class RunStatus:
             errors=self._errors.copy(),
             hub=self._hub.statistics(),
         )
+
+    def snapshot(self) -> bytes:
+        """Return the state of the run for instances that have not heard of it."""
+        return msgspec.json.encode(RunSnapshot(self.status(), self._past(), self._model))
 
     # --- changes ---------------------------------------------------------------------------------------
 
@@ -184,6 +235,76 @@ class RunStatus:
             case Error(code=code):
                 self._errors[code] += 1
 
+    def note_missed(self, episodes: Iterable[EpisodeEnded]) -> None:
+        """Tell everyone of those episodes that the instance before had no time to tell."""
+        for complete in (episode.complete for episode in episodes):
+            if complete.episode > self.last_episode:
+                self.note(complete)
+                self._hub.broadcast(complete)
+
+    def conclude(self, record: RunRecord, path: str) -> None:
+        """Tell everyone how a run ended whose instance was gone before it could."""
+        self._model = record.model
+        if record.state == "complete" and (last := self._charts.latest) is not None:
+            self.tell(TrainingComplete(path, last.avg_reward_5, last.avg_length_5, record.model))
+            self.change(Phase("idle"))
+        elif record.state == "failed":
+            reason = record.reason or "The run failed."
+            saved = None if record.model is None else path
+            self.tell(TrainingFailed(reason, saved, restart=False, model=record.model))
+            self.change(Phase("failed"), reason)
+        else:
+            reason = "The run was stopped on request."
+            saved = None if record.model is None else path
+            self.tell(TrainingStopped(reason, saved, record.model))
+            self.change(Phase("idle"))
+
+    # --- of a run that another instance trains ---------------------------------------------------------
+
+    def follow(self, text: str, at: float) -> None:
+        """Take note of a message that another instance told at this time, and count nothing.
+
+        Raises `msgspec.DecodeError` for one that this version does not know.
+        """
+        message = _followed.decode(text)
+        match message:
+            case TrainingStatus():
+                self._follow_status(message)
+            case TrainingForecast() | Error():
+                pass  # newcomers are told this instance's own forecast, and no error
+            case EpisodeComplete():
+                self._charts.append(message)
+                self._forecast.append(message)
+                self._set_episode(message.episode + 1)
+            case TrainingHistory() | TrainingEpisodeStart():
+                self.note(message)
+            case _:
+                if isinstance(message, CheckpointSaved):
+                    self._model = message.model
+                self._events.append(PastEvent(at, message))
+
+    def _follow_status(self, status: TrainingStatus) -> None:
+        is_another = status.is_training and not (self.is_training and status.run_id == self._run_id)
+        if is_another:
+            self._charts.clear()
+            self._forecast.clear()
+            self._model = None
+        self._phase = Phase(status.state, pause_requested=status.state == "paused")
+        self._reason, self._run_id, self._parameters = status.reason, status.run_id, status.parameters
+        self._resumable, self._episode = status.resumable, status.current_episode
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take over the state that another instance told. Raises `msgspec.DecodeError`."""
+        known = _snapshots.decode(snapshot)
+        self._follow_status(known.status)
+        self.note(known.history)
+        self._events.clear()
+        if known.history.events is not UNSET:
+            self._events.extend(known.history.events)
+        self._model = known.model
+
+    # --- of a run that is trained here -----------------------------------------------------------------
+
     def set_parameters(self, parameters: TrainingParameters) -> None:
         """Put parameters in force that were changed while the run is on, and tell everyone."""
         self._parameters = parameters
@@ -221,5 +342,5 @@ class RunStatus:
         self._errors[code] += 1
 
     def _set_episode(self, episode: int) -> None:
-        assert self._parameters is not None, "a run is on"
-        self._episode = min(episode, self._parameters.num_episodes)
+        if self._parameters is not None:  # else a newcomer among instances has not heard of the run
+            self._episode = min(episode, self._parameters.num_episodes)

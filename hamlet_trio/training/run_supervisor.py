@@ -50,6 +50,7 @@ from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_history import RunHistory
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.showcase import Showcase
+from hamlet_trio.training.silence import SilenceWatch
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.trainer_process import COMMAND, run_trainer
 from hamlet_trio.training.transitions import Phase, after_heartbeat, after_report, after_silence
@@ -58,17 +59,15 @@ MAX_RESTARTS: Final = 3
 MAX_ORDERS: Final = 64
 _FAREWELL: Final = 1.0  # seconds to keep that the run was interrupted
 _STOP_PATIENCE: Final = 60.0  # seconds from a stop; its last evaluation and saving take a few
-_START_PATIENCE: Final = 120.0  # seconds of silence while a trainer starts; it imports torch
-_SILENCE: Final = 30.0  # seconds without a message; heartbeats wait for a step, an evaluation or a save
 
 
 class RunSupervisor:
     """Start the trainer of one run, handle its reports, and start it again when it dies.
 
     From its making until `run` ends, the status shows this run; `starter` is told if no process can be
-    started at all. Every change is made by the task that calls `run`: what other tasks have to tell comes as
-    an `Input`, and all but the trainer's messages go on to `on_input`. Holds the lock of the data folder and
-    releases it at the end.
+    started at all. Without a `starter` the run of an instance that is gone goes on here. Every change is made
+    by the task that calls `run`: what other tasks have to tell comes as an `Input`, and all but the trainer's
+    messages go on to `on_input`. Holds the lock of the data folder and releases it at the end.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class RunSupervisor:
         store: RunStore,
         settings: Settings,
         lock: FileLock,
-        starter: Viewer,
+        starter: Viewer | None,
         inputs: Inputs,
         on_input: OnInput,
         log: Logger,
@@ -95,9 +94,9 @@ class RunSupervisor:
         self._hub = hub
         self._showcase = showcase
         self._history = RunHistory(history, plan.run_id, status, hub)
-        self._announced = False
+        self._announced = starter is None
         self._restarts = 0
-        self._watched = len(hub) > 0
+        self._watched = hub.viewers > 0
         self._store = store
         self._settings = settings
         self._lock = lock
@@ -110,10 +109,12 @@ class RunSupervisor:
         self._exit: str | OSError = ""
         self._patience = trio.CancelScope()
         self._stop_patience = _STOP_PATIENCE
-        self._has_started = False
-        self._message_came = trio.Event()
+        self._silence = SilenceWatch(inputs)
         showcase.begin(plan.parameters.step_delay)
-        status.begin(plan.run_id, plan.parameters)
+        if starter is None:
+            self._tell_restart("The instance that trained the run is gone; it goes on at another one.")
+        else:
+            status.begin(plan.run_id, plan.parameters)
         self._orders = self._first_orders(resume=plan.resume)
 
     # --- what viewers want -----------------------------------------------------------------------------
@@ -184,12 +185,12 @@ class RunSupervisor:
         """Handle inputs until one trainer has ended."""
         self._last_report = None
         self._patience = trio.CancelScope()
-        self._has_started = False
+        self._silence = SilenceWatch(self._inputs)
         async with trio.open_nursery() as nursery:
             # Cancelled, the trainer still saves, and what it tells of that is handled: it ends the shield.
             with trio.CancelScope(shield=True) as until_it_ends:
                 nursery.start_soon(self._run_trainer, until_it_ends)
-                nursery.start_soon(self._watch_silence)
+                nursery.start_soon(self._silence.run)
                 while True:
                     received = await self._inputs.receiver.receive()
                     with trio.CancelScope(shield=True):  # what was begun is completed
@@ -203,19 +204,8 @@ class RunSupervisor:
                                 await self._on_input(received)
             nursery.cancel_scope.cancel()
 
-    async def _watch_silence(self) -> None:
-        """Report each time that nothing has come from the trainer for too long."""
-        while True:
-            patience = _SILENCE if self._has_started else _START_PATIENCE
-            self._message_came = trio.Event()
-            with trio.move_on_after(patience) as waiting:
-                await self._message_came.wait()
-            if waiting.cancelled_caught:
-                await self._inputs.sender.send(TrainerSilent(patience))
-                await self._message_came.wait()
-
     def _on_silence(self, seconds: float) -> None:
-        if self._message_came.is_set():
+        if self._silence.is_broken:
             return
         reason = f"The trainer has not responded for {seconds:g} s."
         self._log.warning("trainer_unresponsive", reason=reason)
@@ -225,7 +215,7 @@ class RunSupervisor:
         """Run one trainer, note how it ended, and cancel `scope` then. Changes nothing else."""
 
         async def pass_on(messages: Sequence[Message]) -> None:
-            self._message_came.set()
+            self._silence.heard()
             contents, problem = decode_messages(messages)
             handled = trio.Event()
             await self._inputs.sender.send(TrainerMessages(contents, handled))
@@ -272,6 +262,9 @@ class RunSupervisor:
         self._restarts += 1
         self._orders = self._first_orders(resume=True)
         self._log.warning("trainer_restarted", reason=reason, restart=self._restarts)
+        self._tell_restart(reason)
+
+    def _tell_restart(self, reason: str) -> None:
         self._status.tell(TrainingFailed(reason, self._model_saved, restart=True, model=self._status.model))
         self._status.note_restart(reason)
 
@@ -291,7 +284,10 @@ class RunSupervisor:
         self._log.error("trainer_not_started", reason=reason)
         await self._leave()
         self._status.count_error(ErrorCode.TRAINING_UNAVAILABLE)
-        self._starter.tell(Error(reason, code=ErrorCode.TRAINING_UNAVAILABLE.value, command="start_training"))
+        if self._starter is not None:
+            self._starter.tell(
+                Error(reason, code=ErrorCode.TRAINING_UNAVAILABLE.value, command="start_training")
+            )
         self._status.change(Phase("failed"), reason)
 
     async def _conclude(self, report: EndedReport) -> None:
@@ -347,6 +343,8 @@ class RunSupervisor:
                     self._hub.broadcast_frame(message.payload.decode())
                 case HeartbeatReport() | UnrecordedReport():
                     self._status.change(after_heartbeat(self._status.phase))
+                    if isinstance(content, UnrecordedReport) and self._starter is None:
+                        self._status.note_missed(content.episodes)
                 case EpisodeReport():
                     if self._parameters.show == "showcase":
                         self._showcase.offer(content)
@@ -374,7 +372,7 @@ class RunSupervisor:
             self._showcase.obey(ResumeOrder())
 
     def _on_started(self, report: StartedReport) -> None:
-        self._has_started = True
+        self._silence.has_started = True
         # How it is shown may have been changed since the trainer was ordered to begin.
         self._parameters = report.parameters.shown_in(self._parameters.showing)
         self._status.note(msgspec.structs.replace(report, parameters=self._parameters))

@@ -3,39 +3,44 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 from msgspec import UNSET
 
 from hamlet_trio.agent.models import ModelFolder
-from hamlet_trio.common.files import remove_temporaries
 from hamlet_trio.connection import ServerFullError
-from hamlet_trio.history import HistoryError, HistoryWriter, history_path
+from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import (
+    Pause,
+    Resume,
     SetShow,
     SetTrainingView,
     StartSweep,
     StartTraining,
     Status,
+    Stop,
     TrainingCommand,
 )
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
-from hamlet_trio.recording.info import recordings_path
 from hamlet_trio.settings import Settings
-from hamlet_trio.training.abandoned_runs import abandoned_runs
 from hamlet_trio.training.hub import Hub, Viewer
 from hamlet_trio.training.inputs import (
     Input,
     Inputs,
     LockReleased,
+    RunLost,
+    SharedBeat,
+    SharedNews,
     TrainerMessages,
     TrainerSilent,
     ViewerCommand,
 )
-from hamlet_trio.training.plan import make_plan, take_lock
+from hamlet_trio.training.plan import RunPlan, make_plan, take_lock
+from hamlet_trio.training.run_review import RunReview
+from hamlet_trio.training.run_sharing import RemoteViewer, RunSharing
 from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
 from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.showcase import Showcase
@@ -43,6 +48,9 @@ from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.sweep.served_sweep import ServedSweep
 from hamlet_trio.training.trainer_process import COMMAND
 from hamlet_trio.training.transitions import Phase, after_command
+
+if TYPE_CHECKING:
+    from hamlet_trio.shared import SharedRun
 
 _MAX_INPUTS: Final = 64
 
@@ -56,6 +64,9 @@ class TrainingService:
 
     The lock of the data folder is held from the start of each run to its end, by the server and by its
     trainer: while the trainer of a killed server still saves, no other server can start one.
+
+    With a `shared` run, the run is that of all instances: viewers here see and order the one that another
+    instance trains, and this one goes on with it when that one is gone.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class TrainingService:
         history: HistoryWriter,
         *,
         command: Sequence[str] = COMMAND,
+        shared: "SharedRun | None" = None,
     ) -> None:
         self._settings = settings
         self._models = models
@@ -76,13 +88,19 @@ class TrainingService:
             max_events=settings.viewer_event_queue,
             max_frames=settings.viewer_frame_queue,
             on_watched=self._on_watched,
+            relay=shared,
         )
         self._status = RunStatus(self._hub, self._log)
         self._showcase = Showcase(self._hub, self._log)
         self._sweep = ServedSweep(
             settings, models, history=history, hub=self._hub, log=self._log, command=command
         )
+        self._sharing: Final = (
+            None if shared is None else RunSharing(shared, self._status, self._hub, self._log)
+        )
+        self._past = RunReview(settings, history, self._store, models, self._log)
         self._supervisor: RunSupervisor | None = None
+        self._run_scope = trio.CancelScope()
         self._lock = self._store.server_lock()
         self._admitted = 0
         self._inputs = Inputs(*trio.open_memory_channel[Input](_MAX_INPUTS))
@@ -147,7 +165,12 @@ class TrainingService:
 
         A start waits up to `shutdown_grace` seconds for the trainer of a killed server to save its run.
         """
-        if isinstance(command, StartTraining | StartSweep):
+        sharing = self._sharing
+        if sharing is not None and sharing.follows:
+            if isinstance(command, Pause | Resume | Stop | SetShow):
+                await sharing.forward(viewer, command)
+                return
+        elif isinstance(command, StartTraining | StartSweep):
             with trio.move_on_after(self._settings.shutdown_grace):
                 await self._lock_is_free.wait()
         await self._inputs.sender.send(ViewerCommand(viewer, command))
@@ -162,11 +185,15 @@ class TrainingService:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; a run that is on then gets `shutdown_grace` to save and end.
 
+        A shared one is left to the other instances then.
+
         Error handling: an unexpected error in a run is logged and fails that run alone.
         """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._is_watching_lock = False
+            if self._sharing is not None:
+                await self._sharing.open(nursery, self._inputs)
             is_told = await self._review()
             nursery.start_soon(self._showcase.run)
             self._is_ready = True
@@ -184,6 +211,8 @@ class TrainingService:
             finally:
                 self._supervisor = None
                 self._lock.release()
+                if self._sharing is not None:
+                    await self._sharing.close()
                 if self.is_training:
                     self._status.change(Phase("idle"))
 
@@ -194,35 +223,19 @@ class TrainingService:
         can be resumed, and the lock is watched. Nothing that is found there ends the service: `problem` tells
         what is wrong.
         """
-        problem, resumable = None, list[str]()
-        await self._history.until_opened()
-        try:
-            await self._record_unrecorded()
-            await self._end_abandoned_runs()
-            await trio.to_thread.run_sync(self._remove_temporaries)
-            if not self._is_watching_lock and await trio.to_thread.run_sync(self._lock.is_held):
-                self._is_watching_lock = True
-                self._lock_is_free = trio.Event()
-                self._nursery.start_soon(self._watch_lock)
-            if not self._is_watching_lock:
-                resumable = await trio.to_thread.run_sync(self._store.resumable)
-        except OSError as error:
-            problem = f"The data folder {self._settings.data_dir} cannot be used: {error.strerror}."
-        except Exception:
-            self._log.exception("review_failed")
-            problem = "The server failed to review its runs; its log tells why."
-        if problem != self._problem:
-            self._problem = problem
-            if problem is not None:
-                self._log.error("training_unavailable", reason=problem)
+        followed = [] if self._sharing is None else self._sharing.followed
+        found = await self._past.review(but=followed, is_locked=self._is_watching_lock)
+        if found.problem != self._problem:
+            self._problem = found.problem
+            if found.problem is not None:
+                self._log.error("training_unavailable", reason=found.problem)
+        if found.is_locked and not self._is_watching_lock:
+            self._is_watching_lock = True
+            self._lock_is_free = trio.Event()
+            self._nursery.start_soon(self._watch_lock)
         if not self._is_watching_lock:
             self._lock_is_free.set()
-        return self._status.note_resumable(resumable)
-
-    def _remove_temporaries(self) -> None:
-        self._store.remove_temporaries()
-        remove_temporaries(self._models.path)
-        remove_temporaries(recordings_path(self._settings.data_dir))
+        return self._status.note_resumable(found.resumable)
 
     async def _watch_lock(self) -> None:
         """Report when the process that holds the lock of the data folder lets go of it."""
@@ -234,47 +247,17 @@ class TrainingService:
             problem = error
         await self._inputs.sender.send(LockReleased(problem))
 
-    async def _end_abandoned_runs(self) -> None:
-        """Have the history say "interrupted" of runs whose process was killed before it could.
-
-        Not while the history is in trouble: the true ends of runs may wait to be written.
-        """
-        if self._history.problem is not None:
-            return
-        try:
-            path = history_path(self._settings)
-            ended = await trio.to_thread.run_sync(abandoned_runs, path, self._store)
-        except HistoryError as error:
-            self._log.warning("history_unreadable", reason=str(error))
-            return
-        except Exception:
-            self._log.exception("history_unreadable")
-            return
-        if ended:
-            await self._history.write(*ended)
-
-    async def _record_unrecorded(self) -> None:
-        """Write the episodes to the history that trainers left whose server was killed."""
-        if self._history.problem is not None:
-            return
-        for run_id in await trio.to_thread.run_sync(self._store.unrecorded_runs):
-            try:
-                episodes = await trio.to_thread.run_sync(self._store.read_unrecorded, run_id)
-            except (OSError, ValueError) as error:
-                self._log.warning("episodes_unreadable", run_id=run_id, reason=str(error))
-                continue
-            await self._history.write(*episodes)
-            if self._history.problem is None:
-                await trio.to_thread.run_sync(self._store.write_unrecorded, run_id, [])
-
     async def _supervise(self, supervisor: RunSupervisor) -> None:
         try:
-            await supervisor.run()
+            with trio.CancelScope() as self._run_scope:
+                await supervisor.run()
         except Exception:
             self._log.exception("supervisor_failed", run_id=supervisor.run_id)
             self._status.change(Phase("failed"), "The server failed to supervise the run; its log tells why.")
         finally:
             self._supervisor = None
+        if self._sharing is not None:
+            await self._sharing.end()
 
     async def _on_input(self, received: Input) -> None:
         match received:
@@ -287,8 +270,20 @@ class TrainingService:
                 await self._answer(viewer, command)
             case TrainerMessages() | TrainerSilent():
                 pass  # left by a trainer whose run is over
+            case RunLost():
+                self._run_scope.cancel()
+            case SharedNews() | SharedBeat():
+                assert self._sharing is not None, "they come from nowhere else"
+                is_free = self._supervisor is None
+                for sender, order in await self._sharing.on_input(received, is_free=is_free):
+                    await self._answer(sender, order)
+                    self._nursery.start_soon(sender.send)
+                if self._sharing.is_alone and is_free and not self._sweep.is_on:
+                    await self._take_over(self._sharing)
 
-    async def _answer(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> None:
+    async def _answer(
+        self, viewer: Viewer | RemoteViewer, command: TrainingCommand | BadMessageError
+    ) -> None:
         try:
             if isinstance(command, BadMessageError):
                 raise command
@@ -305,8 +300,9 @@ class TrainingService:
             sentence = "The server failed to carry out the command; its log tells why."
             viewer.tell(Error(sentence, code=ErrorCode.INTERNAL_ERROR.value))
 
-    async def _execute(self, viewer: Viewer, command: TrainingCommand) -> None:
+    async def _execute(self, viewer: Viewer | RemoteViewer, command: TrainingCommand) -> None:
         if isinstance(command, SetTrainingView):
+            assert isinstance(viewer, Viewer), "the others keep their own viewers' forms"
             self._hub.show(viewer, viewer.frames if command.frames is UNSET else command.frames)
             return
         if self._sweep.is_on:
@@ -320,6 +316,7 @@ class TrainingService:
             self._lock_is_free.set()
             return
         if isinstance(command, StartTraining):
+            assert isinstance(viewer, Viewer), "every instance starts runs itself"
             await self._start(viewer, command)
         elif not isinstance(command, SetShow) and (
             isinstance(command, Status) or phase == self._status.phase
@@ -341,8 +338,43 @@ class TrainingService:
         plan = await trio.to_thread.run_sync(
             make_plan, command.parameters(), self._store, self._models, command.model
         )
-        await trio.to_thread.run_sync(take_lock, self._lock)
+        await self._take_lock()
+        self._begin_run(plan, viewer)
+
+    async def _take_lock(self) -> None:
+        """Take the lease of all instances and the lock of the folder; raises `BadMessageError`."""
+        if self._sharing is not None:
+            await self._sharing.take_lease()
+        try:
+            await trio.to_thread.run_sync(take_lock, self._lock)
+        except BadMessageError:
+            if self._sharing is not None:
+                await self._sharing.give_lease()
+            raise
+
+    async def _take_over(self, sharing: RunSharing) -> None:
+        """Go on with the run of an instance that is gone, or tell how it ended, if that can be done here."""
+        found = await sharing.plan_takeover(self._store)
+        try:
+            if found is not None:
+                await self._take_lock()
+        except BadMessageError:
+            found = None
+        if found is None:
+            if sharing.cannot_take_over():
+                await self._review()
+        elif isinstance(found, RunPlan):
+            sharing.takeovers += 1
+            self._begin_run(found, None)
+        else:
+            self._lock.release()
+            await sharing.conclude(found)
+            await self._review()
+
+    def _begin_run(self, plan: RunPlan, starter: Viewer | None) -> None:
         self._lock_is_free.set()
+        if self._sharing is not None:
+            self._sharing.begin()
         self._supervisor = RunSupervisor(
             plan,
             status=self._status,
@@ -352,7 +384,7 @@ class TrainingService:
             store=self._store,
             settings=self._settings,
             lock=self._lock,
-            starter=viewer,
+            starter=starter,
             inputs=self._inputs,
             on_input=self._on_input,
             log=self._log,

@@ -93,7 +93,7 @@ class Showcase:
     async def run(self) -> None:
         """Show episodes until cancelled. One that cannot be shown is logged and left out."""
         while True:
-            while self._newest is None or self._is_paused or not len(self._hub):
+            while self._newest is None or self._is_paused or not self._hub.viewers:
                 await self._changed.wait()
             self._on_screen, self._newest = self._newest, None
             try:

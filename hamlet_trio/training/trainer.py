@@ -41,12 +41,11 @@ _NICENESS: Final = 5  # the server's sessions come first where cores are few
 class MessageListener(RunListener):
     """Report a run to its server; frames are built only of steps that somebody watches."""
 
-    def __init__(self, writer: MessageWriter, *, resume: bool) -> None:
+    def __init__(self, writer: MessageWriter) -> None:
         self._writer = writer
-        self._resume = resume
 
     def on_start(self, managed: "ManagedRun") -> None:
-        """Report the parameters in force, and the episodes of a resumed run."""
+        """Report the parameters in force."""
         from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer, run_heat_map  # noqa: PLC0415
         from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
@@ -66,8 +65,6 @@ class MessageListener(RunListener):
                 world=world_info(world_of(run.parameters)),
             )
         )
-        if self._resume:
-            self._writer.announce(managed.series.message())
 
     def on_episode_start(self, episode: int, epsilon: float) -> None:
         """Announce an episode that is shown."""
@@ -119,6 +116,19 @@ class MessageListener(RunListener):
         )
 
 
+class SeriesListener(RunListener):
+    """Report the episodes of a resumed run, after those that an earlier process told perhaps nobody."""
+
+    def __init__(self, writer: MessageWriter, *, resume: bool) -> None:
+        self._writer = writer
+        self._resume = resume
+
+    def on_start(self, managed: "ManagedRun") -> None:
+        """Report them."""
+        if self._resume:
+            self._writer.announce(managed.series.message())
+
+
 class ComplaintListener(RunListener):
     """Write problems that concern only the operator to the server's log."""
 
@@ -142,7 +152,7 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
     settings = begin.settings.with_native_paths()
     plan = RunPlan(begin.run_id, begin.parameters, begin.resume, begin.file)
     store = RunStore(Path(settings.data_dir))
-    listener = MessageListener(writer, resume=begin.resume)
+    listener = MessageListener(writer)
     try:
         with training_here(store, begin.run_id):
             scalars = EpisodeScalars.wanted(settings, begin.run_id, ComplaintListener())
@@ -155,6 +165,7 @@ def train(begin: BeginOrder, orders: OrderReader, writer: MessageWriter) -> None
                 [
                     listener,
                     UnrecordedEpisodes(store, begin.run_id, writer),
+                    SeriesListener(writer, resume=begin.resume),
                     ShowcaseEpisodes(writer),
                     Recorder.of(settings, listener),
                     *scalars,

@@ -22,7 +22,7 @@ from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
 
 if TYPE_CHECKING:
-    from hamlet_trio.shared import RedisShelf, RedisStore
+    from hamlet_trio.shared import RedisShelf, RedisStore, SharedRun
 
 _FILE_THREADS: Final = 4
 
@@ -34,7 +34,8 @@ class Metaserver:
 
     Attributes:
         history, history_reader: write and read what is kept of runs.
-        store, shelf: keep sessions in Redis for other instances; None without HAMLET_REDIS_URL.
+        store, shelf, shared_run: keep sessions, and the run of all instances, in Redis; None without
+            HAMLET_REDIS_URL.
         films: makes films of recordings.
         draining: set once, when the server begins to shut down; sessions watch it.
         connections: counts of connections, kept by the guard.
@@ -54,11 +55,12 @@ class Metaserver:
         self.inference: Final = InferenceService(settings, self.models)
         self.store: RedisStore | None
         self.shelf: RedisShelf | None
-        self.store, self.shelf = _open_store(settings)
+        self.shared_run: SharedRun | None
+        self.store, self.shelf, self.shared_run = _open_store(settings)
         self.inference.keeper.shelf = self.shelf
         self.history: Final = HistoryWriter(settings)
         self.history_reader: Final = HistoryReader(history_path(settings))
-        self.training: Final = TrainingService(settings, self.models, self.history)
+        self.training: Final = TrainingService(settings, self.models, self.history, shared=self.shared_run)
         self.rooms: Final = RoomService(settings, self.inference.shared)
         self.films: Final = FilmService(settings)
         self.origins: Final = Origins(settings.allowed_origins)
@@ -113,12 +115,14 @@ class Metaserver:
         )
 
 
-def _open_store(settings: Settings) -> "tuple[RedisStore, RedisShelf] | tuple[None, None]":
-    """Return what keeps sessions in Redis. Nothing of it is imported without HAMLET_REDIS_URL."""
+def _open_store(
+    settings: Settings,
+) -> "tuple[RedisStore, RedisShelf, SharedRun] | tuple[None, None, None]":
+    """Return what keeps sessions and the run in Redis. Nothing of it is imported without HAMLET_REDIS_URL."""
     if not settings.redis_url:
-        return None, None
+        return None, None, None
     try:
-        from hamlet_trio.shared import RedisShelf, RedisStore  # noqa: PLC0415
+        from hamlet_trio.shared import RedisShelf, RedisStore, SharedRun  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"HAMLET_REDIS_URL needs the extra redis ({error}): pip install 'hamlet-trio[redis]'."
@@ -131,4 +135,5 @@ def _open_store(settings: Settings) -> "tuple[RedisStore, RedisShelf] | tuple[No
         capacity=settings.max_sessions,
         form=SNAPSHOT_FORM,
     )
-    return store, shelf
+    run = SharedRun(store, settings.redis_url, prefix=settings.redis_prefix, port=settings.port)
+    return store, shelf, run

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 import psutil
@@ -18,6 +18,9 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.training import TrainingService, serve_viewer
 from hamlet_trio.training.trainer_process import COMMAND
 from tests.patience import PATIENCE
+
+if TYPE_CHECKING:
+    from hamlet_trio.shared import SharedRun
 
 # More episodes than any test waits for, so that the run is on until it is stopped.
 ENDLESS: Final = {
@@ -99,11 +102,17 @@ class Client:
 class Server:
     """A training service with viewers, as the web server runs it."""
 
-    def __init__(self, nursery: trio.Nursery, settings: Settings, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        settings: Settings,
+        command: Sequence[str],
+        shared: "SharedRun | None" = None,
+    ) -> None:
         self.settings = settings
         self.history = HistoryWriter(settings)
         models = ModelFolder.of(models_dir=settings.models_dir, data_dir=settings.data_dir)
-        self.service = TrainingService(settings, models, self.history, command=command)
+        self.service = TrainingService(settings, models, self.history, command=command, shared=shared)
         self.draining = trio.Event()
         self._nursery = nursery
 
@@ -133,7 +142,11 @@ class Server:
 
 @asynccontextmanager
 async def serve_training(
-    settings: Settings, command: Sequence[str] = COMMAND, *, early: bool = False
+    settings: Settings,
+    command: Sequence[str] = COMMAND,
+    *,
+    early: bool = False,
+    shared: "SharedRun | None" = None,
 ) -> AsyncIterator[Server]:
     """A server for as long as the context lasts; then it is shut down, and no trainer may be left.
 
@@ -142,7 +155,7 @@ async def serve_training(
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as lasting:
             async with trio.open_nursery() as nursery:
-                server = Server(nursery, settings, command)
+                server = Server(nursery, settings, command, shared)
                 await lasting.start(server.history.run)
                 if early:
                     nursery.start_soon(server.service.run)

@@ -208,7 +208,7 @@ async def test_a_trainer_that_hangs_can_be_stopped(
 async def test_a_trainer_that_hangs_is_noticed_answered_for_and_stopped(
     serving: Serving, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hamlet_trio.training.run_supervisor._SILENCE", 3.0)
+    monkeypatch.setattr("hamlet_trio.training.silence._SILENCE", 3.0)
     async with serving(msgspec.structs.replace(settings, shutdown_grace=0.1)) as server:
         client = await server.connect()
         await client.send("start_training", **ENDLESS)

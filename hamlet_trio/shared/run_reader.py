@@ -1,0 +1,171 @@
+"""Read the streams of the run over a connection of its own, on which commands may block."""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import trio
+from coredis import Redis
+from coredis.exceptions import RedisError
+from coredis.response.types import StreamEntry
+from coredis.retry import NoRetryPolicy
+
+from hamlet_trio.common.backoff import Backoff
+from hamlet_trio.common.descriptions import reason_of
+from hamlet_trio.logs import get_logger
+from hamlet_trio.shared.redis_store import TIMEOUT, Client, StoreUnavailableError
+from hamlet_trio.shared.run_log import (
+    Board,
+    News,
+    Places,
+    RunLog,
+    SentAnswer,
+    SentOrder,
+    ToldEvent,
+    ToldFrame,
+)
+
+_BLOCK: Final = 1.0  # seconds that Redis waits for news before it answers that there are none
+_COUNT: Final = 500  # entries of a stream at most in one answer
+
+OnNews = Callable[[News], Awaitable[None]]
+
+
+class RunReader:
+    """Pass on what is added to the streams, from the newest snapshot of the run on.
+
+    A blocking command is never cancelled: it would cost a place in the pool of connections for good. The
+    whole client is left instead, also when Redis does not answer, and another one reads on where this one
+    was. Memory: one answer, thus at most `_COUNT` entries of each stream.
+
+    Attributes:
+        places: up to where everything has been passed on; None before the first answer of Redis.
+        skips_run: leave out events and frames, because this instance tells them itself.
+    """
+
+    def __init__(self, url: str, log: RunLog) -> None:
+        self.places: Places | None = None
+        self.skips_run = False
+        self._url: Final = url
+        self._log: Final = log
+
+    def told(self, events: str, frames: str) -> None:
+        """Take note of what this instance added itself."""
+        assert self.places is not None, "only an instance that reads takes the lease"
+        self.places = self.places._replace(events=events, frames=frames)
+
+    async def run(self, on_news: OnNews) -> None:
+        """Read until cancelled."""
+        backoff = Backoff(first=0.3, longest=2.0, healthy_after=5.0)
+        while True:
+            try:
+                await self._begin(on_news)
+                await self._read(on_news)
+            except* StoreUnavailableError:
+                pass  # the store has logged it
+            except* (RedisError, OSError, trio.TooSlowError, trio.BrokenResourceError, EOFError) as errors:
+                reason = reason_of(errors) or type(errors.exceptions[0]).__name__
+                get_logger().info("run_streams_lost", reason=reason)
+            await backoff.wait()
+
+    async def begin(self) -> Board | None:
+        """Begin to read after the newest snapshot, which is returned if there is one."""
+        board, self.places = await self._log.start()
+        return board
+
+    async def _begin(self, on_news: OnNews) -> None:
+        """Begin if that is still to be done, or again with whole streams where Redis has lost its data."""
+        if self.places is None:
+            board = await self.begin()
+            await on_news(News(board, (), (), (), ()))
+        elif _order(await self._log.last_event()) < _order(self.places.events):
+            self.places = Places("0-0", "0-0", "0-0", "0-0")
+
+    async def _read(self, on_news: OnNews) -> None:
+        client: Client = Redis.from_url(
+            self._url,
+            retry_policy=NoRetryPolicy(),
+            connect_timeout=TIMEOUT,
+            max_connections=1,
+            client_name="hamlet-run",
+        )
+        # The scope is outermost: a client whose connection is stuck is left by cancellation.
+        with trio.CancelScope() as scope:
+            scope.deadline = trio.current_time() + TIMEOUT
+            async with client:
+                while True:
+                    scope.deadline = trio.current_time() + _BLOCK + TIMEOUT
+                    answer = await client.xread(self._streams(), count=_COUNT, block=round(1000 * _BLOCK))
+                    scope.deadline = math.inf
+                    if answer:
+                        await self._pass_on(answer, on_news)
+        raise trio.TooSlowError
+
+    def _streams(self) -> dict[str, str]:
+        assert self.places is not None
+        log, places = self._log, self.places
+        streams = {log.orders: places.orders, log.answers: places.answers}
+        if not self.skips_run:
+            streams |= {log.events: places.events, log.frames: places.frames}
+        return streams
+
+    async def _pass_on(self, answer: Mapping[bytes, tuple[StreamEntry, ...]], on_news: OnNews) -> None:
+        found = {name.decode(): entries for name, entries in answer.items()}
+        log = self._log
+        events, frames, orders, answers = (
+            found.get(name, ()) for name in (log.events, log.frames, log.orders, log.answers)
+        )
+        await on_news(
+            News(
+                None,
+                [_event(entry) for entry in events],
+                [_frame(entry) for entry in frames],
+                [_sent_order(entry) for entry in orders],
+                [_answer(entry) for entry in answers],
+            )
+        )
+        assert self.places is not None
+        # Not what this instance has told itself meanwhile.
+        self.places = Places(
+            *(
+                max((place, *(_id(entry) for entry in entries[-1:])), key=_order)
+                for place, entries in zip(self.places, (events, frames, orders, answers), strict=True)
+            )
+        )
+
+
+def _order(place: str) -> tuple[int, int]:
+    """Return what ids are compared by."""
+    milliseconds, _, number = place.partition("-")
+    return int(milliseconds), int(number)
+
+
+def _id(entry: StreamEntry) -> str:
+    return _decoded(entry.identifier)
+
+
+def _field(entry: StreamEntry, name: bytes) -> str:
+    return _decoded(entry.field_values[name])
+
+
+def _decoded(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _event(entry: StreamEntry) -> ToldEvent:
+    return ToldEvent(
+        _field(entry, b"s"), int(_field(entry, b"n")), float(_field(entry, b"a")), _field(entry, b"t")
+    )
+
+
+def _frame(entry: StreamEntry) -> ToldFrame:
+    return ToldFrame(_field(entry, b"s"), int(_field(entry, b"n")), _field(entry, b"t"))
+
+
+def _sent_order(entry: StreamEntry) -> SentOrder:
+    return SentOrder(_field(entry, b"i"), int(_field(entry, b"n")), _field(entry, b"v"), _field(entry, b"c"))
+
+
+def _answer(entry: StreamEntry) -> SentAnswer:
+    return SentAnswer(int(_field(entry, b"n")), msgspec.json.decode(_field(entry, b"t"), type=list[str]))

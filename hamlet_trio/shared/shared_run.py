@@ -1,0 +1,312 @@
+"""One instance's part in the run that all instances have: it tells the run, or follows it."""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+import trio
+
+from hamlet_trio.logs import get_logger
+from hamlet_trio.shared.redis_store import RedisStore, StoreUnavailableError
+from hamlet_trio.shared.run_log import (
+    BEAT,
+    BeatResult,
+    Board,
+    Lease,
+    News,
+    Portion,
+    RunLog,
+    SentAnswer,
+    SentOrder,
+    ToldEvent,
+    ToldFrame,
+)
+from hamlet_trio.shared.run_reader import RunReader
+
+MAX_WAITING: Final = 20_000
+"""Events that wait for Redis at most; past them the oldest go, and the others are told the whole state."""
+_MAX_FRAMES: Final = 8
+_PORTION: Final = 1_000  # events told at once
+_PAUSE: Final = 0.02  # seconds between two portions: 50 a second
+_SNAPSHOT_EVERY: Final = 2_000  # events
+_AGAIN: Final = 0.5  # seconds until what Redis refused is tried again
+_ANSWER_SECONDS: Final = 5.0
+_FAREWELL: Final = 2.0
+
+
+class SharedRun:
+    """Tell the run of this instance to the others, and pass on what they tell.
+
+    The lease decides who tells. `begin` starts telling after `take`; `end` gives the lease back once all has
+    been told. Events wait while Redis is away, at most `MAX_WAITING`; frames do not.
+
+    Attributes:
+        takes_part: the lease is held, or was and is taken again when Redis is back.
+        lag: seconds from the telling of the last event that was read until it was read.
+        instances: the number of instances that are there, as far as known.
+    """
+
+    def __init__(self, store: RedisStore, url: str, *, prefix: str, port: int) -> None:
+        self.takes_part = False
+        self.lag = 0.0
+        self.instances = 0
+        self._log: Final = RunLog(store, prefix=prefix, port=port)
+        self._reader: Final = RunReader(url, self._log)
+        self._logger = get_logger(service="shared_run")
+        self._lease: Lease | None = None
+        self._source = ""
+        self._events: deque[ToldEvent] = deque(maxlen=MAX_WAITING)
+        self._frames: deque[ToldFrame] = deque(maxlen=_MAX_FRAMES)
+        self._portion: Portion | None = None
+        self._portions = self._number = self._since_snapshot = self._fence = 0
+        self._snapshot_due = False
+        self._make_snapshot: Callable[[], bytes] = bytes
+        self._is_ending = False
+        self._all_told = trio.Event()
+        self._wake = trio.Event()
+        self._viewers = 0
+        self._viewers_changed = trio.Event()
+        self._orders = 0
+        self._answers: dict[int, tuple[trio.Event, list[str]]] = {}
+
+    # --- telling ---------------------------------------------------------------------------------------
+
+    async def take(self) -> bool | None:
+        """Take the lease; False if another instance has it, or tells what was not read yet.
+
+        None if Redis does not answer.
+        """
+        if self.takes_part:  # the run before is still being told
+            self._is_ending = False
+            return True
+        if self._reader.places is None:
+            return None
+        try:
+            lease = await self._log.take(self._fence, self._reader.places.events)
+        except StoreUnavailableError:
+            return None
+        if lease is None:
+            return False
+        self._lease, self._source = lease, lease.value
+        self._fence = lease.fence
+        self._events.clear()
+        self._frames.clear()
+        self._portion = None
+        self._portions = self._number = 0
+        return True
+
+    def begin(self, make_snapshot: Callable[[], bytes]) -> None:
+        """Tell from now on; `make_snapshot` returns the state with all that has been told."""
+        self._make_snapshot = make_snapshot
+        self._snapshot_due = True
+        self.takes_part = self._reader.skips_run = True
+        self._is_ending = False
+        self._wake.set()
+
+    def tell_event(self, text: str) -> None:
+        """Tell a lifecycle message, if this instance tells the run; never waits."""
+        if not self.takes_part:
+            return
+        if len(self._events) == MAX_WAITING:
+            self._snapshot_due = True
+        self._number += 1
+        self._events.append(ToldEvent(self._source, self._number, time.time(), text))
+        self._wake.set()
+
+    def tell_frame(self, text: str) -> None:
+        """Tell a frame, if this instance tells the run, in place of the oldest one if too many wait."""
+        if self.takes_part:
+            self._frames.append(ToldFrame(self._source, self._number, text))
+            self._wake.set()
+
+    async def give(self) -> None:
+        """Give back a lease with which nothing was begun."""
+        if self._lease is not None and not self.takes_part:
+            lease, self._lease = self._lease, None
+            await self._give(lease)
+
+    def end(self) -> None:
+        """Give the lease back once everything has been told."""
+        self._is_ending = True
+        self._wake.set()
+
+    async def leave(self) -> None:
+        """Tell what waits and give the lease back, as far as Redis allows within `_FAREWELL` seconds."""
+        if self.takes_part:
+            self._all_told = trio.Event()
+            self.end()
+            with trio.move_on_after(_FAREWELL, shield=True):
+                await self._all_told.wait()
+
+    async def _give(self, lease: Lease) -> None:
+        with suppress(StoreUnavailableError):  # then it runs out by itself
+            await self._log.give(lease)
+
+    async def _tell_all(self, on_lost: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            waits = self._portion is not None or self._events or self._frames or self._snapshot_due
+            if not self.takes_part or not (waits or self._is_ending):
+                await self._wake.wait()
+                self._wake = trio.Event()
+            elif not waits:
+                await self._stop_telling()
+            elif not await self._tell_some():
+                await on_lost()
+            await trio.sleep(_PAUSE)
+
+    async def _stop_telling(self) -> None:
+        self.takes_part = self._reader.skips_run = False
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await self._give(lease)
+        self._all_told.set()
+
+    async def _tell_some(self) -> bool:
+        """Tell a portion, or try to; return whether the run is still this instance's to tell."""
+        portion = self._portion = self._portion or self._next_portion()
+        try:
+            if self._lease is None:
+                self._lease = await self._log.take(self._fence, "*")
+                if self._lease is None:
+                    self._lose()
+                    return False
+                self._fence = self._lease.fence
+            ids = await self._log.tell(self._lease, portion)
+        except StoreUnavailableError:
+            self._snapshot_due = True
+            await trio.sleep(_AGAIN)
+            return True
+        if ids is None:
+            self._lease = None  # it ran out; perhaps nobody has taken it
+            self._snapshot_due = True
+            return True
+        self._portion = None
+        self._reader.told(*ids)
+        return True
+
+    def _next_portion(self) -> Portion:
+        events = [self._events.popleft() for _ in range(min(_PORTION, len(self._events)))]
+        frames, self._frames = list(self._frames), deque(maxlen=_MAX_FRAMES)
+        self._portions += 1
+        self._since_snapshot += len(events)
+        snapshot = b""
+        if not self._events and (self._snapshot_due or self._since_snapshot >= _SNAPSHOT_EVERY):
+            snapshot = self._make_snapshot()
+            self._snapshot_due, self._since_snapshot = False, 0
+        last = self._events[0].number - 1 if self._events else self._number
+        return Portion(self._source, self._portions, events, frames, last, snapshot)
+
+    def _lose(self) -> None:
+        self._logger.warning("run_lost", reason="Another instance has taken the run over.")
+        self.takes_part = self._reader.skips_run = False
+        self._events.clear()
+        self._frames.clear()
+        self._portion = None
+        self._snapshot_due = False
+
+    # --- following -------------------------------------------------------------------------------------
+
+    async def board(self) -> Board | None:
+        """Return the newest snapshot of the run; None if there is none, or Redis does not answer."""
+        try:
+            return await self._log.board()
+        except StoreUnavailableError:
+            return None
+
+    async def order(self, session_id: str, command: str) -> list[str] | None:
+        """Have the instance that trains carry out a viewer's command; return what it answers the sender.
+
+        None if no answer comes within `_ANSWER_SECONDS`.
+        """
+        self._orders += 1
+        number, answered, texts = self._orders, trio.Event(), list[str]()
+        self._answers[number] = answered, texts
+        try:
+            with trio.move_on_after(_ANSWER_SECONDS):
+                await self._log.order(SentOrder(self._log.instance, number, session_id, command))
+                await answered.wait()
+                return texts
+        except StoreUnavailableError:
+            pass
+        finally:
+            del self._answers[number]
+        return None
+
+    async def answer(self, order: SentOrder, texts: list[str]) -> None:
+        """Answer an order; without Redis its sender hears that none came."""
+        with suppress(StoreUnavailableError):
+            await self._log.answer(order, msgspec.json.encode(texts))
+
+    def _answered(self, answer: SentAnswer) -> None:
+        if answer.number in self._answers:
+            event, texts = self._answers[answer.number]
+            if not event.is_set():  # an answer may come twice
+                texts += answer.texts
+                event.set()
+
+    # --- the service's life ----------------------------------------------------------------------------
+
+    def set_viewers(self, number: int) -> None:
+        """Tell the others how many viewers this instance has."""
+        self._viewers = number
+        self._viewers_changed.set()
+
+    async def open(self) -> Board | None:
+        """Begin to follow here; return the state that was told last, if Redis answers and has one."""
+        try:
+            return await self._reader.begin()
+        except StoreUnavailableError:
+            return None
+
+    async def run(
+        self,
+        on_news: Callable[[News], Awaitable[None]],
+        on_beat: Callable[[BeatResult | None], Awaitable[None]],
+        on_lost: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Tell and follow until cancelled.
+
+        `on_news` returns once the news have been dealt with; `on_beat` hears each second who trains and
+        watches, or None while Redis does not answer; `on_lost` that another instance has this one's run.
+        """
+
+        async def pass_on(news: News) -> None:
+            for answer in news.answers:
+                self._answered(answer)
+            # What was told here comes back once, to the command that waited for it.
+            news = news._replace(
+                events=[event for event in news.events if event.source != self._source],
+                frames=[frame for frame in news.frames if frame.source != self._source],
+            )
+            if news.events:
+                self.lag = max(0.0, time.time() - news.events[-1].at)
+            if any((news.board, news.events, news.frames, news.orders)):
+                await on_news(news)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reader.run, pass_on)
+            nursery.start_soon(self._tell_all, on_lost)
+            nursery.start_soon(self._beat, on_beat)
+
+    async def _beat(self, on_beat: Callable[[BeatResult | None], Awaitable[None]]) -> None:
+        while True:
+            lease = self._lease
+            try:
+                beat = await self._log.beat(self._viewers, lease)
+            except StoreUnavailableError:
+                await on_beat(None)
+            else:
+                self.instances = beat.instances
+                if lease is not None and lease is self._lease and beat.holder != lease.value:
+                    # It ran out. Whoever tells takes it again, or finds that another instance has it.
+                    self._lease = None
+                    self._snapshot_due = self.takes_part
+                    self._wake.set()
+                await on_beat(beat)
+            await trio.sleep(_PAUSE)
+            with trio.move_on_after(BEAT):
+                await self._viewers_changed.wait()
+            self._viewers_changed = trio.Event()
