@@ -73,7 +73,7 @@ class ErrorCode(StrEnum):
     )
     STORE_UNAVAILABLE = (
         "store_unavailable",
-        "Redis, which keeps the sessions, does not answer; the new session goes on.",
+        "Redis, which instances share, does not answer: the new session goes on, and no run can start.",
     )
 
     # Recordings and films.

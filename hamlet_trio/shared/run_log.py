@@ -19,6 +19,8 @@ _KEPT_EVENTS: Final = 20_000
 _KEPT_FRAMES: Final = 64
 _KEPT_ORDERS: Final = 1_000
 _ANSWERS_SECONDS: Final = 60
+_BOARD_SECONDS: Final = 3600
+"""Seconds after which a run whose instances are all gone is left to be resumed by a person."""
 
 Fields = dict[str | bytes, str | bytes | int | float]
 
@@ -45,11 +47,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
 _BEAT: Final = """
--- KEYS: lock, instances. ARGV: lease or "", milliseconds of it, instance, its viewers, milliseconds for which
--- they count. Answers the holder, the viewers at the other instances, and the number of instances.
--- The lease is renewed first: where Redis is full, it is not lost.
+-- KEYS: lock, instances, board. ARGV: lease or "", milliseconds of it, instance, its viewers, milliseconds
+-- for which they count, seconds for which the board is kept. Answers the holder, the viewers at the other
+-- instances, and the number of instances. The lease is renewed first: where Redis is full, it is not lost.
 local held = redis.call('GET', KEYS[1]) or ''
-if held ~= '' and held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if held ~= '' and held == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  redis.call('EXPIRE', KEYS[3], ARGV[6])
+end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.pcall('HSET', KEYS[2], ARGV[3], string.format('%s %.0f', ARGV[4], now + tonumber(ARGV[5])))
@@ -90,6 +95,7 @@ while ARGV[at] do
   at = at + 2
 end
 redis.call('HSET', KEYS[2], 'source', ARGV[2], 'portion', ARGV[3], 'event', event, 'frame', frame)
+redis.call('EXPIRE', KEYS[2], 3600)
 return {event, frame}
 """
 
@@ -220,9 +226,16 @@ class RunLog:
 
     async def beat(self, viewers: int, lease: Lease | None) -> BeatResult:
         """Renew the lease, if there is one, and tell how many viewers this instance has."""
-        keys = [self._key("lock"), self._key("instances")]
+        keys = [self._key("lock"), self._key("instances"), self._key("board")]
         own = "" if lease is None else lease.value
-        arguments = [own, _milliseconds(LEASE), self.instance, viewers, _milliseconds(_PRESENT)]
+        arguments = [
+            own,
+            _milliseconds(LEASE),
+            self.instance,
+            viewers,
+            _milliseconds(_PRESENT),
+            _BOARD_SECONDS,
+        ]
         holder, others, instances = await self._script(_BEAT, keys, arguments)
         return BeatResult(_text(holder), int(others), int(instances))
 
@@ -271,6 +284,8 @@ class RunLog:
 
     async def _start(self, client: Client) -> tuple[Board | None, Places]:
         board, events = await self._fetch_board(client)
+        if board is None:
+            events = await _last_id(client, self.events)
         frames, orders = await _last_id(client, self.frames), await _last_id(client, self.orders)
         return board, Places(events, frames, orders, "0-0")
 

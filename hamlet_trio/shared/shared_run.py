@@ -72,6 +72,11 @@ class SharedRun:
         self._orders = 0
         self._answers: dict[int, tuple[trio.Event, list[str]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """The number of events that wait for Redis."""
+        return len(self._events)
+
     # --- telling ---------------------------------------------------------------------------------------
 
     async def take(self) -> bool | None:

@@ -292,6 +292,7 @@ class RunStatus:
         self._phase = Phase(status.state, pause_requested=status.state == "paused")
         self._reason, self._run_id, self._parameters = status.reason, status.run_id, status.parameters
         self._resumable, self._episode = status.resumable, status.current_episode
+        self._steps_per_second = 0.0  # it is trained elsewhere
 
     def restore(self, snapshot: bytes) -> None:
         """Take over the state that another instance told. Raises `msgspec.DecodeError`."""

@@ -126,6 +126,11 @@ class TrainingService:
         return self._status.status()
 
     @property
+    def sharing(self) -> RunSharing | None:
+        """This instance's part in the run of all instances, where they share one."""
+        return self._sharing
+
+    @property
     def problem(self) -> str | None:
         """Why no run can be started at the moment, as a sentence; None if one can."""
         return self._problem
@@ -278,6 +283,8 @@ class TrainingService:
                 for sender, order in await self._sharing.on_input(received, is_free=is_free):
                     await self._answer(sender, order)
                     self._nursery.start_soon(sender.send)
+                if self._sharing.follows:
+                    self._showcase.clear()  # of this instance's own last run
                 if self._sharing.is_alone and is_free and not self._sweep.is_on:
                     await self._take_over(self._sharing)
 

@@ -201,17 +201,35 @@ class ServerCollector(Collector):
                 store.is_up,
             ),
             Sample("sessions_waiting", "sessions changed since they were written to Redis", shelf.waiting),
+            *self._shared_run_gauges(),
+        ]
+
+    def _shared_run_gauges(self) -> list[Sample]:
+        run = self._server.shared_run
+        if run is None:
+            return []
+        return [
+            Sample("instances", "instances that share Redis now", run.instances),
+            Sample("run_held", "1 while this instance trains the run of all instances", run.takes_part),
+            Sample(
+                "run_lag_seconds", "age of the run's last event when it came from another instance", run.lag
+            ),
+            Sample("run_waiting", "events of the run that wait for Redis", run.waiting),
         ]
 
     def _store_counters(self) -> list[Sample]:
-        shelf = self._server.shelf
-        if shelf is None:
+        shelf, training = self._server.shelf, self._server.training.sharing
+        if shelf is None or training is None:
             return []
         return [
             Sample("sessions_kept", "snapshots of sessions written to Redis", shelf.written),
             Sample(
                 "sessions_given_up", "sessions left while Redis was away, and not written", shelf.given_up
             ),
+            Sample(
+                "run_takeovers", "runs of instances that were gone, gone on with here", training.takeovers
+            ),
+            Sample("run_gaps", "times that events of the run were missing in Redis", training.gaps),
         ]
 
     def _history_counters(self) -> list[Sample]:

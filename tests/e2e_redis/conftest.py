@@ -26,12 +26,13 @@ class Pair:
     """Two instances, of which one may be killed, stopped and started again on its port.
 
     Attributes:
-        models: the folder of models that both have.
+        models, data: the folders that both have.
         redis: the server that they share.
     """
 
     def __init__(self, models: Path, data: Path, redis: RedisServer, **settings: Any) -> None:
         self.models = models
+        self.data = data
         self.redis = redis
         self._settings = {
             "HAMLET_MODELS_DIR": str(models),
