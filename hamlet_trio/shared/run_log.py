@@ -145,7 +145,7 @@ class SentAnswer(NamedTuple):
     texts: list[str]
 
 
-class Board(NamedTuple):
+class RunBoard(NamedTuple):
     """The state of the run after this many events of its source, for instances that did not hear them."""
 
     source: str
@@ -184,7 +184,7 @@ class Portion(NamedTuple):
 class News(NamedTuple):
     """What has come since the last news; `board` where this instance has just begun to read."""
 
-    board: Board | None
+    board: RunBoard | None
     events: Sequence[ToldEvent]
     frames: Sequence[ToldFrame]
     orders: Sequence[SentOrder]
@@ -252,12 +252,12 @@ class RunLog:
         ids = await self._script(_TELL, keys, arguments)
         return (_text(ids[0]), _text(ids[1])) if ids else None
 
-    async def board(self) -> Board | None:
+    async def board(self) -> RunBoard | None:
         """Return the newest snapshot of the run, if there is one."""
         board, _ = await self._store.call(self._fetch_board)
         return board
 
-    async def start(self) -> tuple[Board | None, Places]:
+    async def start(self) -> tuple[RunBoard | None, Places]:
         """Return the newest snapshot, and the places in the streams from which to read on."""
         return await self._store.call(self._start)
 
@@ -275,14 +275,14 @@ class RunLog:
     async def _script(self, script: str, keys: list[str], arguments: Sequence[Any]) -> Any:
         return await self._store.call(partial(_run_script, script=script, keys=keys, arguments=arguments))
 
-    async def _fetch_board(self, client: Client) -> tuple[Board | None, str]:
+    async def _fetch_board(self, client: Client) -> tuple[RunBoard | None, str]:
         names = ["author", "number", "snapshot", "place"]
         source, number, snapshot, place = await client.hmget(self._key("board"), names)
         if source is None or number is None or snapshot is None or place is None:
             return None, "0-0"
-        return Board(_text(source), int(number), bytes(snapshot)), _text(place)
+        return RunBoard(_text(source), int(number), bytes(snapshot)), _text(place)
 
-    async def _start(self, client: Client) -> tuple[Board | None, Places]:
+    async def _start(self, client: Client) -> tuple[RunBoard | None, Places]:
         board, events = await self._fetch_board(client)
         if board is None:
             events = await _last_id(client, self.events)

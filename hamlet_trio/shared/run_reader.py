@@ -16,9 +16,9 @@ from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.logs import get_logger
 from hamlet_trio.shared.redis_store import TIMEOUT, Client, StoreUnavailableError
 from hamlet_trio.shared.run_log import (
-    Board,
     News,
     Places,
+    RunBoard,
     RunLog,
     SentAnswer,
     SentOrder,
@@ -69,7 +69,7 @@ class RunReader:
                 get_logger().info("run_streams_lost", reason=reason)
             await backoff.wait()
 
-    async def begin(self) -> Board | None:
+    async def begin(self) -> RunBoard | None:
         """Begin to read after the newest snapshot, which is returned if there is one."""
         board, self.places = await self._log.start()
         return board

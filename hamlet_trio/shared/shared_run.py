@@ -14,10 +14,10 @@ from hamlet_trio.shared.redis_store import RedisStore, StoreUnavailableError
 from hamlet_trio.shared.run_log import (
     BEAT,
     BeatResult,
-    Board,
     Lease,
     News,
     Portion,
+    RunBoard,
     RunLog,
     SentAnswer,
     SentOrder,
@@ -214,7 +214,7 @@ class SharedRun:
 
     # --- following -------------------------------------------------------------------------------------
 
-    async def board(self) -> Board | None:
+    async def board(self) -> RunBoard | None:
         """Return the newest snapshot of the run; None if there is none, or Redis does not answer."""
         try:
             return await self._log.board()
@@ -259,7 +259,7 @@ class SharedRun:
         self._viewers = number
         self._viewers_changed.set()
 
-    async def open(self) -> Board | None:
+    async def open(self) -> RunBoard | None:
         """Begin to follow here; return the state that was told last, if Redis answers and has one."""
         try:
             return await self._reader.begin()

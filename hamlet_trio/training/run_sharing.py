@@ -23,7 +23,7 @@ from hamlet_trio.training.transitions import Phase
 
 if TYPE_CHECKING:
     from hamlet_trio.shared import SharedRun
-    from hamlet_trio.shared.run_log import BeatResult, Board, News, SentOrder, ToldEvent, ToldFrame
+    from hamlet_trio.shared.run_log import BeatResult, News, RunBoard, SentOrder, ToldEvent, ToldFrame
 
 SETTLING: Final = 6.0
 """Seconds for which Redis must have answered before a run counts as alone: as long as its lease lasts."""
@@ -198,9 +198,9 @@ class RunSharing:
         board = await self._shared.board()
         if board is not None and (board.source != self._source or board.number > self._number):
             self.restore(board)
-        self._log.info("run_events_missed", found=board is not None)
+        self._log.warning("run_events_missed", found=board is not None)
 
-    def restore(self, board: "Board") -> None:
+    def restore(self, board: "RunBoard") -> None:
         """Show the state of the run as it was told last."""
         try:
             self._status.restore(board.snapshot)
