@@ -9,7 +9,11 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Final, TextIO
 
-import structlog
+from hamlet_trio.common.leaving_out import leaving_out
+
+# For tracebacks that nobody sees here, structlog would import rich, a tenth of what the server imports.
+with leaving_out("rich", *(() if sys.platform == "win32" else ("colorama",))):
+    import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, ExcInfo
 

@@ -14,13 +14,14 @@ import psutil
 from bench.server import Server, serving, serving_bare, wait_until_ready
 from bench.sessions.measuring import BARE, UNLIMITED, sample_frame
 from bench.suite.command import Effort, run
-from bench.suite.figures import Figure
+from bench.suite.figures import Figure, ratio
 from bench.suite.load import Connection, Load
 from bench.suite.machine import Cores, divide_cores, pin
 from bench.suite.trainer import trainers, training
 
 __all__ = ["measure", "run"]
 
+_ANSWERS: Final = "port answers"
 _ASKING: Final = 0.005
 _PATIENCE: Final = 60.0
 _UNITS: Final = {"s": 1.0, "MB": 1e6, "KB": 1e3}
@@ -48,7 +49,7 @@ def measure(effort: Effort) -> list[Figure]:
         for index in range(effort.rounds):
             for name in list(contenders)[:: -1 if index % 2 else 1]:
                 found[name].append(contenders[name]())
-    return [
+    figures = [
         Figure(
             name=name + whose,
             unit=unit,
@@ -58,6 +59,9 @@ def measure(effort: Effort) -> list[Figure]:
         for whose, rounds in found.items()
         for name, (_, unit) in rounds[0].items()
     ]
+    by_name = {figure.name: figure for figure in figures}
+    answers = ratio(f"{_ANSWERS} / {BARE}", by_name[_ANSWERS], by_name[f"{_ANSWERS}, {BARE}"])
+    return [*figures, answers]
 
 
 def _measure(
@@ -102,7 +106,7 @@ def _times(server: Server, began: float) -> Measured:
         ready = _wait_for_answer(server, "/readyz", began, lambda status: status == http.client.OK)
         while not frames:
             load.run(_ASKING)
-    return {"port answers": (answers, "s"), "ready": (ready, "s"), "first frame": (frames[0], "s")}
+    return {_ANSWERS: (answers, "s"), "ready": (ready, "s"), "first frame": (frames[0], "s")}
 
 
 def _wait_for_answer(server: Server, path: str, began: float, enough: Callable[[int], bool]) -> float:
