@@ -12,6 +12,7 @@ SPEED = {
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
     "policymap": "frame gaps of a playing class without and with five policy maps a second for each session",
     "worlds": "what sessions in 20 different worlds cost, beside as many in one",
+    "instances": "sessions and viewers with Redis and without, at the instance that trains and at the other",
     "broadcast": "how many viewers of a run one core carries, also with dead ones, beside a bare app",
     "start": "how soon a server serves, and its memory, beside a bare app",
     "commands": "how long the command line takes to answer",

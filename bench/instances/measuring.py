@@ -1,0 +1,79 @@
+"""Measure sessions and viewers without Redis, and at two instances with it, taking turns in one run."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from bench.broadcast.watching import Viewers
+from bench.server import free_port, serving, wait_until_ready
+from bench.sessions.measuring import UNLIMITED
+from bench.sessions.playing import Players
+from bench.suite.command import Effort, run, tell
+from bench.suite.figures import Figure, alternate, ratio
+from bench.suite.load import Load
+from bench.suite.machine import divide_cores, pin
+from bench.suite.trainer import training
+
+__all__ = ["measure", "run"]
+
+SESSIONS: Final = 50
+VIEWERS: Final = 50
+_SHOWN: Final = {"show_every": 1, "step_delay": 0.05, "network_type": "qnetwork"}
+_WITHOUT: Final = "without Redis"
+_TRAINS: Final = "with Redis, where the run is trained"
+_FOLLOWS: Final = "with Redis, at the other instance"
+
+
+@contextmanager
+def _running_redis() -> Iterator[str]:
+    """Run Redis as the shipped configuration does, until the block ends; yield its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+        command += ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 (our own)
+        try:
+            yield f"redis://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def measure(effort: Effort) -> list[Figure]:
+    """Return the processor time of a frame in the three cases, and the ratios to that without Redis."""
+    cores = divide_cores()
+    pin(0, cores.others)
+    seconds = effort.choose(2.0, 5.0)
+    with ExitStack() as stack:
+        url = stack.enter_context(_running_redis())
+        data = stack.enter_context(tempfile.TemporaryDirectory())
+        shared = {"redis_url": url, "data_dir": data}
+        alone = stack.enter_context(serving(cores.server, **UNLIMITED))
+        first = stack.enter_context(serving(cores.server, **UNLIMITED, **shared))
+        second = stack.enter_context(serving(cores.server, **UNLIMITED, **shared))
+        for server in (alone, first, second):
+            wait_until_ready(server.port, server.process)
+        load = stack.enter_context(Load())
+        for server in (alone, first):
+            stack.enter_context(training(server, load, cores, **_SHOWN))
+        turns = {
+            name: partial(_cost, name, Players(server, load), Viewers(server, load), seconds)
+            for name, server in ((_WITHOUT, alone), (_TRAINS, first), (_FOLLOWS, second))
+        }
+        values = alternate(turns, effort.rounds)
+    figures = [Figure(name=name, unit="µs", values=values[name]) for name in turns]
+    return [*figures, *(ratio(f"{one.name} / without", one, figures[0]) for one in figures[1:])]
+
+
+def _cost(name: str, players: Players, viewers: Viewers, seconds: float) -> float:
+    """Return the microseconds of a session's frame while viewers watch."""
+    late = viewers.watch(VIEWERS, 0.5)
+    played = players.play(SESSIONS, seconds)
+    viewers.close()
+    cost = 1e6 * played.server_share * seconds / played.frames
+    shown = f"99 % of viewers' frames less than {1e3 * late:.0f} ms late"
+    tell(f"{name}: {cost:.0f} µs a frame, {played.frames} frames; {shown}")
+    return cost
