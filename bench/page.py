@@ -95,7 +95,7 @@ def comparing(browser: Browser, base: str) -> Page:
     while page.locator("article").count() < SESSIONS:
         add.click()
     page.locator("article .agent").nth(SESSIONS - 1).wait_for()
-    page.get_by_role("button", name="Play all").click()
+    page.get_by_role("button", name="Start all").click()
     return page
 
 

@@ -48,12 +48,12 @@ def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool
 
 def play_to(page: Page, episode: int, step: int) -> None:
     """Play every world on screen fast to this episode, then pause the last one at a step of it."""
-    page.get_by_role("button", name=re.compile("^Play")).click()
+    page.get_by_role("button", name=re.compile("^Start")).click()
     reached = "|".join(map(str, range(episode, episode + 500)))
     for world in page.locator(".facts .fact:has(dt:text-is('Episode')) dd").all():
         expect(world).to_have_text(re.compile(f"^({reached})$"), timeout=300_000)
     page.get_by_role("button", name=re.compile("^Pause")).click()
-    page.get_by_role("button", name=re.compile("^Play")).wait_for()
+    page.get_by_role("button", name=re.compile("^Start")).wait_for()
     # Text follows the frames a few times a second.
     page.wait_for_timeout(500)
     steps = page.locator(".facts .fact:has(dt:text-is('Step')) dd").last

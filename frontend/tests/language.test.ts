@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { LANGUAGES, LANGUAGE_CODES, localeOf, preferredLanguage } from '@/language/languages'
 import type { Message, TextPath } from '@/language/message'
 import { parseNumber, typed } from '@/language/numbers'
+import { told } from '@/language/server'
 import { n, parts, speak, t } from '@/language/text'
+import errors from '@/messages/en/errors.json'
+import type { ErrorCode } from '@/protocol/messages'
 import { callsOf, readSources, sentencesOf, wordsShown } from './sources'
 
 type Tree = { [name: string]: Message | Tree }
@@ -107,6 +110,20 @@ describe('a text', () => {
     // @ts-expect-error no such text
     const path: TextPath = 'shell.nothing'
     expect(path).toBeDefined()
+  })
+})
+
+describe('what the server says', () => {
+  it('is told by its code in another language than its own, and as it stands where the code is unknown', async () => {
+    // A code that the protocol lacks is a type error here.
+    const codes: readonly ErrorCode[] = Object.keys(errors) as (keyof typeof errors)[]
+    expect(codes).toContain('room_full')
+    expect(told('The room is full: 40.', 'room_full')).toBe('The room is full: 40.')
+    speak('de', await LANGUAGES.de.load())
+    expect(told('The room is full: 40.', 'room_full')).toBe('Der Raum ist voll.')
+    expect(told('A sentence.', 'a_new_code')).toBe('A sentence.')
+    expect(told('400 is too much.', 'out_of_range')).toBe('Dieser Wert ist nicht erlaubt: 400 is too much.')
+    speak('en', await LANGUAGES.en.load())
   })
 })
 

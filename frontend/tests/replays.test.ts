@@ -78,6 +78,37 @@ describe('a timeline', () => {
   })
 })
 
+describe('recording', () => {
+  it('lasts to the end of the episode, or until it is asked for again', () => {
+    const { session, socket } = connect()
+    session.replays.record()
+    expect(socket.sent.at(-1)).toEqual({ command: 'record', to_end: true })
+    expect(session.replays.state.recording).toBe('to end')
+    session.replays.record()
+    expect(socket.sent.at(-1)).toEqual({ command: 'record', to_end: false })
+    socket.receive({ type: 'error', message: 'The disk is full.', code: 'recording_failed', command: 'record', field: null })
+    expect(session.replays.state.recording).toBeNull()
+    session.close()
+  })
+
+  it('is asked for again on another connection that goes on with the episode', () => {
+    const { session, socket } = connect()
+    session.replays.record()
+    session.replays.down()
+    session.replays.resumed()
+    expect(socket.sent.at(-1)).toEqual({ command: 'record', to_end: true })
+    session.close()
+  })
+
+  it('takes the whole of an episode that is rewound', () => {
+    const { session, socket } = connect()
+    socket.receive(replay())
+    session.replays.record()
+    expect(socket.sent.at(-1)).toEqual({ command: 'record', to_end: false })
+    session.close()
+  })
+})
+
 describe('a recording', () => {
   it('is opened from a link, and once more after a reconnect', () => {
     vi.useFakeTimers()
@@ -130,9 +161,9 @@ describe('a recording', () => {
   it('is told when it is kept', () => {
     const { session, socket } = connect()
     session.replays.record()
-    expect(session.replays.state.recording).toBe(true)
+    expect(session.replays.state.recording).toBe('to end')
     socket.receive({ type: 'recording_saved', recording: { recording: 'r9', episode: 1, steps: 3 } })
-    expect(session.replays.state).toMatchObject({ recording: false, recorded: { recording: 'r9' } })
+    expect(session.replays.state).toMatchObject({ recording: null, recorded: { recording: 'r9' } })
     session.close()
   })
 

@@ -1,6 +1,6 @@
 """A session's own episodes, one after another: its world in the engine, and all that is known of it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -41,6 +41,7 @@ class LiveEpisode:
         starts: where episodes begin.
         led_by_person: whether a person chose each step so far, from the usual start of the one agent.
         turns: grows when an episode begins, branches off or ends.
+        at_end: is called once, when an episode with a step has ended; None for nothing.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class LiveEpisode:
         self.over = True
         self.turns = 0
         self.led_by_person = False
+        self.at_end: Callable[[], Awaitable[None]] | None = None
         self._engine = engine
         self._slot = slot
         self._sender = sender
@@ -225,6 +227,9 @@ class LiveEpisode:
         await self._sender.send(
             messages.EpisodeEnd(self._episode, self._steps, self._total_reward, reason, failure, agents)
         )
+        if self._actions and self.at_end is not None:
+            at_end, self.at_end = self.at_end, None
+            await at_end()
 
     async def leave(self, reason: EndReason) -> None:
         """End the episode for another one, unless it has had no step: then that takes its number."""

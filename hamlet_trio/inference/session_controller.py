@@ -1,6 +1,7 @@
 """The session controller: the one owner of a session's state; waits for its next command or deadline."""
 
 import math
+from collections.abc import Awaitable
 from typing import Final, Unpack
 
 import trio
@@ -53,6 +54,7 @@ class SessionController(SessionState):
         self._work = work
         self._share = share
         self._loading = False
+        self._left: SaveEpisode | None = None  # the episode that another model or world ends, as it was
         self._is_new = True
         self._held = HeldCommands(queue.limit)
 
@@ -170,7 +172,7 @@ class SessionController(SessionState):
             case commands.LeaveReplay():
                 await self._leave_replay()
             case commands.RecordEpisode():
-                self._record()
+                self._record(event)
             case commands.ResumeSession() if not is_first:
                 raise refusal(ErrorCode.SESSION_BUSY, "resume_session")
             case (
@@ -195,11 +197,9 @@ class SessionController(SessionState):
             case _, BadMessageError() as error:
                 raise error
             case commands.LoadModel() as command, LoadedPolicy() as model:
-                await self._world.change_model(model, command.agent)
-                await self._begin_next()
+                await self._leave_for(self._world.change_model(model, command.agent))
             case commands.SetWorld() as command, (World() | None) as world:
-                await self._world.change_world(world, command)
-                await self._begin_next()
+                await self._leave_for(self._world.change_world(world, command))
             case _, Replay() as replay:
                 self._playing = False
                 await self._replay.begin(replay)
@@ -210,7 +210,13 @@ class SessionController(SessionState):
             case _, RecordingInfo() as info:
                 await self._sender.send(messages.RecordingSaved(info))
 
-    async def _begin_next(self) -> None:
+    async def _leave_for(self, change: Awaitable[None]) -> None:
+        """End the episode by a change of its model or world, and begin the next one."""
+        self._left = SaveEpisode(self._episode.played, self._episode.players)
+        try:
+            await change
+        finally:
+            self._left = None
         self._pace.restart(trio.current_time())
         if self._human is not None and self._human >= self._episode.num_agents:
             self._human = None
@@ -317,13 +323,26 @@ class SessionController(SessionState):
 
     # --- recordings and replays ----------------------------------------------------------------------------
 
-    def _record(self) -> None:
+    def _record(self, command: commands.RecordEpisode) -> None:
         if self._replay.shows_recording:
             raise recorded_already()
-        played = self._episode.played
-        if not played.actions:
+        if command.to_end and not self._episode.over:
+            self._episode.at_end = self._save_at_end
+            return
+        self._episode.at_end = None
+        self._save()
+
+    def _save(self) -> None:
+        job = self._left or SaveEpisode(self._episode.played, self._episode.players)
+        if not job.played.actions:
             raise refusal(ErrorCode.NOTHING_TO_RECORD, "record")
-        self._loads.put(SaveEpisode(played, self._episode.players))
+        self._loads.put(job)
+
+    async def _save_at_end(self) -> None:
+        try:
+            self._save()
+        except BadMessageError as error:
+            await self._sender.refuse(error)
 
     async def _seek(self, step: int) -> None:
         if not self._replay.is_on:

@@ -160,7 +160,15 @@ class GetPolicyMap(Struct, frozen=True, tag_field="command", tag="get_policy_map
 
 
 class RecordEpisode(Struct, frozen=True, tag_field="command", tag="record"):
-    """Save the episode so far as a recording; the session plays on meanwhile."""
+    """Save the episode as a recording; the session plays on meanwhile."""
+
+    to_end: Annotated[
+        bool,
+        Meta(
+            description="save it once it has ended, which answers then; otherwise as it is now, no longer "
+            "at its end"
+        ),
+    ] = False
 
 
 class LoadRecording(Struct, frozen=True, tag_field="command", tag="load_recording"):

@@ -45,7 +45,7 @@ def test_the_page_plays_and_complains_of_nothing(
     visitor = BrowserUser(trusting_browser, f"https://{NAME}:{proxy.port}")
     page = visitor.open()
     expect_connected(page)
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect_step_above(page, 3)
     page.get_by_role("link", name="Train").click()
     page.get_by_text("I am a teacher").click()

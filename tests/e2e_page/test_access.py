@@ -45,7 +45,7 @@ def test_a_class_code_allows_watching_and_a_token_training(student: BrowserUser,
     page.keyboard.type(made.code.upper())
     page.keyboard.press("Enter")
     expect_connected(page)
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect_step_above(page, 2)
 
     page.get_by_role("link", name="Train").click()

@@ -23,11 +23,11 @@ def test_three_stages_are_compared_at_once(user: BrowserUser) -> None:
     for pane, model in zip(sessions, STAGES, strict=True):
         expect(pane.get_by_role("combobox")).to_have_value(model)
     assert len(sockets) == 3
-    page.get_by_role("button", name="Play all").click()
+    page.get_by_role("button", name="Start all").click()
     for pane in sessions:
         expect_step_above(pane, 5)
     page.get_by_role("button", name="Pause all").click()
-    expect(page.get_by_role("button", name="Play all")).to_be_visible()
+    expect(page.get_by_role("button", name="Start all")).to_be_visible()
     page.get_by_role("button", name="Reset all").click()
     for pane in sessions:
         expect(fact(pane, "Step")).to_have_text("0")
@@ -40,7 +40,7 @@ def test_three_stages_are_compared_at_once(user: BrowserUser) -> None:
 def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:
     page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
     one, other = expect_all_connected(page, 2)
-    page.get_by_role("button", name="Play all").click()
+    page.get_by_role("button", name="Start all").click()
     for pane in (one, other):
         expect(pane.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
         expect(pane.get_by_text(re.compile(r"\d+ episodes?: \d+ steps on average"))).to_be_visible()

@@ -66,6 +66,7 @@ def test_a_link_to_a_replay_opens_at_its_step(user: BrowserUser) -> None:
         page.keyboard.press("ArrowRight")
         expect(fact(page, "Step")).to_have_text(str(step))
     page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Save now", exact=True).click()
     page.get_by_role("button", name="Replay", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Replay of episode")).to_be_visible()
     for step in range(1, 4):

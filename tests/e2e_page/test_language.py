@@ -80,7 +80,7 @@ def test_numbers_are_written_and_read_in_german(user: BrowserUser) -> None:
 def test_live_text_goes_on_under_a_browsers_translation(user: BrowserUser) -> None:
     page = user.open("?model=trained_agent.pt&speed=5")
     expect_connected(page)
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     # Found by its text as a whole, which stays the same when it is taken apart.
     step = page.locator(".facts .fact", has_text=re.compile("^Step")).locator("dd")
     expect(step).not_to_have_text("0")
@@ -89,7 +89,7 @@ def test_live_text_goes_on_under_a_browsers_translation(user: BrowserUser) -> No
     above = "|".join(str(one) for one in range(before + 3, before + 400))
     expect(step).to_have_text(re.compile(f"^({above})$"))
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     # Other views take their places whole, again and again.
     for view in ("Train", "Compare", "Failures", "Replays", "Watch"):
         page.get_by_role("link", name=view, exact=True).click()

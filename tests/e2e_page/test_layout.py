@@ -45,7 +45,7 @@ def test_hints_leave_the_meters_in_view(user: BrowserUser, size: tuple[int, int]
     assert bottom(page.get_by_role("meter", name="Social")) <= size[1]
 
 
-@pytest.mark.parametrize(("view", "button"), [("watch", "Play"), ("play", "Down")])
+@pytest.mark.parametrize(("view", "button"), [("watch", "Start"), ("play", "Down")])
 def test_a_phone_on_its_side_shows_controls_and_meters(user: BrowserUser, view: str, button: str) -> None:
     page = user.open(f"?view={view}", viewport={"width": 844, "height": 390}, **PHONE)
     expect_connected(page)
@@ -85,6 +85,7 @@ def test_the_notice_of_a_recording_covers_no_world(user: BrowserUser) -> None:
     page.keyboard.press("ArrowRight")
     expect(fact(page, "Step")).to_have_text("1")
     page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Save now", exact=True).click()
     notice = page.get_by_role("status").filter(has_text="Recorded:")
     expect(notice).to_be_visible()
     world, box = page.locator(".world").bounding_box(), notice.bounding_box()

@@ -64,7 +64,7 @@ def test_the_lesson_drives_the_page_from_stop_to_stop(user: BrowserUser) -> None
     following = lesson_bar(page).get_by_role("button", name="Next")
     following.click()
     at_stop(page, 2)
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     following.click()
     at_stop(page, 3)
     expect(page.get_by_role("heading", name="Live it yourself", level=1)).to_be_attached()
@@ -111,7 +111,7 @@ def test_the_lesson_goes_on_where_it_was_left(user: BrowserUser) -> None:
 
 def test_the_lesson_is_told_in_german(user: BrowserUser) -> None:
     page = user.open("?lesson=fail", locale="de-DE")
-    expect(page.get_by_role("heading", name="Sieh zu, wie es scheitert")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sieh zu, wie er scheitert")).to_be_visible()
     expect(page.get_by_role("button", name="Weiter")).to_be_visible()
 
 

@@ -26,7 +26,7 @@ def live_out(page: Page, query: str = "") -> None:
     page.keyboard.press(" ")
     expect(end_card(page)).to_be_visible()
     page.keyboard.press(" ")
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 
 def ink(page: Page, channel: int) -> int:
@@ -105,7 +105,7 @@ def test_earlier_lives_are_drawn_on_request(user: BrowserUser) -> None:
     expect(fact(page, "Episode")).to_have_text("2")
     expect_step_above(page, 5)
     page.keyboard.press(" ")
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     before = page.locator(".life canvas").evaluate("(canvas) => canvas.toDataURL()")
     button = page.get_by_role("button", name="Earlier lives")
     button.click()
@@ -115,8 +115,9 @@ def test_earlier_lives_are_drawn_on_request(user: BrowserUser) -> None:
 
 def test_a_recordings_life_is_there_whole_from_its_first_step(user: BrowserUser) -> None:
     page = user.open(f"{EARLY}&speed=10")
-    live_out(page)
     page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_text("This episode is being recorded, to its end.")).to_be_visible()
+    live_out(page)
     expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
     page.get_by_role("button", name="Replay", exact=True).click()
     expect(fact(page, "Step")).to_have_text("0")

@@ -92,7 +92,7 @@ def test_watched_models_are_on_the_leaderboard(user: BrowserUser) -> None:
     context = user.context()
     page = user.open("?speed=10&model=checkpoint_ep50.pt", context)
     expect(page.get_by_role("status").filter(has_text="Beginner")).to_be_visible()
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
     page.get_by_role("link", name="Play", exact=True).click()
     expect(page.get_by_role("row", name=re.compile("After 50 episodes"))).to_be_visible()

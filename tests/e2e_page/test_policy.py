@@ -107,7 +107,7 @@ def test_it_follows_the_life_without_moving_the_page(user: BrowserUser) -> None:
         }).observe({ type: 'layout-shift' })
         }"""
     )
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_function(CHANGED, arg=first)
     expect_step_above(page, 30)
     assert sum(page.evaluate("window.shifts")) < 0.01
@@ -131,7 +131,7 @@ def test_the_agent_is_dragged_and_lives_on_with_its_meters(user: BrowserUser) ->
     expect(fact(page, "Step")).to_have_text("0")
     expect(page.get_by_role("meter", name="Energy")).to_have_attribute("aria-valuetext", energy)
     assert "start=1%2C6" in page.url
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect_step_above(page, 2)
 
 
@@ -203,7 +203,7 @@ def test_compared_models_begin_at_one_start_and_statistics_say_which(user: Brows
     page = user.open("?view=compare&compare=trained_agent.pt&compare=checkpoint_ep50.pt&start=0,0&speed=10")
     for pane in expect_all_connected(page, 2):
         expect_agent_at(pane, 1, 1)
-    page.get_by_role("button", name="Play all").click()
+    page.get_by_role("button", name="Start all").click()
     for pane in page.get_by_role("article").all():
         expect(pane.locator(".statistics")).to_have_text(
             re.compile("From a chosen start: .*steps on average")

@@ -44,8 +44,11 @@ def drag(page: Page, start: float, end: float) -> None:
 
 
 def record(page: Page) -> None:
-    """Record the episode on screen."""
+    """Record the episode on screen, as it is now."""
     page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Save now", exact=True).or_(page.get_by_text("Recorded:")).wait_for()
+    if page.get_by_role("button", name="Save now", exact=True).is_visible():
+        page.get_by_role("button", name="Save now", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
 
 
@@ -130,7 +133,7 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(user: BrowserU
     timeline(other).blur()
     other.keyboard.press(" ")
     expect(fact(other, "Step")).to_have_text(str(steps))
-    expect(other.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(other.get_by_role("button", name="Start", exact=True)).to_be_visible()
     drag(other, 1, 0.1)
     other.get_by_role("button", name="Go on").click()
     expect_step_above(other, 8)

@@ -9,7 +9,7 @@ from tests.e2e_page.seen import expect_connected, expect_step_above, fact, numbe
 
 
 def play(page: Page) -> None:
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 

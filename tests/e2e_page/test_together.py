@@ -130,7 +130,7 @@ def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
     expect(ann.get_by_role("heading", name="The life of")).to_be_visible()
     expect(ben.get_by_text(re.compile("^watches "))).to_be_visible()
     assert violations(ben) == []
-    ben.get_by_role("button", name="Play", exact=True).click()
+    ben.get_by_role("button", name="Start", exact=True).click()
     expect_step_above(ann, 3)
     # Whoever sends nonsense is cut off in that moment: it is followed, and points, over the server.
     if nearest_way() == "direct":

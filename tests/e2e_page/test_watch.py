@@ -15,7 +15,7 @@ METERS = ("Energy", "Hygiene", "Satiation", "Money", "Mood", "Social")
 
 def play(page: Page) -> None:
     """Press Play, and wait until the session plays."""
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
@@ -38,7 +38,7 @@ def test_play_pause_step_and_reset(user: BrowserUser) -> None:
     play(page)
     expect_step_above(page, 3)
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     page.get_by_role("button", name="Reset").click()
     expect(fact(page, "Episode")).to_have_text("2")
     expect(fact(page, "Step")).to_have_text("0")
@@ -122,7 +122,7 @@ def test_every_shortcut(user: BrowserUser) -> None:
     page.keyboard.press(" ")
     expect_step_above(page, 3)
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     page.keyboard.press("r")
     expect(fact(page, "Episode")).to_have_text("2")
     speed = page.get_by_label("Speed", exact=True)
@@ -176,6 +176,16 @@ def test_a_closed_dialog_leaves_the_space_bar_to_play(user: BrowserUser) -> None
     page.keyboard.press(" ")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_role("dialog")).to_be_hidden()
+    # Opened by keyboard too, where the button keeps its place in the order; return presses it again.
+    opener = page.get_by_role("button", name="Keyboard shortcuts")
+    opener.press("Enter")
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def test_every_frame_shows_its_q_values(user: BrowserUser) -> None:
@@ -275,6 +285,7 @@ def test_several_agents_live_together(user: BrowserUser) -> None:
 
     # The page follows whom one chooses, in a replay too.
     page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Save now", exact=True).click()
     page.get_by_role("status").get_by_role("button", name="Replay").click()
     expect(page.get_by_role("button", name="Back to live")).to_be_visible()
     expect(agents).to_have_count(3)

@@ -170,9 +170,9 @@ class Client:
         self.say("step")
         return await self.expect(StateUpdate)
 
-    async def record(self) -> RecordingInfo:
-        """Record the episode so far; the next message must say that it is saved."""
-        self.say("record")
+    async def record(self, **fields: object) -> RecordingInfo:
+        """Record the episode; the next message must say that it is saved."""
+        self.say("record", **fields)
         return (await self.expect(RecordingSaved)).recording
 
     async def load_recording(self, recording: str) -> ReplayStarted:

@@ -3,11 +3,15 @@
 import errno
 
 import pytest
+from msgspec import UNSET
 from trio.testing import MockClock
 
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.protocol.messages import (
+    EpisodeEnd,
+    EpisodeStart,
     Error,
+    RecordingSaved,
     ReplayStarted,
     StateUpdate,
 )
@@ -46,6 +50,40 @@ async def test_record_keeps_a_whole_episode_after_its_end(client: Client) -> Non
     info = await client.record()
     assert (info.steps, info.ended) == (end.steps, "meter_depleted")
     assert (info.episode_return, info.failure_reason) == (end.total_reward, end.failure_reason)
+
+
+async def test_record_waits_for_the_end_of_the_episode(client: Client) -> None:
+    client.say("record", to_end=True)
+    _, end = await client.play_out()
+    info = (await client.expect(RecordingSaved)).recording
+    assert (info.episode, info.steps, info.ended) == (1, end.steps, "meter_depleted")
+    # After the end there is nothing to wait for, and the next episode is not asked for.
+    assert (await client.record(to_end=True)).steps == end.steps
+    client.say("step")
+    await client.skip_to(StateUpdate)
+    client.say("reset")
+    await client.skip_to(EpisodeStart)
+    assert (await client.expect(StateUpdate)).step == 0
+    await client.assert_silent()
+
+
+async def test_an_episode_that_is_left_is_recorded_so_far(client: Client) -> None:
+    client.say("record", to_end=True)
+    client.say("reset")  # of an episode without a step there is nothing to save: the next one is
+    await client.skip_to(StateUpdate)
+    await client.steps(3)
+    client.say("set_world", num_agents=2)
+    info = (await client.skip_to(RecordingSaved)).recording
+    assert (info.agents, info.episode, info.steps, info.ended) == (UNSET, 2, 3, None)
+
+
+async def test_record_saves_at_once_instead_of_at_the_end(client: Client) -> None:
+    client.say("record", to_end=True)
+    await client.steps(3)
+    assert (await client.record()).steps == 3
+    client.say("reset")
+    await client.expect(EpisodeEnd)
+    await client.expect(EpisodeStart)
 
 
 async def test_what_was_recorded_is_replayed_frame_by_frame(client: Client) -> None:

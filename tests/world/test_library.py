@@ -1,5 +1,6 @@
 """Test worlds by name: read-only presets, and a bounded folder of other worlds."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hamlet_trio.world.library import (
 )
 from hamlet_trio.world.world_file import World, WorldError, make_world
 
+PAGE_WORDS = Path(__file__).parents[2] / "frontend" / "src" / "messages" / "en"
 NINE = make_world({"title": "Nine", "width": 9})
 
 
@@ -26,6 +28,15 @@ def worlds(tmp_path: Path) -> WorldLibrary:
 
 def names(worlds: WorldLibrary) -> list[str]:
     return [entry.name for entry in worlds.worlds() if not entry.preset]
+
+
+def test_the_page_repeats_the_words_of_every_preset() -> None:
+    shown = json.loads((PAGE_WORDS / "worlds.json").read_text())["preset"]
+    assert shown == {
+        entry.name.replace("-", "_"): {"title": entry.world.title, "about": entry.world.about}
+        for entry in WorldLibrary().worlds()
+        if entry.world is not None
+    }
 
 
 def test_every_preset_can_be_stepped_and_tells_what_it_is() -> None:

@@ -1,7 +1,8 @@
 import { type ShallowRef, shallowRef } from 'vue'
+import { told } from '@/language/server'
 import { t } from '@/language/text'
 
-/** The server refused, in its own words (RFC 9457), or could not be reached (`status` 0). */
+/** The server refused (RFC 9457), or could not be reached (`status` 0). */
 export class HttpProblem extends Error {
   constructor(
     message: string,
@@ -72,7 +73,7 @@ async function problemOf(response: Response): Promise<HttpProblem> {
   const { detail, title, code, field } = isJson
     ? ((await response.json()) as { detail?: string; title?: string; code?: string; field?: string })
     : {}
-  return new HttpProblem(detail ?? title ?? fallback, response.status, code ?? null, after, field ?? null)
+  return new HttpProblem(told(detail ?? title ?? fallback, code), response.status, code ?? null, after, field ?? null)
 }
 
 /** A document of the server and how loading it went; `absent` is a 404: this server has no such route. */
@@ -80,7 +81,7 @@ export interface Resource<T> {
   /** The newest answer; a later failure leaves it. */
   data: ShallowRef<T | null>
   status: ShallowRef<'loading' | 'ready' | 'absent' | 'failed'>
-  /** Why the last attempt failed, in the server's words. */
+  /** Why the last attempt failed. */
   problem: ShallowRef<string | null>
   /** Ask again; the answer to an earlier request that is still on its way is dropped. */
   refresh(): Promise<void>

@@ -8,12 +8,27 @@ export type Shortcuts = Readonly<Record<string, () => void>>
 /** Elements that use some of these keys themselves. */
 const OWN_KEYS = 'input, select, textarea, button, a, summary, [contenteditable], [role="slider"]'
 
+/** A button that has the focus, but not the space bar. */
+let freed: WeakRef<Element> | null = null
+
+/**
+ * Leave the space bar to the view while the focus stays where it is: whoever escaped from a dialog means the world by
+ * it, not the button that opened the dialog. Return presses that, and so does space once the focus was elsewhere.
+ */
+export function freeSpace(): void {
+  const button = document.activeElement
+  if (button === null || !button.matches('button')) return
+  freed = new WeakRef(button)
+  button.addEventListener('blur', () => { freed = null }, { once: true })
+}
+
 /** Return whether the focused element, or an open dialog, uses the key itself. */
 function isTaken(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey) return true
   if (document.querySelector('dialog[open]') !== null) return true
   const target = event.target instanceof Element ? event.target : null
   if (target === null || !target.matches(OWN_KEYS)) return false
+  if (event.key === ' ' && target === freed?.deref()) return false
   // A button uses space and return alone; letters and arrows are free there.
   const pressable = target.matches('button, a, summary')
   return !pressable || event.key === ' ' || event.key === 'Enter'

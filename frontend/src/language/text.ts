@@ -20,6 +20,11 @@ export function speak(language: LanguageCode, catalogue: Catalogue, locale: stri
   voice.value = voiceOf(language, catalogue, locale)
 }
 
+/** Return the language that is spoken. */
+export function spoken(): LanguageCode {
+  return voice.value.language
+}
+
 /** Return the reader's locale, for `Intl`. */
 export function locale(): string {
   return voice.value.locale

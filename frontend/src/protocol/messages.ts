@@ -183,9 +183,11 @@ export interface GetPolicyMap {
   agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
-/** Save the episode so far as a recording; the session plays on meanwhile. */
+/** Save the episode as a recording; the session plays on meanwhile. */
 export interface RecordEpisode {
   command: 'record'
+  /** save it once it has ended, which answers then; otherwise as it is now, and no longer at its end */
+  to_end?: boolean
 }
 
 /** Replay a recording, paused at step 0, while the session's own episode waits. */

@@ -11,8 +11,8 @@ export interface ReplayState {
   seeking: number | null
   /** The recording that is being read. */
   opening: string | null
-  /** The episode on screen is being recorded. */
-  recording: boolean
+  /** The episode on screen is being recorded: it is written now, or will be once it has ended. */
+  recording: 'now' | 'to end' | null
   /** What was recorded last. */
   recorded: RecordingInfo | null
 }
@@ -20,7 +20,7 @@ export interface ReplayState {
 /** Show recordings, and the earlier steps of a session's own episode. */
 export class ReplayController {
   readonly state: ReplayState = shallowReactive<ReplayState>({
-    replay: null, seeking: null, opening: null, recording: false, recorded: null,
+    replay: null, seeking: null, opening: null, recording: null, recorded: null,
   })
 
   private readonly seeker: Seeker
@@ -54,10 +54,18 @@ export class ReplayController {
     else if (replay.recording === null) this.leave()
   }
 
-  /** Record the episode on screen so far. */
+  /** Record the episode on screen to its end or, asked again before that, as it is then; a rewound one at once. */
   record(): void {
+    const now = this.state.recording !== null || this.state.replay !== null
     this.state.recorded = null
-    this.state.recording = this.send({ command: 'record' })
+    if (this.send({ command: 'record', to_end: !now })) this.state.recording = now ? 'now' : 'to end'
+  }
+
+  /** On another connection, ask again for what was to be recorded. */
+  resumed(): void {
+    if (this.state.recording === null) return
+    this.state.recording = null
+    this.record()
   }
 
   open(recording: string): void {
@@ -91,7 +99,7 @@ export class ReplayController {
   }
 
   saved(recorded: RecordingInfo): void {
-    Object.assign(this.state, { recording: false, recorded })
+    Object.assign(this.state, { recording: null, recorded })
   }
 
   /** A step is on screen; while the timeline is dragged, texts follow at once too. */
@@ -104,7 +112,7 @@ export class ReplayController {
 
   refused(command: string | null): void {
     if (command === 'seek') this.forgetSeek()
-    if (command === 'record') this.state.recording = false
+    if (command === 'record') this.state.recording = null
     if (command === 'load_recording') {
       this.state.opening = null
       this.desired.recording = this.state.replay?.recording ?? null
@@ -114,7 +122,7 @@ export class ReplayController {
   /** The connection is gone, and the replay with it. */
   down(): void {
     this.forgetSeek()
-    Object.assign(this.state, { replay: null, opening: null, recording: false })
+    Object.assign(this.state, { replay: null, opening: null })
   }
 
   private get step(): number {

@@ -1,6 +1,7 @@
 import { shallowReactive } from 'vue'
 
 import { socketUrl } from '@/common/http'
+import { told } from '@/language/server'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   InferenceMessage, Joined, Member, RoomCommand, RoomMessage, StateUpdate, Stroke, VoteState,
@@ -325,6 +326,6 @@ export class RoomClient {
       this.socket.send(this.join())
       return
     }
-    this.state.error = error.message
+    this.state.error = told(error.message, error.code)
   }
 }

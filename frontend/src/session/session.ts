@@ -5,6 +5,7 @@ import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type { Branched, EpisodeEnd, InferenceCommand, InferenceMessage, Playback, StateUpdate } from '@/protocol/messages'
 import { LifeBook } from '@/life/book'
 import { FrameFeed } from '@/session/feed'
+import { told } from '@/language/server'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
 import { Company } from '@/session/company'
@@ -217,6 +218,7 @@ export class InferenceSession {
       case 'session_resumed':
         this.confirmedWorld = this.desired.world
         this.starts.resumed()
+        this.replays.resumed()
         if (this.desired.joins) this.joinClass()
         this.company.begun(message)
         // After a reload nobody knows who made the steps so far: the life counts in no result.
@@ -275,14 +277,14 @@ export class InferenceSession {
       case 'class_joined': state.player = message.player; break
       case 'recording_saved': this.replays.saved(message.recording); break
       case 'error':
-        state.error = message.message
+        state.error = told(message.message, message.code)
         this.replays.refused(message.command)
         if (message.command === 'act') this.actions.clear()
         if (message.command === 'set_start') this.starts.refused()
         if (message.command === 'get_policy_map') this.policy.refused()
         if (message.command === 'take_control') this.desired.human = false
         if (message.command === 'set_world') {
-          state.worldError = { message: message.message, field: message.field }
+          state.worldError = { message: state.error, field: message.field }
           this.desired.world = this.confirmedWorld
         }
         if (message.command === 'load_model') {
@@ -297,6 +299,8 @@ export class InferenceSession {
   /** Bring a new connection to what was chosen on the last one. */
   restore(): void {
     const { desired, state } = this
+    // The episode that was to be recorded is gone.
+    this.replays.state.recording = null
     if (desired.joins) this.joinClass()
     if (desired.think) this.setThink(true)
     if (desired.speed !== 1 || desired.lingers) this.setSpeed(desired.speed)

@@ -1,6 +1,7 @@
 import { shallowReactive, shallowRef } from 'vue'
 
 import { socketUrl } from '@/common/http'
+import { told } from '@/language/server'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   EpisodeComplete,
@@ -167,7 +168,7 @@ export class TrainingRun {
         this.happened(message)
         break
       case 'error':
-        state.error = { message: message.message, field: message.field }
+        state.error = { message: told(message.message, message.code), field: message.field }
         break
     }
   }

@@ -5,6 +5,7 @@ import { request, useResource } from '@/common/http'
 import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
 import { ownChanges, type WorldSpec, specTitle } from '@/worlds/spec'
 import { t } from '@/language/text'
+import { preset as presets } from '@/messages/en/worlds.json'
 
 /** Why the server refused a world, and at which field of it. */
 export interface WorldProblem {
@@ -16,6 +17,12 @@ export interface WorldProblem {
 /** Return the field of a world that a command's `field` means: `world.width` is `width`. */
 export function fieldInWorld(field: string | null): string | null {
   return field?.startsWith('world.') ? field.slice('world.'.length) : null
+}
+
+/** Return the name by which the page's texts know a preset, if they do. */
+function presetKey({ name, preset }: Pick<ListedWorld, 'name' | 'preset'>): keyof typeof presets | null {
+  const key = name.replaceAll('-', '_')
+  return preset && Object.hasOwn(presets, key) ? key as keyof typeof presets : null
 }
 
 /** The server's worlds: the presets, and those that were saved here. */
@@ -47,13 +54,19 @@ export const useWorlds = defineStore('worlds', () => {
     return saved
   }
 
-  function titleOf(world: Pick<ListedWorld, 'name' | 'title'>): string {
-    return world.name === 'usual' ? t('worlds.usual') : world.title || world.name
+  function titleOf(world: Pick<ListedWorld, 'name' | 'title' | 'preset'>): string {
+    const known = presetKey(world)
+    return known ? t(`worlds.preset.${known}.title`) : world.title || world.name
+  }
+
+  function aboutOf(world: Pick<ListedWorld, 'name' | 'about' | 'preset'>): string {
+    const known = presetKey(world)
+    return known ? t(`worlds.preset.${known}.about`) : world.about
   }
 
   /** Return the title of a world as text in the address or a parameter. */
   function titleOfSpec(spec: WorldSpec | null): string {
-    if (spec === null) return t('worlds.usual')
+    if (spec === null) return t('worlds.preset.usual.title')
     if (typeof spec !== 'string') return specTitle(spec) ?? t('worlds.itsOwn')
     const known = byName.value.get(spec)
     return known ? titleOf(known) : spec
@@ -61,11 +74,11 @@ export const useWorlds = defineStore('worlds', () => {
 
   /** Return the title of a world as a session or a run tells of it. */
   function titleOfInfo(info: WorldInfo | null | undefined): string {
-    if (info?.title) return info.title
     const known = all.value.find((world) => world.digest !== null && world.digest === info?.digest)
-    if (known) return titleOf(known)
-    return Object.keys(ownChanges(info)).length > 0 ? t('worlds.itsOwn') : t('worlds.usual')
+    if (known && (!info?.title || info.title === known.title)) return titleOf(known)
+    if (info?.title) return info.title
+    return Object.keys(ownChanges(info)).length > 0 ? t('worlds.itsOwn') : t('worlds.preset.usual.title')
   }
 
-  return { all, byName, problem, refused, refresh, get, save, titleOf, titleOfSpec, titleOfInfo }
+  return { all, byName, problem, refused, refresh, get, save, titleOf, aboutOf, titleOfSpec, titleOfInfo }
 })
