@@ -10,6 +10,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.common.text import printable
 from hamlet_trio.settings import load_settings
 
@@ -35,8 +36,18 @@ SpeedOption = Annotated[
 ]
 
 
+AgentOption = Annotated[
+    AgentId | None,
+    typer.Option("--agent", help="Follow this one of several agents, instead of showing all alike."),
+]
+
+
 def replay(
-    recording: RecordingArgument = None, *, video: VideoOption = None, speed: SpeedOption = 1.0
+    recording: RecordingArgument = None,
+    *,
+    video: VideoOption = None,
+    speed: SpeedOption = 1.0,
+    agent: AgentOption = None,
 ) -> None:
     """Play a recorded episode out again, check that it is the same, and make a film of it.
 
@@ -53,7 +64,7 @@ def replay(
             loaded.play()
             _print_markers(loaded.info)
         else:
-            _film(loaded, video, speed)
+            _film(loaded, video, speed, agent)
     except RecordingError as error:
         raise UserError(str(error)) from error
 
@@ -128,7 +139,7 @@ def _print_markers(info: "RecordingInfo") -> None:
     print("It plays out as it was recorded, bit for bit.")
 
 
-def _film(recording: "Recording", video: Path, speed: float) -> None:
+def _film(recording: "Recording", video: Path, speed: float, agent: AgentId | None) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from hamlet_trio.film.render import FilmError, format_of, make_film
@@ -143,7 +154,7 @@ def _film(recording: "Recording", video: Path, speed: float) -> None:
                 progress.update(task, completed=made, total=of)
                 return True
 
-            make_film(recording, video, kind=kind, speed=speed, on_frame=show)
+            make_film(recording, video, kind=kind, speed=speed, agent=agent, on_frame=show)
     except FilmError as error:
         raise UserError(str(error)) from error
     except KeyboardInterrupt:

@@ -20,6 +20,9 @@ AGENT_COLORS: Final = (
 )
 """The colours in which the agents are drawn; white text is legible on each of them."""
 
+LETTERS: Final = "ABCDEFGH"
+"""The letters by which people tell the agents apart."""
+
 MAX_AGENTS: Final = len(AGENT_IDS)
 """The number of agents in a session or a run, at most."""
 

@@ -1,4 +1,4 @@
-"""Draw the frames of a recording of several agents: all of them on the grid, and a row for each beside it."""
+"""Draw the frames of a recording of several agents: all of them alike, or one that is followed."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -6,18 +6,23 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hamlet_trio.common.agents import AGENT_COLORS
+from hamlet_trio.common.agents import AGENT_COLORS, AGENT_IDS, LETTERS, AgentId
 from hamlet_trio.film import layout
 from hamlet_trio.film.brushes import fill_bar, lettered_token, ring, signed, text_at
 from hamlet_trio.film.painter import Painter, about_episode
-from hamlet_trio.film.scene import ScenePainter, paint_band, paint_progress
+from hamlet_trio.film.scene import Scene, ScenePainter, paint_band, paint_progress
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.trajectory import Trajectory, failure_at
 from hamlet_trio.world import ACTIONS, INTERACT, METERS
 
-_LETTERS: Final = "ABCDEFGH"
 _ROW_TOKEN: Final = 84
 """Size of the cell for which the token in an agent's row is drawn."""
+
+
+def tokens_of(index: int, size: int) -> tuple[Image.Image, Image.Image]:
+    """Return the token of the agent of that number, RGBA, and the one of its end."""
+    letter, colour = LETTERS[index], AGENT_COLORS[index]
+    return lettered_token(size, letter, colour), lettered_token(size, letter, colour, pale=True)
 
 
 class CompanyPainter(ScenePainter):
@@ -33,14 +38,8 @@ class CompanyPainter(ScenePainter):
         super().__init__(trajectories[0].config, title=who, about=about)
         size = layout.cell_size(self.config)
         self._use_ring = ring(size)
-        self._tokens = [self._tokens_of(index, size) for index in range(len(trajectories))]
-        self._row_tokens = [self._tokens_of(index, _ROW_TOKEN) for index in range(len(trajectories))]
-
-    @staticmethod
-    def _tokens_of(index: int, size: int) -> tuple[Image.Image, Image.Image]:
-        """Return the agent's token, and the one of its end."""
-        letter, colour = _LETTERS[index], AGENT_COLORS[index]
-        return lettered_token(size, letter, colour), lettered_token(size, letter, colour, pale=True)
+        self._tokens = [tokens_of(index, size) for index in range(len(trajectories))]
+        self._row_tokens = [tokens_of(index, _ROW_TOKEN) for index in range(len(trajectories))]
 
     def frame(self, step: int) -> Image.Image:
         """Return the frame of a step, 0 to N: RGB, 1920 x 1080."""
@@ -116,7 +115,7 @@ class CompanyPainter(ScenePainter):
             return "Begins"
         waits_for = int(one.waiting_for[step])
         if waits_for >= 0:
-            return f"Waits for {_LETTERS[waits_for]}"
+            return f"Waits for {LETTERS[waits_for]}"
         action, used = int(one.actions[step]), int(one.interacted[step])
         if action != INTERACT or used < 0:
             return ACTIONS[action].capitalize()
@@ -133,11 +132,48 @@ class CompanyPainter(ScenePainter):
         paint_band(image, text, colour, upper=bool(below >= count / 2))
 
 
+class FollowingPainter(Painter):
+    """Draw the frames of one of several agents, as of an agent alone, with the others on the grid."""
+
+    def __init__(self, recording: Recording, trajectories: Sequence[Trajectory], agent: int) -> None:
+        self._trajectories = trajectories
+        self._followed = agent
+        super().__init__(recording, trajectories[agent], agent)
+        size = layout.cell_size(self.config)
+        self._tokens = [tokens_of(index, size) for index in range(len(trajectories))]
+
+    def token_of(self, scene: Scene) -> Image.Image:
+        """Return the token of the agent that is followed."""
+        return self._tokens[self._followed][failure_at(self._trajectories[self._followed], scene.step) != 0]
+
+    def paint_others(self, image: Image.Image, scene: Scene) -> None:
+        """Paint each other agent, beside the one that is followed if it is in the same cell."""
+        for index, one in enumerate(self._trajectories):
+            if index == self._followed:
+                continue
+            x, y = one.positions[scene.step].tolist()
+            aside = layout.cell_size(self.config) // 4 if (x, y) == scene.cells[-1] else 0
+            x, y = layout.agent_centre(self.config, x, y)
+            token = self._tokens[index][failure_at(one, scene.step) != 0]
+            image.paste(token, (x + aside - token.width // 2, y - token.height // 2), token)
+
+
 FramePainter = Painter | CompanyPainter
 
 
-def painter_of(recording: Recording, trajectories: Sequence[Trajectory]) -> FramePainter:
-    """Return what draws the frames of a recording, played out."""
-    if len(trajectories) > 1:
+def painter_of(
+    recording: Recording, trajectories: Sequence[Trajectory], agent: AgentId | None = None
+) -> FramePainter:
+    """Return what draws the frames of a recording, played out: all agents alike, or one that is followed.
+
+    Raises `ValueError` if the recording has no such agent.
+    """
+    count = len(trajectories)
+    if agent is not None and AGENT_IDS.index(agent) >= count:
+        agents = "one agent, agent_0" if count == 1 else f"{count} agents, agent_0 to {AGENT_IDS[count - 1]}"
+        raise ValueError(f"The recording has {agents}, and no {agent}")
+    if count == 1:
+        return Painter(recording, trajectories[0])
+    if agent is None:
         return CompanyPainter(recording, trajectories)
-    return Painter(recording, trajectories[0])
+    return FollowingPainter(recording, trajectories, AGENT_IDS.index(agent))

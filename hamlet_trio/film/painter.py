@@ -1,15 +1,17 @@
 """Draw a recording's frames off screen, with Pillow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hamlet_trio.common.agents import AGENT_COLORS, LETTERS
 from hamlet_trio.film import layout
 from hamlet_trio.film.brushes import action_icon, fill_bar, signed, text_at
 from hamlet_trio.film.scene import TRAIL, Ending, Scene, ScenePainter
 from hamlet_trio.recording.file import Recording
-from hamlet_trio.recording.info import RecordingInfo
+from hamlet_trio.recording.info import Marker, RecordingInfo
+from hamlet_trio.recording.markers import find_markers
 from hamlet_trio.recording.trajectory import Trajectory
 from hamlet_trio.world import ACTIONS
 
@@ -20,39 +22,49 @@ def about_episode(info: RecordingInfo) -> str:
 
 
 class Painter(ScenePainter):
-    """Draw the frames of one recording, in any order."""
+    """Draw the frames of one recording of an agent, in any order; of several, of the one with this number."""
 
-    def __init__(self, recording: Recording, trajectory: Trajectory) -> None:
-        self._trajectory = trajectory
-        self._returns = trajectory.returns()
-        self._q_values = recording.q_values
+    def __init__(self, recording: Recording, trajectory: Trajectory, agent: int | None = None) -> None:
         info = recording.info
         who = info.model or ("An agent in training" if info.source == "training" else "An untrained agent")
-        super().__init__(trajectory.config, title=who, about=about_episode(info))
-        self._mark_events(recording)
+        about, markers, colour = about_episode(info), info.markers, layout.AGENT
+        if agent is not None:
+            about += f", agent {LETTERS[agent]} of {trajectory.config.num_agents}"
+            markers, colour = find_markers(trajectory), AGENT_COLORS[agent]
+        self._trajectory = trajectory
+        self._returns = trajectory.returns()
+        self._q_values = recording.outputs[agent or 0].q_values
+        super().__init__(trajectory.config, title=who, about=about, colour=colour)
+        self._mark_events(markers)
 
     def frame(self, step: int) -> Image.Image:
         """Return the frame of a step, 0 to N: RGB, 1920 x 1080."""
         trajectory = self._trajectory
-        over = trajectory.over and step == trajectory.steps
-        image = self.paint(self._scene(step), Ending(trajectory.failure_reason) if over else None)
+        ending = None
+        if trajectory.over and step >= trajectory.lived:
+            ending = Ending(trajectory.failure_reason, trajectory.lived)
+        image = self.paint(self.scene(step), ending)
         if self._q_values is not None:
-            self._paint_q_values(image, self._q_values, step)
+            self._paint_q_values(image, self._q_values, min(step, trajectory.lived))
         return image
 
-    def _scene(self, step: int) -> Scene:
+    def scene(self, step: int) -> Scene:
+        """Return what the frame of a step shows; an agent that has failed stays as it was then."""
         trajectory = self._trajectory
-        first = max(step - TRAIL, 0)
+        last = min(step, trajectory.lived)
+        first = max(last - TRAIL, 0)
+        waits_for = int(trajectory.waiting_for[last])
         return Scene(
             step=step,
             steps=trajectory.steps,
-            cells=[(x, y) for x, y in trajectory.positions[first : step + 1].tolist()],
-            action=int(trajectory.actions[step]) if step else None,
-            used=int(trajectory.interacted[step]),
-            reward=float(trajectory.rewards[step]),
-            total=float(self._returns[step]),
-            meters=trajectory.meters[step].tolist(),
-            normalised=trajectory.normalised[step].tolist(),
+            cells=[(x, y) for x, y in trajectory.positions[first : last + 1].tolist()],
+            action=int(trajectory.actions[last]) if last else None,
+            used=int(trajectory.interacted[last]),
+            reward=float(trajectory.rewards[last]),
+            total=float(self._returns[last]),
+            meters=trajectory.meters[last].tolist(),
+            normalised=trajectory.normalised[last].tolist(),
+            waits_for=None if waits_for < 0 else LETTERS[waits_for],
         )
 
     def shape_more(self, rounded: Callable[..., None]) -> None:
@@ -60,11 +72,11 @@ class Painter(ScenePainter):
         for action in range(len(ACTIONS)) if self._q_values is not None else ():
             rounded(layout.q_bar(action), 11, layout.SUNKEN)
 
-    def _mark_events(self, recording: Recording) -> None:
+    def _mark_events(self, markers: Sequence[Marker]) -> None:
         """Mark events on the timeline, and write the heading of the Q-values."""
         draw = ImageDraw.Draw(self.background)
         box = layout.TIMELINE
-        for mark in recording.info.markers:
+        for mark in markers:
             x = layout.timeline_x(mark.step, self._trajectory.steps)
             if mark.kind == "critical":
                 draw.rectangle((x - 1, box.bottom + 5, x + 1, box.bottom + 15), layout.CRITICAL)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.film.formats import FORMATS, SPEEDS, FilmFormat
 from hamlet_trio.recording.file import Recording
 from hamlet_trio.recording.trajectory import Trajectory
@@ -68,18 +69,21 @@ def make_film(
     *,
     kind: FilmFormat | None = None,
     speed: float = 1.0,
+    agent: AgentId | None = None,
     on_frame: Callable[[int, int], bool] = lambda made, of: True,
 ) -> None:
     """Make a film of a recording: 1920 x 1080, one frame a step, `speed` times ten steps a second.
 
     A GIF has at most 50 frames a second; a faster one skips steps.
 
-    Without `kind` the file's ending decides the format. `on_frame` receives the number of frames made and the
+    Of several agents it shows all alike or, with `agent`, follows one as if it were alone. Without `kind` the
+    file's ending decides the format. `on_frame` receives the number of frames made and the
     total, and may return False to stop. The file appears once it is complete; until then, and after an error,
     what was there before is unchanged. Memory does not grow with the length.
 
-    Raises `FilmError` if Pillow or ffmpeg is not installed, ffmpeg fails or the file cannot be written;
-    `FilmCancelledError` when told to stop; `RecordingError` as `Recording.play` does.
+    Raises `FilmError` if Pillow or ffmpeg is not installed, ffmpeg fails, the file cannot be written or the
+    recording has no such agent; `FilmCancelledError` when told to stop; `RecordingError` as `Recording.play`
+    does.
     """
     kind = format_of(path) if kind is None else kind
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
@@ -87,7 +91,10 @@ def make_film(
     paint, ffmpeg = _tools()
     trajectories = recording.play_company()
     trajectory = trajectories[0]
-    painter = paint(recording, trajectories)
+    try:
+        painter = paint(recording, trajectories, agent)
+    except ValueError as error:
+        raise FilmError(f"{error}.") from error
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with tempfile.TemporaryDirectory(prefix="hamlet-film-") as folder:
@@ -105,7 +112,7 @@ def make_film(
             temporary.unlink()
 
 
-def _tools() -> tuple["Callable[[Recording, Sequence[Trajectory]], FramePainter]", str]:
+def _tools() -> tuple["Callable[[Recording, Sequence[Trajectory], AgentId | None], FramePainter]", str]:
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
 

@@ -44,6 +44,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         reward, total: the reward of this step, and the return so far.
         meters, normalised: the six meters, raw and as parts of 1.
         others: the cells of other agents.
+        waits_for: the letter of the agent that uses the place instead, or None.
     """
 
     step: int
@@ -56,19 +57,22 @@ class Scene(Struct, frozen=True, kw_only=True):
     meters: Sequence[float]
     normalised: Sequence[float]
     others: Sequence[tuple[int, int]] = ()
+    waits_for: str | None = None
 
 
 class Ending(Struct, frozen=True):
-    """How an episode ended: which meter failed, or None for the step limit."""
+    """How an episode ended: which meter failed, or None for the step limit; and when, if not at this step."""
 
     failure_reason: str | None
+    steps: int | None = None
 
 
 class ScenePainter:
     """Draw scenes of one world, in any order: RGB, 1920 x 1080."""
 
-    def __init__(self, config: WorldConfig, *, title: str, about: str) -> None:
+    def __init__(self, config: WorldConfig, *, title: str, about: str, colour: str = layout.AGENT) -> None:
         self.config = config
+        self._colour = colour
         self.background = self._paint_background(title, about)
         size = layout.cell_size(config)
         self._agent = agent_token(size)
@@ -169,16 +173,24 @@ class ScenePainter:
             x, y = layout.agent_centre(self.config, *cell)
             strength = 0.5 * (1 - back / (TRAIL + 1))
             mask = self._dot.point([round(value * strength) for value in range(256)])
-            image.paste(layout.AGENT, (x - mask.width // 2, y - mask.height // 2), mask)
-        for cell in scene.others:
-            x, y = layout.agent_centre(self.config, *cell)
-            image.paste(layout.SOFT, (x - self._dot.width, y - self._dot.height), self._other)
+            image.paste(self._colour, (x - mask.width // 2, y - mask.height // 2), mask)
+        self.paint_others(image, scene)
         x, y = layout.agent_centre(self.config, *present)
         if scene.action == INTERACT:
             colour = layout.ACCENT if scene.used >= 0 else layout.CRITICAL
             image.paste(colour, (x - self._ring.width // 2, y - self._ring.height // 2), self._ring)
-        token = self._agent
+        token = self.token_of(scene)
         image.paste(token, (x - token.width // 2, y - token.height // 2), token)
+
+    def token_of(self, scene: Scene) -> Image.Image:
+        """Return how the agent is drawn in a scene, RGBA."""
+        return self._agent
+
+    def paint_others(self, image: Image.Image, scene: Scene) -> None:
+        """Paint the other agents, beneath the one that the frame is about."""
+        for cell in scene.others:
+            x, y = layout.agent_centre(self.config, *cell)
+            image.paste(layout.SOFT, (x - self._dot.width, y - self._dot.height), self._other)
 
     def _paint_counters(self, image: Image.Image, draw: ImageDraw.ImageDraw, scene: Scene) -> None:
         left, right = layout.PANEL.left, layout.PANEL.right
@@ -189,7 +201,10 @@ class ScenePainter:
             text_at(draw, (left, 318), "The episode begins", 28, colour=layout.SOFT, anchor="lm")
             return
         image.paste(layout.INK, (left, 302), action_icon(scene.action))
-        text_at(draw, (left + 46, 318), self._action_words(scene.action, scene.used), 28, anchor="lm")
+        words = self._action_words(scene.action, scene.used)
+        if scene.waits_for is not None:
+            words = f"Waits for {scene.waits_for}"
+        text_at(draw, (left + 46, 318), words, 28, anchor="lm")
         reward = f"reward {signed(scene.reward, 2)}"
         text_at(draw, (right, 318), reward, 28, colour=layout.SOFT, anchor="rm")
 
@@ -217,7 +232,7 @@ class ScenePainter:
     def _paint_ending(self, image: Image.Image, scene: Scene, ending: Ending) -> None:
         words = layout.ENDINGS.get(ending.failure_reason or "max_steps", "The episode is over")
         failed = ending.failure_reason is not None
-        text = f"{words} after {scene.step} steps" if failed else words
+        text = f"{words} after {ending.steps or scene.step} steps" if failed else words
         # In the half of the grid without the agent.
         upper = scene.cells[-1][1] >= self.config.height / 2
         paint_band(image, text, layout.CRITICAL if failed else layout.GOOD, upper=upper)

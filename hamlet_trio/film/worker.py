@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.common.encoding import path_from_text, to_json
 from hamlet_trio.film.formats import FilmFormat
 
@@ -29,6 +30,7 @@ class FilmOrder(Struct, frozen=True, kw_only=True):
     out: str
     kind: FilmFormat
     speed: float
+    agent: AgentId | None = None
 
 
 class FilmReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,7 +83,9 @@ def main(argument: str) -> int:
     try:
         recording = read_recording(Path(path_from_text(order.recording)))
         out = Path(path_from_text(order.out))
-        make_film(recording, out, kind=order.kind, speed=order.speed, on_frame=reporter.on_frame)
+        make_film(
+            recording, out, kind=order.kind, speed=order.speed, agent=order.agent, on_frame=reporter.on_frame
+        )
     except FilmCancelledError:
         return 1
     except (FilmError, RecordingError) as error:

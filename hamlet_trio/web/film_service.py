@@ -15,6 +15,7 @@ import msgspec
 import trio
 from msgspec import Meta, Struct
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.common.encoding import path_to_text
 from hamlet_trio.film.formats import FilmFormat
@@ -41,16 +42,18 @@ State = Literal["waiting", "making", "ready", "failed"]
 
 
 class FilmKey(NamedTuple):
-    """Which film: of which recording, in which format, how fast."""
+    """Which film: of which recording, in which format, how fast, and which of several agents it follows."""
 
     recording: str
     format: FilmFormat
     speed: float
+    agent: AgentId | None = None
 
     @property
     def file_name(self) -> str:
         """The name of the film's file."""
-        return f"{self.recording}-x{self.speed:g}.{self.format}"
+        followed = "" if self.agent is None else f"-{self.agent}"
+        return f"{self.recording}{followed}-x{self.speed:g}.{self.format}"
 
 
 class Film(Struct, frozen=True, kw_only=True):
@@ -64,6 +67,9 @@ class Film(Struct, frozen=True, kw_only=True):
     of: Annotated[int, Meta(description="number of frames in all; 0 while unknown")] = 0
     size_bytes: Annotated[int | None, Meta(description="size of the finished file")] = None
     error: Annotated[str | None, Meta(description="why it failed, in one sentence")] = None
+    agent: Annotated[
+        AgentId | None, Meta(description="agent that it follows; null: all agents are shown alike")
+    ] = None
 
 
 class FilmsBusyError(Exception):
@@ -219,6 +225,7 @@ class FilmService:
             out=path_to_text(str(folder / key.file_name)),
             kind=key.format,
             speed=key.speed,
+            agent=key.agent,
         )
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(
@@ -264,6 +271,7 @@ class FilmService:
             of=of,
             size_bytes=size_bytes,
             error=error,
+            agent=key.agent,
         )
 
     def _tidy(self) -> None:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from quart import Blueprint, Response
 from quart.helpers import send_from_directory
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.film.formats import SPEEDS, FilmFormat
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.recording.info import ListedRecording, Source, is_recording_id
@@ -55,6 +56,9 @@ class FilmQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     format: Annotated[FilmFormat, Meta(description="file format")] = "mp4"
     speed: Annotated[float, Meta(ge=SPEEDS[0], le=SPEEDS[1], description="multiple of 10 steps/s")] = 1.0
+    agent: Annotated[
+        AgentId | None, Meta(description="agent to follow, of several; left out: all are shown alike")
+    ] = None
 
 
 class RecordingsResponse(Struct, frozen=True):
@@ -102,7 +106,7 @@ def make_recording_routes(server: Metaserver) -> Blueprint:
         query = read_query(query_arguments(), FilmQuery)
         if not await server.read_files(index.has, recording):
             raise _NoSuchRecordingError
-        return FilmKey(recording, query.format, round(query.speed, 2))
+        return FilmKey(recording, query.format, round(query.speed, 2), query.agent)
 
     @routes.get("/api/recordings")
     async def listed() -> Response:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import psutil
 import pytest
+from PIL import ImageColor
 
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.common.agents import AGENT_COLORS
@@ -134,6 +135,40 @@ def test_a_film_of_several_agents_shows_each_of_them(ffprobe: str, tmp_path: Pat
             at = bar.left + (20 if part > 0.3 else bar.width - 20)
             shown = pixels[bar.middle[1] - 1 : bar.middle[1] + 2, at - 1 : at + 2].reshape(-1, 3).mean(axis=0)
             assert np.abs(shown - [int(wanted[i : i + 2], 16) for i in (1, 3, 5)]).max() < 24, name
+
+
+def test_a_film_of_one_of_several_agents_shows_its_meters_and_the_others() -> None:
+    config = WorldConfig(num_agents=3, contention=True)
+    recording = record(config=config, actions=[2, 1, 0] * 4, policy=Policy.untrained(1))
+    played = recording.play_company()
+    image = painter_of(recording, played, "agent_1").frame(3)
+    for index, one in enumerate(played):
+        x, y = layout.agent_centre(config, *one.positions[3].tolist())
+        # Beside the letter, where the token has the agent's colour.
+        assert image.getpixel((x - 19, y)) == ImageColor.getrgb(AGENT_COLORS[index])
+    for meter, name in enumerate(METERS):
+        bar, part = layout.meter_bar(meter), float(played[1].normalised[3, meter])
+        if part > 0.3:
+            wanted = ImageColor.getrgb(layout.level_colour(config, name, part))
+            assert image.getpixel((bar.left + 20, bar.middle[1])) == wanted, name
+    with pytest.raises(ValueError, match="3 agents, agent_0 to agent_2, and no agent_5"):
+        painter_of(recording, played, "agent_5")
+    with pytest.raises(ValueError, match="one agent, agent_0, and no agent_1"):
+        painter_of(record(actions=WALK), record(actions=WALK).play_company(), "agent_1")
+
+
+def test_the_end_of_an_agent_that_is_followed_stays_while_the_others_live() -> None:
+    recording = record(config=WorldConfig(num_agents=2, max_steps=60), actions=[2, 1] * 60)
+    played = recording.play_company()
+    short = msgspec.structs.replace(played[1], terminated=True, failure_reason="satiation_depleted", lived=20)
+    painter = painter_of(recording, (played[0], short), "agent_1")
+    assert painter.frame(19).tobytes() != painter.frame(20).tobytes()
+    band = (layout.GRID.left + 6, layout.GRID.top + layout.GRID.width // 4)
+    other = (band[0], layout.GRID.top + 3 * layout.GRID.width // 4)
+    failed = ImageColor.getrgb(layout.CRITICAL)
+    for step, shown in ((19, False), (20, True), (40, True)):
+        frame = painter.frame(step)
+        assert (failed in (frame.getpixel(band), frame.getpixel(other))) is shown
 
 
 def test_the_end_of_several_agents_says_how_many_lived() -> None:

@@ -186,7 +186,7 @@ export interface GetPolicyMap {
 /** Save the episode as a recording; the session plays on meanwhile. */
 export interface RecordEpisode {
   command: 'record'
-  /** save it once it has ended, which answers then; otherwise as it is now, and no longer at its end */
+  /** save it once it has ended, which answers then; otherwise as it is now, no longer at its end */
   to_end?: boolean
 }
 
@@ -2117,6 +2117,8 @@ export interface Film {
   size_bytes: number | null
   /** why it failed, in one sentence */
   error: string | null
+  /** agent that it follows; null: all agents are shown alike */
+  agent: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7' | null
 }
 
 /** Which film of a recording. */
@@ -2125,6 +2127,8 @@ export interface FilmQuery {
   format?: 'gif' | 'mp4' | 'webm'
   /** multiple of 10 steps/s */
   speed?: number
+  /** agent to follow, of several; left out: all are shown alike */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7' | null
 }
 
 /** `GET /api/worlds`: the worlds of this server. */

@@ -20,9 +20,10 @@ export class FilmMaker {
   private asking: ReturnType<typeof setTimeout> | null = null
   private over = false
 
-  constructor(recording: string, format: Film['format'], speed: number) {
+  /** `agent` is the one of several that the film follows; null: it shows all alike. */
+  constructor(recording: string, format: Film['format'], speed: number, agent: Film['agent'] = null) {
     this.path = `api/recordings/${encodeURIComponent(recording)}/film`
-    this.query = { format, speed: String(speed) }
+    this.query = { format, speed: String(speed), ...(agent !== null && { agent }) }
     void this.follow(request<Film>(this.path, { method: 'POST', query: this.query }))
   }
 

@@ -79,7 +79,9 @@ async def test_a_server_without_the_extra_says_so(
     assert "no_such_package" in answer["detail"]
 
 
-@pytest.mark.parametrize("query", ["format=exe", "speed=0", "speed=7", "speed=nan", "out=/tmp/a"])
+@pytest.mark.parametrize(
+    "query", ["format=exe", "speed=0", "speed=7", "speed=nan", "agent=agent_9", "out=/tmp/a"]
+)
 async def test_an_impossible_film_is_a_400(app: HamletApp, short: Recording, query: str) -> None:
     for method in ("GET", "POST", "DELETE"):
         path = f"/api/recordings/{short.info.recording}/film?{query}"
