@@ -14,6 +14,7 @@ import trustme
 
 from hamlet_trio.cli.deploy.environment import check_settings
 from hamlet_trio.cli.deploy.nginx import check_nginx
+from hamlet_trio.settings import Settings
 from tests.cli.conftest import Hamlet
 from tests.web.access.conftest import add_token, revoke
 
@@ -185,6 +186,16 @@ def test_a_sign_on_header_that_clients_could_write_is_a_problem(deployment: Depl
     assert any("Clients could send x-remote-user" in sentence for sentence in rows())
 
 
+def test_with_redis_the_run_is_passed_on_to_all_instances(deployment: Deployment) -> None:
+    def said() -> list[str]:
+        found = check_nginx(deployment.nginx, Settings(redis_url="redis://127.0.0.1"))
+        return [sentence for _, about, sentence in found if about == "instances"]
+
+    assert any("/ws/training does not go to 127.0.0.1:8766" in sentence for sentence in said())
+    deployment.replace("# server 127.0.0.1:8766", "server 127.0.0.1:8766")
+    assert len(said()) == 1, "it says where requests go, and finds nothing wrong"
+
+
 def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
     now = datetime.datetime.now(datetime.UTC)
     deployment.sign(NAME, ends=now + datetime.timedelta(days=5, hours=1))
@@ -219,8 +230,9 @@ def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
         (
             "server 127.0.0.1:8765 max_fails=0;\n    keepalive 16;",
             "server 127.0.0.1:8765;\n    server 127.0.0.1:8766;",
-            "spread over 2 instances",
+            "the members of a room live in one",
         ),
+        ("# server 127.0.0.1:8766", "server 127.0.0.1:8766", "a run and its viewers live in one"),
     ],
 )
 def test_a_wrong_nginx_file_is_named(

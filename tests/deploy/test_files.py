@@ -104,6 +104,22 @@ def test_training_has_one_instance_which_is_one_of_all() -> None:
     assert len(ports["hamlet"]) > 1
     assert len(ports["hamlet_training"]) == 1
     assert set(ports["hamlet_training"]) < set(ports["hamlet"])
+    assert len(ports["hamlet_rooms"]) == 1, "the members of a room meet in one process"
+    assert set(ports["hamlet_rooms"]) < set(ports["hamlet"])
+
+
+def test_with_redis_nginx_needs_no_more_than_a_comment_taken_away(tmp_path: Path) -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    file = tmp_path / "hamlet.conf"
+    file.write_text(text.replace("    # server 127.0.0.1:8766", "    server 127.0.0.1:8766"))
+    root = read_nginx_file(file)
+    training, every = (
+        [server.arguments[0] for server in upstream.all("server")]
+        for name in ("hamlet_training", "hamlet")
+        for upstream in root.all("upstream")
+        if upstream.arguments[0] == name
+    )
+    assert training == every
 
 
 def compose() -> dict[str, Any]:
@@ -122,10 +138,11 @@ def test_compose_starts_what_nginx_looks_for() -> None:
     mounted = [dict(v.split(":")[:2] for v in service["volumes"]) for service in services.values()]
     named = compose()["volumes"]
     assert {volume for mounts in mounted for volume in mounts} <= set(named)
-    # The same models, and data that no two share: a run belongs to one instance.
+    # The same models, and the same data: through Redis they have one run.
     by_folder = [{folder: volume for volume, folder in mounts.items()} for mounts in mounted]
     assert len({mounts[settings[0].models_dir] for mounts in by_folder}) == 1
-    assert len({mounts[settings[0].data_dir] for mounts in by_folder}) == len(services)
+    assert len({mounts[settings[0].data_dir] for mounts in by_folder}) == 1
+    assert {each.redis_url for each in settings} == {settings[0].redis_url} != {""}
     # And the same tokens, and the key of logins: one at either holds at both.
     for file in (settings[0].tokens_file, settings[0].cookie_key_file):
         assert len({mounts[str(Path(file).parent)] for mounts in by_folder}) == 1

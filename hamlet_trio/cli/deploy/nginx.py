@@ -18,8 +18,9 @@ from hamlet_trio.settings import Settings
 
 EXAMPLE: Final = "hamlet.example.org"
 _PATIENCE: Final = 30.0
+_RUN: Final = "/ws/training"
 _SINGLE: Final = {
-    "/ws/training": "a run and its viewers",
+    _RUN: "a run and its viewers",
     "/ws/room": "the members of a room",
 }
 """Paths that must go to one instance, and what lives there together."""
@@ -112,14 +113,9 @@ def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Fin
         yield problem("instances", "Nothing is passed on to an instance; there is no proxy_pass.")
     for location in root.all("location"):
         path = location.arguments[-1] if location.arguments else ""
+        name = (location.first("proxy_pass") or "").removeprefix("http://")
         if path in _SINGLE:
-            name = (location.first("proxy_pass") or "").removeprefix("http://")
-            if len(upstreams.get(name, [name])) > 1:
-                yield problem(
-                    "instances",
-                    f"{path} is spread over {len(upstreams[name])} instances, but {_SINGLE[path]} live "
-                    f"in one; leave one `server` in upstream {name}.",
-                )
+            yield from _check_spread(path, name, upstreams.get(name, [name]), instances, settings)
     if settings is None or not instances:
         return
     ports = {server.rpartition(":")[2] for server in instances}
@@ -130,6 +126,26 @@ def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Fin
             "instances",
             f"Requests go to {', '.join(sorted(instances))}, but these settings listen on port "
             f"{settings.port}; change HAMLET_PORT or the upstream.",
+        )
+
+
+def _check_spread(
+    path: str, name: str, servers: list[str], instances: set[str], settings: Settings | None
+) -> Iterator[Finding]:
+    """Check that what lives in one instance goes to one; with Redis a run is at all of them."""
+    if path == _RUN and settings is not None and settings.redis_url:
+        if missing := sorted(instances - set(servers)):
+            yield warning(
+                "instances",
+                f"{path} does not go to {', '.join(missing)}, which would go on with a run; with Redis and "
+                f"one data folder, name every instance in upstream {name}.",
+            )
+    elif len(servers) > 1:
+        advice = " or let the instances share Redis and one data folder" if path == _RUN else ""
+        yield problem(
+            "instances",
+            f"{path} is spread over {len(servers)} instances, but {_SINGLE[path]} live in one; leave one "
+            f"`server` in upstream {name}{advice}.",
         )
 
 
