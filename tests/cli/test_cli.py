@@ -55,13 +55,14 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
     hamlet: Hamlet, hamlet_here: Hamlet, environment: dict[str, str], tmp_path: Path
 ) -> None:
     short = ["--seed", "2", "--network-type", "qnetwork", "--max-steps", "2"]
-    arguments = ["train", "--episodes", "400", "--json", *short]
+    arguments = ["train", "--episodes", "60", "--json", *short]
     process = subprocess.Popen(
         [sys.executable, "-m", "hamlet_trio.cli", *arguments],
         env=environment,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
+        pipesize=4096,  # as long as nobody reads, the run cannot come to its end
     )
     assert process.stdout is not None
     with process:
@@ -78,10 +79,10 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
     lines = [json.loads(line) for line in resumed.stdout.splitlines()]
     assert lines[0]["parameters"]["seed"] == 2
     episodes = [line["episode"] for line in lines if line["type"] == "episode_complete"]
-    assert episodes == list(range(last["episodes"] + 1, 401))
+    assert episodes == list(range(last["episodes"] + 1, 61))
 
     out = str(tmp_path / "straight.pt")
-    straight = hamlet_here("train", "--episodes", "400", "--json", *short, "--out", out)
+    straight = hamlet_here("train", "--episodes", "60", "--json", *short, "--out", out)
     assert straight.returncode == 0, straight.stderr
     resumed_model = Path(lines[-1]["model_saved"]).read_bytes()
     assert resumed_model == (tmp_path / "straight.pt").read_bytes()
