@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e_nginx.proxy import NAME, Proxy
-from tests.e2e_page.conftest import FLAGS, BrowserUser, left_out
+from tests.e2e_page.conftest import FLAGS, BrowserUser, chromium
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.web.access.conftest import Known
 
@@ -26,9 +25,7 @@ def key_hash(proxy: Proxy) -> str:
 @pytest.fixture
 def trusting_browser(proxy: Proxy) -> Iterator[Browser]:
     """Chromium, for which the shipped name is this machine."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        left_out("the page behind nginx needs Chromium: apt-get install chromium")
+    program = chromium()
     own = [
         f"--ignore-certificate-errors-spki-list={key_hash(proxy)}",
         f"--host-resolver-rules=MAP {NAME} 127.0.0.1",

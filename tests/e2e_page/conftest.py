@@ -163,13 +163,23 @@ def module_server(start_page_server: StartPageServer) -> Server:
     return start_page_server()
 
 
+def chromium() -> str:
+    """Return the path of the installed Chromium, if there is a choice of the one that has no windows.
+
+    Each page of the other one also makes a toolbar, which takes longer than most pages.
+    """
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    program = next((path for name in names if (path := shutil.which(name))), None)
+    if program is None:
+        left_out("the page's tests in a browser need Chromium: apt-get install chromium-headless-shell")
+    assert program is not None
+    return program
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Launch the installed Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((path for name in names if (path := shutil.which(name))), None)
-    if program is None:
-        left_out("the page's tests in a browser need Chromium: apt-get install chromium")
+    program = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
