@@ -85,7 +85,7 @@ class PolicyEngine:
 
     @property
     def processor_seconds(self) -> float:
-        """What batches have used of a processor so far."""
+        """What batches in a worker thread have used of a processor so far."""
         return self._executor.processor_seconds
 
     @property
@@ -249,7 +249,9 @@ class PolicyEngine:
                 steps = self._executor.execute(requests)
             else:
                 # Not abandoned when cancelled: it takes milliseconds, and the worlds are the thread's then.
-                steps = await trio.to_thread.run_sync(self._executor.execute, requests, limiter=self._limiter)
+                steps = await trio.to_thread.run_sync(
+                    self._executor.execute_in_thread, requests, limiter=self._limiter
+                )
         except Exception as error:
             get_logger().exception("batch_failed", requests=len(requests))
             steps = 0
