@@ -54,6 +54,8 @@ class LoadQueue:
 
     Each result is put into the session queue. Bounds: `MAX_WAITING` jobs wait behind the one in progress;
     more are refused with `too_many_loads`.
+
+    Its task begins in `nursery` with the first job: most sessions never have one.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class LoadQueue:
         kept: KeptSession,
         share: Share,
         claims: SessionClaims,
+        nursery: trio.Nursery,
     ) -> None:
         self._lease = lease
         self._recordings = recordings
@@ -74,18 +77,22 @@ class LoadQueue:
         self._kept = kept
         self._claims = claims
         self._share = share
-        self._send, self._receive = trio.open_memory_channel[Job](MAX_WAITING)
+        self._nursery = nursery
+        self._send: trio.MemorySendChannel[Job] | None = None
 
     def put(self, job: Job) -> None:
         """Queue a job; raises `BadMessageError` if too many wait."""
+        if self._send is None:
+            self._send, jobs = trio.open_memory_channel[Job](MAX_WAITING)
+            self._nursery.start_soon(self._run, jobs)
         try:
             self._send.send_nowait(job)
         except trio.WouldBlock:
             raise too_many_loads(job) from None
 
-    async def run(self) -> None:
+    async def _run(self, jobs: trio.MemoryReceiveChannel[Job]) -> None:
         """Do queued jobs until cancelled."""
-        async for job in self._receive:
+        async for job in jobs:
             try:
                 done = JobDone(job, await self._do(job))
             except BadMessageError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import trio
 from msgspec import Struct
@@ -22,6 +22,9 @@ from hamlet_trio.protocol.messages import (
 )
 
 MAX_UNSENT: Final = 8
+_Unsent: TypeAlias = tuple[str, float | None]
+"""A message, and of a frame when it was due."""
+
 _SHARED: Final = (EpisodeStart, EpisodeEnd, ModelLoaded, Playback, WorldSet)
 """What those who follow a session are sent beside its frames; what is the client's own is not among it."""
 
@@ -30,20 +33,27 @@ class MessageSender:
     """Encode messages and send them in order.
 
     A message that the transport takes at once is sent before the call returns. One that it does not take
-    waits for `run`, as do all after it. Bounds: `MAX_UNSENT` messages wait; with more, `send` waits, so a
-    client that reads slowly slows its own session.
+    waits for a task in `nursery`, which begins with the first such message, as do all after it. Bounds:
+    `MAX_UNSENT` messages wait; with more, `send` waits, so a client that reads slowly slows its own session.
 
     Those who follow the session, if any, get the same through `shared`, with frames in full.
 
     `due` is when the next frames were due or asked for.
     """
 
-    def __init__(self, transport: Transport, counters: SessionCounters, shared: SharedSession) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        counters: SessionCounters,
+        shared: SharedSession,
+        nursery: trio.Nursery,
+    ) -> None:
         self.due = trio.current_time()
         self._shared = shared
         self._transport = transport
         self._counters = counters
-        self._queue, self._queued = trio.open_memory_channel[tuple[str, float | None]](MAX_UNSENT)
+        self._nursery = nursery
+        self._queue: trio.MemorySendChannel[_Unsent] | None = None
         self._unsent = 0
         self._compactor: SessionCompactor | None = None
 
@@ -90,9 +100,9 @@ class MessageSender:
             self._shared.publish_frame(partial(encode, frame))
         await self._put(text, self.due)
 
-    async def run(self) -> None:
+    async def _run(self, queued: trio.MemoryReceiveChannel[_Unsent]) -> None:
         """Send queued messages until cancelled."""
-        async for text, due in self._queued:
+        async for text, due in queued:
             await self._transport.send(text)
             self._unsent -= 1
             self._observe_delay(due)
@@ -101,6 +111,9 @@ class MessageSender:
         if not self._unsent and self._transport.send_nowait(text):
             self._observe_delay(due)
             return
+        if self._queue is None:
+            self._queue, queued = trio.open_memory_channel[_Unsent](MAX_UNSENT)
+            self._nursery.start_soon(self._run, queued)
         self._unsent += 1
         await self._queue.send((text, due))
 

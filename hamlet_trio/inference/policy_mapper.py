@@ -50,13 +50,17 @@ class PolicyMapper:
     The engine makes them when no session waits for a step, so a map slows no session. Bounds: one map is in
     the making and one waits. A newer one takes the place of the one that waits, which is not answered; and a
     session's maps begin at least `MAP_SECONDS` apart.
+
+    Its task begins in `nursery` with the first map: most sessions never ask for one.
     """
 
-    def __init__(self, engine: PolicyEngine, sender: MessageSender) -> None:
+    def __init__(self, engine: PolicyEngine, sender: MessageSender, nursery: trio.Nursery) -> None:
         self._engine = engine
         self._sender = sender
         self._newest: _Situation | None = None
         self._asked = trio.lowlevel.ParkingLot()
+        self._nursery = nursery
+        self._has_begun = False
 
     def ask(self, command: GetPolicyMap, episode: LiveEpisode, replay: ReplayPlayer) -> None:
         """Ask for a map of the situation on screen, in the replay if one is on.
@@ -88,9 +92,12 @@ class PolicyMapper:
             ],
             agent=agent_id if config.num_agents > 1 else UNSET,
         )
+        if not self._has_begun:
+            self._has_begun = True
+            self._nursery.start_soon(self._run)
         self._asked.unpark()
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Make the maps that are asked for, until cancelled."""
         while True:
             while self._newest is None:

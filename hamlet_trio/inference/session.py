@@ -90,11 +90,10 @@ async def _serve(
 ) -> None:
     """Run the session's tasks until one of them fails or all are cancelled."""
     with service.shared.share(kept.session_id) as shared:
-        sender = MessageSender(transport, service.counters, shared)
         async with trio.open_nursery() as connection:
+            sender = MessageSender(transport, service.counters, shared, connection)
             # Before anything that waits: a disconnect is noticed only while a task receives.
             connection.start_soon(_receive, commands, queue)
-            connection.start_soon(sender.run)
             await service.ready.wait()
             await _play(service, queue, sender, kept)
 
@@ -118,19 +117,18 @@ async def _play(
         service.class_board.seat() as seat,
     ):
         claims = SessionClaims(service.keeper, kept, lease, service.recordings, share)
-        loads = LoadQueue(
-            lease,
-            service.recordings,
-            service.worlds,
-            results=queue,
-            kept=kept,
-            share=share,
-            claims=claims,
-        )
-        maps = PolicyMapper(service.engine, sender)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(loads.run)
-            nursery.start_soon(maps.run)
+            loads = LoadQueue(
+                lease,
+                service.recordings,
+                service.worlds,
+                results=queue,
+                kept=kept,
+                share=share,
+                claims=claims,
+                nursery=nursery,
+            )
+            maps = PolicyMapper(service.engine, sender, nursery)
             episode = ResumableEpisode(
                 engine=service.engine,
                 slot=slot,

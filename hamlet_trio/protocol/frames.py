@@ -1,6 +1,7 @@
 """Build the frames of both endpoints from a world's state. Unlike the rest of `protocol`, imports numpy."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -127,6 +128,12 @@ def _share(visits: int, most: int) -> float:
     return (2000 * visits + most) // (2 * most) / 1000
 
 
+@lru_cache(maxsize=64)
+def _cell_keys(width: int, height: int) -> tuple[tuple[str, ...], ...]:
+    """Return the key "x,y" of each cell, by column and row; all sessions in grids of this size share them."""
+    return tuple(tuple(f"{x},{y}" for y in range(height)) for x in range(width))
+
+
 class VisitCounter:
     """Count the visits of each cell, and keep the heat map up to date visit by visit.
 
@@ -134,7 +141,7 @@ class VisitCounter:
     """
 
     def __init__(self, config: WorldConfig) -> None:
-        self._keys = [[f"{x},{y}" for y in range(config.height)] for x in range(config.width)]
+        self._keys = _cell_keys(config.width, config.height)
         self._visits: dict[str, int] = {}
         self._most = 1
         self.heat_map: dict[str, float] = {}
