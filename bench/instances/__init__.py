@@ -1,4 +1,4 @@
-"""Compare what 50 sessions and 50 viewers of a run cost with Redis and without it.
+"""Compare what 200 sessions and 50 viewers of a run cost with Redis and without it.
 
 Three servers take turns on a core reserved for them: one without Redis, which trains; one with Redis, which
 trains and tells the run to the other instance; and that one, which shows it to viewers of its own. The run is

@@ -30,7 +30,7 @@ MAX_WAITING: Final = 20_000
 """Events that wait for Redis at most; past them the oldest go, and the others are told the whole state."""
 _MAX_FRAMES: Final = 8
 _PORTION: Final = 1_000  # events told at once
-_PAUSE: Final = 0.02  # seconds between two portions: 50 a second
+_PAUSE: Final = 0.05  # seconds between two portions, each of which costs half a millisecond
 _SNAPSHOT_EVERY: Final = 2_000  # events
 _AGAIN: Final = 0.5  # seconds until what Redis refused is tried again
 _ANSWER_SECONDS: Final = 5.0
