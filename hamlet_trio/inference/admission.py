@@ -16,8 +16,9 @@ SMOOTHING_SECONDS: Final = 2.0
 """After this long, 1/e of an average is still from before."""
 LATE_SECONDS: Final = 0.05
 """Sessions are late when they are woken this much after they were due, on average."""
-BUSY_WHILE_LATE: Final = 0.4
-"""With less load than this, sessions are late because of something else, and refusing others helps nobody."""
+BUSY_WHILE_LATE: Final = 0.6
+"""With less load than this, sessions are late because of something else, and refusing others helps nobody.
+It lets those in who come all at once from an instance that ended: late for a second is better than away."""
 ALWAYS_ADMITTED: Final = 10
 """So few sessions are no overload, whatever was measured."""
 RETRY_AFTER_SECONDS: Final = 10

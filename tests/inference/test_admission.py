@@ -80,10 +80,10 @@ async def test_one_pause_and_one_busy_second_refuse_nobody(machine: Machine, moc
 async def test_sessions_that_are_late_because_of_others_keep_new_ones_out(
     machine: Machine, mock_clock: MockClock
 ) -> None:
-    machine.run(20, loop=0.6, lag=2 * LATE_SECONDS)
+    machine.run(20, loop=0.7, lag=2 * LATE_SECONDS)
     assert machine.admission.lateness == pytest.approx(2 * LATE_SECONDS, rel=0.05)
     assert not machine.admits()
-    machine.run(20, loop=0.3, lag=2 * LATE_SECONDS)
+    machine.run(20, loop=0.5, lag=2 * LATE_SECONDS)
     assert machine.admits(), "it is not the sessions that make the server late"
 
 
