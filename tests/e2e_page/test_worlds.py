@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e_page.conftest import BrowserUser
-from tests.e2e_page.seen import expect_connected
+from tests.e2e_page.seen import expect_connected, fact
 from tests.e2e_page.test_quality import violations
 
 
@@ -71,6 +71,29 @@ def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: B
     other = teacher.open(f"?model={model}")
     place(other, "Bed", 4, 2)
     expect(other.get_by_role("img", name=re.compile("Gym in column"))).to_have_count(0)
+
+    # A life in it is recorded, replayed and filmed there.
+    other.get_by_role("button", name="Step", exact=True).press("Enter")
+    expect(fact(other, "Step")).to_have_text("1")
+    other.get_by_role("button", name="Record", exact=True).press("Enter")
+    other.get_by_role("status").get_by_role("button", name="Replay").press("Enter")
+    replay = other.get_by_role("group", name="Replay", exact=True)
+    place(other, "Bed", 4, 2)
+    replay.get_by_role("button", name="Film").press("Enter")
+    dialog = other.get_by_role("dialog", name="A film of this episode")
+    dialog.get_by_role("button", name="Make the film").press("Enter")
+    with other.expect_download() as film:
+        dialog.get_by_role("link", name="Download").press("Enter")
+    assert b"ftyp" in film.value.path().read_bytes()[:16]
+    dialog.get_by_role("button", name="Close").press("Enter")
+
+    # Its run is in the library, and leads to what training recorded in this world.
+    other.get_by_role("link", name="Runs").press("Enter")
+    other.get_by_role("button", name=re.compile("^Details of")).first.press("Enter")
+    other.get_by_role("link", name=re.compile(r"^\d+ recordings?")).press("Enter")
+    other.get_by_role("link", name=re.compile("^Replay")).first.press("Enter")
+    expect(replay).to_be_visible()
+    place(other, "Bed", 4, 2)
 
 
 def test_a_world_is_dragged_saved_and_refused_at_its_field(teacher: BrowserUser) -> None:
