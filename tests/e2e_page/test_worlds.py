@@ -76,6 +76,7 @@ def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: B
     other.get_by_role("button", name="Step", exact=True).press("Enter")
     expect(fact(other, "Step")).to_have_text("1")
     other.get_by_role("button", name="Record", exact=True).press("Enter")
+    other.get_by_role("button", name="Save now", exact=True).press("Enter")
     other.get_by_role("status").get_by_role("button", name="Replay").press("Enter")
     replay = other.get_by_role("group", name="Replay", exact=True)
     place(other, "Bed", 4, 2)
