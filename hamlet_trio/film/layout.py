@@ -19,19 +19,19 @@ GROUND_OTHER: Final = "#e7e0ce"
 AGENT: Final = "#2f6fed"
 
 GOOD: Final = "#2a6b3d"
-FINE: Final = "#0d6a61"
+FINE: Final = "#2862a8"
 LOW: Final = "#b86d00"
 CRITICAL: Final = "#b3261e"
 
 PLACE_COLOURS: Final = {
     "Bed": "#4a4fa3",
     "Shower": "#1b6fa8",
-    "HomeMeal": "#2f7340",
+    "HomeMeal": "#4d7c0f",
     "FastFood": "#b0501a",
     "Job": "#6b5a1e",
     "Gym": "#a8324e",
     "Bar": "#7d3f9c",
-    "Recreation": "#0d6a61",
+    "Recreation": "#14505c",
 }
 
 PLACE_NAMES: Final = {"HomeMeal": "Home meal", "FastFood": "Fast food"}

@@ -37,6 +37,28 @@ def test_three_stages_are_compared_at_once(user: BrowserUser) -> None:
             expect(fact(pane, "Step")).to_have_text(str(step))
 
 
+def test_worlds_of_several_agents_are_compared(user: BrowserUser) -> None:
+    page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
+    expect_all_connected(page, 2)
+    page.get_by_role("button", name="1 agent in this world").click()
+    dialog = page.get_by_role("dialog", name="Agents in this world")
+    dialog.get_by_role("button", name="3", exact=True).click()
+    page.keyboard.press("Escape")
+    panes = page.get_by_role("article").all()
+    for pane in panes:
+        expect(pane.locator(".agent")).to_have_count(3)
+    expect(page).to_have_url(re.compile("agents=3"))
+    # The agent that one follows in one world is followed in the others.
+    panes[0].get_by_role("button", name="Agent C").click()
+    expect(panes[1].get_by_role("button", name="Agent C")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Start all").click()
+    for pane in panes:
+        expect(pane.get_by_text(re.compile("steps on average.*each the mean of its agents"))).to_be_visible()
+    other = user.open(f"?{page.url.split('?')[1]}")
+    for pane in other.get_by_role("article").all():
+        expect(pane.locator(".agent")).to_have_count(3)
+
+
 def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:
     page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt&speed=10")
     one, other = expect_all_connected(page, 2)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hamlet_trio.common.agents import AGENT_COLORS
 from hamlet_trio.film import layout
 from hamlet_trio.film.company_painter import painter_of
 from hamlet_trio.film.formats import FORMATS, FilmFormat
+from hamlet_trio.film.icons import PLACE_ICONS
 from hamlet_trio.film.render import (
     FilmCancelledError,
     FilmError,
@@ -32,6 +34,7 @@ from hamlet_trio.world import METERS, WorldConfig
 from tests.patience import PATIENCE
 from tests.recording.support import record
 
+TOKENS = Path(__file__).parents[2] / "frontend" / "src" / "styles" / "tokens.css"
 WALK = [0, 0, 2, 4]
 STEP = 3
 """The step whose frame is compared."""
@@ -155,6 +158,13 @@ def test_a_film_of_one_of_several_agents_shows_its_meters_and_the_others() -> No
         painter_of(recording, played, "agent_5")
     with pytest.raises(ValueError, match="one agent, agent_0, and no agent_1"):
         painter_of(record(actions=WALK), record(actions=WALK).play_company(), "agent_1")
+
+
+def test_films_have_the_colours_of_the_page() -> None:
+    names = {place: PLACE_ICONS[place] for place in layout.PLACE_COLOURS} | {"GOOD": "good", "FINE": "fine"}
+    shown = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}),", TOKENS.read_text()))
+    drawn = layout.PLACE_COLOURS | {"GOOD": layout.GOOD, "FINE": layout.FINE}
+    assert {place: shown[name] for place, name in names.items()} == drawn
 
 
 def test_the_end_of_an_agent_that_is_followed_stays_while_the_others_live() -> None:

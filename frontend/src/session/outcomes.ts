@@ -7,7 +7,7 @@ const KEPT_EPISODES = 300
 
 /** Who chose the actions of the episode on screen, and how long the session's whole episodes lasted. */
 export class Outcomes {
-  /** Steps survived in each episode that this session's model finished, newest last. */
+  /** Steps survived in each episode that this session's model finished, newest last; of several agents their mean. */
   readonly survived = shallowRef<readonly number[]>([])
   private controllers = new Set<Playback['controller']>()
 
@@ -28,7 +28,9 @@ export class Outcomes {
   end(end: EpisodeEnd): FinishedEpisode['by'] | null {
     if (this.controllers.size === 0) return null
     if (end.reason === 'meter_depleted' || end.reason === 'max_steps') {
-      this.survived.value = [...this.survived.value, end.steps].slice(-KEPT_EPISODES)
+      const lives = Object.values(end.agents ?? {}).map((one) => one.steps)
+      const steps = lives.length > 0 ? lives.reduce((sum, one) => sum + one, 0) / lives.length : end.steps
+      this.survived.value = [...this.survived.value, steps].slice(-KEPT_EPISODES)
     }
     if (this.controllers.size > 1) return 'both'
     return this.controllers.has('human') ? 'human' : 'policy'

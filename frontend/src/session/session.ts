@@ -9,6 +9,7 @@ import { told } from '@/language/server'
 import { ReplayController } from '@/replay/controller'
 import { ActionQueue } from '@/session/actions'
 import { Company } from '@/session/company'
+import { LINGER_S, SPEED_SETTLES_MS } from '@/session/speeds'
 import { StartChoice, parseStart } from '@/session/starts'
 import { PolicyAsker } from '@/policy/asker'
 import { Outcomes } from '@/session/outcomes'
@@ -17,10 +18,6 @@ import { type DesiredState, type FinishedEpisode, initialDesires, initialState }
 import { readingFrames } from '@/world/compact'
 import { frameOfInference, shownValues } from '@/world/frame'
 import { parseSpec } from '@/worlds/spec'
-
-const SPEED_SETTLES_MS = 600
-/** How long the end of a life stays on screen at least. */
-const LINGER_S = 3
 
 /** Hold one `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
@@ -363,9 +360,8 @@ export class InferenceSession {
   private transport(playback: Playback): void {
     const { state } = this
     if (!playback.playing || playback.controller === 'human') this.feed.pace.rest()
-    state.playing = playback.playing
+    Object.assign(state, { playing: playback.playing, controller: playback.controller })
     this.company.person.value = playback.agent ?? null
-    state.controller = playback.controller
     // A recording that has played to its end stops by itself.
     if (playback.controller === 'recording' && !playback.playing) this.desired.playing = false
     // While a slider is being dragged, an answer to an earlier value must not pull it back.

@@ -15,3 +15,9 @@ export function nextSpeed(speed: number, notches: number): number {
   const index = Math.min(SPEEDS.length - 1, Math.max(0, speedIndex(speed) + notches))
   return SPEEDS[index] ?? speed
 }
+
+/** How long an answer to an earlier speed may come after the newest was asked for. */
+export const SPEED_SETTLES_MS = 600
+
+/** How long the end of a life stays on screen at least. */
+export const LINGER_S = 3
