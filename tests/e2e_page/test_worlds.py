@@ -92,7 +92,7 @@ def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: B
     other.get_by_role("link", name="Runs").press("Enter")
     other.get_by_role("button", name=re.compile("^Details of")).first.press("Enter")
     other.get_by_role("link", name=re.compile(r"^\d+ recordings?")).press("Enter")
-    other.get_by_role("link", name=re.compile("^Replay")).first.press("Enter")
+    other.get_by_role("link", name=re.compile("^Replay episode")).first.press("Enter")
     expect(replay).to_be_visible()
     place(other, "Bed", 4, 2)
 
