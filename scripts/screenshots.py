@@ -24,8 +24,9 @@ PHONE: Final = {"width": 390, "height": 844}
 def take(page: Page, name: str) -> None:
     """Write one picture."""
     path = TARGET / name
-    # Without a pointer over anything.
+    # Without a pointer over anything, and after the agent's last move.
     page.mouse.move(0, 0)
+    page.wait_for_timeout(800)
     page.screenshot(path=path)
     size = path.stat().st_size
     print(f"{path.relative_to(REPOSITORY)}  {size / 1000:.0f} kB")
@@ -40,6 +41,8 @@ def open_page(browser: Browser, address: str, *, dark: bool = False, phone: bool
         has_touch=phone,
         color_scheme="dark" if dark else "light",
     )
+    # Nobody is new here: the welcome would stand before the world.
+    context.add_init_script("localStorage.setItem('hamlet.visited', 'true')")
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.goto(address)
@@ -109,9 +112,9 @@ def phone(browser: Browser, base: str) -> None:
 def train(browser: Browser, base: str) -> None:
     """Show a run, two thirds through, in the dark scheme."""
     page = open_page(browser, f"{base}/?view=train", dark=True)
+    page.get_by_text("More parameters").click()
     page.get_by_label("Show one episode in", exact=True).fill("60")
     page.get_by_label("Seconds per shown step").fill("0.1")
-    page.get_by_text("More parameters").click()
     page.get_by_label("Episodes per checkpoint", exact=True).fill("20")
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("img", name=re.compile(r"^Survival.* 60 points"))).to_be_visible(timeout=600_000)
