@@ -16,9 +16,12 @@ from tests.e2e.client import Message, Player, connected
 from tests.e2e_redis.conftest import Pair
 from tests.patience import PATIENCE
 from tests.shared.redis_server import RedisServer
+from tests.training.conftest import one_thread
 from tests.training.local_runs import train
 from tests.training.support import plain
 from tests.web.wire import request
+
+__all__ = ["one_thread"]
 
 RUN = TrainingParameters(
     batch_size=8,
