@@ -14,6 +14,7 @@ _REFUSAL: Final = b'{"type":"error"'
 _SPREAD: Final = 1.0  # seconds over which sessions begin to play, so that their turns are spread evenly
 _SETTLING: Final = 1.5
 _QUIET: Final = 0.3
+_READING: Final = 0.001
 COMPACT: Final = json.dumps({"command": "set_view", "frames": "compact"})
 PLAY: Final = json.dumps({"command": "play"})
 
@@ -77,6 +78,8 @@ class Crowd:
             self.connections.append(connection)
             if compact:
                 connection.send(COMPACT)
+            # Those that are sent frames already have to read meanwhile, or the server takes them for dead.
+            load.run(_READING)
         load.run(_QUIET)
 
     def measure(self, seconds: float) -> float:
