@@ -150,20 +150,22 @@ def test_bars_keep_their_shape_in_forced_colours(user: BrowserUser) -> None:
 def test_the_layout_does_not_shift_while_frames_arrive(user: BrowserUser, address: str) -> None:
     page = user.open(address, reduced_motion="no-preference")
     expect(page.get_by_role("status").filter(has_text="Improving")).to_be_visible()
-    page.evaluate("""() => {
-        window.shifts = [];
-        new PerformanceObserver((list) => {
-            // What moves because somebody pressed something is no surprise.
-            for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(
-                [entry.value, ...entry.sources.map((source) => source.node?.className ?? '')]);
-        }).observe({ type: 'layout-shift' });
-    }""")
     if "compare" in address:
         first = expect_all_connected(page, 3)[0]
     else:
         first = page.locator("main")
         expect_connected(first)
     page.keyboard.press(" ")
+    # What moves because somebody pressed something is no surprise; on a slow machine it moves so late that
+    # the browser does not know of the key any more.
+    expect_step_above(first, 2)
+    page.evaluate("""() => {
+        window.shifts = [];
+        new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.shifts.push(
+                [entry.value, ...entry.sources.map((source) => source.node?.className ?? '')]);
+        }).observe({ type: 'layout-shift' });
+    }""")
     expect_step_above(first, 30)
     expect(first.get_by_role("status").filter(has_text="ended episode")).to_be_visible()
     expect_step_above(first, 10)
