@@ -11,6 +11,7 @@ from tests.e2e.conftest import Server
 from tests.e2e.test_shutdown import trainer_of
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import start_training
+from tests.e2e_page.test_quality import violations
 
 
 def expect_points(page: Page, name: str, points: int) -> None:
@@ -138,6 +139,37 @@ def test_a_run_that_finishes(teacher: BrowserUser) -> None:
     page.go_back()
     start_training(page, Name_of_the_model="champion")
     expect(page.get_by_label("Name of the model")).to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.long
+def test_several_seeds_are_compared_and_the_best_is_watched(teacher: BrowserUser) -> None:
+    page = teacher.open("?view=train")
+    page.get_by_label("Network", exact=True).select_option("qnetwork")
+    page.get_by_label("Seeds", exact=True).fill("17")
+    expect(page.get_by_text("Allowed: 1 to 16.")).to_be_visible()
+    page.get_by_label("Seeds", exact=True).fill("2")
+    page.get_by_label("Episodes", exact=True).fill("4")
+    page.get_by_role("button", name="Train 2 seeds").click()
+    sweep = page.get_by_role("region", name="Several seeds")
+    expect(sweep.get_by_role("button", name="Stop and save")).to_be_enabled()
+    watching = teacher.open()
+    expect(watching.get_by_role("link", name=re.compile("Train.*a run is on"))).to_be_visible()
+    best = page.get_by_role("link", name="Watch the best")
+    expect(best).to_be_visible()
+    rows = sweep.get_by_role("table").locator("tbody tr")
+    expect(rows).to_have_text([re.compile(r"4 of 4\s*\d+$")] * 2)
+    expect(rows.first).to_contain_text("the best")
+    expect(sweep.get_by_text(re.compile(r"Half of them live \d+ steps or more"))).to_be_visible()
+    chart = page.get_by_role("img", name=re.compile("^Survival from random starts.*median of 2 seeds"))
+    expect(chart).to_be_visible()
+    assert violations(page) == []
+    # Whoever comes late, or comes back, sees it too.
+    page.reload()
+    expect(chart).to_be_visible()
+    best.click()
+    expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile(r"^sweep-.*\.pt$"))
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.get_by_role("row").filter(has=page.get_by_role("checkbox"))).to_have_count(2)
 
 
 @pytest.mark.long

@@ -19,6 +19,7 @@ import replays from '@/messages/de/replays.json'
 import room from '@/messages/de/room.json'
 import runs from '@/messages/de/runs.json'
 import shell from '@/messages/de/shell.json'
+import sweep from '@/messages/de/sweep.json'
 import terms from '@/messages/de/terms.json'
 import train from '@/messages/de/train.json'
 import watch from '@/messages/de/watch.json'
@@ -45,6 +46,7 @@ export default {
   room,
   runs,
   shell,
+  sweep,
   terms,
   train,
   watch,

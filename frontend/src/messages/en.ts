@@ -18,6 +18,7 @@ import replays from '@/messages/en/replays.json'
 import room from '@/messages/en/room.json'
 import runs from '@/messages/en/runs.json'
 import shell from '@/messages/en/shell.json'
+import sweep from '@/messages/en/sweep.json'
 import terms from '@/messages/en/terms.json'
 import train from '@/messages/en/train.json'
 import watch from '@/messages/en/watch.json'
@@ -44,6 +45,7 @@ export default {
   room,
   runs,
   shell,
+  sweep,
   terms,
   train,
   watch,

@@ -45,7 +45,7 @@ export interface OverlayLine {
   /** Its place among the colours, from 0. */
   hue: number
   values: (number | null)[]
-  /** Of a mean: the lowest and the highest of its runs. */
+  /** Of several runs: the lowest and the highest of its runs. */
   band: { low: (number | null)[]; high: (number | null)[] } | null
 }
 
@@ -53,20 +53,24 @@ export interface Overlay { xs: number[]; lines: OverlayLine[] }
 
 export interface LineOf { label: string; hue: number; curves: { run: string; curve: Point[] }[] }
 
-/** Put curves over each other on one axis. A line of several curves is their mean, with the range as its band. */
-export function overlay(lines: readonly LineOf[]): Overlay {
-  const xs = [...new Set(lines.flatMap(({ curves }) => curves.flatMap(({ curve }) => curve.map(({ x }) => x))))]
-  xs.sort((a, b) => a - b)
-  return { xs, lines: lines.map((line) => lineOver(xs, line)) }
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
-function lineOver(xs: readonly number[], { label, hue, curves }: LineOf): OverlayLine {
+/** Put curves over each other on one axis. A line of several curves is their `middle`, with the range as its band. */
+export function overlay(lines: readonly LineOf[], middle: (values: readonly number[]) => number = mean): Overlay {
+  const xs = [...new Set(lines.flatMap(({ curves }) => curves.flatMap(({ curve }) => curve.map(({ x }) => x))))]
+  xs.sort((a, b) => a - b)
+  return { xs, lines: lines.map((line) => lineOver(xs, line, middle)) }
+}
+
+function lineOver(xs: readonly number[], { label, hue, curves }: LineOf, middle: (values: readonly number[]) => number): OverlayLine {
   const columns = xs.map((x) => curves.map(({ curve }) => valueAt(curve, x)).filter((value) => value !== null))
   const of = (figure: (values: number[]) => number): (number | null)[] =>
     columns.map((values) => (values.length === 0 ? null : figure(values)))
   return {
     runs: curves.map(({ run }) => run), label, hue,
-    values: of((values) => values.reduce((sum, value) => sum + value, 0) / values.length),
+    values: of(middle),
     band: curves.length < 2 ? null : { low: of((values) => Math.min(...values)), high: of((values) => Math.max(...values)) },
   }
 }

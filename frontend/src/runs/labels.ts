@@ -6,7 +6,7 @@ const STATES = ['running', 'complete', 'stopped', 'interrupted', 'failed'] as co
 export type RunState = (typeof STATES)[number]
 export const RUN_STATES: readonly RunState[] = STATES
 
-const SOURCES = ['server', 'command_line', 'older'] as const
+const SOURCES = ['server', 'command_line', 'sweep', 'older'] as const
 
 export function stateLabel(run: Pick<RunSummary, 'state'>): string {
   const known = STATES.find((state) => state === run.state)

@@ -5,7 +5,9 @@ import { told } from '@/language/server'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
   EpisodeComplete,
+  StartSweep,
   StartTraining,
+  SweepStatus,
   PastEvent,
   TrainingCommand,
   TrainingMessage,
@@ -13,6 +15,7 @@ import type {
   WorldInfo,
 } from '@/protocol/messages'
 import { FrameFeed } from '@/session/feed'
+import { progressed } from '@/sweep/sweep'
 import { type RunEvent, type RunMessage, kindOf } from '@/train/events'
 import { EpisodeSeries } from '@/train/series'
 import { readingFrames } from '@/world/compact'
@@ -60,6 +63,9 @@ export class TrainingRun {
   /** The run's episodes so far; replaced a few times a second at most. */
   readonly episodes = shallowRef<readonly EpisodeComplete[]>([])
 
+  /** The sweep that is on, or was last. */
+  readonly sweep = shallowRef<SweepStatus | null>(null)
+
   /** The model that the last run of this server ended with, while no other run is on. */
   readonly model = shallowRef<string | null>(null)
 
@@ -93,6 +99,11 @@ export class TrainingRun {
   start(parameters: Omit<StartTraining, 'command' | 'type'>): void {
     this.state.error = null
     this.socket.send({ command: 'start_training', ...parameters })
+  }
+
+  startSweep(parameters: Omit<StartSweep, 'command'>): void {
+    this.state.error = null
+    this.socket.send({ command: 'start_sweep', ...parameters })
   }
 
   pause(): void {
@@ -166,6 +177,14 @@ export class TrainingRun {
       case 'training_stopped':
       case 'training_failed':
         this.happened(message)
+        break
+      case 'sweep_status':
+        this.sweep.value = message
+        if (message.state === 'running') state.error = null
+        if (message.result.model !== null) this.hooks.saved?.()
+        break
+      case 'sweep_progress':
+        if (this.sweep.value?.sweep_id === message.sweep_id) this.sweep.value = progressed(this.sweep.value, message)
         break
       case 'error':
         state.error = { message: told(message.message, message.code), field: message.field }
