@@ -118,8 +118,8 @@ class TrainingService:
 
     @property
     def is_training(self) -> bool:
-        """Whether a run is on, in whatever state."""
-        return self._status.is_training
+        """Whether a run is on, in whatever state, or a sweep."""
+        return self._status.is_training or self._sweep.is_on
 
     def status(self) -> TrainingStatus:
         """Return the run's state; between runs, that of the last one."""
@@ -218,7 +218,7 @@ class TrainingService:
                 self._lock.release()
                 if self._sharing is not None:
                     await self._sharing.close()
-                if self.is_training:
+                if self._status.is_training:
                     self._status.change(Phase("idle"))
 
     async def _review(self) -> bool:
@@ -269,7 +269,7 @@ class TrainingService:
             case LockReleased(problem):
                 self._is_watching_lock = problem is not None  # then waiting again is of no use
                 self._lock_is_free.set()
-                if not self.is_training and not self._sweep.is_on:
+                if not self.is_training:
                     await self._review()
             case ViewerCommand(viewer, command):
                 await self._answer(viewer, command)

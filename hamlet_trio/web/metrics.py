@@ -147,7 +147,7 @@ class ServerCollector(Collector):
         return [
             Sample("training_viewers", "training viewers now", training.viewers),
             Sample("training_capacity", "training viewers at most", self._server.settings.max_viewers),
-            Sample("training_active", "1 while a run is on", training.is_training),
+            Sample("training_active", "1 while a run or a sweep is on", training.is_training),
             Sample("training_steps_per_second", "the run's speed", numbers.steps_per_second),
         ]
 
