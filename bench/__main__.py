@@ -23,6 +23,7 @@ BENCHMARKS = SPEED | {
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "leaderboard": "contenders of several libraries in Hamlet-v0 and Hamlet-random-v0, over seeds",
     "company": "three agents trained together, beside three copies trained alone, over seeds",
+    "plan": "what numbers of watchers need, from measured costs of a session, a viewer and a trial",
     "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",
 }

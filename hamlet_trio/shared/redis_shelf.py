@@ -16,7 +16,7 @@ INTERVAL: Final = 1.0
 BATCH: Final = 64
 """Sessions in one script."""
 
-_PUT: Final = """
+PUT: Final = """
 -- KEYS: up to 64 sessions. ARGV: seconds, then epoch, data, owner and form of each.
 -- Answers the numbers of those which another instance has claimed meanwhile.
 local lost = {}
@@ -227,7 +227,7 @@ class RedisShelf:
 
 
 async def _put(client: Client, keys: list[str], arguments: Iterable[bytes | str | int]) -> list[int]:
-    lost: Any = await client.register_script(_PUT)(keys=keys, args=list(arguments))
+    lost: Any = await client.register_script(PUT)(keys=keys, args=list(arguments))
     return [int(number) for number in lost]
 
 

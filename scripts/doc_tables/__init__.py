@@ -18,6 +18,7 @@ from scripts.doc_tables import (
     networks,
     page,
     performance,
+    plan,
     protocol,
     settings,
     world,
@@ -36,6 +37,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **lesson.TABLES,
     **leaderboard.TABLES,
     **performance.TABLES,
+    **plan.TABLES,
     **access.TABLES,
     **episode.TABLES,
 }
