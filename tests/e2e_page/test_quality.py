@@ -158,8 +158,7 @@ def test_the_layout_does_not_shift_while_frames_arrive(user: BrowserUser, addres
         first = page.locator("main")
         expect_connected(first)
     page.keyboard.press(" ")
-    # What moves because somebody pressed something is no surprise; on a slow machine it moves so late that
-    # the browser does not know of the key any more.
+    # What moves because somebody pressed something is no surprise.
     expect_step_above(first, 2)
     page.evaluate("""() => {
         window.shifts = [];
