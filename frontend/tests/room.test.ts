@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Joined, Member, RoomMessage } from '@/protocol/messages'
 import { RoomClient, type Spot } from '@/room/client'
 import { arrowHead, extended } from '@/room/strokes'
+import { ownVoter } from '@/room/voter'
 import { parseRoute } from '@/shell/route'
 import { update } from './frames'
 import { SocketDouble } from './socket-double'
@@ -52,6 +53,16 @@ describe('a room', () => {
     hear(joined(), { type: 'error', code: 'unproved_session', message: 'No.', command: 'join', field: 'proof' })
     expect(SocketDouble.newest.sent.at(-1)).toEqual({ command: 'join', room: '4827' })
     expect(client.state.error).toBeNull()
+  })
+
+  it('knows this tab again by a random text, which a reload keeps', () => {
+    const voter = ownVoter()
+    expect(voter).toMatch(/^[0-9a-f]{32}$/)
+    expect(ownVoter()).toBe(voter)
+    const known = new RoomClient('4827', () => undefined, 'ws://test/ws/room', voter)
+    SocketDouble.newest.open()
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'join', room: '4827', voter }])
+    known.close()
   })
 
   it('is joined again after the connection was lost', () => {

@@ -40,6 +40,13 @@ class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
         Annotated[str, Meta(min_length=1, max_length=64)] | None,
         Meta(description="`proof` of that session, from its `connected`"),
     ] = None
+    voter: Annotated[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")] | None,
+        Meta(
+            description="random text of the client's own: who comes back with the same one has one vote, not "
+            "two. Nobody is told it"
+        ),
+    ] = None
 
 
 class Signal(Struct, frozen=True, tag_field="command", tag="signal"):

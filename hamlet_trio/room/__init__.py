@@ -5,6 +5,7 @@ answers STUN.
 """
 
 from hamlet_trio.room.member import serve_member
+from hamlet_trio.room.replication import ReplicatedRooms
 from hamlet_trio.room.service import RoomService
 
-__all__ = ["RoomService", "serve_member"]
+__all__ = ["ReplicatedRooms", "RoomService", "serve_member"]

@@ -1,7 +1,6 @@
 """One member of a room: its commands in, the room's messages out."""
 
 from functools import partial
-from typing import assert_never
 
 import trio
 
@@ -9,8 +8,7 @@ from hamlet_trio.connection import AbuseError, Closing, CommandStream, Permit, T
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol.errors import BadMessageError, CloseCode
-from hamlet_trio.protocol.room_commands import RoomCommand, room_commands
-from hamlet_trio.protocol.room_messages import Moved
+from hamlet_trio.protocol.room_commands import room_commands
 from hamlet_trio.room.service import Membership, RoomService
 from hamlet_trio.settings import Settings
 
@@ -40,7 +38,7 @@ async def serve_member(
                 try:
                     if isinstance(command, BadMessageError):
                         raise command
-                    execute(service, membership, command)
+                    await service.carry_out(membership, command)
                 except BadMessageError as error:
                     membership.subscriber.tell(error.as_message())
         except AbuseError as error:
@@ -55,61 +53,3 @@ async def serve_member(
         log.error("member_failed", exc_info=errors)
         closing.give(CloseCode.INTERNAL_ERROR)
     return closing.code
-
-
-def execute(service: RoomService, membership: Membership, command: RoomCommand) -> None:
-    """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
-    number = membership.member.number
-    match command:
-        case commands.Join():
-            membership.join(command)
-        case commands.Signal():
-            membership.room.pass_on(membership.member, command)
-        case commands.MoveCursor(at=at):
-            membership.room.move_cursor(number, at)
-            service.note_moved()
-        case commands.Follow(member=followed):
-            membership.room.follow(membership.member, followed)
-        case commands.SetDirect(member=followed, direct=direct):
-            membership.room.set_direct(membership.member, followed, direct=direct)
-        case commands.MakeGroups(size=size):
-            service.make_groups(membership.room, size)
-        case commands.MoveMember(member=moved, room=name):
-            membership.room.find(moved)[1].tell(Moved(name))
-        case commands.Gather():
-            service.gather(membership.room)
-        case commands.Spotlight(member=shown):
-            membership.room.set_spotlight(shown)
-        case commands.Draw() | commands.Erase() | commands.Clear() | commands.SetDrawing():
-            _draw(membership, command)
-        case _:
-            _vote(membership, command)
-
-
-def _draw(
-    membership: Membership, command: commands.Draw | commands.Erase | commands.Clear | commands.SetDrawing
-) -> None:
-    room, number = membership.room, membership.member.number
-    match command:
-        case commands.Draw():
-            room.draw(number, command)
-        case commands.Erase(id=stroke):
-            room.erase(number, stroke)
-        case commands.Clear():
-            room.clear()
-        case commands.SetDrawing(allowed=allowed):
-            room.set_drawing(allowed=allowed)
-        case _:
-            assert_never(command)
-
-
-def _vote(membership: Membership, command: commands.Ask | commands.CastVote | commands.CloseVote) -> None:
-    match command:
-        case commands.Ask():
-            membership.room.ask(command)
-        case commands.CastVote(choice=choice):
-            membership.room.vote(membership.member.number, choice)
-        case commands.CloseVote():
-            membership.room.close_vote()
-        case _:
-            assert_never(command)

@@ -31,6 +31,7 @@ class RoomMember:
         self.colour: Final = colour
         self.teacher: Final = teacher
         self.session: SharedSession | None = None
+        self.voter: str | None = None
         self.follows: int | None = None
         self.direct = False  # whether it gets the frames of whom it follows without the server
         self.signals: Final = TokenBucket(SIGNAL_RATE, int(SIGNAL_RATE))
@@ -40,6 +41,17 @@ class RoomMember:
         return messages.Member(
             self.number, self.animal, self.colour, self.teacher, self.session is not None, self.follows
         )
+
+
+class RoomState(Struct, frozen=True):
+    """What lasts of a room, but for its members."""
+
+    name: str
+    seq: int
+    strokes: list[messages.Stroke]
+    drawing: bool
+    vote: messages.VoteState | None
+    choices: dict[str, int]
 
 
 class Room:
@@ -62,7 +74,7 @@ class Room:
         self._drawing = True
         self._cursors: dict[int, list[float] | None] = {}
         self._vote: messages.VoteState | None = None
-        self._choices: dict[int, int] = {}
+        self._choices: dict[str, int] = {}
 
     # --- members -------------------------------------------------------------------------------------
 
@@ -324,7 +336,8 @@ class Room:
                 f"`choice` must be from 0 to {len(vote.counts) - 1}; {choice} was sent.",
                 field="choice",
             )
-        self._choices[number] = choice
+        voter = self.members[number][0].voter
+        self._choices[str(number) if voter is None else voter] = choice
         chosen = list(self._choices.values())
         counts = [chosen.count(each) for each in range(len(vote.counts))]
         self._set_vote(msgspec.structs.replace(vote, counts=counts))
@@ -341,6 +354,24 @@ class Room:
     def _set_vote(self, vote: messages.VoteState) -> None:
         self._vote = vote
         self._tell_all(messages.VoteChanged(vote, self._next()))
+
+    # --- what lasts ----------------------------------------------------------------------------------
+
+    def state(self) -> RoomState:
+        """Return what lasts."""
+        strokes = list(self._strokes.values())
+        return RoomState(self.name, self._seq, strokes, self._drawing, self._vote, dict(self._choices))
+
+    def restore(self, state: RoomState) -> None:
+        """Be as another room was, and tell nobody."""
+        self._seq, self._drawing, self._vote, self._choices = (
+            state.seq,
+            state.drawing,
+            state.vote,
+            state.choices,
+        )
+        self._strokes = OrderedDict(((stroke.member, stroke.id), stroke) for stroke in state.strokes)
+        self._stroke_bytes = sum(map(_size, state.strokes))
 
     # --- the broadcast -------------------------------------------------------------------------------
 

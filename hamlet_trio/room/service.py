@@ -9,12 +9,13 @@ from typing import Final, get_args
 import trio
 from msgspec import Struct
 
-from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSessions, Subscriber
+from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSession, SharedSessions, Subscriber
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join
+from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, RoomCommand
 from hamlet_trio.protocol.room_messages import Animal, Colour, GroupsChanged, Moved
-from hamlet_trio.room.room import Room, RoomMember
+from hamlet_trio.room.execution import execute
+from hamlet_trio.room.room import Room, RoomMember, RoomState
 from hamlet_trio.room.stun import serve_stun
 from hamlet_trio.settings import Settings
 
@@ -46,7 +47,7 @@ class RoomService:
         self._settings = settings
         self._lots = lots or random.Random()
         self._numbers = itertools.count(1)
-        self._rooms: dict[str, Room] = {CLASS: Room(CLASS, MAX_ROOM, peers=False)}
+        self._rooms: dict[str, Room] = {CLASS: self._made(CLASS)}
         self._looks: dict[int, tuple[Animal, Colour]] = {}
         self._moved = trio.Event()
         self._stun_port: int | None = None
@@ -89,10 +90,19 @@ class RoomService:
         finally:
             self._stun_port = None
 
+    async def carry_out(self, membership: "Membership", command: RoomCommand) -> None:
+        """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
+        execute(self, membership, command)
+
+    def part(self, membership: "Membership") -> None:
+        """Have a member whose connection has ended leave."""
+        membership.leave()
+        self._looks.pop(membership.member.number, None)
+
     @contextmanager
     def joined(self, session_id: str, *, teacher: bool) -> Iterator["Membership"]:
         """Give a connection a number, an animal and a colour for as long as the context lasts."""
-        number = next(self._numbers)
+        number = self.next_number()
         animal, colour = self._free_look()
         self._looks[number] = animal, colour
         member = RoomMember(number, animal, colour, teacher=teacher)
@@ -101,8 +111,11 @@ class RoomService:
         try:
             yield membership
         finally:
-            membership.leave()
-            del self._looks[number]
+            self.part(membership)
+
+    def next_number(self) -> int:
+        """Return a number that no other member has."""
+        return next(self._numbers)
 
     def statistics(self) -> RoomStatistics:
         """Return counts for the metrics."""
@@ -139,6 +152,18 @@ class RoomService:
             del self._rooms[room.name]
         if room.name != _base(room.name):
             self._tell_groups(_base(room.name))
+
+    def restore(self, state: RoomState) -> None:
+        """Have a room be as it was elsewhere."""
+        room = self._rooms.get(state.name) or self._made(state.name)
+        room.restore(state)
+        if room.members or room.name == CLASS:
+            self._rooms[state.name] = room
+
+    def clear(self) -> None:
+        """Forget all rooms, without telling anybody."""
+        self._rooms = {CLASS: self._made(CLASS)}
+        self._looks.clear()
 
     def note_moved(self) -> None:
         """Have cursors sent at the next turn."""
@@ -227,25 +252,45 @@ class Membership:
         Raises `BadMessageError` if the room is full, and then it stays where it is; and if the session is not
         proved to be its own.
         """
-        session = None
-        if command.session is not None:
-            session = self._service.sessions.find(command.session, command.proof or "")
-            if session is None:
-                raise BadMessageError(
-                    ErrorCode.UNPROVED_SESSION,
-                    "There is no such session, or `proof` is not the one from its `connected`.",
-                    field="proof",
-                )
-        before = self._room
-        if before is not None and before.name == command.room:
-            before.change_session(self.member, session)
-            return
-        if before is not None:
-            self._service.check_room(command.room)
+        session = self.proved(command)
+        self.member.voter = command.voter
+        if self.is_in(command.room):
+            self.room.change_session(self.member, session)
+        else:
+            self.enter(command.room, session)
+
+    def is_in(self, room: str) -> bool:
+        """Return whether it is in the room of this name."""
+        return self._room is not None and self._room.name == room
+
+    def proved(self, command: Join) -> SharedSession | None:
+        """Return the session that a `join` names, if any.
+
+        Raises `BadMessageError` if it is not proved to be its own.
+        """
+        if command.session is None:
+            return None
+        session = self._service.sessions.find(command.session, command.proof or "")
+        if session is None:
+            raise BadMessageError(
+                ErrorCode.UNPROVED_SESSION,
+                "There is no such session, or `proof` is not the one from its `connected`.",
+                field="proof",
+            )
+        return session
+
+    def enter(self, room: str, session: SharedSession | None) -> None:
+        """Enter another room. Raises `BadMessageError` if it is full, and then it stays where it is."""
+        if self._room is not None:
+            self._service.check_room(room)
             self.leave()
         self.member.follows, self.member.direct = None, False
         self.member.session = session
-        self._room = self._service.enter(command.room, self.member, self.subscriber)
+        self._room = self._service.enter(room, self.member, self.subscriber)
+
+    def forget(self) -> None:
+        """Be in no room, without telling anybody: the rooms are others now."""
+        self._room = None
 
     def leave(self) -> None:
         """Leave the room, if it is in one."""

@@ -12,7 +12,7 @@ from hamlet_trio.history import HistoryReader, HistoryWriter, history_path
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM
 from hamlet_trio.protocol.errors import CloseCode
-from hamlet_trio.room import RoomService
+from hamlet_trio.room import ReplicatedRooms, RoomService
 from hamlet_trio.settings import Settings, SettingsError
 from hamlet_trio.training import TrainingService
 from hamlet_trio.web.access.access_control import AccessControl
@@ -22,7 +22,7 @@ from hamlet_trio.web.guard import ConnectionCounts
 from hamlet_trio.web.origins import Origins
 
 if TYPE_CHECKING:
-    from hamlet_trio.shared import RedisShelf, RedisStore, SharedRun
+    from hamlet_trio.shared import RedisLog, RedisShelf, RedisStore, SharedRun
 
 _FILE_THREADS: Final = 4
 
@@ -56,12 +56,15 @@ class Metaserver:
         self.store: RedisStore | None
         self.shelf: RedisShelf | None
         self.shared_run: SharedRun | None
-        self.store, self.shelf, self.shared_run = _open_store(settings)
+        self.store, self.shelf, self.shared_run, log = _open_store(settings)
         self.inference.keeper.shelf = self.shelf
         self.history: Final = HistoryWriter(settings)
         self.history_reader: Final = HistoryReader(history_path(settings))
         self.training: Final = TrainingService(settings, self.models, self.history, shared=self.shared_run)
-        self.rooms: Final = RoomService(settings, self.inference.shared)
+        sessions = self.inference.shared
+        self.rooms: Final = (
+            RoomService(settings, sessions) if log is None else ReplicatedRooms(settings, sessions, log)
+        )
         self.films: Final = FilmService(settings)
         self.origins: Final = Origins(settings.allowed_origins)
         self.access: Final = AccessControl(settings)
@@ -117,12 +120,15 @@ class Metaserver:
 
 def _open_store(
     settings: Settings,
-) -> "tuple[RedisStore, RedisShelf, SharedRun] | tuple[None, None, None]":
-    """Return what keeps sessions and the run in Redis. Nothing of it is imported without HAMLET_REDIS_URL."""
+) -> "tuple[RedisStore, RedisShelf, SharedRun, RedisLog] | tuple[None, None, None, None]":
+    """Return what keeps sessions, the run and rooms in Redis.
+
+    Nothing of it is imported without HAMLET_REDIS_URL.
+    """
     if not settings.redis_url:
-        return None, None, None
+        return None, None, None, None
     try:
-        from hamlet_trio.shared import RedisShelf, RedisStore, SharedRun  # noqa: PLC0415
+        from hamlet_trio.shared import RedisLog, RedisShelf, RedisStore, SharedRun  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"HAMLET_REDIS_URL needs the extra redis ({error}): pip install 'hamlet-trio[redis]'."
@@ -136,4 +142,4 @@ def _open_store(
         form=SNAPSHOT_FORM,
     )
     run = SharedRun(store, settings.redis_url, prefix=settings.redis_prefix, port=settings.port)
-    return store, shelf, run
+    return store, shelf, run, RedisLog(store, settings.redis_url, settings.redis_prefix)

@@ -13,6 +13,7 @@ from hamlet_trio.connection import Permit, permit_all
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.room import RoomService, serve_member
 from hamlet_trio.settings import Settings
+from tests.patience import PATIENCE
 
 
 class Member:
@@ -67,6 +68,19 @@ class Member:
         """Return the one message of this type that waits; others are dropped."""
         (found,) = [message for message in await self.heard() if message["type"] == kind]
         return found
+
+    async def next(self) -> Any:
+        """Wait for the next message."""
+        with trio.fail_after(PATIENCE):
+            return json.loads(await self._messages.receive())
+
+    async def until(self, kind: str, **fields: object) -> Any:
+        """Wait for a message of this type with these fields; others are dropped."""
+        with trio.fail_after(PATIENCE):
+            while True:
+                message = json.loads(await self._messages.receive())
+                if message["type"] == kind and fields.items() <= message.items():
+                    return message
 
     async def refused(self, command: str, **fields: object) -> str:
         """Send a command that must be refused; return the code."""

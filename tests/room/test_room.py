@@ -153,6 +153,18 @@ async def test_a_vote_stays_when_its_voter_leaves(rooms: RoomService, ann: Membe
     assert (await ann.heard())[-1]["vote"]["counts"] == [0, 1]
 
 
+async def test_who_comes_back_has_one_vote(rooms: RoomService, ann: Member) -> None:
+    ann.say("ask", question="yes_or_no", choices=2)
+    for choice in (0, 1):
+        async with member(rooms) as ben:
+            await ben.join(voter="the-same-one-again")
+            ben.say("vote", choice=choice)
+            await ben.heard()
+    votes = [message["vote"] for message in await ann.heard() if message["type"] == "vote_changed"]
+    assert votes[-1]["counts"] == [0, 1]
+    assert await ann.refused("join", voter="short") == "out_of_range"
+
+
 async def test_signals_go_to_one_member_of_the_group_unread(rooms: RoomService, ann: Member) -> None:
     async with member(rooms) as ben, member(rooms) as cat:
         for one in (ann, ben):

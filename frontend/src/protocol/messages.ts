@@ -1316,6 +1316,11 @@ export interface Join {
   session?: string | null
   /** `proof` of that session, from its `connected` */
   proof?: string | null
+  /**
+   * random text of the client's own: who comes back with the same one has one vote, not two. Nobody is told
+   * it
+   */
+  voter?: string | null
 }
 
 /** Pass an offer, an answer or a candidate of WebRTC to another member of one's group. */

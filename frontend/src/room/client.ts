@@ -82,6 +82,8 @@ export class RoomClient {
     /** The teacher sends this member to another room. */
     private readonly moved: (room: string) => void,
     url: string = socketUrl('ws/room'),
+    /** Random text by which the server knows this tab again, so that it has one vote. */
+    private readonly voter: string | null = null,
   ) {
     this.state = shallowReactive(empty(room))
     this.socket = new ReconnectingSocket(url, {
@@ -213,7 +215,7 @@ export class RoomClient {
     const { session } = this
     this.told = session
     const own = session === null ? {} : { session: session.id, proof: session.proof }
-    return { command: 'join', room: this.state.room, ...own }
+    return { command: 'join', room: this.state.room, ...own, ...(this.voter === null ? {} : { voter: this.voter }) }
   }
 
   receive(message: RoomMessage): void {

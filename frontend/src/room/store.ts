@@ -6,6 +6,7 @@ import { useLoginCheck } from '@/access/check'
 import { remembered } from '@/common/storage'
 import type { Ask } from '@/protocol/messages'
 import { RoomClient } from '@/room/client'
+import { ownVoter } from '@/room/voter'
 import type { FrameFeed } from '@/session/feed'
 import type { InferenceSession } from '@/session/session'
 import { useRoute } from '@/shell/route'
@@ -90,7 +91,7 @@ export const useRoom = defineStore('room', () => {
       tool.value = null
     } else if (client.value !== null) client.value.enter(room)
     else {
-      client.value = new RoomClient(room, join)
+      client.value = new RoomClient(room, join, undefined, ownVoter())
       useLoginCheck(client.value.connection)
       client.value.share(own.value?.state.shared ?? null)
     }

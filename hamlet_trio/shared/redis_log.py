@@ -1,0 +1,142 @@
+"""One ordered log for all instances in Redis: what one appends, each reads, itself included, in one order."""
+
+import math
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import trio
+from coredis import Redis
+from coredis.exceptions import RedisError
+from coredis.retry import NoRetryPolicy
+from coredis.tokens import PureToken
+
+from hamlet_trio.common.descriptions import reason_of
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.shared.redis_store import TIMEOUT, Client, RedisStore, StoreUnavailableError
+
+ALIVE: Final = 3
+"""Seconds after which an instance that gives no sign is gone."""
+_KEPT: Final = 4096
+_LASTS: Final = 86_400  # seconds after the last instance
+_BLOCK_MS: Final = 1000
+_COUNT: Final = 256
+
+Result = TypeVar("Result")
+
+
+class RedisLog:
+    """Append to the log and read it; it keeps about the newest 4,096 entries, for a day at most without use.
+
+    Appending goes over the store's connection, reading over one of its own, because it waits for entries.
+    Every method raises `BadMessageError` with `store_unavailable` when Redis does not answer.
+    """
+
+    def __init__(self, store: RedisStore, url: str, prefix: str) -> None:
+        self.instance: Final = secrets.token_hex(8)
+        self._store = store
+        self._url: Final = url
+        self._log: Final = f"{prefix}:rooms:log"
+        self._state: Final = f"{prefix}:rooms:state"
+        self._signs: Final = f"{prefix}:rooms:alive:"
+
+    async def append(self, entry: bytes) -> None:
+        """Append an entry, perhaps twice."""
+        await self._call(partial(_append, key=self._log, entry=entry))
+
+    async def save(self, position: bytes, state: bytes) -> None:
+        """Keep the state after the entry at a position, for instances that begin later."""
+        await self._call(partial(_save, key=self._state, data=position + b" " + state))
+
+    async def load(self) -> tuple[bytes, bytes | None]:
+        """Return a position and the state there; 0 and None at first."""
+        found = await self._call(partial(_load, key=self._state))
+        if found is None:
+            return b"0", None
+        position, _, state = found.partition(b" ")
+        return position, state
+
+    async def read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
+        """Hand on each entry after a position, with its own position, until Redis does not answer."""
+        reason: str | None = f"no answer within {TIMEOUT:g} s"
+        try:
+            await self._read(position, take)
+        except* (RedisError, OSError, trio.BrokenResourceError, EOFError) as errors:
+            reason = reason_of(errors)
+        raise _unavailable(reason or "the connection failed")
+
+    async def _read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
+        client: Client = Redis.from_url(
+            self._url,
+            retry_policy=NoRetryPolicy(),
+            connect_timeout=TIMEOUT,
+            max_connections=2,
+            client_name="hamlet-rooms",
+        )
+        with trio.CancelScope() as scope:
+            scope.deadline = trio.current_time() + TIMEOUT
+            async with client:
+                while True:
+                    scope.deadline = trio.current_time() + TIMEOUT + _BLOCK_MS / 1000
+                    found: Any = await client.xread({self._log: position}, count=_COUNT, block=_BLOCK_MS)
+                    scope.deadline = math.inf
+                    for entry in (found or {}).get(self._log.encode(), ()):
+                        position = entry.identifier
+                        take(position, entry.field_values[b"e"])
+
+    async def give_sign(self) -> bool:
+        """Say that this instance lives; return False if it had given none for too long, or never."""
+        lasting = (self._log, self._state)
+        return await self._call(partial(_give_sign, key=self._signs + self.instance, lasting=lasting))
+
+    async def missing(self, instances: set[str]) -> set[str]:
+        """Return those of these instances that give no sign."""
+        names = sorted(instances - {self.instance})
+        if not names:
+            return set()
+        signs = await self._call(partial(_find_signs, keys=[self._signs + name for name in names]))
+        return {name for name, sign in zip(names, signs, strict=True) if sign is None}
+
+    async def _call(self, operation: Callable[[Client], Awaitable[Result]]) -> Result:
+        try:
+            return await self._store.call(operation)
+        except StoreUnavailableError as error:
+            raise _unavailable(str(error)) from error
+
+
+def _unavailable(reason: str) -> BadMessageError:
+    return BadMessageError(
+        ErrorCode.STORE_UNAVAILABLE, f"Rooms wait for Redis, and nothing was changed: {reason}"
+    )
+
+
+async def _append(client: Client, key: str, entry: bytes) -> None:
+    await client.xadd(
+        key,
+        field_values={"e": entry},
+        trim_strategy=PureToken.MAXLEN,
+        threshold=_KEPT,
+        trim_operator=PureToken.APPROXIMATELY,
+    )
+
+
+async def _save(client: Client, key: str, data: bytes) -> bool:
+    return bool(await client.set(key, data))
+
+
+async def _load(client: Client, key: str) -> bytes | None:
+    return await client.get(key)
+
+
+async def _give_sign(client: Client, key: str, lasting: tuple[str, ...]) -> bool:
+    for kept in lasting:
+        await client.expire(kept, _LASTS)
+    known = bool(await client.expire(key, ALIVE))
+    if not known:
+        await client.set(key, b"1", ex=ALIVE)
+    return known
+
+
+async def _find_signs(client: Client, keys: list[str]) -> list[Any]:
+    return list(await client.mget(keys))
