@@ -11,6 +11,7 @@ SPEED = {
     "frames": "bytes and processor time of a frame in each form, beside plain Trio tasks",
     "isolation": "frame gaps of playing sessions without and with a training run at full speed",
     "policymap": "frame gaps of a playing class without and with five policy maps a second for each session",
+    "rooms": "frame gaps of 50 playing sessions without and with a room whose 30 members all point",
     "worlds": "what sessions in 20 different worlds cost, beside as many in one",
     "instances": "sessions and viewers with Redis and without, at the instance that trains and at the other",
     "broadcast": "how many viewers of a run one core carries, also with dead ones, beside a bare app",

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import psutil
 from msgspec import Struct
@@ -16,6 +16,9 @@ from bench.suite.load import Connection, Load
 _SPREAD: Final = 1.0  # seconds over which the sessions begin to play, so that their turns are spread evenly
 _SETTLING: Final = 0.5
 _QUIET: Final = 0.3
+
+Sends: TypeAlias = Sequence[tuple[float, Connection, str]]
+"""When, in seconds from now, on which connection what is sent, in order."""
 
 
 class Played(Struct, frozen=True, kw_only=True):
@@ -68,10 +71,13 @@ class Players:
         """Return the longest frame sent; frames grow as cells are visited."""
         return max((lateness.frame for _, lateness in self._sessions), key=len)
 
-    def play(self, count: int, seconds: float, *, ask: tuple[str, float] | None = None) -> Played:
+    def play(
+        self, count: int, seconds: float, *, ask: tuple[str, float] | None = None, sends: Sends = ()
+    ) -> Played:
         """Let `count` sessions play from the start of an episode, and measure for some seconds.
 
-        `ask` is a text that each session sends meanwhile, and every how many seconds.
+        `ask` is a text that each session sends meanwhile, and every how many seconds; `sends` is what others
+        send, if no session asks.
         """
         while len(self._sessions) < count:
             lateness = Lateness()
@@ -90,7 +96,7 @@ class Players:
         for _, lateness in chosen:
             lateness.watch()
         began, spent, own = time.perf_counter(), self._spent(), time.process_time()
-        self._load.run(seconds, [] if ask is None else _spread(*ask, [one for one, _ in chosen], seconds))
+        self._load.run(seconds, sends if ask is None else _spread(*ask, [one for one, _ in chosen], seconds))
         now, elapsed = time.time(), time.perf_counter() - began
         spent, own = self._spent() - spent, time.process_time() - own
         late = [found for _, lateness in chosen for found in lateness.seconds(now)]

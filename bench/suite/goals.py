@@ -118,6 +118,21 @@ GOALS: Final = (
         moonshot=1.02,
         better="less",
     ),
+    Goal(
+        benchmark="rooms",
+        figure="p99 with a room / without",
+        target=1.1,
+        moonshot=1.02,
+        better="less",
+    ),
+    Goal(
+        benchmark="rooms",
+        figure="a room's share of a core",
+        unit="%",
+        target=5,
+        moonshot=2,
+        better="less",
+    ),
     Goal(benchmark="broadcast", figure="viewers / bare app", target=0.9, moonshot=0.98),
     Goal(
         benchmark="broadcast",
