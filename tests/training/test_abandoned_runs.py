@@ -101,7 +101,7 @@ async def test_a_server_looks_for_such_runs_once_the_history_is_open(
         may_open.set()
 
     monkeypatch.setattr("hamlet_trio.history.database.open_to_write", open_later)
-    monkeypatch.setattr("hamlet_trio.training.service.abandoned_runs", look)
+    monkeypatch.setattr("hamlet_trio.training.run_review.abandoned_runs", look)
     async with trio.open_nursery() as nursery:
         server = Server(nursery, settings, COMMAND)
         nursery.start_soon(server.history.run)
