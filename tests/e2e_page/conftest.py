@@ -197,7 +197,8 @@ class BrowserUser:
         self._browser = browser
         self._base = base
         self._contexts: list[BrowserContext] = []
-        self._excused: list[str] = []
+        # What the browser says of a view that is left while it still connects, which is no fault.
+        self._excused = ["WebSocket is closed before the connection is established"]
         self.complaints: list[str] = []
 
     def context(self, *, newcomer: object = False, **options: object) -> BrowserContext:
