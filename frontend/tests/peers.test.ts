@@ -229,8 +229,10 @@ describe('a room', () => {
     expect(client.cursors.get(2)).toEqual([2, 2])
     ben.mesh.close()
     expect([client.state.direct, sent('cursor')]).toEqual([false, [{ command: 'cursor', at: [1, 1] }]])
-    hear({ type: 'cursors', cursors: { 2: [9, 9] } })
+    // What the server told a moment before the connection broke, and what it tells now.
     expect(client.cursors.get(2)).toEqual([9, 9])
+    hear({ type: 'cursors', cursors: { 2: [8, 8] } })
+    expect(client.cursors.get(2)).toEqual([8, 8])
   })
 
   it('points over the server too while a newcomer is not connected', () => {

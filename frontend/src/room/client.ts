@@ -60,10 +60,15 @@ export class RoomClient {
   private shown: number | null = null
   private readonly mesh = new PeerMesh({
     signal: (to, kind, data) => { this.socket.send({ command: 'signal', to, kind, data }) },
-    pointed: (member, spot) => { this.pointed(member, spot) },
+    pointed: (member, spot) => {
+      this.relayed.delete(member)
+      this.pointed(member, spot)
+    },
     frame: (member, update) => { this.shownBy(member, update) },
     changed: () => { this.connected() },
   })
+  /** Where members point by the server's word, who have not pointed directly since. */
+  private readonly relayed = new Map<number, readonly number[] | null>()
   /** The member whose frames come from itself, not over the server. */
   private source: number | null = null
   /** The newest frame of the own life, for those who follow it. */
@@ -193,6 +198,11 @@ export class RoomClient {
     const before = this.state.direct
     this.state.direct = this.mesh.isComplete
     if (before && !this.state.direct) this.pointOverServer()
+    for (const [member, at] of this.relayed) {
+      if (this.mesh.isAlive(member)) continue
+      this.relayed.delete(member)
+      if (this.member(member) !== null) this.pointed(member, at)
+    }
     if (this.source !== null && !this.mesh.isAlive(this.source)) this.receiveFrom(null)
     if (this.update !== null) this.publish(this.update)
   }
@@ -238,8 +248,9 @@ export class RoomClient {
         break
       case 'cursors':
         for (const [number, at] of Object.entries(message.cursors)) {
-          // A member that is connected has sent something newer.
-          if (!this.mesh.isAlive(Number(number))) this.pointed(Number(number), at)
+          // A member that is connected has sent something newer, unless the connection has just broken.
+          if (this.mesh.isAlive(Number(number))) this.relayed.set(Number(number), at)
+          else this.pointed(Number(number), at)
         }
         break
       case 'drawn':
