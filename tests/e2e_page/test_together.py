@@ -67,7 +67,7 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
 
     # With a finger.
     ben.get_by_role("button", name="Draw").click()
-    ben.get_by_role("button", name="Star").click()
+    ben.get_by_role("button", name="Star", exact=True).click()
     ben.get_by_role("application").tap(position={"x": 60, "y": 30})
     expect(ann.locator(".room-layer .stroke")).to_have_count(1)
     # With the mouse.
@@ -90,7 +90,7 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     assert violations(ben) == []
     ann.get_by_role("button", name="Undo").click()
     ann.get_by_role("button", name="Members may draw").click()
-    expect(ben.get_by_role("button", name="Star")).to_have_count(0)
+    expect(ben.get_by_role("button", name="Star", exact=True)).to_have_count(0)
     expect(ben.locator(".room-layer .stroke")).to_have_count(2)
     ann.get_by_role("button", name="Clear all").click()
     expect(ben.locator(".room-layer .stroke")).to_have_count(0)
