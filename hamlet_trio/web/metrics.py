@@ -205,12 +205,13 @@ class ServerCollector(Collector):
         ]
 
     def _shared_run_gauges(self) -> list[Sample]:
-        run = self._server.shared_run
-        if run is None:
+        run, training = self._server.shared_run, self._server.training.sharing
+        if run is None or training is None:
             return []
         return [
             Sample("instances", "instances that share Redis now", run.instances),
             Sample("run_held", "1 while this instance trains the run of all instances", run.takes_part),
+            Sample("run_followed", "1 while this instance shows a run that another trains", training.follows),
             Sample(
                 "run_lag_seconds", "age of the run's last event when it came from another instance", run.lag
             ),
