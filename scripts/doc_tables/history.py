@@ -10,7 +10,7 @@ from scripts.doc_tables.markdown import code, table
 _MEANING: Final = {
     "runs.number": "Key of the run in this file.",
     "runs.run_id": "Id of the run, as in messages and folders.",
-    "runs.source": "`server`, `command_line`, or `older` for a run of an older metrics.db.",
+    "runs.source": "`server`, `command_line`, `sweep`, or `older` for a run of an older metrics.db.",
     "runs.state": "`running`, `complete`, `stopped`, `interrupted` or `failed`.",
     "runs.reason": "Why it failed or was interrupted.",
     "runs.began": "When it took its first step; ISO 8601, UTC, as all times.",
