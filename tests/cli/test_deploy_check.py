@@ -186,12 +186,13 @@ def test_a_sign_on_header_that_clients_could_write_is_a_problem(deployment: Depl
     assert any("Clients could send x-remote-user" in sentence for sentence in rows())
 
 
-def test_with_redis_the_run_is_passed_on_to_all_instances(deployment: Deployment) -> None:
+def test_with_redis_the_run_and_the_rooms_are_passed_on_to_all_instances(deployment: Deployment) -> None:
     def said() -> list[str]:
         found = check_nginx(deployment.nginx, Settings(redis_url="redis://127.0.0.1"))
         return [sentence for _, about, sentence in found if about == "instances"]
 
     assert any("/ws/training does not go to 127.0.0.1:8766" in sentence for sentence in said())
+    assert any("/ws/room does not go to 127.0.0.1:8766" in sentence for sentence in said())
     deployment.replace("# server 127.0.0.1:8766", "server 127.0.0.1:8766")
     assert len(said()) == 1, "it says where requests go, and finds nothing wrong"
 
@@ -228,8 +229,8 @@ def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
         ("listen 127.0.0.1:4430 ssl", "listen 127.0.0.1:4430", "ssl"),
         ('default ":4430";', 'default "";', 'set $hamlet_port to ":4430"'),
         (
-            "server 127.0.0.1:8765 max_fails=0;\n    keepalive 16;",
-            "server 127.0.0.1:8765;\n    server 127.0.0.1:8766;",
+            "# server 127.0.0.1:8766 max_fails=0 backup;",
+            "server 127.0.0.1:8766;",
             "the members of a room live in one",
         ),
         ("# server 127.0.0.1:8766", "server 127.0.0.1:8766", "a run and its viewers live in one"),

@@ -132,20 +132,22 @@ def _check_instances(root: Directive, settings: Settings | None) -> Iterator[Fin
 def _check_spread(
     path: str, name: str, servers: list[str], instances: set[str], settings: Settings | None
 ) -> Iterator[Finding]:
-    """Check that what lives in one instance goes to one; with Redis a run is at all of them."""
-    if path == _RUN and settings is not None and settings.redis_url:
+    """Check that what lives in one instance goes to one; with Redis runs and rooms are at all of them."""
+    shared = "Redis and one data folder" if path == _RUN else "Redis"
+    if settings is not None and settings.redis_url:
         if missing := sorted(instances - set(servers)):
+            kept = "a run" if path == _RUN else "the rooms"
+            how = "" if path == _RUN else ", the others as `backup`"
             yield warning(
                 "instances",
-                f"{path} does not go to {', '.join(missing)}, which would go on with a run; with Redis and "
-                f"one data folder, name every instance in upstream {name}.",
+                f"{path} does not go to {', '.join(missing)}, which would go on with {kept}; with {shared}, "
+                f"name every instance in upstream {name}{how}.",
             )
     elif len(servers) > 1:
-        advice = " or let the instances share Redis and one data folder" if path == _RUN else ""
         yield problem(
             "instances",
             f"{path} is spread over {len(servers)} instances, but {_SINGLE[path]} live in one; leave one "
-            f"`server` in upstream {name}{advice}.",
+            f"`server` in upstream {name}, or let the instances share {shared}.",
         )
 
 
