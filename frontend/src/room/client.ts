@@ -34,7 +34,7 @@ export interface RoomState {
   stunPort: number | null
   /** Whether every other member of the group is connected to this one. */
   direct: boolean
-  /** Why the server refused the last command, in its words. */
+  /** Why the server refused the last command. */
   error: string | null
 }
 

@@ -45,7 +45,7 @@ export interface OverlayLine {
   /** Its place among the colours, from 0. */
   hue: number
   values: (number | null)[]
-  /** Of several runs: the lowest and the highest of its runs. */
+  /** Of several runs: the lowest and the highest of them. */
   band: { low: (number | null)[]; high: (number | null)[] } | null
 }
 

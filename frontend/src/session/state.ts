@@ -24,7 +24,7 @@ export interface SessionState {
   world: WorldInfo | null
   /** Why the server refused the last choice of a world. */
   worldError: { message: string; field: string | null } | null
-  /** Why the server refused the last command, in its words. */
+  /** Why the server refused the last command. */
   error: string | null
   /** Who it is on the class leaderboard. */
   player: ClassPlayer | null
