@@ -2,7 +2,7 @@ import { useMediaQuery, usePreferredDark } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, watchEffect } from 'vue'
 
-import { remembered } from '@/common/storage'
+import { asFlag, remembered } from '@/common/storage'
 
 const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -11,7 +11,7 @@ export type Theme = (typeof THEMES)[number]
 export const usePreferences = defineStore('preferences', () => {
   const theme = remembered<Theme>('theme', 'system', (stored) => THEMES.find((name) => name === stored))
   /** Single-key shortcuts can disturb speech input, so they can be switched off (WCAG 2.1.4). */
-  const shortcuts = remembered('shortcuts', true, (stored) => (typeof stored === 'boolean' ? stored : undefined))
+  const shortcuts = remembered('shortcuts', true, asFlag)
 
   const systemIsDark = usePreferredDark()
   const reducedMotion = useMediaQuery('(prefers-reduced-motion: reduce)')

@@ -18,3 +18,8 @@ export function remembered<T>(
     ...options,
   })
 }
+
+/** Return a stored yes or no, undefined for anything else; for `remembered`. */
+export function asFlag(stored: unknown): boolean | undefined {
+  return typeof stored === 'boolean' ? stored : undefined
+}

@@ -1,14 +1,14 @@
 import { type Ref, computed, watch } from 'vue'
 
 import { useActive } from '@/common/active'
-import { remembered } from '@/common/storage'
+import { asFlag, remembered } from '@/common/storage'
 import { stageOf } from '@/models/details'
 import { useModels } from '@/models/store'
 import { useRoute } from '@/shell/route'
 
 /** Return whether this browser is here for the first time, in Watch: then a beginner plays, unless the address names another. */
 export function useNewcomer(): Ref<boolean> {
-  const visited = remembered('visited', false, (stored) => (typeof stored === 'boolean' ? stored : undefined))
+  const visited = remembered('visited', false, asFlag)
   const { route, go } = useRoute()
   const models = useModels()
   const active = useActive()

@@ -3,7 +3,7 @@ import { computed, ref, shallowRef, watch } from 'vue'
 
 import { useAccess } from '@/access/access'
 import { useLoginCheck } from '@/access/check'
-import { remembered } from '@/common/storage'
+import { asFlag, remembered } from '@/common/storage'
 import type { Ask } from '@/protocol/messages'
 import { RoomClient } from '@/room/client'
 import { ownVoter } from '@/room/voter'
@@ -41,7 +41,7 @@ export const useRoom = defineStore('room', () => {
   const own = shallowRef<InferenceSession | null>(null)
   const tool = ref<Tool | null>(null)
   /** Whether this person lets the browser connect to others of the group. */
-  const direct = remembered('room.direct', true, (stored) => (typeof stored === 'boolean' ? stored : undefined))
+  const direct = remembered('room.direct', true, asFlag)
   /** A spotlight that this person looked away from. */
   const dismissed = ref<number | null>(null)
 
