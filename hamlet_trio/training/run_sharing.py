@@ -18,7 +18,7 @@ from hamlet_trio.training.inputs import Inputs, RunLost, SharedBeat, SharedNews
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunRecord, RunStore
-from hamlet_trio.training.takeover import plan_takeover, stopped
+from hamlet_trio.training.takeover import plan_takeover
 from hamlet_trio.training.transitions import Phase
 
 if TYPE_CHECKING:
@@ -263,13 +263,16 @@ class RunSharing:
         run_id, parameters = self._status.run_id, self._status.parameters
         if run_id is None or parameters is None:
             return None
-        has_learnt = self._status.last_episode > 0
-        plan = partial(plan_takeover, store, run_id, parameters, has_learnt=has_learnt)
-        found = await trio.to_thread.run_sync(plan)
         phase = self._status.phase if self._told_phase is None else self._told_phase[0]
-        if isinstance(found, RunPlan) and phase.state == "stopping":
-            return await trio.to_thread.run_sync(stopped, store, found)
-        return found
+        plan = partial(
+            plan_takeover,
+            store,
+            run_id,
+            parameters,
+            has_learnt=self._status.last_episode > 0,
+            is_stopping=phase.state == "stopping",
+        )
+        return await trio.to_thread.run_sync(plan)
 
     async def conclude(self, record: RunRecord) -> None:
         """Tell everyone how a run ended whose instance was gone before it could."""
