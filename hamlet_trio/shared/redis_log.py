@@ -7,14 +7,12 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import trio
-from coredis import Redis
 from coredis.exceptions import RedisError
-from coredis.retry import NoRetryPolicy
 from coredis.tokens import PureToken
 
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.shared.redis_store import TIMEOUT, Client, RedisStore, StoreUnavailableError
+from hamlet_trio.shared.redis_store import TIMEOUT, Client, RedisStore, StoreUnavailableError, new_client
 
 ALIVE: Final = 3
 """Seconds after which an instance that gives no sign is gone."""
@@ -67,13 +65,7 @@ class RedisLog:
         raise _unavailable(reason or "the connection failed")
 
     async def _read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
-        client: Client = Redis.from_url(
-            self._url,
-            retry_policy=NoRetryPolicy(),
-            connect_timeout=TIMEOUT,
-            max_connections=2,
-            client_name="hamlet-rooms",
-        )
+        client = new_client(self._url, "hamlet-rooms", max_connections=2)
         with trio.CancelScope() as scope:
             scope.deadline = trio.current_time() + TIMEOUT
             async with client:

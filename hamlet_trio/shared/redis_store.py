@@ -23,6 +23,18 @@ Result = TypeVar("Result")
 Client = Redis[bytes]
 
 
+def new_client(url: str, name: str, *, max_connections: int) -> Client:
+    """Return a client that repeats nothing by itself and connects within `TIMEOUT` seconds."""
+    return Redis.from_url(
+        url,
+        # It would repeat what timed out, and three times two seconds are six.
+        retry_policy=NoRetryPolicy(),
+        connect_timeout=TIMEOUT,
+        max_connections=max_connections,
+        client_name=name,
+    )
+
+
 class StoreUnavailableError(Exception):
     """Redis did not answer in time, or refused; the message is a sentence for the log."""
 
@@ -85,14 +97,7 @@ class RedisStore:
 
     async def _serve(self) -> None:
         """Open a client and use it until it fails."""
-        client: Client = Redis.from_url(
-            self._url,
-            # It would repeat what timed out, and three times two seconds are six.
-            retry_policy=NoRetryPolicy(),
-            connect_timeout=TIMEOUT,
-            max_connections=_CONNECTIONS,
-            client_name="hamlet",
-        )
+        client = new_client(self._url, "hamlet", max_connections=_CONNECTIONS)
         # The scope is outermost: a client whose connection is stuck is left by cancellation.
         with trio.CancelScope() as scope:
             scope.deadline = trio.current_time() + TIMEOUT

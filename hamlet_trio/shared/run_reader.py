@@ -6,15 +6,13 @@ from typing import Final
 
 import msgspec
 import trio
-from coredis import Redis
 from coredis.exceptions import RedisError
 from coredis.response.types import StreamEntry
-from coredis.retry import NoRetryPolicy
 
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.logs import get_logger
-from hamlet_trio.shared.redis_store import TIMEOUT, Client, StoreUnavailableError
+from hamlet_trio.shared.redis_store import TIMEOUT, StoreUnavailableError, new_client
 from hamlet_trio.shared.run_log import (
     News,
     Places,
@@ -83,13 +81,7 @@ class RunReader:
             self.places = Places("0-0", "0-0", "0-0", "0-0")
 
     async def _read(self, on_news: OnNews) -> None:
-        client: Client = Redis.from_url(
-            self._url,
-            retry_policy=NoRetryPolicy(),
-            connect_timeout=TIMEOUT,
-            max_connections=1,
-            client_name="hamlet-run",
-        )
+        client = new_client(self._url, "hamlet-run", max_connections=1)
         # The scope is outermost: a client whose connection is stuck is left by cancellation.
         with trio.CancelScope() as scope:
             scope.deadline = trio.current_time() + TIMEOUT
