@@ -237,7 +237,7 @@ class RunLog:
             _BOARD_SECONDS,
         ]
         holder, others, instances = await self._script(_BEAT, keys, arguments)
-        return BeatResult(_text(holder), int(others), int(instances))
+        return BeatResult(as_text(holder), int(others), int(instances))
 
     async def tell(self, lease: Lease, portion: Portion) -> tuple[str, str] | None:
         """Append events and frames; return the ids of the last ones, None if the lease is lost."""
@@ -250,7 +250,7 @@ class RunLog:
         for frame in portion.frames:
             arguments += [frame.after, frame.text]
         ids = await self._script(_TELL, keys, arguments)
-        return (_text(ids[0]), _text(ids[1])) if ids else None
+        return (as_text(ids[0]), as_text(ids[1])) if ids else None
 
     async def board(self) -> RunBoard | None:
         """Return the newest snapshot of the run, if there is one."""
@@ -280,7 +280,7 @@ class RunLog:
         source, number, snapshot, place = await client.hmget(self._key("board"), names)
         if source is None or number is None or snapshot is None or place is None:
             return None, "0-0"
-        return RunBoard(_text(source), int(number), bytes(snapshot)), _text(place)
+        return RunBoard(as_text(source), int(number), bytes(snapshot)), as_text(place)
 
     async def _start(self, client: Client) -> tuple[RunBoard | None, Places]:
         board, events = await self._fetch_board(client)
@@ -300,7 +300,7 @@ async def _run_script(client: Client, script: str, keys: list[str], arguments: S
 
 async def _last_id(client: Client, key: str) -> str:
     entries = await client.xrevrange(key, count=1)
-    return _text(entries[0].identifier) if entries else "0-0"
+    return as_text(entries[0].identifier) if entries else "0-0"
 
 
 async def _append(client: Client, key: str, fields: Fields, seconds: int | None = None) -> bool:
@@ -312,5 +312,6 @@ def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def _text(value: bytes | str) -> str:
+def as_text(value: bytes | str) -> str:
+    """Return what Redis answered as text."""
     return value.decode() if isinstance(value, bytes) else value

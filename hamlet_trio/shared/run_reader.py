@@ -22,6 +22,7 @@ from hamlet_trio.shared.run_log import (
     SentOrder,
     ToldEvent,
     ToldFrame,
+    as_text,
 )
 
 _BLOCK: Final = 1.0  # seconds that Redis waits for news before it answers that there are none
@@ -134,15 +135,11 @@ def _order(place: str) -> tuple[int, int]:
 
 
 def _id(entry: StreamEntry) -> str:
-    return _decoded(entry.identifier)
+    return as_text(entry.identifier)
 
 
 def _field(entry: StreamEntry, name: bytes) -> str:
-    return _decoded(entry.field_values[name])
-
-
-def _decoded(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return as_text(entry.field_values[name])
 
 
 def _event(entry: StreamEntry) -> ToldEvent:
