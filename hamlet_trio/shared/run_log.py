@@ -72,21 +72,21 @@ return {held, viewers, instances}
 """
 _TELL: Final = """
 -- KEYS: lock, board, events, frames. ARGV: lease, source, number of the portion, events and frames to keep,
--- snapshot or "", number of events, (number, time, text) of each, number of the last event so far,
--- (events before it, text) of each frame.
+-- seconds to keep the board, snapshot or "", number of events, (number, time, text) of each, number of the
+-- last event so far, (events before it, text) of each frame.
 -- Answers the ids of the last event and frame; nothing if the lease is lost. A portion is told once.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local told = redis.call('HMGET', KEYS[2], 'source', 'portion', 'event', 'frame')
 local event, frame = told[3] or '0-0', told[4] or '0-0'
 if told[1] == ARGV[2] and tonumber(told[2]) >= tonumber(ARGV[3]) then return {event, frame} end
-local number, at = tonumber(ARGV[7]), 8
+local number, at = tonumber(ARGV[8]), 9
 for i = 1, number do
   event = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 's', ARGV[2], 'n', ARGV[at], 'a',
     ARGV[at + 1], 't', ARGV[at + 2])
   at = at + 3
 end
-if ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[2], 'snapshot', ARGV[6], 'number', ARGV[at], 'author', ARGV[2], 'place', event)
+if ARGV[7] ~= '' then
+  redis.call('HSET', KEYS[2], 'snapshot', ARGV[7], 'number', ARGV[at], 'author', ARGV[2], 'place', event)
 end
 at = at + 1
 while ARGV[at] do
@@ -95,7 +95,7 @@ while ARGV[at] do
   at = at + 2
 end
 redis.call('HSET', KEYS[2], 'source', ARGV[2], 'portion', ARGV[3], 'event', event, 'frame', frame)
-redis.call('EXPIRE', KEYS[2], 3600)
+redis.call('EXPIRE', KEYS[2], ARGV[6])
 return {event, frame}
 """
 
@@ -243,7 +243,7 @@ class RunLog:
         """Append events and frames; return the ids of the last ones, None if the lease is lost."""
         keys = [self._key("lock"), self._key("board"), self.events, self.frames]
         arguments: list[bytes | str | int | float] = [lease.value, portion.source, portion.number]
-        arguments += [_KEPT_EVENTS, _KEPT_FRAMES, portion.snapshot, len(portion.events)]
+        arguments += [_KEPT_EVENTS, _KEPT_FRAMES, _BOARD_SECONDS, portion.snapshot, len(portion.events)]
         for event in portion.events:
             arguments += [event.number, event.at, event.text]
         arguments.append(portion.last)
