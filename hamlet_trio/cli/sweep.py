@@ -4,7 +4,7 @@ import re
 import tomllib
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -14,6 +14,9 @@ from hamlet_trio.cli.world import find_world
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.sweeps import SweepParameters
 from hamlet_trio.settings import load_settings
+
+if TYPE_CHECKING:
+    from hamlet_trio.training.sweep.sweep_store import SweepStore
 
 sweep = typer.Typer(
     invoke_without_command=True,
@@ -119,8 +122,7 @@ def show(
         record = store.read(sweep_id or ids[0])
     except SweepNotFoundError as error:
         raise UserError(str(error)) from error
-    if record.state == "running" and not store.is_running(record.sweep_id):
-        record = msgspec.structs.replace(record, state="interrupted")
+    record = msgspec.structs.replace(record, state=store.state_of(record))
     if as_json:
         print(to_json(as_plain(record)).decode())
     else:
@@ -143,10 +145,13 @@ def list_sweeps(*, as_json: JsonOption = False) -> None:
         except SweepNotFoundError:
             continue  # of a newer version, or damaged: `show` says which
         complete = sum(trial.state == "complete" for trial in record.told())
-        is_left = record.state == "running" and not store.is_running(sweep_id)
-        state = "interrupted" if is_left else record.state
         rows.append(
-            {"sweep_id": sweep_id, "state": state, "trials": len(record.trials), "complete": complete}
+            {
+                "sweep_id": sweep_id,
+                "state": store.state_of(record),
+                "trials": len(record.trials),
+                "complete": complete,
+            }
         )
     if as_json:
         print(to_json({"sweeps": rows}).decode())
@@ -162,7 +167,7 @@ def list_sweeps(*, as_json: JsonOption = False) -> None:
     console().print(table)
 
 
-def _store() -> Any:
+def _store() -> "SweepStore":
     from hamlet_trio.training.sweep.sweep_store import SweepStore
 
     return SweepStore(Path(load_settings().data_dir))

@@ -86,6 +86,11 @@ class SweepStore:
         """Return whether a process runs this sweep now."""
         return _SWEEP_ID.fullmatch(sweep_id) is not None and self.lock(sweep_id).is_held()
 
+    def state_of(self, record: SweepRecord) -> SweepState:
+        """Return the state of a sweep: interrupted if its process died before it could write that."""
+        is_left = record.state == "running" and not self.is_running(record.sweep_id)
+        return "interrupted" if is_left else record.state
+
     def write(self, record: SweepRecord) -> None:
         """Write a record; raises `OSError`, and then the older one is whole."""
         folder = self._folder(record.sweep_id)
