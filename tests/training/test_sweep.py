@@ -1,9 +1,11 @@
 """A sweep: its trials as planned, as trained beside each other, interrupted and resumed."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 import trio
@@ -20,6 +22,7 @@ from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.sweep.sweep_results import result_of
 from hamlet_trio.training.sweep.sweep_run import SweepRun, SweepStartError, open_sweep
 from hamlet_trio.training.sweep.sweep_store import SweepNotFoundError, SweepRecord, SweepStore
+from hamlet_trio.training.sweep.trial_runner import copy_model
 from hamlet_trio.training.sweep.trials import PlannedTrial, plan_trials
 from tests.patience import PATIENCE
 from tests.training.local_runs import folders
@@ -158,6 +161,43 @@ async def swept(
             await sweep.run()
             nursery.cancel_scope.cancel()
     return sweep
+
+
+async def test_the_best_model_is_kept_also_where_trials_end_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    lengths = {1: 100.0, 2: 200.0}
+    first_is_copied, best_is_copied = trio.Event(), threading.Event()
+
+    class Finished:
+        """A trial that has its model already; the better one ends while the other's model is copied."""
+
+        def __init__(self, planned: PlannedTrial, *_: object, **others: Any) -> None:
+            self._number = planned.trial.trial
+            self._on_change = others["on_change"]
+
+        async def run(self) -> SweepTrial:
+            if self._number == 2:
+                await first_is_copied.wait()
+            ended = trial(self._number, lengths[self._number])
+            (models / str(ended.model)).write_text(f"model {self._number}")
+            self._on_change(ended)
+            return ended
+
+    def copy(data_dir: Path, model: str, name: str) -> None:
+        if model == "1.pt":
+            trio.from_thread.run_sync(first_is_copied.set)
+            best_is_copied.wait(0.5)  # for as long as another copy could overtake this one
+        copy_model(data_dir, model, name)
+        best_is_copied.set()
+
+    monkeypatch.setattr("hamlet_trio.training.sweep.sweep_run.TrialRunner", Finished)
+    monkeypatch.setattr("hamlet_trio.training.sweep.sweep_run.copy_model", copy)
+    settings = msgspec.structs.replace(folders(tmp_path), data_dir=str(tmp_path))
+    sweep = await swept(settings, planned(tmp_path), lambda *_: None)
+    assert (models / str(sweep.result().model)).read_text() == "model 2"
 
 
 def trainer_of(trial: SweepTrial) -> psutil.Process:

@@ -126,14 +126,19 @@ class SweepRun:
 
     async def _keep_best(self, trial: SweepTrial) -> None:
         """Copy the model of a trial that is the best so far, before the quota of models can remove it."""
-        others = [one for one in self._record.told() if one.result is not None and one.trial != trial.trial]
-        if trial.model is None or trial.result is None or any(rank(one) > rank(trial) for one in others):
-            return
-        name = best_model_name(self.sweep_id)
-        try:
-            await trio.to_thread.run_sync(copy_model, self._data_dir, trial.model, name)
-        except OSError as error:
-            self._log.warning("best_model_not_kept", reason=error.strerror)
+        async with self._writing:  # the copy of a better one comes later, and is not overtaken
+            complete = [one for one in self._record.told() if one.result is not None]
+            if (
+                trial.model is None
+                or trial.result is None
+                or any(rank(one) > rank(trial) for one in complete)
+            ):
+                return
+            name = best_model_name(self.sweep_id)
+            try:
+                await trio.to_thread.run_sync(copy_model, self._data_dir, trial.model, name)
+            except OSError as error:
+                self._log.warning("best_model_not_kept", reason=error.strerror)
 
     async def _write(self, state: SweepState = "running") -> None:
         async with self._writing:
