@@ -1,4 +1,4 @@
-"""Reading the bytes of a foreign file that may be a checkpoint, without torch and without looking into it."""
+"""Read the bytes of a foreign file that may be a checkpoint, without torch and without looking into it."""
 
 import os
 from pathlib import Path

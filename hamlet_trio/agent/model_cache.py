@@ -30,12 +30,13 @@ class ModelCache:
     """Hold details of models by the SHA-256 of their content, in one file; for lists alone.
 
     Whoever looks a model up has read its content and knows its hash, so that a file which was replaced is
-    never taken for the one that was validated. What a session plays is validated anew, whatever stands here.
+    never taken for the one that was validated. What a session plays is validated anew in any case.
     Models with an error are not kept: another version may read them.
 
     The file begins with the SHA-256 of the rest. One that is missing, damaged, too large, or of another
-    version is no cache; one that cannot be written stays as it was, and models are validated again. It is
-    written only into a folder that is there, since who lists models may not be who runs the server.
+    version is ignored; one that cannot be written stays as it was, and models are validated again. It is
+    written only into a folder that exists, since the user who lists models may not be the one who runs the
+    server.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +58,7 @@ class ModelCache:
         return kept.models if (kept.form, kept.version) == (FORM, __version__) else {}
 
     def write(self, models: Mapping[str, ModelDetails]) -> None:
-        """Replace what is kept. Does file I/O; never raises for want of a place to write."""
+        """Replace what is kept. Does file I/O; does not raise if the file cannot be written."""
         body = msgspec.json.encode(_Kept(FORM, __version__, dict(models)))
         if len(body) + _DIGEST > _MAX_BYTES:
             return

@@ -9,8 +9,8 @@ from hamlet_trio.settings import load_settings
 
 _OBJECTS_OF_START: Final = 200_000
 """New objects that trigger a collection of garbage during the start: nearly all that is imported stays, and
-to look for garbage among it again and again takes a tenth of the time. Once all is imported,
-`tune_garbage_collector` sets what holds from then on."""
+looking for garbage among it again and again takes a tenth of the time. Once all is imported,
+`tune_garbage_collector` sets the threshold that holds from then on."""
 
 
 def serve(

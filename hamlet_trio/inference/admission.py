@@ -18,9 +18,10 @@ LATE_SECONDS: Final = 0.05
 """Sessions are late when they are woken this much after they were due, on average."""
 BUSY_WHILE_LATE: Final = 0.6
 """With less load than this, sessions are late because of something else, and refusing others helps nobody.
-It lets those in who come all at once from an instance that ended: late for a second is better than away."""
+It admits those who come all at once from an instance that ended: to be late for a second is better than to
+be refused."""
 ALWAYS_ADMITTED: Final = 10
-"""So few sessions are no overload, whatever was measured."""
+"""This many sessions are admitted whatever was measured."""
 RETRY_AFTER_SECONDS: Final = 10
 
 _LONGEST_LAG: Final = 0.5  # of one wake-up, so that one pause is no lateness
@@ -28,7 +29,7 @@ _LONGEST_WEIGHT: Final = 0.1  # seconds that one wake-up counts for, however lon
 
 
 class Admission:
-    """Measure what sessions need of the server's time, and say whether there is room for one more.
+    """Measure how much of the server's time sessions need, and decide whether there is room for one more.
 
     The load is the busy share of the event loop's thread or of the policy engine, whichever is more, as far
     as sessions are entitled to it: what they do beyond `GUARANTEED_PER_SECOND` gives way when others come,

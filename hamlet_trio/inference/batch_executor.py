@@ -107,7 +107,7 @@ class BatchExecutor:
     def execute_in_thread(self, requests: list[EngineRequest]) -> int:
         """Execute all requests in this thread, and add to `processor_seconds` what that takes.
 
-        Asking for it is too slow for quick batches, which the event loop's own thread executes.
+        Reading that clock is too slow for quick batches, which the event loop's own thread executes.
         """
         began = time.thread_time()
         try:

@@ -16,7 +16,7 @@ class RoomLog(Protocol):
 
     @property
     def instance(self) -> str:
-        """The name of this instance, another one at each start."""
+        """The name of this instance, which is new at each start."""
         ...
 
     async def append(self, entry: bytes) -> None:
@@ -36,7 +36,7 @@ class RoomLog(Protocol):
         ...
 
     async def give_sign(self) -> bool:
-        """Say that this instance lives; return False if it had given no sign for too long, or never."""
+        """Give a sign of life; return False if this instance had given none for too long, or never."""
         ...
 
     async def missing(self, instances: set[str]) -> set[str]:

@@ -134,7 +134,7 @@ class ReplicatedRooms(RoomService):
         self._waits.set()
 
     def next_number(self) -> int:
-        """Return a number that no member of any instance has, but for one in two thousand million."""
+        """Return a random number; the chance that a given other member has it is one in two billion."""
         return 1 + secrets.randbelow(_MAX_NUMBER - 1)
 
     def statistics(self) -> RoomStatistics:
@@ -186,7 +186,7 @@ class ReplicatedRooms(RoomService):
                     self._unsaved = 0
                     await self._log.save(self._position, msgspec.json.encode(self._replica()))
             except BadMessageError:
-                # Where somebody points is fleeting; who has left is told once Redis is back.
+                # Cursors may be lost; who has left is told once Redis is back.
                 await trio.sleep(SIGN_EVERY)
                 self._waits.set()
             await trio.sleep(CURSOR_INTERVAL)
@@ -262,9 +262,9 @@ class ReplicatedRooms(RoomService):
         self._looks[entry.number] = entry.animal, entry.colour
 
     def _make_way(self, entry: Entered) -> bool:
-        """Have whom a member was at another instance leave; return whether there was one.
+        """Remove what a returning member was at another instance; return whether it was anything.
 
-        After an instance has died a full class comes back before the others know that it is dead.
+        After an instance has died, a full class comes back before the others know of it.
         """
         if entry.voter is None:
             return False
@@ -291,7 +291,7 @@ class ReplicatedRooms(RoomService):
         membership = self._memberships.get(entry.number)
         if membership is None:
             return
-        # Lots fall the same at each instance.
+        # Random choices are the same at each instance.
         self._lots.seed(entry.id)
         try:
             execute(self, membership, entry.command)
@@ -309,7 +309,7 @@ class ReplicatedRooms(RoomService):
         return Replica(states, list(self._entered.values()), list(self._seen))
 
     def _begin(self, position: bytes, data: bytes | None) -> None:
-        """Be as the others are after the entry at a position."""
+        """Take over the state that the others have after the entry at a position."""
         self._position, self._is_current = position, True
         if data is None:
             return
@@ -321,7 +321,7 @@ class ReplicatedRooms(RoomService):
             self.restore(state)
 
     def _begin_anew(self) -> None:
-        """Forget all, because the others have gone on without this instance; its members come back."""
+        """Drop all state, because the others have gone on without this instance; its members reconnect."""
         for membership in self._own.values():
             membership.subscriber.too_slow.set()
         for membership in self._memberships.values():

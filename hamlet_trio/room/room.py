@@ -231,7 +231,7 @@ class Room:
     def set_direct(self, member: RoomMember, number: int, *, direct: bool) -> None:
         """Send a member no frames of whom it follows while it gets them directly.
 
-        One that follows another meanwhile has changed its mind, and nothing happens.
+        Nothing happens if it follows another one by now.
         """
         if member.follows != number or member.direct == direct:
             return
@@ -358,12 +358,12 @@ class Room:
     # --- what lasts ----------------------------------------------------------------------------------
 
     def state(self) -> RoomState:
-        """Return what lasts."""
+        """Return what lasts of the room."""
         strokes = list(self._strokes.values())
         return RoomState(self.name, self._seq, strokes, self._drawing, self._vote, dict(self._choices))
 
     def restore(self, state: RoomState) -> None:
-        """Be as another room was, and tell nobody."""
+        """Take over the state of another room, without telling anybody."""
         self._seq, self._drawing, self._vote, self._choices = (
             state.seq,
             state.drawing,

@@ -154,14 +154,14 @@ class RoomService:
             self._tell_groups(_base(room.name))
 
     def restore(self, state: RoomState) -> None:
-        """Have a room be as it was elsewhere."""
+        """Restore a room to the state it had at another instance."""
         room = self._rooms.get(state.name) or self._made(state.name)
         room.restore(state)
         if room.members or room.name == CLASS:
             self._rooms[state.name] = room
 
     def clear(self) -> None:
-        """Forget all rooms, without telling anybody."""
+        """Remove all rooms, without telling anybody."""
         self._rooms = {CLASS: self._made(CLASS)}
         self._looks.clear()
 
@@ -289,7 +289,7 @@ class Membership:
         self._room = self._service.enter(room, self.member, self.subscriber)
 
     def forget(self) -> None:
-        """Be in no room, without telling anybody: the rooms are others now."""
+        """Note that the room is gone, without telling anybody."""
         self._room = None
 
     def leave(self) -> None:

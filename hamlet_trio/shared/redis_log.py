@@ -78,7 +78,7 @@ class RedisLog:
                         take(position, entry.field_values[b"e"])
 
     async def give_sign(self) -> bool:
-        """Say that this instance lives; return False if it had given none for too long, or never."""
+        """Give a sign of life; return False if this instance had given none for too long, or never."""
         lasting = (self._log, self._state)
         return await self._call(partial(_give_sign, key=self._signs + self.instance, lasting=lasting))
 

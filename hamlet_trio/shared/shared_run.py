@@ -281,7 +281,7 @@ class SharedRun:
         async def pass_on(news: News) -> None:
             for answer in news.answers:
                 self._answered(answer)
-            # What was told here comes back once, to the command that waited for it.
+            # A read that waited when this instance began to tell still returns what it told.
             news = news._replace(
                 events=[event for event in news.events if event.source != self._source],
                 frames=[frame for frame in news.frames if frame.source != self._source],

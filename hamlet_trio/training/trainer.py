@@ -117,14 +117,14 @@ class MessageListener(RunListener):
 
 
 class SeriesListener(RunListener):
-    """Report the episodes of a resumed run, after those that an earlier process told perhaps nobody."""
+    """Report the episodes of a resumed run, after those that an earlier process may not have reported."""
 
     def __init__(self, writer: MessageWriter, *, resume: bool) -> None:
         self._writer = writer
         self._resume = resume
 
     def on_start(self, managed: "ManagedRun") -> None:
-        """Report them."""
+        """Report the episodes, if the run is resumed."""
         if self._resume:
             self._writer.announce(managed.series.message())
 

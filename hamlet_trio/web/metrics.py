@@ -228,7 +228,7 @@ class ServerCollector(Collector):
                 "sessions_given_up", "sessions left while Redis was away, and not written", shelf.given_up
             ),
             Sample(
-                "run_takeovers", "runs of instances that were gone, gone on with here", training.takeovers
+                "run_takeovers", "runs continued here because their instance was gone", training.takeovers
             ),
             Sample("run_gaps", "times that events of the run were missing in Redis", training.gaps),
         ]

@@ -46,7 +46,7 @@ def train_sweep(
 ) -> SweepStatus:
     """Train all trials of a sweep, each in a process of its own, and return how they ended.
 
-    Every trial is a run in the history of the data folder. Where a sweep of these very trials was
+    Every trial is a run in the history of the data folder. Where a sweep of exactly these trials was
     interrupted, only those that are missing are trained. Ctrl-C, SIGTERM and a closed terminal save the
     trials under way and end the sweep; its state is "interrupted" then. Call it in the main thread.
 

@@ -37,7 +37,7 @@ class SweepRun:
     """Run the trials of a sweep that are missing; made by `open_sweep`, which takes its lock.
 
     `on_change` is called with each newer state of a trial. The record is written whenever a trial begins or
-    ends, so that a later process goes on wherever this one is killed.
+    ends, so that a later process can go on wherever this one was killed.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ def open_sweep(
     log: Logger,
     command: Sequence[str] = COMMAND,
 ) -> SweepRun:
-    """Return the run of a new sweep, or of one of these very trials of which some are missing. File I/O.
+    """Return the run of a new sweep, or of one of exactly these trials of which some are missing. File I/O.
 
     Raises `SweepStartError` when another process runs that one, or the data folder cannot be used.
     """

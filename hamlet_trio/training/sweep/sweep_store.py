@@ -79,7 +79,7 @@ class SweepStore:
         self._sweeps = data_dir / "sweeps"
 
     def lock(self, sweep_id: str) -> FileLock:
-        """Return the lock that the process holds which runs the sweep; a new object at each call."""
+        """Return the lock of the process that runs the sweep; a new object at each call."""
         return FileLock(self._folder(sweep_id) / "lock")
 
     def is_running(self, sweep_id: str) -> bool:
@@ -128,7 +128,7 @@ class SweepStore:
             return []
 
     def find_unfinished(self, planned: Sequence[PlannedTrial]) -> SweepRecord | None:
-        """Return the newest sweep of these very trials of which some are missing, if there is one."""
+        """Return the newest sweep of exactly these trials of which some are missing, if there is one."""
         wanted = [one.parameters for one in planned]
         for sweep_id in self.sweep_ids():
             try:

@@ -227,7 +227,7 @@ class TrialRunner:
         )
 
     def _keep_model(self, model: str) -> None:
-        """Move the model to those of other runs; of these the oldest past the quota go, as ever."""
+        """Move the model to those of other runs; then remove the oldest of these past the quota."""
         models = RunModels(RunStore(self._main), kept=self._models_kept)
         models.path.mkdir(parents=True, exist_ok=True)
         made = run_models_path(self._folder) / model
