@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from hamlet_trio.cli.errors import UserError
+from hamlet_trio.cli.runs import JsonOption
 from hamlet_trio.cli.world import find_world
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.protocol.sweeps import SweepParameters
@@ -22,8 +23,6 @@ sweep = typer.Typer(
     invoke_without_command=True,
     help="Train with several seeds, settings and worlds at once, and compare them.",
 )
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @sweep.callback()
