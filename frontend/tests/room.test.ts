@@ -55,6 +55,13 @@ describe('a room', () => {
     expect(client.state.error).toBeNull()
   })
 
+  it('says nothing of a signal that is refused, because nobody gave that command', () => {
+    hear(joined(), { type: 'error', code: 'unknown_member', message: 'No.', command: 'signal', field: null })
+    expect(client.state.error).toBeNull()
+    hear({ type: 'error', code: 'unknown_member', message: 'No.', command: 'follow', field: null })
+    expect(client.state.error).toBe('No.')
+  })
+
   it('knows this tab again by a random text, which a reload keeps', () => {
     const voter = ownVoter()
     expect(voter).toMatch(/^[0-9a-f]{32}$/)

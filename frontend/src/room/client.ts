@@ -339,6 +339,8 @@ export class RoomClient {
       this.socket.send(this.join())
       return
     }
+    // Nobody gave this command: its member has just left, and otherwise the attempt to connect ends by itself.
+    if (error.command === 'signal') return
     this.state.error = told(error.message, error.code)
   }
 }
