@@ -1,6 +1,5 @@
 """Measure what a session, a viewer, a snapshot and a trial cost, with real servers on the loopback."""
 
-import json
 import os
 import resource
 import shutil
@@ -19,6 +18,7 @@ import psutil
 from coredis import Redis
 
 from bench import REPOSITORY
+from bench.frames.counting import COMPACT, PLAY, Frames, ignore
 from bench.plan.costs import Costs, Prediction
 from bench.plan.simulation import predict
 from bench.server import Server, free_port, serving, wait_until_ready
@@ -30,9 +30,6 @@ from bench.suite.machine import divide_cores, this_machine
 from bench.suite.trainer import training
 from hamlet_trio.shared.redis_shelf import BATCH, PUT
 
-_COMPACT: Final = json.dumps({"command": "set_view", "frames": "compact"})
-_PLAY: Final = json.dumps({"command": "play"})
-_FRAMES: Final = (b'{"type":"state_update"', b'{"type":"delta"')
 _WARMING: Final = 8.0  # a new instance still reads models, and imports what it needs first
 _SETTLING: Final = 2.0
 _SESSIONS: Final = (20, 80)
@@ -43,19 +40,6 @@ _SNAPSHOT: Final = 700  # bytes: an episode of 250 steps
 _KEPT: Final = 6400
 
 
-class _Counting:
-    """Count the frames of one connection, and their bytes on the wire."""
-
-    def __init__(self) -> None:
-        self.frames = self.bytes = 0
-        self.connection: Connection | None = None  # until it is open
-
-    def __call__(self, payload: bytes, _: float) -> None:
-        if self.connection is not None and payload.startswith(_FRAMES):
-            self.frames += 1
-            self.bytes += self.connection.size
-
-
 class Watchers:
     """Hold watchers of several instances, the same number each, who take compact frames."""
 
@@ -64,7 +48,8 @@ class Watchers:
         self._servers = servers
         self._load = load
         self._path = path
-        self._counting: list[_Counting] = []
+        self._frames = Frames()
+        self._count = 0
         self._is_warm = False
 
     def watch(self, each: int, seconds: float) -> tuple[float, float, float, float]:
@@ -73,24 +58,23 @@ class Watchers:
         Returns the processor seconds of all instances a second, the frames a second of all, the bytes of a
         frame, and the resident bytes of all instances.
         """
-        while len(self._counting) < each * len(self._servers):
-            server = self._servers[len(self._counting) % len(self._servers)]
-            counting = _Counting()
-            counting.connection = connection = Connection(server.port, self._path, counting)
+        while self._count < each * len(self._servers):
+            server = self._servers[self._count % len(self._servers)]
+            connection = Connection(server.port, self._path, ignore)
+            self._frames.follow(connection)
             self._load.add(connection)
-            connection.send(_COMPACT)
+            connection.send(COMPACT)
             if self._path == "/ws":
-                connection.send(_PLAY)
-            self._counting.append(counting)
+                connection.send(PLAY)
+            self._count += 1
         self._load.run(_SETTLING if self._is_warm else _WARMING)
         self._is_warm = True
-        for counting in self._counting:
-            counting.frames = counting.bytes = 0
+        self._frames.count = self._frames.size = 0
         began, spent = time.perf_counter(), self._spent()
         self._load.run(seconds)
         elapsed, spent = time.perf_counter() - began, self._spent() - spent
-        frames = sum(counting.frames for counting in self._counting)
-        size = sum(counting.bytes for counting in self._counting) / max(1, frames)
+        frames = self._frames.count
+        size = self._frames.size / max(1, frames)
         memory = sum(process.memory_info().rss for process in self._processes)
         return spent / elapsed, frames / elapsed, size, float(memory)
 
