@@ -75,6 +75,21 @@ def serving_least(core: int | None, frame: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def running_redis() -> Iterator[Server]:
+    """Run Redis as the shipped configuration does, until the block ends."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+        command += ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 (our own)
+        try:
+            yield Server(port, process)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@contextmanager
 def _serving_frame(module: str, core: int | None, frame: Path) -> Iterator[Server]:
     port = free_port()
     with _running([module, str(port), str(frame)], core, {}) as process:

@@ -1,14 +1,12 @@
 """Measure sessions and viewers without Redis, and at two instances with it, taking turns in one run."""
 
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
 from bench.broadcast.watching import Viewers
-from bench.server import free_port, serving, wait_until_ready
+from bench.server import running_redis, serving, wait_until_ready
 from bench.sessions.measuring import UNLIMITED
 from bench.sessions.playing import Players
 from bench.suite.command import Effort, run, tell
@@ -28,30 +26,15 @@ _TRAINS: Final = "with Redis, where the run is trained"
 _FOLLOWS: Final = "with Redis, at the other instance"
 
 
-@contextmanager
-def _running_redis() -> Iterator[str]:
-    """Run Redis as the shipped configuration does, until the block ends; yield its address."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
-        command += ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 (our own)
-        try:
-            yield f"redis://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
 def measure(effort: Effort) -> list[Figure]:
     """Return the processor time of a frame in the three cases, and the ratios to that without Redis."""
     cores = divide_cores()
     pin(0, cores.others)
     seconds = effort.choose(2.0, 5.0)
     with ExitStack() as stack:
-        url = stack.enter_context(_running_redis())
+        redis = stack.enter_context(running_redis())
         data = stack.enter_context(tempfile.TemporaryDirectory())
-        shared = {"redis_url": url, "data_dir": data}
+        shared = {"redis_url": f"redis://127.0.0.1:{redis.port}", "data_dir": data}
         alone = stack.enter_context(serving(cores.server, **UNLIMITED))
         first = stack.enter_context(serving(cores.server, **UNLIMITED, **shared))
         second = stack.enter_context(serving(cores.server, **UNLIMITED, **shared))

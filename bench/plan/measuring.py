@@ -2,7 +2,6 @@
 
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from bench import REPOSITORY
 from bench.frames.counting import COMPACT, PLAY, Frames, ignore
 from bench.plan.costs import Costs, Prediction
 from bench.plan.simulation import predict
-from bench.server import Server, free_port, serving, wait_until_ready
+from bench.server import Server, running_redis, serving, wait_until_ready
 from bench.sessions.measuring import UNLIMITED
 from bench.suite.command import tell
 from bench.suite.figures import PUBLISHED, Report
@@ -170,18 +169,8 @@ def _snapshots() -> tuple[float, float]:
     """Return the processor time and the memory of Redis for one session that is kept."""
     import trio  # noqa: PLC0415 - only here
 
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        process = subprocess.Popen(  # noqa: S603 - our own
-            [shutil.which(command[0]) or command[0], *command[1:], "--appendonly", "yes"],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            return trio.run(_fill, port, psutil.Process(process.pid))
-        finally:
-            process.terminate()
-            process.wait()
+    with running_redis() as redis:
+        return trio.run(_fill, redis.port, psutil.Process(redis.process.pid))
 
 
 async def _fill(port: int, process: psutil.Process) -> tuple[float, float]:
