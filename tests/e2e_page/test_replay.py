@@ -141,6 +141,17 @@ def test_an_episode_is_recorded_replayed_and_branched_from_a_link(user: BrowserU
 
 
 @pytest.mark.long
+def test_a_replay_of_a_death_does_not_begin_with_it(user: BrowserUser) -> None:
+    page = user.open("?model=checkpoint_ep50.pt&speed=10")
+    expect_connected(page)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="Recorded:")).to_be_visible()
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="Replay of episode")).to_be_visible()
+    expect(page.get_by_text("It wins by living")).to_be_visible()
+
+
 def test_a_recording_is_found_and_downloaded_as_a_film(user: BrowserUser) -> None:
     page = user.open("?model=checkpoint_ep1000.pt")
     expect(page.get_by_role("status").filter(has_text="Skilled")).to_be_visible()

@@ -111,6 +111,11 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     expect(ben.get_by_role("heading", name="The life of")).to_have_count(0)
 
 
+def test_no_welcome_covers_the_world_of_a_room(user: BrowserUser) -> None:
+    _, ben = together(user, newcomer=True)
+    expect(ben.get_by_role("button", name="Watch it try")).to_have_count(0)
+
+
 def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
     ann, ben = together(user, REMEMBER_CHANNELS)
     ann.get_by_role("button", name="2 members").click()
