@@ -5,6 +5,7 @@ import type { Message, TextPath } from '@/language/message'
 import { parseNumber, typed } from '@/language/numbers'
 import { told } from '@/language/server'
 import { n, parts, speak, t } from '@/language/text'
+import { briefName } from '@/models/details'
 import errors from '@/messages/en/errors.json'
 import type { ErrorCode } from '@/protocol/messages'
 import { callsOf, readSources, sentencesOf, wordsShown } from './sources'
@@ -95,6 +96,7 @@ describe('a text', () => {
     expect(t('shell.skip')).toBe('Skip to the view')
     speak('de', await LANGUAGES.de.load())
     expect(t('shell.skip')).toBe('Direkt zur Ansicht')
+    expect(briefName('checkpoint_ep400_shortsighted.pt')).toBe('Episode 400, kurzsichtig')
     expect(n(1234.5)).toBe('1.234,5')
     expect(n(-0.5)).toBe('\u22120,5')
     expect(n(-0)).toBe('0')

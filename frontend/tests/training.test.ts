@@ -185,6 +185,8 @@ describe('TrainingRun', () => {
     socket.receive({ type: 'training_stopped', reason: 'The run was stopped on request.', model_saved: null, model: null, restart: false })
     expect(run.events[0]).not.toHaveProperty('model')
     expect(run.events.slice(0, 1).map(eventText)).toEqual(['Stopped on request.'])
+    socket.receive({ type: 'training_stopped', reason: 'The run was stopped on request.', model_saved: 'models/trained_agent.pt', model: 'mine.pt', restart: false })
+    expect(run.events.slice(0, 1).map(eventText)).toEqual(['Stopped on request; saved as mine'])
     run.close()
   })
 

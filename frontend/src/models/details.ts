@@ -91,7 +91,7 @@ function checkpointOf(name: string): { episode: number; variant: string | null }
 }
 
 function named(name: string, variant: string | null): string {
-  return variant === null ? name : t('models.variant', { name, variant })
+  return variant === null ? name : t('models.variant', { name, variant: variant === 'shortsighted' ? t('models.shortsighted') : variant })
 }
 
 /** Return whether a model is a plain checkpoint of its stage, not a variant. */

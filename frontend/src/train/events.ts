@@ -60,5 +60,6 @@ export function eventText({ what }: Pick<RunEvent, 'what'>): string {
 const REQUESTED = /^The run was stopped on request\.$/
 
 function saved(said: string, model: string | null): string {
-  return model === null ? said : t('train.events.savedAs', { said, model: shortName(model) })
+  // What follows goes on with the sentence.
+  return model === null ? said : t('train.events.savedAs', { said: said.replace(/\.$/, ''), model: shortName(model) })
 }
