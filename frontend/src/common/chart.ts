@@ -49,6 +49,12 @@ function valueRange(low: number, high: number): [number, number] {
   return [from ?? low, to ?? high]
 }
 
+/** Return the width for the axis' numbers, in pixels: that of five characters, so that charts align, or of the longest. */
+export function labelRoom(values: readonly string[] | null, letter: number): number {
+  const longest = Math.max(0, ...(values ?? []).map((value) => value.length))
+  return Math.round(letter * Math.max(3.6, 0.62 * longest + 0.5))
+}
+
 /** Return uPlot's options for lines over episodes, without its legend: the figure has its own. `hover` gets the point under the pointer. */
 export function chartOptions(
   lines: readonly LineStyle[],
@@ -91,7 +97,7 @@ export function chartOptions(
         // Episodes are counted: no halves.
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000],
       },
-      { ...axis, space: letter * 2.4, size: Math.round(letter * 3.6) },
+      { ...axis, space: letter * 2.4, size: (_plot, values) => labelRoom(values, letter) },
     ],
     series: [
       {},
