@@ -59,7 +59,7 @@ def _describe(info: msgspec.inspect.Type) -> str:
             kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
             words = kind if info.ge is None else f"{kind} from {info.ge} to {info.le}"
         case inspect.StrType():
-            words = "text" + _length(info)
+            words = "text" + _length(info) + (f" of the form {info.pattern}" if info.pattern else "")
         case inspect.VarTupleType():
             words = "a list of text"
         case inspect.ListType():
@@ -68,7 +68,8 @@ def _describe(info: msgspec.inspect.Type) -> str:
         case inspect.StructType():
             words = f"an object of {', '.join(known.encode_name for known in info.fields)}"
         case inspect.DictType():
-            words = "an object"
+            anything = isinstance(info.value_type, inspect.AnyType)
+            words = "an object" if anything else f"an object, each value {_describe(info.value_type)}"
         case inspect.BoolType():
             words = "true or false"
         case inspect.NoneType():

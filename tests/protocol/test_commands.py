@@ -21,6 +21,7 @@ from hamlet_trio.protocol.commands import (
 )
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.room_commands import room_commands
 
 
 def refusal(decoder: CommandDecoder[Any], frame: str | bytes | None) -> BadMessageError:
@@ -164,3 +165,30 @@ def test_any_frame_becomes_a_command_or_a_refusal(frame: str | bytes | None) -> 
             assert len(answer.message) < 1000
         else:
             assert isinstance(answer, msgspec.Struct)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "fields", "sentence"),
+    [
+        (
+            training_commands,
+            {"command": "start_sweep", "seeds": [1], "settings": {"gamma": 0.9}},
+            "`settings` must be an object, each value a list of at most 100, each true or false or a whole "
+            'number or a number or text; {"gamma": 0.9} was sent.',
+        ),
+        (
+            room_commands,
+            {"command": "join", "room": "nope"},
+            r'`room` must be text of the form ^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$; "nope" was sent.',
+        ),
+        (
+            room_commands,
+            {"command": "erase", "id": ""},
+            '`id` must be text of the form ^[A-Za-z0-9_-]{1,32}$; "" was sent.',
+        ),
+    ],
+)
+def test_a_refused_value_is_told_what_form_it_should_have(
+    decoder: CommandDecoder[Any], fields: dict[str, Any], sentence: str
+) -> None:
+    assert refusal(decoder, json.dumps(fields)).message == sentence
