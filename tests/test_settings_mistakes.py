@@ -215,3 +215,26 @@ def test_a_header_of_a_single_sign_on_is_accepted(header: str) -> None:
 def test_a_sign_on_header_from_anywhere_is_refused(proxies: str) -> None:
     with pytest.raises(SettingsError, match="any client to send X-Remote-User"):
         load_settings({"HAMLET_TRUSTED_USER_HEADER": "X-Remote-User", "HAMLET_TRUSTED_PROXIES": proxies})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:6379",
+        "127.0.0.1:6379",
+        "redis://",
+        "redis://127.0.0.1:port",
+        "redis://:secret@h:70000",
+    ],
+)
+def test_what_is_no_address_of_redis_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="HAMLET_REDIS_URL is not an address of Redis") as refused:
+        load_settings({"HAMLET_REDIS_URL": url})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1", "rediss://:secret@[::1]:6380/2", "unix:///run/redis/redis.sock"]
+)
+def test_an_address_of_redis_is_accepted(url: str) -> None:
+    assert load_settings({"HAMLET_REDIS_URL": url}).redis_url == url

@@ -118,7 +118,7 @@ def show(
     if sweep_id is None and not ids:
         raise UserError("There is no sweep yet; `hamlet sweep` makes one.")
     try:
-        record = store.read(sweep_id or ids[0])
+        record = store.read(ids[0] if sweep_id is None else sweep_id)
     except SweepNotFoundError as error:
         raise UserError(str(error)) from error
     record = msgspec.structs.replace(record, state=store.state_of(record))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
+from urllib.parse import urlsplit
 
 from hamlet_trio.common.text import readable
 from hamlet_trio.settings.fields import Settings, SettingsError
@@ -25,6 +26,7 @@ _HEADERS_OF_CLIENTS: Final = re.compile(
     re.IGNORECASE,
 )
 _PAGES_OF_SOCKETS: Final = {"ws": "http", "wss": "https"}
+_SCHEMES_OF_REDIS: Final = ("redis", "rediss", "unix")
 _EXAMPLE: Final = "https://hamlet.example.org"
 _WIDEST: Final = {4: 8, 6: 7}
 """The shortest prefixes that a network of one's own can have: 10.0.0.0/8 and fc00::/7."""
@@ -37,6 +39,7 @@ def check_safety(settings: Settings) -> None:
         _check_origin(origin, settings)
     _check_proxies(settings)
     _check_sign_on(settings)
+    _check_redis(settings.redis_url)
 
 
 def _check_production(settings: Settings) -> None:
@@ -108,6 +111,22 @@ def _check_proxies(settings: Settings) -> None:
                 f"HAMLET_TRUSTED_PROXIES={proxy}: expected addresses or networks, such as 127.0.0.1 or "
                 "10.0.0.0/8, comma-separated."
             ) from None
+
+
+def _check_redis(url: str) -> None:
+    """Refuse what is no address of Redis; the message leaves it out, because it may hold a password."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.path if parts.scheme == "unix" else parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or a bracket is missing
+        is_address = False
+    if not is_address or parts.scheme not in _SCHEMES_OF_REDIS:
+        raise SettingsError(
+            "HAMLET_REDIS_URL is not an address of Redis: expected redis:// or rediss:// with a host and "
+            "perhaps a port from 1 to 65535, or unix:// with a path, such as redis://127.0.0.1:6379."
+        )
 
 
 def _check_sign_on(settings: Settings) -> None:

@@ -31,6 +31,7 @@ batch_size = [8]
         (("--world", "nowhere"), "nowhere"),
         (("--file", "none.toml"), "none.toml cannot be read"),
         (("show",), "There is no sweep yet"),
+        (("show", ""), "There is no sweep ''."),
         (("show", "20260101-000000-aaaaaa"), "There is no sweep 20260101-000000-aaaaaa."),
     ],
 )
