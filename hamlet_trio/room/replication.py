@@ -245,14 +245,9 @@ class ReplicatedRooms(RoomService):
             return  # it has left already
         membership = own or self._memberships.get(entry.number) or self._remote(entry)
         membership.member.voter = entry.voter
-        session = self._offered.pop(entry.number, None)
+        self._make_way(entry)
         try:
-            try:
-                membership.enter(entry.room, session)
-            except BadMessageError:
-                if not self._make_way(entry):
-                    raise
-                membership.enter(entry.room, session)
+            membership.enter(entry.room, self._offered.pop(entry.number, None))
         except BadMessageError as error:
             membership.subscriber.tell(error.as_message())
             return
@@ -261,19 +256,17 @@ class ReplicatedRooms(RoomService):
         self._entered[entry.number] = entry
         self._looks[entry.number] = entry.animal, entry.colour
 
-    def _make_way(self, entry: Entered) -> bool:
-        """Remove what a returning member was at another instance; return whether it was anything.
+    def _make_way(self, entry: Entered) -> None:
+        """Remove what a returning member was at another instance.
 
         After an instance has died, a full class comes back before the others know of it.
         """
         if entry.voter is None:
-            return False
-        for number, other in self._entered.items():
+            return
+        for number, other in list(self._entered.items()):
             is_same = (other.voter, other.room) == (entry.voter, entry.room)
             if is_same and other.instance != entry.instance:
                 self._leave(number)
-                return True
-        return False
 
     def _remote(self, entry: Entered) -> Membership:
         member = RoomMember(entry.number, entry.animal, entry.colour, teacher=entry.teacher)

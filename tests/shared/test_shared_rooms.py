@@ -29,7 +29,7 @@ async def instance(redis: RedisServer) -> AsyncIterator[ReplicatedRooms]:
 
 
 async def join(who: Member, room: str = "4827", **fields: object) -> Any:
-    """Join a room, once Redis answers and there is a place; what comes before is dropped."""
+    """Join a room, once Redis answers; what comes before is dropped."""
     who.say("join", room=room, **fields)
     with trio.fail_after(PATIENCE):
         while True:
@@ -38,8 +38,7 @@ async def join(who: Member, room: str = "4827", **fields: object) -> Any:
                 who.number = message["you"]
                 return message
             if message["type"] == "error":
-                # Members of a killed instance keep their places for three seconds.
-                assert message["code"] in ("store_unavailable", "room_full")
+                assert message["code"] == "store_unavailable"
                 await trio.sleep(0.1)
                 who.say("join", room=room, **fields)
 
