@@ -1,6 +1,5 @@
 """One ordered log for all instances in Redis: what one appends, each reads, itself included, in one order."""
 
-import math
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -12,13 +11,13 @@ from coredis.tokens import PureToken
 
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.shared.redis_store import TIMEOUT, Client, RedisStore, StoreUnavailableError, new_client
+from hamlet_trio.shared.redis_store import TIMEOUT, Client, RedisStore, StoreUnavailableError
+from hamlet_trio.shared.stream_reading import Answer, read_streams
 
 ALIVE: Final = 3
 """Seconds after which an instance that gives no sign is gone."""
 _KEPT: Final = 4096
 _LASTS: Final = 86_400  # seconds after the last instance
-_BLOCK_MS: Final = 1000
 _COUNT: Final = 256
 
 Result = TypeVar("Result")
@@ -58,24 +57,26 @@ class RedisLog:
     async def read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
         """Hand on each entry after a position, with its own position, until Redis does not answer."""
         reason: str | None = f"no answer within {TIMEOUT:g} s"
+
+        def streams() -> dict[str, str | bytes]:
+            return {self._log: position}
+
+        async def pass_on(answer: Answer) -> None:
+            nonlocal position
+            entries: Any = answer.get(
+                self._log.encode(), ()
+            )  # all bytes, which the client's types leave open
+            for entry in entries:
+                position = entry.identifier
+                take(position, entry.field_values[b"e"])
+
         try:
-            await self._read(position, take)
+            await read_streams(self._url, "hamlet-rooms", streams, pass_on, count=_COUNT)
+        except* trio.TooSlowError:
+            pass
         except* (RedisError, OSError, trio.BrokenResourceError, EOFError) as errors:
             reason = reason_of(errors)
         raise _unavailable(reason or "the connection failed")
-
-    async def _read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
-        client = new_client(self._url, "hamlet-rooms", max_connections=2)
-        with trio.CancelScope() as scope:
-            scope.deadline = trio.current_time() + TIMEOUT
-            async with client:
-                while True:
-                    scope.deadline = trio.current_time() + TIMEOUT + _BLOCK_MS / 1000
-                    found: Any = await client.xread({self._log: position}, count=_COUNT, block=_BLOCK_MS)
-                    scope.deadline = math.inf
-                    for entry in (found or {}).get(self._log.encode(), ()):
-                        position = entry.identifier
-                        take(position, entry.field_values[b"e"])
 
     async def give_sign(self) -> bool:
         """Give a sign of life; return False if this instance had given none for too long, or never."""

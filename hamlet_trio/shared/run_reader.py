@@ -1,7 +1,6 @@
 """Read the streams of the run over a connection of its own, on which commands may block."""
 
-import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -12,7 +11,7 @@ from coredis.response.types import StreamEntry
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.logs import get_logger
-from hamlet_trio.shared.redis_store import TIMEOUT, StoreUnavailableError, new_client
+from hamlet_trio.shared.redis_store import StoreUnavailableError
 from hamlet_trio.shared.run_log import (
     News,
     Places,
@@ -24,8 +23,8 @@ from hamlet_trio.shared.run_log import (
     ToldFrame,
     as_text,
 )
+from hamlet_trio.shared.stream_reading import Answer, read_streams
 
-_BLOCK: Final = 1.0  # seconds that Redis waits for news before it answers that there are none
 _COUNT: Final = 500  # entries of a stream at most in one answer
 
 OnNews = Callable[[News], Awaitable[None]]
@@ -34,9 +33,8 @@ OnNews = Callable[[News], Awaitable[None]]
 class RunReader:
     """Pass on what is added to the streams, from the newest snapshot of the run on.
 
-    A blocking command is never cancelled: it would cost a place in the pool of connections for good. The
-    whole client is left instead, also when Redis does not answer, and another one reads on where this one
-    was. Memory: one answer, thus at most `_COUNT` entries of each stream.
+    When Redis does not answer, another client reads on where the one before was. Memory: one answer, thus at
+    most `_COUNT` entries of each stream.
 
     Attributes:
         places: up to where everything has been passed on; None before the first answer of Redis.
@@ -82,28 +80,20 @@ class RunReader:
             self.places = Places("0-0", "0-0", "0-0", "0-0")
 
     async def _read(self, on_news: OnNews) -> None:
-        client = new_client(self._url, "hamlet-run", max_connections=1)
-        # The scope is outermost: a client whose connection is stuck is left by cancellation.
-        with trio.CancelScope() as scope:
-            scope.deadline = trio.current_time() + TIMEOUT
-            async with client:
-                while True:
-                    scope.deadline = trio.current_time() + _BLOCK + TIMEOUT
-                    answer = await client.xread(self._streams(), count=_COUNT, block=round(1000 * _BLOCK))
-                    scope.deadline = math.inf
-                    if answer:
-                        await self._pass_on(answer, on_news)
-        raise trio.TooSlowError
+        async def take(answer: Answer) -> None:
+            await self._pass_on(answer, on_news)
 
-    def _streams(self) -> dict[str, str]:
+        await read_streams(self._url, "hamlet-run", self._streams, take, count=_COUNT)
+
+    def _streams(self) -> dict[str, str | bytes]:
         assert self.places is not None
         log, places = self._log, self.places
-        streams = {log.orders: places.orders, log.answers: places.answers}
+        streams: dict[str, str | bytes] = {log.orders: places.orders, log.answers: places.answers}
         if not self.skips_run:
             streams |= {log.events: places.events, log.frames: places.frames}
         return streams
 
-    async def _pass_on(self, answer: Mapping[bytes, tuple[StreamEntry, ...]], on_news: OnNews) -> None:
+    async def _pass_on(self, answer: Answer, on_news: OnNews) -> None:
         found = {name.decode(): entries for name, entries in answer.items()}
         log = self._log
         events, frames, orders, answers = (
