@@ -37,6 +37,7 @@ def find_config(world: WorldLike | None) -> WorldConfig:
         WorldError: for fields that are not allowed.
         UnknownWorldError: for a name that no world has.
         OSError: for a file that cannot be read.
+        TypeError: for anything else.
     """
     match world:
         case None:
@@ -48,8 +49,13 @@ def find_config(world: WorldLike | None) -> WorldConfig:
         case str() if not world.endswith((".toml", ".json")):
             folder = worlds_path(os.environ.get("HAMLET_DATA_DIR", "data"))
             return WorldLibrary(folder).get(world).config
-        case _:
+        case str() | os.PathLike():
             return load_world(Path(world)).config
+        case _:
+            raise TypeError(
+                f"config is {world!r}; allowed: a WorldConfig, a world's name, the path of a world file, "
+                "or a dict of the fields that differ from the usual world"
+            )
 
 
 def with_fields(config: WorldConfig, **fields: RewardName | int | None) -> WorldConfig:
@@ -75,7 +81,9 @@ def random_start_option(options: Mapping[str, Any] | None, default: bool) -> boo
 
 
 def check_options(options: Mapping[str, Any] | None, *, also: tuple[str, ...] = ()) -> None:
-    """Raise ValueError for an option that `reset` does not know."""
+    """Raise TypeError for what is no dict, and ValueError for an option that `reset` does not know."""
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(f"options is {options!r}; allowed: a dict such as {{'random_start': True}}, or None")
     known = (*RESET_OPTIONS, *also)
     for name in options or {}:
         if name not in known:

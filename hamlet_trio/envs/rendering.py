@@ -131,7 +131,7 @@ class _Window:
         except ModuleNotFoundError as error:
             raise _missing("pygame", "human") from error
         self._pygame = pygame
-        pygame.init()
+        pygame.display.init()  # not pygame.init(): its sound complains on machines without any
         self._screen = pygame.display.set_mode((WIDTH, HEIGHT))
         pygame.display.set_caption("Hamlet")
         self._clock = pygame.time.Clock()
@@ -148,7 +148,6 @@ class _Window:
     def close(self) -> None:
         """Close the window."""
         self._pygame.display.quit()
-        self._pygame.quit()
 
 
 def _painter(worlds: Worlds) -> Any:

@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 from msgspec.structs import replace
 
 from hamlet_trio.envs.gymnasium_env import HamletEnv
+from hamlet_trio.envs.vector_env import HamletVectorEnv
 from hamlet_trio.world import FAILURE_REASONS, METERS, ConfigError, EpisodeOverError, WorldConfig, Worlds
 from hamlet_trio.world.library import UnknownWorldError, WorldLibrary
 from hamlet_trio.world.world_file import WorldError, make_world
@@ -195,3 +196,11 @@ def test_wrong_arguments_are_named() -> None:
     env.reset()
     with pytest.raises(ValueError, match="actions has 5"):
         env.step(5)
+
+
+def test_what_is_no_world_and_no_options_is_refused_in_a_sentence() -> None:
+    with pytest.raises(TypeError, match=r"config is 3; allowed: a WorldConfig, a world's name"):
+        HamletEnv(config=3)  # type: ignore[arg-type]
+    for env in (HamletEnv(), HamletVectorEnv(2)):
+        with pytest.raises(TypeError, match=r"options is 5; allowed: a dict"):
+            env.reset(options=5)  # type: ignore[arg-type]

@@ -53,7 +53,6 @@ def test_gymnasium_records_a_film(tmp_path: Path) -> None:
     ffprobe = shutil.which("ffprobe")
     if ffprobe is None:
         pytest.skip("ffprobe is not installed (Debian: ffmpeg)")
-    pytest.importorskip("moviepy")
     env = RecordVideo(gymnasium.make("Hamlet-v0", render_mode="rgb_array"), str(tmp_path / "films"))
     env.reset(seed=1)
     for action in (0, 0, 3, 4):
