@@ -58,7 +58,9 @@ def test_those_who_read_the_state_play_the_same_episodes_as_the_others() -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["options", pytest.param("sb3-dqn", marks=pytest.mark.long), "sb3-ppo", "skrl-dqn", "skrl-ppo"]
+    "name",
+    ["options"]
+    + [pytest.param(name, marks=pytest.mark.long) for name in ("sb3-dqn", "sb3-ppo", "skrl-dqn", "skrl-ppo")],
 )
 def test_each_learner_returns_its_policy_and_its_steps(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -176,7 +176,7 @@ def test_what_is_published_is_whole_and_its_pictures_fresh() -> None:
         assert drawn == picture(made), f"run: python -m bench {made.benchmark} --publish"
 
 
-@pytest.mark.parametrize("serving", [serving_bare, serving_least])
+@pytest.mark.parametrize("serving", [serving_bare, pytest.param(serving_least, marks=pytest.mark.long)])
 def test_the_load_generator_plays_with_the_anchors(
     serving: Callable[[int | None, Path], AbstractContextManager[Server]], tmp_path: Path
 ) -> None:

@@ -88,13 +88,6 @@ def test_an_interrupt_saves_and_a_resume_goes_on(
     assert resumed_model == (tmp_path / "straight.pt").read_bytes()
 
 
-def test_progress_for_people_names_the_file_and_the_next_command(hamlet: Hamlet, tmp_path: Path) -> None:
-    run = hamlet("train", "--episodes", "2", "--max-steps", "20", "--out", str(tmp_path / "my.pt"))
-    assert run.returncode == 0, run.stderr
-    assert "hamlet evaluate" in run.stdout
-    assert (tmp_path / "my.pt").is_file()
-
-
 def test_an_error_of_a_process_is_one_sentence_and_exit_code_1(hamlet: Hamlet) -> None:
     run = hamlet("evaluate", "absent.pt")
     assert (run.returncode, run.stdout) == (1, "")

@@ -20,9 +20,15 @@ NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.long)])
-@pytest.mark.parametrize("command", [["train", "--episodes", "6", "--max-steps", "20"], ["models"]])
+@pytest.mark.parametrize(
+    ("command", "last"),
+    [
+        (["train", "--episodes", "6", "--max-steps", "20", "--out", "my.pt"], "hamlet evaluate"),
+        (["models"], ""),
+    ],
+)
 def test_output_of_any_encoding_is_written_to_its_end(
-    environment: dict[str, str], tmp_path: Path, encoding: str, command: list[str]
+    environment: dict[str, str], tmp_path: Path, encoding: str, command: list[str], last: str
 ) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "hamlet_trio.cli", *command],
@@ -32,7 +38,8 @@ def test_output_of_any_encoding_is_written_to_its_end(
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, b"")
-    assert run.stdout.decode(encoding)
+    assert last in run.stdout.decode(encoding)
+    assert (tmp_path / "my.pt").is_file() == ("my.pt" in command)
 
 
 @pytest.mark.long

@@ -103,7 +103,15 @@ def test_nothing_is_cut_off_at_any_width(user: BrowserUser, view: str) -> None:
             assert page.evaluate(OVERFLOW) <= 0, (language, width)
 
 
-@pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (3840, 2160)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (1366, 768),
+        pytest.param((1440, 900), marks=pytest.mark.long),
+        pytest.param((1920, 1080), marks=pytest.mark.long),
+        (3840, 2160),
+    ],
+)
 def test_views_fit_large_screens_without_scrolling(user: BrowserUser, size: tuple[int, int]) -> None:
     page = user.open(viewport={"width": size[0], "height": size[1]})
     for view in ("watch", "play", "train"):

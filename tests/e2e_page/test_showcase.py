@@ -57,7 +57,7 @@ def test_the_page_learns_at_full_speed_and_its_pace_is_changed_for_all(teacher: 
 
 def test_after_the_run_its_curves_and_its_model_stay(teacher: BrowserUser) -> None:
     page = teacher.open("?view=train")
-    start_training(page, Episodes="6", Seconds_per_shown_step="0.02")
+    start_training(page, Episodes="6", Seconds_per_shown_step="0")
     result = page.get_by_role("region", name="What it has learnt")
     expect(result).to_contain_text(re.compile(r"It lived \d+ steps at first, now \d+\."))
     expect(page.get_by_role("img", name=re.compile(r"^Survival.* 6 points"))).to_be_visible()

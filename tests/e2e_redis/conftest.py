@@ -16,7 +16,7 @@ __all__ = ["interrupts_reach_servers", "models"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder: instances that are killed leave no room for others."""
+    """Mark the tests of this folder: instances that are killed leave room for few others."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.alone)

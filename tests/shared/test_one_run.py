@@ -115,6 +115,7 @@ async def test_one_run_is_seen_and_ordered_from_both(settings: Settings) -> None
         assert len(HistoryReader(history_path(settings)).runs(RunsQuery())) == 2
 
 
+@pytest.mark.long
 async def test_the_run_goes_on_at_the_other_instance_when_its_own_shuts_down(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         second = await stack.enter_async_context(an_instance(settings))
