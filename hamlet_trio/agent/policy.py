@@ -88,6 +88,9 @@ class Policy:
     def act(self, observations: NDArray[np.float32], *, attention: bool = False) -> PolicyOutput:
         """Return the greedy actions and their values for observations (n, observation_size), n at least 1."""
         weights = option_values = None
+        # Takes `set_num_threads` over into this thread; a product of matrices alone does not, and would keep
+        # a thread for every core busy.
+        torch.get_num_threads()
         with torch.inference_mode():
             batch = torch.from_numpy(observations).to(self._device)
             if isinstance(self._network, OptionsNetwork):

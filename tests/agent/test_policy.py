@@ -1,5 +1,6 @@
 """Policies: greedy, frozen, the same from any thread."""
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -118,6 +119,22 @@ def test_threads_may_share_a_policy(network_type: NetworkType) -> None:
         answers = list(pool.map(lambda row: policy.act(row).q_values, rows))
     for answer, wanted in zip(answers, expected, strict=True):
         np.testing.assert_array_equal(answer, wanted)
+
+
+def test_a_policy_computes_in_as_many_threads_as_were_set() -> None:
+    libraries = list((Path(torch.__file__).parent / "lib").glob("libgomp*"))
+    if not libraries:
+        pytest.skip("this torch does not use GNU's OpenMP")
+    openmp = ctypes.CDLL(str(libraries[0]))
+    policy = Policy.untrained(1, network_type="qnetwork")
+
+    def act_in_a_new_thread() -> int:
+        openmp.omp_set_num_threads(3)  # as many as a machine with three cores begins with
+        policy.act(OBSERVATIONS)
+        return int(openmp.omp_get_max_threads())
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(act_in_a_new_thread).result() == torch.get_num_threads() == 1
 
 
 def test_devices() -> None:
