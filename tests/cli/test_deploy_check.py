@@ -55,6 +55,10 @@ class Deployment:
             text = text.replace(f"listen {port}", f"listen 127.0.0.1:{port}0").replace(
                 f"listen [::]:{port}", f"listen 127.0.0.1:{port}1"
             )
+        before, name, after = text.partition("upstream hamlet_training {")
+        # Without Redis, as the file says.
+        after = after.replace("    server 127.0.0.1:8766", "    # server 127.0.0.1:8766", 1)
+        text = before + name + after
         self.nginx = folder / "hamlet.conf"
         self.nginx.write_text(text, encoding="utf-8")
 

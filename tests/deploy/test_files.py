@@ -99,11 +99,10 @@ def ports_of_nginx() -> dict[str, list[str]]:
     }
 
 
-def test_training_has_one_instance_which_is_one_of_all() -> None:
+def test_training_is_at_all_instances_and_the_rooms_are_at_one() -> None:
     ports = ports_of_nginx()
     assert len(ports["hamlet"]) > 1
-    assert len(ports["hamlet_training"]) == 1
-    assert set(ports["hamlet_training"]) < set(ports["hamlet"])
+    assert ports["hamlet_training"] == ports["hamlet"]
     assert len(ports["hamlet_rooms"]) == 1, "the members of a room meet in one process"
     assert set(ports["hamlet_rooms"]) < set(ports["hamlet"])
 
@@ -113,13 +112,13 @@ def test_with_redis_nginx_needs_no_more_than_a_comment_taken_away(tmp_path: Path
     file = tmp_path / "hamlet.conf"
     file.write_text(text.replace("    # server 127.0.0.1:8766", "    server 127.0.0.1:8766"))
     root = read_nginx_file(file)
-    training, every = (
+    training, rooms, every = (
         [server.arguments[0] for server in upstream.all("server")]
-        for name in ("hamlet_training", "hamlet")
+        for name in ("hamlet_training", "hamlet_rooms", "hamlet")
         for upstream in root.all("upstream")
         if upstream.arguments[0] == name
     )
-    assert training == every
+    assert training == rooms == every
 
 
 def compose() -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Clients that come in through nginx's TLS, each from an address of its own."""
 
+import base64
+import hashlib
 import itertools
 import ssl
 from collections.abc import AsyncIterator
@@ -7,6 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.client import Player, connected_over
 from tests.e2e_nginx.proxy import Proxy
@@ -27,6 +31,21 @@ def trusting(proxy: Proxy) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     proxy.authority.configure_trust(context)
     return context
+
+
+def key_hash(proxy: Proxy) -> str:
+    """The hash of the certificate's key, by which Chromium is told to trust it for this one start."""
+    key = x509.load_pem_x509_certificate((proxy.folder / "fullchain.pem").read_bytes()).public_key()
+    encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(encoded).digest()).decode()
+
+
+def trusting_flags(proxy: Proxy) -> list[str]:
+    """Start Chromium with these, and the proxy's name is this machine, with a certificate that it trusts."""
+    return [
+        f"--ignore-certificate-errors-spki-list={key_hash(proxy)}",
+        f"--host-resolver-rules=MAP {proxy.name} 127.0.0.1",
+    ]
 
 
 async def open_stream(proxy: Proxy, address: str) -> trio.SSLStream[trio.SocketStream]:

@@ -68,8 +68,8 @@ class Proxy:
         for blob in certificate.cert_chain_pems:
             blob.write_to_path(folder / "fullchain.pem", append=True)
 
-    def file(self, instances: tuple[int, int]) -> str:
-        """The shipped file with other ports and paths."""
+    def file(self, instances: tuple[int, int], *, shares_run: bool = False) -> str:
+        """The shipped file with other ports and paths; as it says, without Redis training is at one."""
         places = {
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "listen [::]:80;": f"listen [::1]:{self.plain_port};",
@@ -82,6 +82,11 @@ class Proxy:
             "/var/log/nginx/": f"{self.folder}/",
         }
         text = SHIPPED.read_text(encoding="utf-8")
+        if not shares_run:
+            before, name, after = text.partition("upstream hamlet_training {")
+            text = (
+                before + name + after.replace("    server 127.0.0.1:8766 ", "    # server 127.0.0.1:8766 ", 1)
+            )
         if not has_ipv6():
             places |= dict.fromkeys(re.findall(r"^ *listen \[::\].*\n", text, re.M), "")
         return substituted(text, places)
@@ -104,7 +109,11 @@ def has_ipv6() -> bool:
 
 @contextmanager
 def running_nginx(
-    authority: trustme.CA, instances: tuple[int, int], port: int | None = None
+    authority: trustme.CA,
+    instances: tuple[int, int],
+    port: int | None = None,
+    *,
+    shares_run: bool = False,
 ) -> Iterator[Proxy]:
     """Start nginx in front of the instances, on this port or a free one."""
     # Not pytest's folder: that is closed to the user whom nginx runs as.
@@ -112,7 +121,9 @@ def running_nginx(
     try:
         proxy = Proxy(folder, authority, port or free_port(), free_port())
         proxy.certify(folder)
-        text = substituted(proxy.file(instances), {f"/etc/letsencrypt/live/{NAME}/": f"{folder}/"})
+        text = substituted(
+            proxy.file(instances, shares_run=shares_run), {f"/etc/letsencrypt/live/{NAME}/": f"{folder}/"}
+        )
         (folder / "hamlet.conf").write_text(text, encoding="utf-8")
         with started(proxy):
             yield proxy

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.e2e.conftest import Server, interrupts_reach_servers, launch, models
+from tests.e2e_nginx.conftest import authority, https_port, needs_nginx
+from tests.e2e_nginx.proxy import NAME, Proxy, running_nginx
 from tests.ports import free_port
 from tests.shared.redis_server import RedisServer, running_redis
 
-__all__ = ["interrupts_reach_servers", "models"]
+__all__ = ["authority", "https_port", "interrupts_reach_servers", "models", "needs_nginx"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,15 +51,20 @@ class Pair:
         server.port = port
         return server
 
-    def mend(self) -> None:
-        """Have both running, new ones where they have ended, and Redis too."""
-        self.redis.mend()
+    def start_again(self) -> None:
+        """Start new ones where they have ended; they may still be loading when this returns."""
         for number, server in enumerate(self.servers):
             if server.process.poll() is not None:
                 server.end()
                 self.servers[number] = self._launch(self.ports[number])
-            else:
+
+    def mend(self) -> None:
+        """Have both running, new ones where they have ended, and Redis too."""
+        self.redis.mend()
+        for server in self.servers:
+            if server.process.poll() is None:
                 server.signal(signal.SIGCONT)
+        self.start_again()
         for server in self.servers:
             server.wait_for("inference_ready")
 
@@ -68,12 +76,14 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def _pair(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def _pair(models: Path, https_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("pair")
     shutil.copytree(models, folder / "models")
     (folder / "redis").mkdir()
     with running_redis(folder / "redis") as redis:
-        pair = Pair(folder / "models", folder / "data", redis)
+        # The shortest lease, so that a run whose instance was killed goes on soon.
+        own = {"run_lease": 2, "allowed_origins": f"https://{NAME},https://{NAME}:{https_port}"}
+        pair = Pair(folder / "models", folder / "data", redis, **own)
         yield pair
         pair.end()
 
@@ -89,3 +99,10 @@ def pair(_pair: Pair) -> Pair:
 def redis(pair: Pair) -> RedisServer:
     """The Redis that the two share."""
     return pair.redis
+
+
+@pytest.fixture
+def proxy(pair: Pair, needs_nginx: None, authority: trustme.CA, https_port: int) -> Iterator[Proxy]:
+    """nginx with the shipped file in front of the two."""
+    with running_nginx(authority, pair.ports, https_port, shares_run=True) as proxy:
+        yield proxy
