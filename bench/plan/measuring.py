@@ -183,8 +183,8 @@ async def _fill(port: int, process: psutil.Process) -> tuple[float, float]:
         for epoch in range(rounds):
             for first in range(0, _KEPT, BATCH):
                 keys = [f"hamlet:session:{number:032x}" for number in range(first, first + BATCH)]
-                each: list[str | bytes] = [str(epoch), data, "", "1"]
-                await put.execute(keys, ["3600", *(each * BATCH)])
+                each: list[str | bytes] = [str(epoch), data, ""]
+                await put.execute(keys, ["3600", "1", *(each * BATCH)])
         spent = sum(process.cpu_times()[:2]) - spent
         used = await _used_memory(client) - used
     tell(f"Redis: {1e6 * spent / (rounds * _KEPT):.1f} us for a snapshot, {used / _KEPT:.0f} B for a session")

@@ -14,6 +14,9 @@ RUN_FRAMES: Final = 20.0
 PACKET: Final = 66
 """Bytes around a frame on Ethernet with IPv4 and TCP; TLS adds some 22 more, which are left out."""
 
+SNAPSHOT_EVERY: Final = 2.0
+"""Seconds between two snapshots of a session, the interval of `RedisShelf`."""
+
 # The machine that is planned with: a usual server.
 CORES: Final = 16
 MEMORY: Final = 64 * 2**30
@@ -68,7 +71,7 @@ def needs(costs: Costs, kind: Kind, watchers: int) -> Needs:
             math.ceil(instances / CORES), math.ceil(memory / MEMORY), math.ceil(bandwidth / LINK / HEADROOM)
         ),
         bandwidth=bandwidth,
-        redis_share=watchers * costs.snapshot if kind == "sessions" else 0.0,
+        redis_share=watchers * costs.snapshot / SNAPSHOT_EVERY if kind == "sessions" else 0.0,
         redis_memory=watchers * costs.snapshot_memory if kind == "sessions" else 0.0,
         redis_bandwidth=redis_bandwidth,
         gateways=max(math.ceil(watchers / FILES), math.ceil(bandwidth / LINK / HEADROOM)),
@@ -104,7 +107,7 @@ def limits(costs: Costs, kind: Kind) -> dict[str, int]:
         "connections": FILES,
     }
     if kind == "sessions":
-        found["Redis"] = int(HEADROOM / costs.snapshot)
+        found["Redis"] = int(HEADROOM * SNAPSHOT_EVERY / costs.snapshot)
     return found
 
 

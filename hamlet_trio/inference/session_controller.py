@@ -23,7 +23,7 @@ from hamlet_trio.protocol.frames import PolicyView, ShownOutputs
 from hamlet_trio.recording.info import RecordingInfo
 from hamlet_trio.world.world_file import World
 
-# What changes nothing that another instance would have to know within a second.
+# What changes nothing that another instance would have to know at once.
 _UNHURRIED: Final = commands.Step | commands.Act | commands.Status | commands.Seek | commands.ResumeSession
 
 

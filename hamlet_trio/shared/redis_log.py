@@ -20,6 +20,15 @@ _KEPT: Final = 4096
 _LASTS: Final = 86_400  # seconds after the last instance
 _COUNT: Final = 256
 
+_GIVE_SIGN: Final = """
+-- KEYS: sign of the instance, then what all keep. ARGV: seconds of the sign, seconds of the others.
+-- Answers whether there was a sign.
+for i = 2, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[2]) end
+if redis.call('EXPIRE', KEYS[1], ARGV[1]) == 1 then return 1 end
+redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+return 0
+"""
+
 Result = TypeVar("Result")
 
 
@@ -80,8 +89,8 @@ class RedisLog:
 
     async def give_sign(self) -> bool:
         """Give a sign of life; return False if this instance had given none for too long, or never."""
-        lasting = (self._log, self._state)
-        return await self._call(partial(_give_sign, key=self._signs + self.instance, lasting=lasting))
+        keys = [self._signs + self.instance, self._log, self._state]
+        return await self._call(partial(_give_sign, keys=keys))
 
     async def missing(self, instances: set[str]) -> set[str]:
         """Return those of these instances that give no sign."""
@@ -122,13 +131,9 @@ async def _load(client: Client, key: str) -> bytes | None:
     return await client.get(key)
 
 
-async def _give_sign(client: Client, key: str, lasting: tuple[str, ...]) -> bool:
-    for kept in lasting:
-        await client.expire(kept, _LASTS)
-    known = bool(await client.expire(key, ALIVE))
-    if not known:
-        await client.set(key, b"1", ex=ALIVE)
-    return known
+async def _give_sign(client: Client, keys: list[str]) -> bool:
+    known: Any = await client.register_script(_GIVE_SIGN)(keys=keys, args=[ALIVE, _LASTS])
+    return bool(known)
 
 
 async def _find_signs(client: Client, keys: list[str]) -> list[Any]:

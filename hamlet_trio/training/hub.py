@@ -145,7 +145,7 @@ class Hub:
         frame = text if self._compactor is None else self._compactor.encode(text)
         for viewer in self._viewers:
             viewer.put_frame(frame)
-        if self._relay is not None:
+        if self._relay is not None and self._elsewhere > 0:
             self._relay.tell_frame(text)
 
     def show(self, viewer: Viewer, form: FrameForm) -> None:

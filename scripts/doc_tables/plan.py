@@ -29,7 +29,7 @@ def _costs() -> str:
             f"{costs.instance_memory / 2**20:.0f} MiB of memory",
         ),
         (
-            "a session that Redis keeps, once a second",
+            "a snapshot of a session in Redis, every two seconds",
             f"{1e6 * costs.snapshot:.1f} µs of Redis",
             f"{costs.snapshot_memory:.0f} B of its memory",
         ),

@@ -5,7 +5,7 @@ import pytest
 
 from bench.plan.command import run_plan
 from bench.plan.costs import Costs, Prediction, read_costs
-from bench.plan.needs import limits, needs, sessions_a_core, trials_an_hour
+from bench.plan.needs import SNAPSHOT_EVERY, limits, needs, sessions_a_core, trials_an_hour
 from bench.plan.simulation import HEADROOM, LATE, capacity, predict, simulate
 
 
@@ -57,12 +57,17 @@ def test_two_instances_take_what_their_frames_take() -> None:
     assert predict([20, 20], 400, frame=0.0005, fixed_share=0.1) == pytest.approx(0.4)
 
 
+def test_snapshots_are_as_frequent_as_they_are_written() -> None:
+    shelf = pytest.importorskip("hamlet_trio.shared.redis_shelf")
+    assert shelf.INTERVAL == SNAPSHOT_EVERY
+
+
 def test_needs_grow_with_the_watchers_and_name_what_is_short_first(costs: Costs) -> None:
     per_core = sessions_a_core(costs)
     some = needs(costs, "sessions", 10 * per_core)
     assert some.instances == 11
     assert some.bandwidth == 10 * per_core * 10 * (250 + 66)
-    assert some.redis_share == pytest.approx(10 * per_core * 0.00001)
+    assert some.redis_share == pytest.approx(10 * per_core * 0.00001 / SNAPSHOT_EVERY)
     lecture, country = needs(costs, "sessions", 100), needs(costs, "sessions", 1_000_000)
     assert lecture.machines == 1
     assert country.machines > 100 * lecture.machines
