@@ -34,7 +34,14 @@ class Pupil:
         codes: close codes of its losses.
     """
 
-    def __init__(self, places: Sequence[Connect], habit: Habit, *, acts: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        places: Sequence[Connect],
+        habit: Habit,
+        *,
+        acts: Sequence[int] = (),
+        thinking: float = THINKING,
+    ) -> None:
         self.frames: dict[int, list[Message]] = {}
         self.replayed: int | None = None
         self.resumed: list[Message] = []
@@ -47,9 +54,20 @@ class Pupil:
         self._places = list(places)
         self._habit = habit
         self._acts = acts
+        self._thinking = thinking
         self._episode = 0
         self._step = 0
         self._changed = trio.Event()
+
+    @property
+    def is_to_watch(self) -> bool:
+        """Whether it looks at a replay."""
+        return self._habit in (watches, rewinds)
+
+    @property
+    def moves(self) -> bool:
+        """Whether its life goes on by itself, or by its own hand."""
+        return self._habit not in (waits, rewinds, watches)
 
     async def live(self) -> None:
         """Connect, play, and come back, until cancelled."""
@@ -124,7 +142,7 @@ class Pupil:
             own.append(frame)
         self._episode, self._step = frame["episode"], frame["step"]
         if self._acts and frame["step"]:
-            await trio.sleep(THINKING)
+            await trio.sleep(self._thinking)
             await player.send("act", action=self._acts[frame["step"] % len(self._acts)])
 
     def _tell(self) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import trio
 
+from hamlet_trio.shared.redis_shelf import INTERVAL
 from tests.e2e.client import connected
 from tests.e2e_redis.conftest import Pair
 from tests.e2e_redis.pupil import Habit, Pupil, acts, doors, plays, rewinds, waits, watches
@@ -136,7 +137,7 @@ async def test_an_instance_that_wakes_up_overwrites_no_newer_life(pair: Pair) ->
             secret = (await old.expect("connected"))["resume"]
             await old.send("play")
             await old.frames(5)
-            await trio.sleep(1.5)  # so that it is written
+            await trio.sleep(INTERVAL + 0.5)  # so that it is written
             pair.servers[1].signal(signal.SIGSTOP)
             pupil.secret = secret
             nursery.start_soon(pupil.live)
@@ -150,7 +151,7 @@ async def test_an_instance_that_wakes_up_overwrites_no_newer_life(pair: Pair) ->
         await pupil.until(lambda one: len(one.resumed) == 2)
         nursery.cancel_scope.cancel()
     assert pupil.begun_anew == []
-    assert pupil.resumed[1]["missed"] <= 100
+    assert pupil.resumed[1]["missed"] <= 200
 
 
 @pytest.mark.long
@@ -184,7 +185,7 @@ async def _written_again(port: int) -> None:
             if float(values["store_up"]) and float(values["sessions_waiting"]) < 15:
                 break
             await trio.sleep(0.1)
-    await trio.sleep(2)
+    await trio.sleep(2 * INTERVAL)
 
 
 @pytest.mark.long
@@ -198,7 +199,7 @@ async def test_the_version_that_was_played_plays_on_though_its_file_was_replaced
         await player.send("set_view", q_values=True)
         values = (await player.expect("view"))["current_q_values"]
         shutil.copyfile(pair.models / "third.pt", first)
-        await trio.sleep(1.5)  # so that it is written
+        await trio.sleep(INTERVAL + 0.5)  # so that it is written
         pair.servers[1].signal(signal.SIGKILL)
     async with connected(pair.ports[0]) as player:
         await player.expect("connected")
@@ -210,29 +211,3 @@ async def test_the_version_that_was_played_plays_on_though_its_file_was_replaced
         await player.send("load_model", model="first.pt")
         assert (await player.expect("model_loaded"))["network_type"] == "relational"
     first.write_bytes(before)
-
-
-@pytest.mark.long
-async def test_500_sessions_survive_the_kill_of_one_of_two_instances(
-    pair: Pair, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pupils = [Pupil(doors(pair.ports, number % 2), partial(plays, speed=0.2)) for number in range(500)]
-    async with trio.open_nursery() as nursery:
-        for pupil in pupils:
-            nursery.start_soon(pupil.live)
-        for pupil in pupils:
-            await pupil.until(lambda one: one.number >= 8)
-        pair.servers[1].signal(signal.SIGKILL)
-        await trio.to_thread.run_sync(pair.servers[1].wait)
-        for pupil in pupils[1::2]:
-            await pupil.until(lambda one: bool(one.resumed))
-        for pupil in pupils:
-            number = pupil.number
-            await pupil.until(lambda one, number=number: one.number >= number + 5)  # type: ignore[misc]
-        nursery.cancel_scope.cancel()
-    compared = sum(pupil.check() for pupil in pupils)
-    assert all(pupil.begun_anew == [] for pupil in pupils)
-    away = sorted(away for pupil in pupils for away in pupil.away)
-    assert len(away) == 250
-    with capsys.disabled():
-        print(f"\n500 sessions: {compared} steps compared; away {away[125]:.2f} s, 99 % {away[247]:.2f} s")

@@ -1,19 +1,24 @@
 """The instance that trains is killed: the run goes on at the other one by itself, and loses nothing."""
 
-import json
+import re
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
+from trio_websocket import ConnectionClosed, HandshakeError
 
 from hamlet_trio.history import HistoryReader
 from hamlet_trio.history.queries import EpisodesQuery, RunsQuery
 from hamlet_trio.protocol.parameters import TrainingParameters
 from tests.e2e.client import Message, Player, connected
+from tests.e2e_nginx.client import connected as through_nginx
+from tests.e2e_nginx.proxy import Proxy
 from tests.e2e_redis.conftest import Pair
+from tests.e2e_redis.pupil import AGAIN, Connect
 from tests.patience import PATIENCE
 from tests.shared.redis_server import RedisServer
 from tests.training.conftest import one_thread
@@ -43,26 +48,41 @@ def trains(redis: RedisServer, pair: Pair) -> int:
 
 
 class Watch:
-    """A viewer at one instance, for as long as that lives."""
+    """A viewer, who comes back wherever it is let in.
+
+    Attributes:
+        messages: what it heard.
+        losses: connections that ended although nobody here closed them.
+    """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.losses = 0
         self.is_over = False
         self._viewer: Player | None = None
         self._changed = trio.Event()
 
-    async def live(self, port: int, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def live(
+        self, connect: Connect, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Listen until cancelled, or the run is complete."""
-        async with connected(port, "/ws/training") as viewer:
-            self._viewer = viewer
-            while not self.is_over:
-                message = await viewer.receive()
-                if not self.messages:
-                    task_status.started()
-                self.messages.append(message)
-                self.is_over = message.get("state") == "idle"
-                self._changed.set()
-                self._changed = trio.Event()
+        while not self.is_over:
+            try:
+                async with connect() as self._viewer:
+                    await self._listen(self._viewer, task_status)
+            except* (ConnectionClosed, HandshakeError, OSError, trio.BrokenResourceError):
+                self.losses += 1
+                await trio.sleep(AGAIN)
+
+    async def _listen(self, viewer: Player, task_status: trio.TaskStatus[None]) -> None:
+        while not self.is_over:
+            message = await viewer.receive()
+            if not self.messages:
+                task_status.started()
+            self.messages.append(message)
+            self.is_over = message.get("state") == "idle"
+            self._changed.set()
+            self._changed = trio.Event()
 
     def kinds(self) -> list[str]:
         return [message["type"] for message in self.messages]
@@ -88,25 +108,38 @@ class Watch:
         await self.until(lambda: self.kinds().count(kind) > before)
 
 
+def viewing(port: int) -> Connect:
+    """How a viewer comes to this instance."""
+    return partial(connected, port, "/ws/training")
+
+
+async def has_heard(port: int, state: str) -> None:
+    """Wait until this instance knows that the run is in a state."""
+    async with viewing(port)() as viewer:
+        await viewer.expect("training_status", state=state)
+
+
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
 async def test_a_run_survives_the_kills_of_its_instances(
     pair: Pair, redis: RedisServer, tmp_path: Path, kills: int
 ) -> None:
     num_episodes = 4 + 8 * kills
     heard: list[int] = []
-    async with connected(pair.ports[0], "/ws/training") as starter:
+    async with viewing(pair.ports[0])() as starter:
         await starter.send("start_training", **plain(RUN, num_episodes=num_episodes))
-        await starter.expect("training_started")
+        run_id = (await starter.expect("training_started"))["run_id"]
     for _ in range(kills):
         victim = trains(redis, pair)
         watch = Watch()
         async with trio.open_nursery() as nursery:
-            await nursery.start(watch.live, pair.ports[1 - victim])
+            await nursery.start(watch.live, viewing(pair.ports[1 - victim]))
             if watch.messages[0]["state"] == "paused":
                 await watch.order("resume", "resumed")
             await watch.until_more(2)
             pair.servers[victim].signal(signal.SIGKILL)
             await trio.to_thread.run_sync(pair.servers[victim].wait)
+            # It loads while the other one goes on, and might even be the one that does.
+            await trio.to_thread.run_sync(pair.start_again)
             await watch.until_more(2)
             await watch.order("pause", "paused")
             nursery.cancel_scope.cancel()
@@ -114,9 +147,11 @@ async def test_a_run_survives_the_kills_of_its_instances(
         assert restart["restart"]
         heard += watch.episodes()
         await trio.to_thread.run_sync(pair.mend)
+        for port in pair.ports:
+            await has_heard(port, "paused")  # all that came before, too: who comes then hears what follows
     last = Watch()
     async with trio.open_nursery() as nursery:
-        await nursery.start(last.live, pair.ports[victim])
+        await nursery.start(last.live, viewing(pair.ports[victim]))
         await last.order("resume", "resumed")
         await last.until(lambda: last.is_over)
         nursery.cancel_scope.cancel()
@@ -124,13 +159,57 @@ async def test_a_run_survives_the_kills_of_its_instances(
     assert heard == list(range(heard[0], num_episodes + 1)), "each once, in order"
     assert heard[0] <= 3
     for port in pair.ports:
-        status = json.loads((await request(port, "GET /api/status")).body)
-        assert status["training_state"] == "idle"
+        await has_heard(port, "idle")
     past = HistoryReader(pair.data / "history.db")
-    (run,) = past.runs(RunsQuery())
+    (run,) = [run for run in past.runs(RunsQuery()) if run.run_id == run_id]
     assert run.state == "complete"
-    recorded = past.episodes(run.run_id, EpisodesQuery(limit=1000))
+    recorded = past.episodes(run_id, EpisodesQuery(limit=1000))
     assert [one.episode for one in recorded] == list(range(1, num_episodes + 1))
     alone = tmp_path / "alone.pt"
     train(tmp_path, msgspec.structs.replace(RUN, num_episodes=num_episodes), out=alone)
     assert (pair.data / "models" / "trained_agent.pt").read_bytes() == alone.read_bytes()
+
+
+async def viewers_at(port: int) -> int:
+    """How many viewers this instance has."""
+    text = (await request(port, "GET /metrics")).body.decode()
+    (value,) = re.findall(r"^hamlet_training_viewers (\S+)$", text, re.M)
+    return int(float(value))
+
+
+@pytest.mark.parametrize("kill", [False, pytest.param(True, marks=pytest.mark.long)])
+async def test_through_nginx_every_instance_shows_the_run_and_takes_orders(
+    pair: Pair, redis: RedisServer, proxy: Proxy, kill: bool
+) -> None:
+    through = partial(through_nginx, proxy, "/ws/training")
+    async with through() as starter:
+        await starter.send("start_training", **plain(RUN, num_episodes=100_000))
+        await starter.expect("training_started")
+    watches = [Watch() for _ in range(4)]
+    async with trio.open_nursery() as nursery:
+        for watch in watches:
+            await nursery.start(watch.live, through)
+        spread = [await viewers_at(port) for port in pair.ports]
+        assert sum(spread) == 4
+        assert all(spread)
+        for watch in watches:  # from each instance, wherever the run is
+            await watch.order("pause", "paused")
+            await watch.order("resume", "resumed")
+        for watch in watches:
+            await watch.until(lambda watch=watch: "state_update" in watch.kinds())  # type: ignore[misc]
+        if kill:
+            victim = trains(redis, pair)
+            pair.servers[victim].signal(signal.SIGKILL)
+            await trio.to_thread.run_sync(pair.servers[victim].wait)
+            for watch in watches:
+                await watch.until_more(3)
+            assert (
+                sorted(watch.losses for watch in watches) == [0] * spread[1 - victim] + [1] * spread[victim]
+            )
+        await watches[0].order("stop", "training_stopped")
+        for watch in watches:
+            await watch.until(lambda watch=watch: watch.is_over)  # type: ignore[misc]
+    for watch in watches:
+        heard = watch.episodes()
+        assert heard == sorted(set(heard))
+        assert watch.losses or heard == list(range(heard[0], heard[0] + len(heard)))
