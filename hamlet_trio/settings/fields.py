@@ -234,6 +234,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="seconds for which a session is kept in Redis after its last change",
         ),
     ] = 3600
+    run_lease: Annotated[
+        float,
+        Meta(
+            ge=2,
+            le=60,
+            description="seconds without a sign of the instance that trains, after which another one goes on "
+            "with the run; the same at all instances",
+        ),
+    ] = 6
     compression: Annotated[
         bool, Meta(description="permessage-deflate compression; doubles the CPU time of a message")
     ] = False

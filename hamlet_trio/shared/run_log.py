@@ -10,8 +10,6 @@ from coredis.tokens import PureToken
 
 from hamlet_trio.shared.redis_store import Client, RedisStore
 
-LEASE: Final = 6.0
-"""Seconds from the last renewal of a lease until another instance may take it."""
 BEAT: Final = 1.0
 """Seconds between two renewals, and between two signs of life of an instance."""
 _PRESENT: Final = 3.0  # seconds for which the viewers of an instance count after its last sign of life
@@ -49,7 +47,7 @@ return 1
 _BEAT: Final = """
 -- KEYS: lock, instances, board. ARGV: lease or "", milliseconds of it, instance, its viewers, milliseconds
 -- for which they count, seconds for which the board is kept. Answers the holder, the viewers at the other
--- instances, and the number of instances. The lease is renewed first: where Redis is full, it is not lost.
+-- instances, the number of instances, and 1 if Redis is full: the lease is renewed first, and not lost then.
 local held = redis.call('GET', KEYS[1]) or ''
 if held ~= '' and held == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -57,7 +55,7 @@ if held ~= '' and held == ARGV[1] then
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.pcall('HSET', KEYS[2], ARGV[3], string.format('%s %.0f', ARGV[4], now + tonumber(ARGV[5])))
+local put = redis.pcall('HSET', KEYS[2], ARGV[3], string.format('%s %.0f', ARGV[4], now + tonumber(ARGV[5])))
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 local entries, viewers, instances = redis.call('HGETALL', KEYS[2]), 0, 0
 for i = 1, #entries, 2 do
@@ -68,7 +66,7 @@ for i = 1, #entries, 2 do
     if entries[i] ~= ARGV[3] then viewers = viewers + tonumber(count) end
   end
 end
-return {held, viewers, instances}
+return {held, viewers, instances, type(put) == 'table' and put['err'] and 1 or 0}
 """
 _TELL: Final = """
 -- KEYS: lock, board, events, frames. ARGV: lease, source, number of the portion, events and frames to keep,
@@ -163,11 +161,15 @@ class Places(NamedTuple):
 
 
 class BeatResult(NamedTuple):
-    """Who holds the lease, or "", the viewers at other instances, and the number of instances."""
+    """Who holds the lease, or "", the viewers at other instances, the number of instances.
+
+    `is_full`: Redis answers, and takes nothing more.
+    """
 
     holder: str
     viewers: int
     instances: int
+    is_full: bool
 
 
 class Portion(NamedTuple):
@@ -195,10 +197,12 @@ class RunLog:
     """Carry out the operations on the run's keys, each of which may be done twice.
 
     All of them raise `StoreUnavailableError`. What is lost with Redis harms no file: a holder takes the lease
-    again and tells the whole state.
+    again and tells the whole state. `lease` is the number of seconds from the last renewal of a lease until
+    another instance may take it.
     """
 
-    def __init__(self, store: RedisStore, *, prefix: str, port: int) -> None:
+    def __init__(self, store: RedisStore, *, prefix: str, port: int, lease: float) -> None:
+        self.lease: Final = lease
         self.instance: Final = f"{socket.gethostname()}:{port}:{secrets.token_hex(4)}"
         self._store: Final = store
         self._run: Final = f"{prefix}:run"
@@ -216,7 +220,7 @@ class RunLog:
         Its fence is above `least`, also where Redis was emptied.
         """
         keys = [self._key("lock"), self._key("fence"), self.events]
-        arguments = [self.instance, _milliseconds(LEASE), least, last_read]
+        arguments = [self.instance, _milliseconds(self.lease), least, last_read]
         fence = int(await self._script(_TAKE, keys, arguments))
         return Lease(self.instance, fence) if fence > 0 else None
 
@@ -230,14 +234,14 @@ class RunLog:
         own = "" if lease is None else lease.value
         arguments = [
             own,
-            _milliseconds(LEASE),
+            _milliseconds(self.lease),
             self.instance,
             viewers,
             _milliseconds(_PRESENT),
             _BOARD_SECONDS,
         ]
-        holder, others, instances = await self._script(_BEAT, keys, arguments)
-        return BeatResult(as_text(holder), int(others), int(instances))
+        holder, others, instances, is_full = await self._script(_BEAT, keys, arguments)
+        return BeatResult(as_text(holder), int(others), int(instances), bool(is_full))
 
     async def tell(self, lease: Lease, portion: Portion) -> tuple[str, str] | None:
         """Append events and frames; return the ids of the last ones, None if the lease is lost."""

@@ -30,7 +30,10 @@ MAX_WAITING: Final = 20_000
 """Events that wait for Redis at most; past them the oldest go, and the others are told the whole state."""
 _MAX_FRAMES: Final = 8
 _PORTION: Final = 1_000  # events told at once
-_PAUSE: Final = 0.05  # seconds between two portions, each of which costs half a millisecond
+# Seconds between two portions, each of which costs half a millisecond of processor time: frames are to move
+# evenly, while a chart may be a little late.
+_PAUSE: Final = 0.05
+_PAUSE_WITHOUT_FRAMES: Final = 0.2
 _SNAPSHOT_EVERY: Final = 2_000  # events
 _AGAIN: Final = 0.5  # seconds until what Redis refused is tried again
 _ANSWER_SECONDS: Final = 5.0
@@ -49,11 +52,11 @@ class SharedRun:
         instances: the number of instances that are there, as far as known.
     """
 
-    def __init__(self, store: RedisStore, url: str, *, prefix: str, port: int) -> None:
+    def __init__(self, store: RedisStore, url: str, *, prefix: str, port: int, lease: float) -> None:
         self.takes_part = False
         self.lag = 0.0
         self.instances = 0
-        self._log: Final = RunLog(store, prefix=prefix, port=port)
+        self._log: Final = RunLog(store, prefix=prefix, port=port, lease=lease)
         self._reader: Final = RunReader(url, self._log)
         self._logger = get_logger(service="shared_run")
         self._lease: Lease | None = None
@@ -63,6 +66,7 @@ class SharedRun:
         self._portion: Portion | None = None
         self._portions = self._number = self._since_snapshot = self._fence = 0
         self._snapshot_due = False
+        self._is_hurried = False  # the last portion had frames, or not all events that wait
         self._make_snapshot: Callable[[], bytes] = bytes
         self._is_ending = False
         self._all_told = trio.Event()
@@ -71,6 +75,11 @@ class SharedRun:
         self._viewers_changed = trio.Event()
         self._orders = 0
         self._answers: dict[int, tuple[trio.Event, list[str]]] = {}
+
+    @property
+    def lease(self) -> float:
+        """Seconds from the last renewal of a lease until another instance may take it."""
+        return self._log.lease
 
     @property
     def waiting(self) -> int:
@@ -160,7 +169,7 @@ class SharedRun:
                 await self._stop_telling()
             elif not await self._tell_some():
                 await on_lost()
-            await trio.sleep(_PAUSE)
+            await trio.sleep(_PAUSE if self._is_hurried else _PAUSE_WITHOUT_FRAMES)
 
     async def _stop_telling(self) -> None:
         self.takes_part = self._reader.skips_run = False
@@ -195,6 +204,7 @@ class SharedRun:
     def _next_portion(self) -> Portion:
         events = [self._events.popleft() for _ in range(min(_PORTION, len(self._events)))]
         frames, self._frames = list(self._frames), deque(maxlen=_MAX_FRAMES)
+        self._is_hurried = bool(frames or self._events)
         self._portions += 1
         self._since_snapshot += len(events)
         snapshot = b""

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from hamlet_trio.shared import SharedRun
     from hamlet_trio.shared.run_log import BeatResult, News, RunBoard, SentOrder, ToldEvent, ToldFrame
 
-SETTLING: Final = 6.0
-"""Seconds for which Redis must have answered before a run counts as alone: as long as its lease lasts."""
 GIVEN_UP: Final = 60.0
 """Seconds after which a run that no instance can go on with counts as failed."""
 
 _MAX_INSTANCES: Final = 64
 
 _REDIS_AWAY: Final = "Redis does not answer: the run goes on at another instance, and is shown again then."
+_REDIS_FULL: Final = (
+    "Redis is full: the run goes on at another instance, and is shown again once there is room."
+)
 _ALONE: Final = "The instance that trained the run is gone; another one is about to go on with it."
 _LOST: Final = "The instance that trained the run is gone, and no other one could go on with it."
 
@@ -241,9 +242,12 @@ class RunSharing:
             await self._catch_up()
         if not self.follows or beat.holder:
             self._alone_since = math.inf
-            self._show_again()
+            if beat.is_full and self.follows:
+                self._show_instead(_REDIS_FULL)
+            else:
+                self._show_again()
             return False
-        if now - self._up_since < SETTLING:  # its holder may be about to take the lease again
+        if now - self._up_since < self._shared.lease:  # its holder may be about to take it again
             return False
         self._alone_since = min(self._alone_since, now)
         return True

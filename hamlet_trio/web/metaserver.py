@@ -141,5 +141,11 @@ def _open_store(
         capacity=settings.max_sessions,
         form=SNAPSHOT_FORM,
     )
-    run = SharedRun(store, settings.redis_url, prefix=settings.redis_prefix, port=settings.port)
+    run = SharedRun(
+        store,
+        settings.redis_url,
+        prefix=settings.redis_prefix,
+        port=settings.port,
+        lease=settings.run_lease,
+    )
     return store, shelf, run, RedisLog(store, settings.redis_url, settings.redis_prefix)

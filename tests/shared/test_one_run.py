@@ -1,10 +1,10 @@
 """Two training services over one data folder and one real Redis: one run, seen and ordered from both."""
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import trio
@@ -24,7 +24,7 @@ SHORT = {"batch_size": 8, "max_steps": 20, "network_type": "qnetwork", "seed": 7
 async def an_instance(settings: Settings) -> AsyncIterator[Server]:
     """One instance, for as long as the context lasts."""
     store = RedisStore(settings.redis_url)
-    shared = SharedRun(store, settings.redis_url, prefix="test", port=settings.port)
+    shared = SharedRun(store, settings.redis_url, prefix="test", port=settings.port, lease=settings.run_lease)
     async with trio.open_nursery() as lasting:
         lasting.start_soon(store.run)
         async with serve_training(settings, shared=shared) as server:
@@ -134,21 +134,49 @@ async def test_the_run_goes_on_at_the_other_instance_when_its_own_shuts_down(set
         assert (run.state, run.episodes) == ("complete", 6)
 
 
-@pytest.mark.long
-async def test_redis_is_frozen_in_the_middle_and_the_others_are_told_and_catch_up(
-    settings: Settings, redis: RedisServer
+class Fault(NamedTuple):
+    """What may happen to Redis, how it ends, and what viewers elsewhere are told meanwhile."""
+
+    begin: Callable[[RedisServer], object]
+    end: Callable[[RedisServer], object]
+    sentence: str = "Redis does not answer"
+
+
+def _come_back_empty(redis: RedisServer) -> None:
+    redis.forget()
+    redis.start()
+
+
+FAULTS = {
+    "full": Fault(
+        lambda redis: redis.ask("CONFIG", "SET", "maxmemory", "1"),
+        lambda redis: redis.ask("CONFIG", "SET", "maxmemory", "0"),
+        "Redis is full",
+    ),
+    "stopped": Fault(RedisServer.end, RedisServer.start),
+    "frozen": Fault(lambda r: r.signal(signal.SIGSTOP), lambda r: r.signal(signal.SIGCONT)),
+    "emptied": Fault(RedisServer.end, _come_back_empty),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["full", *(pytest.param(name, marks=pytest.mark.long) for name in FAULTS if name != "full")]
+)
+async def test_redis_fails_in_the_middle_and_the_others_are_told_and_catch_up(
+    settings: Settings, redis: RedisServer, name: str
 ) -> None:
+    fault = FAULTS[name]
     async with an_instance(settings) as first, an_instance(settings) as second:
         here, there = await joined(first), await joined(second)
         await here.send("start_training", **(SHORT | ENDLESS))
         await there.until("episode_complete")
-        redis.signal(signal.SIGSTOP)
+        fault.begin(redis)
         away = await there.until_state("unresponsive")
-        assert "Redis" in away["reason"]
+        assert fault.sentence in away["reason"]
         await there.send("stop")
         assert (await there.until("error"))["code"] == "training_busy"
         await here.until("episode_complete")
-        redis.signal(signal.SIGCONT)
+        fault.end(redis)
         await there.until_state("running")
         await there.send("stop")
         for client in (here, there):
@@ -158,3 +186,5 @@ async def test_redis_is_frozen_in_the_middle_and_the_others_are_told_and_catch_u
             m for m in told(there) if m.get("state") not in local
         ]
         assert [message["code"] for message in here.seen if message["type"] == "error"] == []
+        assert second.service.sharing is not None
+        assert second.service.sharing.gaps == 0, "nothing was lost"

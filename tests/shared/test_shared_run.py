@@ -17,8 +17,8 @@ class Instance:
 
     def __init__(self, url: str) -> None:
         self.store = RedisStore(url)
-        self.run = SharedRun(self.store, url, prefix="test", port=1)
-        self.log = RunLog(self.store, prefix="test", port=2)
+        self.run = SharedRun(self.store, url, prefix="test", port=1, lease=6)
+        self.log = RunLog(self.store, prefix="test", port=2, lease=6)
         self.heard: list[str] = []
         self.numbers: list[int] = []
         self.orders: list[str] = []
