@@ -55,6 +55,24 @@ describe('a room', () => {
     expect(client.state.error).toBeNull()
   })
 
+  it('offers the session again when its instance was taken for gone, until it is refused', () => {
+    client.share({ id: 's', proof: 'p' })
+    hear(joined(), { type: 'member_changed', member: { ...FOX, has_session: false }, seq: 2 })
+    expect(SocketDouble.newest.sent.at(-1)).toEqual({ command: 'join', room: '4827', session: 's', proof: 'p' })
+    hear({ type: 'error', code: 'unproved_session', message: 'No.', command: 'join', field: 'proof' })
+    const count = SocketDouble.newest.sent.length
+    hear({ type: 'member_changed', member: { ...FOX, has_session: false }, seq: 3 })
+    expect(SocketDouble.newest.sent.length).toBe(count)
+  })
+
+  it('says that a followed life waits until its frames come again', () => {
+    hear(joined({ members: [{ ...FOX, follows: 2 }, OWL] }))
+    hear({ type: 'error', code: 'store_unavailable', message: 'It waits.', command: null, field: null })
+    expect(client.state.error).toContain('It waits.')
+    hear({ type: 'frame', member: 2, message: update({ step: 3 }) })
+    expect(client.state.error).toBeNull()
+  })
+
   it('says nothing of a signal that is refused, because nobody gave that command', () => {
     hear(joined(), { type: 'error', code: 'unknown_member', message: 'No.', command: 'signal', field: null })
     expect(client.state.error).toBeNull()

@@ -2,7 +2,7 @@
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
 from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics
-from hamlet_trio.connection.shared_sessions import SharedSession, SharedSessions
+from hamlet_trio.connection.shared_sessions import Receive, SharedSession, SharedSessions, hash_of
 from hamlet_trio.connection.subscriber import Closing, Subscriber
 from hamlet_trio.connection.transport import NoRoomError, OverloadedError, ServerFullError, Transport
 
@@ -16,11 +16,13 @@ __all__ = [
     "Permit",
     "QueueFullError",
     "QueueStatistics",
+    "Receive",
     "ServerFullError",
     "SharedSession",
     "SharedSessions",
     "Subscriber",
     "TokenBucket",
     "Transport",
+    "hash_of",
     "permit_all",
 ]

@@ -126,6 +126,8 @@ class ErrorCode(StrEnum):
         "unproved_session",
         "There is no such session, or `proof` is not the one from its `connected`.",
     )
+    NOT_FOLLOWED = "not_followed", "The member that `set_direct` names is not the one that you follow."
+    UNKNOWN_STROKE = "unknown_stroke", "No stroke of yours has this id: it was never drawn, or is gone."
     DRAWING_ENDED = "drawing_ended", "The teacher has ended drawing."
     NO_VOTE = "no_vote", "No vote is open."
 

@@ -175,3 +175,8 @@ RoomCommand = (
 )
 
 room_commands: Final[CommandDecoder[RoomCommand]] = CommandDecoder(RoomCommand)
+
+
+def name_of(command: RoomCommand) -> str:
+    """Return the name that a command has on the wire."""
+    return str(command.__struct_config__.tag)

@@ -1,5 +1,6 @@
 """What instances that share rooms tell each other, and the log over which they do."""
 
+import secrets
 from collections.abc import Callable
 from typing import Annotated, Final, Protocol
 
@@ -16,7 +17,11 @@ class RoomLog(Protocol):
 
     @property
     def instance(self) -> str:
-        """The name of this instance, which is new at each start."""
+        """The name of this instance, which is new at each start and each `renew`."""
+        ...
+
+    def renew(self) -> None:
+        """Take a new name: the others have declared the one before gone, or will."""
         ...
 
     async def append(self, entry: bytes) -> None:
@@ -31,8 +36,20 @@ class RoomLog(Protocol):
         """Return a position and the state there, if any."""
         ...
 
-    async def read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
-        """Hand on each entry after a position, with its own position, until that fails."""
+    async def holds(self, position: bytes) -> bool:
+        """Return whether the log still has everything after a position."""
+        ...
+
+    async def read(
+        self, position: bytes, take: Callable[[bytes, bytes], None], take_sent: Callable[[bytes], None]
+    ) -> None:
+        """Hand on each entry after a position, with its own position, and what is sent here, until that
+        fails.
+        """
+        ...
+
+    async def send(self, instance: str, data: bytes) -> None:
+        """Send something to one instance, outside the log; the oldest goes when it does not read."""
         ...
 
     async def give_sign(self) -> bool:
@@ -72,6 +89,33 @@ class Commanded(Struct, frozen=True, tag="commanded"):
     id: str
 
 
+class Claimed(Struct, frozen=True, tag="claimed"):
+    """A member says that a session is its own, or with None that it has none, and who votes."""
+
+    number: int
+    voter: str | None
+    session: str | None
+    proof: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="`hash_of` of the proof")]
+    id: str
+
+
+class Offered(Struct, frozen=True, tag="offered"):
+    """The instance of a session says that a claim is true: the session can be followed."""
+
+    number: int
+    claim: str
+    instance: str
+    id: str
+
+
+class Ended(Struct, frozen=True, tag="ended"):
+    """The session of a claim is over."""
+
+    number: int
+    claim: str
+    id: str
+
+
 class Pointed(Struct, frozen=True, tag="pointed"):
     """Where members of one instance point."""
 
@@ -86,7 +130,17 @@ class Gone(Struct, frozen=True, tag="gone"):
     id: str
 
 
-Entry = Entered | Parted | Commanded | Pointed | Gone
+Entry = Entered | Parted | Commanded | Claimed | Offered | Ended | Pointed | Gone
+
+
+class Life(Struct, frozen=True):
+    """A member's session, as far as it has one, and whose it sees."""
+
+    number: int
+    claim: str | None
+    instance: Annotated[str | None, Meta(description="where the claimed session is; None: not offered")]
+    follows: int | None
+    direct: bool
 
 
 class Replica(Struct, frozen=True):
@@ -95,7 +149,23 @@ class Replica(Struct, frozen=True):
     rooms: list[RoomState]
     members: list[Entered]
     seen: list[str]
+    lives: list[Life] = []
+
+
+class Relayed(Struct, frozen=True, array_like=True):
+    """A message of a followed session, as text in bytes."""
+
+    number: int
+    claim: str
+    is_frame: bool
+    text: bytes
 
 
 entries: Final = msgspec.json.Decoder(Entry)
 replicas: Final = msgspec.json.Decoder(Replica)
+portions: Final = msgspec.msgpack.Decoder(list[Relayed])
+
+
+def new_id() -> str:
+    """Return a random id for an entry."""
+    return secrets.token_hex(8)

@@ -22,9 +22,9 @@ def execute(service: "RoomService", membership: "Membership", command: RoomComma
             membership.room.move_cursor(number, at)
             service.note_moved()
         case commands.Follow(member=followed):
-            membership.room.follow(membership.member, followed)
+            membership.room.followers.follow(membership.member, followed)
         case commands.SetDirect(member=followed, direct=direct):
-            membership.room.set_direct(membership.member, followed, direct=direct)
+            membership.room.followers.set_direct(membership.member, followed, direct=direct)
         case commands.MakeGroups(size=size):
             service.make_groups(membership.room, size)
         case commands.MoveMember(member=moved, room=name):
@@ -32,7 +32,7 @@ def execute(service: "RoomService", membership: "Membership", command: RoomComma
         case commands.Gather():
             service.gather(membership.room)
         case commands.Spotlight(member=shown):
-            membership.room.set_spotlight(shown)
+            membership.room.followers.set_spotlight(shown)
         case commands.Draw() | commands.Erase() | commands.Clear() | commands.SetDrawing():
             _draw(membership, command)
         case _:

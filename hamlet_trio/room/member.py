@@ -8,7 +8,7 @@ from hamlet_trio.connection import AbuseError, Closing, CommandStream, Permit, T
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol.errors import BadMessageError, CloseCode
-from hamlet_trio.protocol.room_commands import room_commands
+from hamlet_trio.protocol.room_commands import name_of, room_commands
 from hamlet_trio.room.service import Membership, RoomService
 from hamlet_trio.settings import Settings
 
@@ -40,6 +40,8 @@ async def serve_member(
                         raise command
                     await service.carry_out(membership, command)
                 except BadMessageError as error:
+                    if not isinstance(command, BadMessageError):
+                        error.command = name_of(command)
                     membership.subscriber.tell(error.as_message())
         except AbuseError as error:
             log.warning("member_closed_for_abuse", reason=str(error))

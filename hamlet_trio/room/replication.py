@@ -8,42 +8,42 @@ import msgspec
 import trio
 
 from hamlet_trio.common.backoff import Backoff
-from hamlet_trio.connection import MessageQueue, SharedSession, SharedSessions, Subscriber
+from hamlet_trio.connection import MessageQueue, SharedSessions, hash_of
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
-from hamlet_trio.protocol.errors import BadMessageError
-from hamlet_trio.protocol.room_commands import RoomCommand
+from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.room_commands import RoomCommand, name_of
 from hamlet_trio.room.entries import (
+    Claimed,
     Commanded,
+    Ended,
     Entered,
     Entry,
     Gone,
+    Life,
+    Offered,
     Parted,
     Pointed,
     Replica,
     RoomLog,
     entries,
+    new_id,
     replicas,
 )
+from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.execution import execute
-from hamlet_trio.room.room import RoomMember
-from hamlet_trio.room.service import CURSOR_INTERVAL, Membership, RoomService, RoomStatistics
+from hamlet_trio.room.frame_relay import read_portion
+from hamlet_trio.room.room_broadcast import RoomMember
+from hamlet_trio.room.service import Membership, RoomService, RoomStatistics
+from hamlet_trio.room.session_claims import RemoteSubscriber, SessionClaims
 from hamlet_trio.settings import Settings
 
 SIGN_EVERY: Final = 1.0  # seconds
 _SAVE_EVERY: Final = 256  # entries; far fewer than the log keeps
 _REMEMBERED: Final = 1024
 _MAX_NUMBER: Final = 2**31
-
-
-class RemoteSubscriber(Subscriber):
-    """A member at another instance, which tells it what happens."""
-
-    def put_event(self, text: str) -> None:
-        """Leave it to the other instance."""
-
-    def put_frame(self, text: str) -> None:
-        """Leave it to the other instance."""
+_GRACE: Final = 10.0
+"""Seconds after Redis was away in which nobody is declared gone: instances find it again one by one."""
 
 
 class ReplicatedRooms(RoomService):
@@ -51,14 +51,16 @@ class ReplicatedRooms(RoomService):
 
     A command goes into the log, and is carried out when it is read from there, at each instance in the same
     order; who gave it is told then if it cannot be done. Without an answer of the log nothing changes, and
-    who gives a command is told so. Lives are followed within one instance: sessions, `follow` and
-    `spotlight` stay out of the log.
+    who gives a command is told so. A session may be at another instance than its member and its followers:
+    see `SessionClaims`. Its frames go to the instances of its followers outside the log.
 
-    An instance that gives no sign for some seconds is declared gone by the others, and its members leave.
-    If it was only late it begins anew, and closes the connections of its members, which come back.
+    An instance that gives no sign for some seconds is declared gone by the others; its members leave, and its
+    sessions are over for them. If it was only late it begins anew, and closes the connections of its members,
+    which come back.
 
-    Bounds: what waits to be appended are a place for each member, and one departure each; `_REMEMBERED`
-    entries are known by their ids, so that one that was appended twice is carried out once.
+    Bounds: what waits to be appended are a place for each member, one departure each, and an end of each
+    session; `_REMEMBERED` entries are known by their ids, so that one that was appended twice is carried out
+    once.
     """
 
     def __init__(
@@ -74,15 +76,15 @@ class ReplicatedRooms(RoomService):
         self._entered: dict[int, Entered] = {}
         self._memberships: dict[int, Membership] = {}
         self._own: dict[int, Membership] = {}
-        self._offered: dict[int, SharedSession | None] = {}
-        self._pointing: dict[int, list[float] | None] = {}
-        self._parting: dict[int, None] = {}
+        self._queue = EntryQueue(self._append, self._send_and_save)
+        self._claims = SessionClaims(sessions, self._queue)
         self._seen: dict[str, None] = {}
         self._position = b"0"
         self._unsaved = 0
         self._is_current = False
+        self._is_interrupted = False
+        self._declares_from = 0.0
         self._reading = trio.CancelScope()
-        self._waits = trio.Event()
 
     # --- a member's commands -------------------------------------------------------------------------
 
@@ -91,47 +93,45 @@ class ReplicatedRooms(RoomService):
         number = membership.member.number
         match command:
             case commands.Join():
-                session = membership.proved(command)
-                if membership.is_in(command.room):
-                    membership.join(command)
-                    return
-                member = membership.member
-                self._own[number] = membership
-                self._offered[number] = session
-                await self._append(
-                    Entered(
-                        number,
-                        member.animal,
-                        member.colour,
-                        member.teacher,
-                        command.voter,
-                        command.room,
-                        self._log.instance,
-                        _new_id(),
-                    )
-                )
+                await self._join(membership, command)
             case commands.MoveCursor(at=at):
                 execute(self, membership, command)
-                self._pointing[number] = at
-                self._waits.set()
-            case commands.Follow() | commands.SetDirect() | commands.Spotlight():
-                execute(self, membership, command)
+                self._queue.point(number, at)
             case _:
                 # Whoever has joined nothing is told so at once.
-                _ = membership.room
-                await self._append(Commanded(number, command, _new_id()))
+                room = membership.room
+                if isinstance(command, commands.Signal):
+                    room.admit_signal(membership.member, command)
+                await self._append(Commanded(number, command, new_id()))
+
+    async def _join(self, membership: Membership, command: commands.Join) -> None:
+        """Enter a room and claim a session, which may be at another instance."""
+        if command.session is not None and command.session in self.sessions:
+            # Whoever has no proof of a session of this instance is told so at once.
+            membership.proved(command)
+        member, here = membership.member, self._log.instance
+        self._own[member.number] = membership
+        if not membership.is_in(command.room):
+            look = member.animal, member.colour
+            await self._append(
+                Entered(member.number, *look, member.teacher, command.voter, command.room, here, new_id())
+            )
+        proof = hash_of(command.proof or "")
+        await self._append(Claimed(member.number, command.voter, command.session, proof, new_id()))
+
+    def session_ended(self, membership: Membership) -> None:
+        """Tell all instances that a session is over, in the order of the log."""
+        self._claims.session_ended(membership.member.number)
 
     def part(self, membership: Membership) -> None:
         """Note that a connection has ended; the log is told by the task that appends."""
         number = membership.member.number
         self._own.pop(number, None)
-        self._offered.pop(number, None)
-        self._pointing.pop(number, None)
+        self._queue.forget(number)
         if number in self._memberships:
             # It hears nothing more.
             membership.subscriber.too_slow.set()
-        self._parting[number] = None
-        self._waits.set()
+        self._queue.put(Parted(number, new_id()))
 
     def next_number(self) -> int:
         """Return a random number; the chance that a given other member has it is one in two billion."""
@@ -153,7 +153,7 @@ class ReplicatedRooms(RoomService):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(super().run)
             nursery.start_soon(self._read)
-            nursery.start_soon(self._append_waiting)
+            nursery.start_soon(self._queue.run)
             nursery.start_soon(self._watch)
 
     async def _read(self) -> None:
@@ -164,51 +164,46 @@ class ReplicatedRooms(RoomService):
                     if not self._is_current:
                         await self._log.give_sign()
                         self._begin(*await self._log.load())
-                    await self._log.read(self._position, self._take)
-                except BadMessageError:
+                    await self._log.read(self._position, self._take, self._take_sent)
+                except BadMessageError as error:
                     # The store's own task has logged why.
+                    self._interrupted(error)
                     await backoff.wait()
 
-    async def _append_waiting(self) -> None:
-        """Append where members point, and who has left, ten times a second at most."""
-        while True:
-            await self._waits.wait()
-            self._waits = trio.Event()
-            try:
-                if self._pointing:
-                    pointing, self._pointing = self._pointing, {}
-                    await self._append(Pointed(pointing, _new_id()))
-                while self._parting:
-                    number = next(iter(self._parting))
-                    await self._append(Parted(number, _new_id()))
-                    del self._parting[number]
-                if self._unsaved >= _SAVE_EVERY:
-                    self._unsaved = 0
-                    await self._log.save(self._position, msgspec.json.encode(self._replica()))
-            except BadMessageError:
-                # Cursors may be lost; who has left is told once Redis is back.
-                await trio.sleep(SIGN_EVERY)
-                self._waits.set()
-            await trio.sleep(CURSOR_INTERVAL)
+    async def _send_and_save(self) -> None:
+        """Send frames to where followers are, and keep the state when enough has changed."""
+        for instance, portion in self._claims.relay.take().items():
+            await self._log.send(instance, portion)
+        if self._unsaved >= _SAVE_EVERY:
+            self._unsaved = 0
+            await self._log.save(self._position, msgspec.json.encode(self._replica()))
 
     async def _watch(self) -> None:
         """Give signs of life, and find out who gives none."""
         while True:
             await trio.sleep(SIGN_EVERY)
             try:
+                for number, error in self._claims.refused().items():
+                    if number in self._own:
+                        self._own[number].subscriber.tell(error.as_message())
                 if not await self._log.give_sign() and self._is_current:
-                    self._begin_anew()
-                instances = {entered.instance for entered in self._entered.values()}
-                for instance in await self._log.missing(instances):
-                    await self._append(Gone(instance, _new_id()))
+                    # It was late, or all were because Redis was away.
+                    self._declares_from = trio.current_time() + _GRACE
+                    if not await self._log.holds(self._position):
+                        self._begin_anew()
+                instances = {entered.instance for entered in self._entered.values()} | self._claims.instances
+                missing = await self._log.missing(instances)
+                if trio.current_time() >= self._declares_from:
+                    for instance in missing:
+                        await self._append(Gone(instance, new_id()))
             except BadMessageError:
-                continue
+                self._declares_from = trio.current_time() + _GRACE
 
     # --- the replica ---------------------------------------------------------------------------------
 
     def _take(self, position: bytes, data: bytes) -> None:
         """Carry out an entry of the log."""
-        self._position = position
+        self._position, self._is_interrupted = position, False
         try:
             entry = entries.decode(data)
         except msgspec.DecodeError:
@@ -222,7 +217,7 @@ class ReplicatedRooms(RoomService):
             del self._seen[next(iter(self._seen))]
         self._unsaved += 1
         if self._unsaved >= _SAVE_EVERY:
-            self._waits.set()
+            self._queue.wake()
         match entry:
             case Entered():
                 self._enter(entry)
@@ -230,14 +225,62 @@ class ReplicatedRooms(RoomService):
                 self._leave(number)
             case Commanded():
                 self._command(entry)
+            case Claimed() | Offered() | Ended():
+                self._agree(entry)
             case Pointed(cursors=cursors):
                 self._point(cursors)
             case Gone(instance=instance):
-                for number, entered in list(self._entered.items()):
-                    if entered.instance == instance:
-                        self._leave(number)
-                if instance == self._log.instance:
-                    self._begin_anew()
+                self._lose(instance)
+        if not isinstance(entry, Pointed):
+            # Frames go to where followers are by now.
+            self._claims.attend(self._memberships)
+
+    def _agree(self, entry: Claimed | Offered | Ended) -> None:
+        """Carry out what concerns whose session is where."""
+        membership = self._memberships.get(entry.number)
+        if membership is None:
+            return
+        match entry:
+            case Claimed():
+                is_own = entry.number in self._own
+                self._claims.claim(membership, entry, self._log.instance, is_own=is_own)
+            case Offered():
+                self._claims.offer(membership, entry)
+            case Ended():
+                self._claims.end(membership, entry)
+
+    def _lose(self, instance: str) -> None:
+        """Have the members of an instance leave, and its sessions be over."""
+        if instance == self._log.instance:
+            self._begin_anew()
+            return
+        for number, entered in list(self._entered.items()):
+            if entered.instance == instance:
+                self._leave(number)
+        for number in self._claims.at(instance):
+            self._claims.lose(self._memberships[number])
+
+    def _take_sent(self, data: bytes) -> None:
+        """Hand on frames of sessions at another instance."""
+        self._is_interrupted = False
+        try:
+            messages = read_portion(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            get_logger(service="rooms").warning("unknown_room_entry")
+            return
+        for message in messages:
+            membership = self._memberships.get(message.number)
+            if membership is not None:
+                self._claims.receive(message, membership)
+
+    def _interrupted(self, error: BadMessageError) -> None:
+        """Tell those who follow a life at another instance that it waits, once."""
+        if self._is_interrupted:
+            return
+        self._is_interrupted = True
+        told = BadMessageError(ErrorCode.STORE_UNAVAILABLE, f"What you follow waits: {error.message}")
+        for subscriber in self._claims.waiting(self._memberships):
+            subscriber.tell(told.as_message())
 
     def _enter(self, entry: Entered) -> None:
         own = self._own.get(entry.number) if entry.instance == self._log.instance else None
@@ -247,10 +290,12 @@ class ReplicatedRooms(RoomService):
         membership.member.voter = entry.voter
         self._make_way(entry)
         try:
-            membership.enter(entry.room, self._offered.pop(entry.number, None))
+            membership.enter(entry.room, None)
         except BadMessageError as error:
+            error.command = name_of(commands.Join())
             membership.subscriber.tell(error.as_message())
             return
+        self._claims.forget(entry.number)
         self._memberships[entry.number] = membership
         self._entered.pop(entry.number, None)
         self._entered[entry.number] = entry
@@ -279,6 +324,7 @@ class ReplicatedRooms(RoomService):
         self._looks.pop(number, None)
         if membership is not None:
             membership.leave()
+        self._claims.forget(number)
 
     def _command(self, entry: Commanded) -> None:
         membership = self._memberships.get(entry.number)
@@ -289,6 +335,7 @@ class ReplicatedRooms(RoomService):
         try:
             execute(self, membership, entry.command)
         except BadMessageError as error:
+            error.command = name_of(entry.command)
             membership.subscriber.tell(error.as_message())
 
     def _point(self, cursors: dict[int, list[float] | None]) -> None:
@@ -299,7 +346,11 @@ class ReplicatedRooms(RoomService):
 
     def _replica(self) -> Replica:
         states = [room.state() for room in self._rooms.values()]
-        return Replica(states, list(self._entered.values()), list(self._seen))
+        lives = [
+            Life(number, *self._claims.place(number), each.member.follows, each.member.direct)
+            for number, each in self._memberships.items()
+        ]
+        return Replica(states, list(self._entered.values()), list(self._seen), lives)
 
     def _begin(self, position: bytes, data: bytes | None) -> None:
         """Take over the state that the others have after the entry at a position."""
@@ -310,6 +361,9 @@ class ReplicatedRooms(RoomService):
         self._seen = dict.fromkeys(replica.seen)
         for entered in replica.members:
             self._enter(entered)
+        for life in replica.lives:
+            if (membership := self._memberships.get(life.number)) is not None:
+                self._claims.restore(membership, life)
         for state in replica.rooms:
             self.restore(state)
 
@@ -320,13 +374,11 @@ class ReplicatedRooms(RoomService):
         for membership in self._memberships.values():
             membership.forget()
         self._own.clear()
+        self._claims.clear()
         self._memberships.clear()
         self._entered.clear()
         self._seen.clear()
         self.clear()
+        self._log.renew()
         self._is_current = False
         self._reading.cancel()
-
-
-def _new_id() -> str:
-    return secrets.token_hex(8)

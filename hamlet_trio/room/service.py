@@ -12,10 +12,11 @@ from msgspec import Struct
 from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSession, SharedSessions, Subscriber
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, RoomCommand
+from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, RoomCommand, Signal
 from hamlet_trio.protocol.room_messages import Animal, Colour, GroupsChanged, Moved
 from hamlet_trio.room.execution import execute
-from hamlet_trio.room.room import Room, RoomMember, RoomState
+from hamlet_trio.room.room import Room, RoomState
+from hamlet_trio.room.room_broadcast import RoomMember
 from hamlet_trio.room.stun import serve_stun
 from hamlet_trio.settings import Settings
 
@@ -92,12 +93,18 @@ class RoomService:
 
     async def carry_out(self, membership: "Membership", command: RoomCommand) -> None:
         """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
+        if isinstance(command, Signal):
+            membership.room.admit_signal(membership.member, command)
         execute(self, membership, command)
 
     def part(self, membership: "Membership") -> None:
         """Have a member whose connection has ended leave."""
         membership.leave()
         self._looks.pop(membership.member.number, None)
+
+    def session_ended(self, membership: "Membership") -> None:
+        """Note that the session which a member shared is over."""
+        membership.change_session(None)
 
     @contextmanager
     def joined(self, session_id: str, *, teacher: bool) -> Iterator["Membership"]:
@@ -238,6 +245,7 @@ class Membership:
         self.subscriber: Final = subscriber
         self._service = service
         self._room: Room | None = None
+        self._shared: SharedSession | None = None
 
     @property
     def room(self) -> Room:
@@ -253,10 +261,11 @@ class Membership:
         proved to be its own.
         """
         session = self.proved(command)
-        self.member.voter = command.voter
         if self.is_in(command.room):
-            self.room.change_session(self.member, session)
+            self.room.change_voter(self.member, command.voter)
+            self.change_session(session)
         else:
+            self.member.voter = command.voter
             self.enter(command.room, session)
 
     def is_in(self, room: str) -> bool:
@@ -287,13 +296,29 @@ class Membership:
         self.member.follows, self.member.direct = None, False
         self.member.session = session
         self._room = self._service.enter(room, self.member, self.subscriber)
+        self._hear_of_end(session)
+
+    def change_session(self, session: SharedSession | None) -> None:
+        """Share another session, or none, in the room where it is."""
+        self._hear_of_end(session)
+        self.room.followers.change_session(self.member, session)
 
     def forget(self) -> None:
         """Note that the room is gone, without telling anybody."""
+        self._hear_of_end(None)
         self._room = None
 
     def leave(self) -> None:
         """Leave the room, if it is in one."""
         if self._room is not None:
+            self._hear_of_end(None)
             self._service.leave(self._room, self.member.number)
             self._room = None
+
+    def _hear_of_end(self, session: SharedSession | None) -> None:
+        """Hear of the end of this session, and of no other one."""
+        if self._shared is not None:
+            self._shared.on_end(self.member.number, None)
+        self._shared = session
+        if session is not None:
+            session.on_end(self.member.number, lambda: self._service.session_ended(self))

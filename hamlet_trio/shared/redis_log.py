@@ -19,6 +19,9 @@ ALIVE: Final = 3
 _KEPT: Final = 4096
 _LASTS: Final = 86_400  # seconds after the last instance
 _COUNT: Final = 256
+_KEPT_SENT: Final = 16
+"""Portions that wait for an instance to read them: less than two seconds of frames."""
+_SENT_LASTS: Final = 60  # seconds
 
 _GIVE_SIGN: Final = """
 -- KEYS: sign of the instance, then what all keep. ARGV: seconds of the sign, seconds of the others.
@@ -35,17 +38,25 @@ Result = TypeVar("Result")
 class RedisLog:
     """Append to the log and read it; it keeps about the newest 4,096 entries, for a day at most without use.
 
+    What one instance sends to another is a stream of that one, of the newest 16 portions.
+
     Appending goes over the store's connection, reading over one of its own, because it waits for entries.
     Every method raises `BadMessageError` with `store_unavailable` when Redis does not answer.
     """
 
     def __init__(self, store: RedisStore, url: str, prefix: str) -> None:
-        self.instance: Final = secrets.token_hex(8)
+        self.instance = secrets.token_hex(8)
         self._store = store
         self._url: Final = url
         self._log: Final = f"{prefix}:rooms:log"
         self._state: Final = f"{prefix}:rooms:state"
         self._signs: Final = f"{prefix}:rooms:alive:"
+        self._sent: Final = f"{prefix}:rooms:frames:"
+        self._sent_position = b"0"
+
+    def renew(self) -> None:
+        """Take a new name: the others have declared the one before gone, or will."""
+        self.instance, self._sent_position = secrets.token_hex(8), b"0"
 
     async def append(self, entry: bytes) -> None:
         """Append an entry, perhaps twice."""
@@ -63,21 +74,34 @@ class RedisLog:
         position, _, state = found.partition(b" ")
         return position, state
 
-    async def read(self, position: bytes, take: Callable[[bytes, bytes], None]) -> None:
-        """Hand on each entry after a position, with its own position, until Redis does not answer."""
+    async def holds(self, position: bytes) -> bool:
+        """Return whether the log still has everything after a position."""
+        first = await self._call(partial(_first, key=self._log))
+        return first is not None and _order(first) <= _order(position)
+
+    async def read(
+        self, position: bytes, take: Callable[[bytes, bytes], None], take_sent: Callable[[bytes], None]
+    ) -> None:
+        """Hand on each entry after a position, with its own position, and what is sent here, until Redis
+        does not answer.
+        """
         reason: str | None = f"no answer within {TIMEOUT:g} s"
+        sent = self._sent + self.instance
 
         def streams() -> dict[str, str | bytes]:
-            return {self._log: position}
+            return {self._log: position, sent: self._sent_position}
 
         async def pass_on(answer: Answer) -> None:
             nonlocal position
-            entries: Any = answer.get(
-                self._log.encode(), ()
-            )  # all bytes, which the client's types leave open
+            # All bytes, which the client's types leave open.
+            entries: Any = answer.get(self._log.encode(), ())
             for entry in entries:
                 position = entry.identifier
                 take(position, entry.field_values[b"e"])
+            entries = answer.get(sent.encode(), ())
+            for entry in entries:
+                self._sent_position = entry.identifier
+                take_sent(entry.field_values[b"e"])
 
         try:
             await read_streams(self._url, "hamlet-rooms", streams, pass_on, count=_COUNT)
@@ -86,6 +110,10 @@ class RedisLog:
         except* (RedisError, OSError, trio.BrokenResourceError, EOFError) as errors:
             reason = reason_of(errors)
         raise _unavailable(reason or "the connection failed")
+
+    async def send(self, instance: str, data: bytes) -> None:
+        """Send something to one instance, perhaps twice, outside the log."""
+        await self._call(partial(_send, key=self._sent + instance, data=data))
 
     async def give_sign(self) -> bool:
         """Give a sign of life; return False if this instance had given none for too long, or never."""
@@ -121,6 +149,21 @@ async def _append(client: Client, key: str, entry: bytes) -> None:
         threshold=_KEPT,
         trim_operator=PureToken.APPROXIMATELY,
     )
+
+
+async def _send(client: Client, key: str, data: bytes) -> None:
+    await client.xadd(key, field_values={"e": data}, trim_strategy=PureToken.MAXLEN, threshold=_KEPT_SENT)
+    await client.expire(key, _SENT_LASTS)
+
+
+async def _first(client: Client, key: str) -> bytes | None:
+    entries: Any = await client.xrange(key, count=1)
+    return entries[0].identifier if entries else None
+
+
+def _order(position: bytes) -> tuple[int, ...]:
+    """Return what positions are compared by."""
+    return tuple(int(part) for part in position.split(b"-"))
 
 
 async def _save(client: Client, key: str, data: bytes) -> bool:

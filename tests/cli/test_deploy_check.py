@@ -57,7 +57,7 @@ class Deployment:
             )
         before, name, after = text.partition("upstream hamlet_training {")
         # Without Redis, as the file says.
-        after = after.replace("    server 127.0.0.1:8766", "    # server 127.0.0.1:8766", 1)
+        after = after.replace("    server 127.0.0.1:8766", "    # server 127.0.0.1:8766", 2)
         text = before + name + after
         self.nginx = folder / "hamlet.conf"
         self.nginx.write_text(text, encoding="utf-8")
@@ -233,8 +233,8 @@ def test_certificates_are_judged(deployment: Deployment, check: Check) -> None:
         ("listen 127.0.0.1:4430 ssl", "listen 127.0.0.1:4430", "ssl"),
         ('default ":4430";', 'default "";', 'set $hamlet_port to ":4430"'),
         (
-            "# server 127.0.0.1:8766 max_fails=0 backup;",
-            "server 127.0.0.1:8766;",
+            "upstream hamlet_rooms {",
+            "upstream hamlet_rooms { server 127.0.0.1:8766;",
             "the members of a room live in one",
         ),
         ("# server 127.0.0.1:8766", "server 127.0.0.1:8766", "a run and its viewers live in one"),

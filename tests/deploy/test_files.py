@@ -99,26 +99,10 @@ def ports_of_nginx() -> dict[str, list[str]]:
     }
 
 
-def test_training_is_at_all_instances_and_the_rooms_are_at_one() -> None:
+def test_training_and_rooms_are_at_all_instances() -> None:
     ports = ports_of_nginx()
     assert len(ports["hamlet"]) > 1
-    assert ports["hamlet_training"] == ports["hamlet"]
-    assert len(ports["hamlet_rooms"]) == 1, "the members of a room meet in one process"
-    assert set(ports["hamlet_rooms"]) < set(ports["hamlet"])
-
-
-def test_with_redis_nginx_needs_no_more_than_a_comment_taken_away(tmp_path: Path) -> None:
-    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
-    file = tmp_path / "hamlet.conf"
-    file.write_text(text.replace("    # server 127.0.0.1:8766", "    server 127.0.0.1:8766"))
-    root = read_nginx_file(file)
-    training, rooms, every = (
-        [server.arguments[0] for server in upstream.all("server")]
-        for name in ("hamlet_training", "hamlet_rooms", "hamlet")
-        for upstream in root.all("upstream")
-        if upstream.arguments[0] == name
-    )
-    assert training == rooms == every
+    assert ports["hamlet_training"] == ports["hamlet_rooms"] == ports["hamlet"]
 
 
 def compose() -> dict[str, Any]:

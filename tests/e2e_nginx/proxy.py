@@ -69,7 +69,7 @@ class Proxy:
             blob.write_to_path(folder / "fullchain.pem", append=True)
 
     def file(self, instances: tuple[int, int], *, shares_run: bool = False) -> str:
-        """The shipped file with other ports and paths; as it says, without Redis training is at one."""
+        """The shipped file with other ports and paths; without Redis, as it says, one instance trains."""
         places = {
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "listen [::]:80;": f"listen [::1]:{self.plain_port};",
@@ -85,7 +85,7 @@ class Proxy:
         if not shares_run:
             before, name, after = text.partition("upstream hamlet_training {")
             text = (
-                before + name + after.replace("    server 127.0.0.1:8766 ", "    # server 127.0.0.1:8766 ", 1)
+                before + name + after.replace("    server 127.0.0.1:8766 ", "    # server 127.0.0.1:8766 ", 2)
             )
         if not has_ipv6():
             places |= dict.fromkeys(re.findall(r"^ *listen \[::\].*\n", text, re.M), "")

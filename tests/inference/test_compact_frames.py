@@ -100,7 +100,7 @@ async def test_those_who_follow_a_session_get_full_frames(
             await client.hear()
             await client.step()
             followed: list[str] = []
-            session.follow(lambda text, is_frame: followed.append(text))
+            session.follow("test", lambda text, is_frame: followed.append(text))
             client.say("step")
             delta = json.loads(await client.hear_text())
             (text,) = followed

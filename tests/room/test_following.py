@@ -58,8 +58,8 @@ async def test_frames_that_come_directly_are_not_sent_until_they_do_not(
         assert (await ben.expect("frame"))["message"] == json.loads(PLAYBACK)
         ben.say("set_direct", member=ann.number, direct=True)
         ben.say("follow", member=None)
-        ben.say("set_direct", member=ann.number, direct=True)
         await ben.heard()
+        assert await ben.refused("set_direct", member=ann.number, direct=True) == "not_followed"
         ben.say("follow", member=ann.number)
         assert [each["type"] for each in await ben.heard()] == ["following", "frame"]
 

@@ -81,11 +81,14 @@ async def test_a_latecomer_sees_every_stroke(rooms: RoomService, ann: Member, be
 
 async def test_a_stroke_is_replaced_and_erased_by_its_owner_alone(ann: Member, ben: Member) -> None:
     ann.say("draw", id="a", points=[[1, 1]])
-    ben.say("erase", id="a")
-    assert [message["type"] for message in await ben.heard()] == ["drawn"]
+    assert (await ben.expect("drawn"))["stroke"]["id"] == "a"
+    assert await ben.refused("erase", id="a") == "unknown_stroke"
     ann.say("draw", id="a", points=[[2, 2]])
     ann.say("erase", id="a")
+    await ann.heard()
     ann.say("erase", id="a")
+    refused = await ann.expect("error")
+    assert (refused["code"], refused["command"], refused["field"]) == ("unknown_stroke", "erase", "id")
     drawn, erased = await ben.heard()
     assert drawn["stroke"]["points"] == [[2, 2]]
     assert (erased["member"], erased["id"], erased["seq"]) == (ann.number, "a", drawn["seq"] + 1)
@@ -174,7 +177,9 @@ async def test_signals_go_to_one_member_of_the_group_unread(rooms: RoomService, 
         offer = {"kind": "offer", "data": "v=0"}
         ann.say("signal", to=ben.number, **offer)
         assert await ben.expect("signal") == {"type": "signal", "sender": ann.number, **offer}
-        assert await ann.refused("signal", to=cat.number, **offer) == "unknown_member"
+        ann.say("signal", to=cat.number, **offer)
+        refused = await ann.expect("error")
+        assert (refused["code"], refused["command"], refused["field"]) == ("unknown_member", "signal", "to")
         assert await ann.refused("signal", to=ben.number, kind="offer", data="x" * 8193) == "out_of_range"
         assert await ann.refused("signal", to=ben.number, kind="offer", data="") == "out_of_range"
         assert await ann.refused("signal", to=ben.number, kind="text", data="hello") == "out_of_range"
@@ -296,7 +301,7 @@ async def test_who_does_not_read_is_closed_and_nobody_else_notices(
     assert len([each for each in await ben.heard() if each["type"] == "drawn"]) == 700
 
 
-async def test_a_flood_ends_with_1008(rooms: RoomService, ann: Member) -> None:
+async def test_a_flood_ends_with_1008(rooms: RoomService, ann: Member, mock_clock: MockClock) -> None:
     async with member(rooms) as flood:
         for _ in range(3100):
             flood.say("cursor", at=[1, 1])

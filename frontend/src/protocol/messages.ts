@@ -2422,6 +2422,8 @@ export type ErrorCode =
   | 'no_peers'
   | 'unknown_member'
   | 'unproved_session'
+  | 'not_followed'
+  | 'unknown_stroke'
   | 'drawing_ended'
   | 'no_vote'
   | 'already_training'

@@ -78,6 +78,8 @@ export class RoomClient {
   private session: SharedSession | null = null
   /** The session that the last `join` named. */
   private told: SharedSession | null = null
+  /** Whether the life that one follows waits, because its instance and this one do not hear each other. */
+  private waits = false
   private spot: Spot | null = null
   private pointedAt = -Infinity
   private timer: ReturnType<typeof setTimeout> | null = null
@@ -240,6 +242,10 @@ export class RoomClient {
         break
       case 'member_changed':
         this.change(message.member.member, message.member)
+        // Its instance was not heard of for a while; the session is there all the same, or will be refused.
+        if (message.member.member === state.you && !message.member.has_session && this.told !== null && this.told === this.session) {
+          this.socket.send(this.join())
+        }
         break
       case 'member_left':
         state.members = state.members.filter(({ member }) => member !== message.member)
@@ -283,6 +289,10 @@ export class RoomClient {
         this.moved(message.room)
         break
       case 'frame':
+        if (this.waits) {
+          this.waits = false
+          state.error = null
+        }
         if (message.member !== this.source || message.member === state.spotlight) {
           this.followed(message.member, message.message as InferenceMessage)
         }
@@ -339,8 +349,9 @@ export class RoomClient {
       this.socket.send(this.join())
       return
     }
-    // Nobody gave this command: its member has just left, and otherwise the attempt to connect ends by itself.
-    if (error.command === 'signal') return
+    // Nobody gave these commands, or the room has changed meanwhile: a member has just left, a stroke is gone.
+    if (error.command === 'signal' || error.command === 'set_direct' || error.command === 'erase') return
+    this.waits = error.command === null
     this.state.error = told(error.message, error.code)
   }
 }

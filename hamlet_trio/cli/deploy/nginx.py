@@ -137,11 +137,10 @@ def _check_spread(
     if settings is not None and settings.redis_url:
         if missing := sorted(instances - set(servers)):
             kept = "a run" if path == _RUN else "the rooms"
-            how = "" if path == _RUN else ", the others as `backup`"
             yield warning(
                 "instances",
                 f"{path} does not go to {', '.join(missing)}, which would go on with {kept}; with {shared}, "
-                f"name every instance in upstream {name}{how}.",
+                f"name every instance in upstream {name}.",
             )
     elif len(servers) > 1:
         yield problem(
