@@ -48,6 +48,20 @@ describe('Motion', () => {
     expect(motion.at(2000)).toEqual({ x: 0, y: 3 })
   })
 
+  it('tells the rest of the way, straight for a walk and in pieces for a lean, and none at its end', () => {
+    const motion = new Motion()
+    motion.moveTo({ x: 4, y: 4 }, 0, 100, false)
+    expect(motion.rest(0)).toBeNull()
+    motion.moveTo({ x: 5, y: 4 }, 100, 100, false)
+    expect(motion.rest(125)).toEqual({ places: [{ x: 4.25, y: 4 }, { x: 5, y: 4 }], duration: 75 })
+    expect(motion.rest(200)).toBeNull()
+    motion.bump({ x: 0, y: -1 }, 300, 100, false)
+    const lean = motion.rest(300)
+    expect(lean?.places.at(0)).toEqual(lean?.places.at(-1))
+    expect(Math.min(...(lean?.places ?? []).map(({ y }) => y))).toBeCloseTo(3.84)
+    expect(motion.moves).toBe(3)
+  })
+
   it('shows even a very slow step as one step', () => {
     const motion = new Motion()
     motion.moveTo({ x: 0, y: 0 }, 0, 10_000, false)

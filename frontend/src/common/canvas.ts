@@ -2,6 +2,7 @@ import { useElementSize } from '@vueuse/core'
 import { nextTick, onActivated, onMounted, watch, type Ref } from 'vue'
 
 import { usePreferences } from '@/common/preferences'
+import { useSight } from '@/common/sight'
 
 /** The size of a picture, in CSS pixels. */
 export interface PictureSize {
@@ -11,17 +12,19 @@ export interface PictureSize {
 
 /**
  * Keep a canvas that fills its host painted: sharp on every screen, and again after each change of `sources`, of
- * the size and of the colours. `recolored` is called before it is painted in other colours.
+ * the size and of the colours, once it is in sight. `recolored` is called before it is painted with other colours or in
+ * another size, with which the font may differ.
  */
 export function useCanvas(
   host: Readonly<Ref<HTMLElement | null>>,
   canvas: Readonly<Ref<HTMLCanvasElement | null>>,
   paint: (context: CanvasRenderingContext2D, size: PictureSize, host: HTMLElement) => void,
   sources: () => readonly unknown[],
-  recolored: () => void = () => undefined,
+  recolored: () => void,
 ): void {
   const preferences = usePreferences()
   const { width, height } = useElementSize(host)
+  const seen = useSight(host)
 
   function draw(): void {
     const context = canvas.value?.getContext('2d')
@@ -35,7 +38,12 @@ export function useCanvas(
 
   onMounted(draw)
   onActivated(draw)
-  watch(() => [...sources(), width.value, height.value], draw, { flush: 'post' })
+  watch([width, height], () => {
+    recolored()
+    draw()
+  }, { flush: 'post' })
+  // Out of sight the sources are not even asked.
+  watch(() => (seen.value ? sources() : null), (now) => { if (now !== null) draw() }, { flush: 'post' })
   watch(() => preferences.dark, async () => {
     await nextTick()
     recolored()

@@ -32,11 +32,13 @@ export function crossings(lives: readonly LifeTrace[]): Crossing[] {
 function lastCrossing(one: LifeTrace, other: LifeTrace): { step: number; value: number; leads: boolean } | null {
   const until = Math.min(one.length, other.length)
   let before = 0
+  let beside = 0
   let last: { step: number; value: number; leads: boolean } | null = null
   for (const [row, step] of one.steps.entries()) {
     if (step > until) break
     const value = one.returns[row] ?? 0
-    const lead = Math.sign(value - (other.returns[other.rowAt(step)] ?? 0))
+    while ((other.steps[beside + 1] ?? Infinity) <= step) beside += 1
+    const lead = Math.sign(value - (other.returns[beside] ?? 0))
     if (lead === 0) continue
     if (before !== 0 && lead !== before) last = { step, value, leads: lead > 0 }
     before = lead

@@ -19,6 +19,8 @@ export interface Ground {
 const TEXT_MS = 100
 /** With several worlds side by side, nobody reads the digits of each ten times a second. */
 const CALM_TEXT_MS = 200
+/** Several worlds that move are drawn together, half as often as the screen refreshes: nobody follows them all. */
+const CALM_MOVE_MS = 1000 / 30
 const HEAT_MS = 400
 
 const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>> = {
@@ -32,7 +34,7 @@ const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>
  * Hold what one stream of frames shows at the moment.
  *
  * `push` takes every frame and keeps only the newest, outside Vue's reactivity: a hundred frames a
- * second cost little more than parsing them. Agents are drawn from `motions` at the screen's rate,
+ * second cost little more than parsing them. Agents are drawn from `motions` when one begins,
  * text from `snapshot` and the heat map from `heat` a few times a second.
  */
 export class FrameFeed {
@@ -52,6 +54,7 @@ export class FrameFeed {
   still = false
 
   private textMs = TEXT_MS
+  private moveMs = 0
   private ranged = false
   private textTurn = -1
   private heatTurn = -1
@@ -84,7 +87,7 @@ export class FrameFeed {
     if (frame.episode !== previous?.episode && !this.ranged) this.valueRange.value = null
     this.widen(frame.qValues)
     this.frame = following(frame, this.followed.value)
-    this.loop.wake()
+    this.loop.wake(this.moveMs > 0 ? (Math.floor(now / this.moveMs) + 1) * this.moveMs : 0, now)
   }
 
   /** Show another agent's figures from the frame on screen on. */
@@ -117,8 +120,9 @@ export class FrameFeed {
     this.still = still
   }
 
-  /** Update text and bars less often, for one of several worlds on screen. */
+  /** Draw moves, text and bars less often, for one of several worlds on screen. */
   calm(): void {
+    this.moveMs = CALM_MOVE_MS
     this.textMs = CALM_TEXT_MS
   }
 
@@ -149,9 +153,10 @@ export class FrameFeed {
     this.leave()
   }
 
-  private publish(now: number): boolean {
+  /** Publish what has its turn; return when the next turn is of what is not published yet. */
+  private publish(now: number): number {
     const { frame } = this
-    if (frame === null) return false
+    if (frame === null) return Infinity
     const textTurn = Math.floor(now / this.textMs)
     if (this.snapshot.value !== frame && textTurn !== this.textTurn) {
       this.textTurn = textTurn
@@ -162,6 +167,9 @@ export class FrameFeed {
       this.heatTurn = heatTurn
       this.heat.value = frame.heat
     }
-    return this.snapshot.value !== frame || this.heat.value !== frame.heat
+    return Math.min(
+      this.snapshot.value === frame ? Infinity : (textTurn + 1) * this.textMs,
+      this.heat.value === frame.heat ? Infinity : (heatTurn + 1) * HEAT_MS,
+    )
   }
 }

@@ -4,6 +4,8 @@ const WALK = 1.5
 const LONGEST_MS = 240
 /** How far an agent that walks into a wall leans into it, in cells. */
 const LEAN = 0.16
+/** A lean is as smooth as its swing in so many straight pieces. */
+const LEAN_PIECES = 6
 
 export interface Point {
   x: number
@@ -14,16 +16,19 @@ export interface Point {
  * Compute where one agent is drawn between two frames.
  *
  * Each frame sets the cell to reach and how long a step takes at the moment; `at` gives the place at
- * an instant. A new frame starts from wherever the agent is drawn then, so that at any rate of frames
+ * an instant, and `rest` the way from there for the browser to animate. A new frame starts from wherever the agent is drawn then, so that at any rate of frames
  * the drawing is at most one step behind and never queues.
  */
 export class Motion {
   private from: Point = { x: 0, y: 0 }
   private to: Point = { x: 0, y: 0 }
   private start = 0
-  private duration = 0
+  /** How many ms the walk takes in all; 0 for a jump. */
+  duration = 0
   private lean: Point = { x: 0, y: 0 }
   private placed = false
+  /** How many moves there were: what drew the last one need not draw again. */
+  moves = 0
 
   /** Go to a cell within `interval` ms; `still` (reduced motion) places the agent there at once. */
   moveTo(cell: Point, now: number, interval: number, still: boolean): void {
@@ -36,6 +41,7 @@ export class Motion {
     this.from = jump ? this.to : here
     this.duration = jump ? 0 : Math.min(interval, LONGEST_MS)
     this.placed = true
+    this.moves += 1
   }
 
   /** Lean towards a wall and back: the step was made, the cell stayed. */
@@ -53,6 +59,16 @@ export class Motion {
 
   moving(now: number): boolean {
     return this.part(now) < 1
+  }
+
+  /** Return the places from an instant on, evenly apart in time, and how many ms they take; none at its end. */
+  rest(now: number): { places: readonly Point[]; duration: number } | null {
+    if (!this.moving(now)) return null
+    const end = this.start + this.duration
+    const from = Math.max(now, this.start)
+    const pieces = this.lean.x === 0 && this.lean.y === 0 ? 1 : LEAN_PIECES
+    const places = Array.from({ length: pieces + 1 }, (_, index) => this.at(from + ((end - from) * index) / pieces))
+    return { places, duration: end - from }
   }
 
   /** Return the place on the way, without leaning. */
