@@ -32,7 +32,6 @@ class Service:
         self.template.write_text(text, encoding="utf-8")
         self.replace("/var/lib/hamlet", str(self.folder))
         self.replace("/etc/hamlet", str(self.folder))
-        self.replace("data-%i", "data")
         self.replace("/opt/hamlet/bin/hamlet", str(HAMLET))
         self.replace("User=hamlet", f"User={pwd.getpwuid(os.geteuid()).pw_name}")
         self.replace("PrivateTmp=yes", f"ReadWritePaths={self.folder}")

@@ -13,7 +13,8 @@ import yaml
 from hypercorn.config import Config
 
 from hamlet_trio.cli.deploy.nginx_file import read_nginx_file
-from hamlet_trio.settings import load_settings
+from hamlet_trio.settings import Settings, load_settings
+from tests.shared.redis_server import running_redis
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = ("hamlet.service", "hamlet@.service")
@@ -61,7 +62,7 @@ def test_a_unit_restarts_always_and_leaves_time_to_save(name: str) -> None:
 
 def test_both_units_are_hardened_alike() -> None:
     single, template = (unit(name)["Service"] for name in UNITS)
-    own = {"EnvironmentFile", "Environment", "StateDirectory"}
+    own = {"EnvironmentFile", "Environment"}
     assert {key: value for key, value in single.items() if key not in own} == {
         key: value for key, value in template.items() if key not in own
     }
@@ -148,6 +149,35 @@ def test_compose_has_the_redis_that_the_instances_look_for() -> None:
     block = page.partition("```text\nbind ")[2].partition("```")[0]
     shown = dict(line.split(" ", 1) for line in f"bind {block}".strip().splitlines())
     assert shown == {name: value for name, value in options.items() if name != "port"}
+
+
+def test_a_real_redis_takes_the_options_of_compose(tmp_path: Path) -> None:
+    options = [o for o in compose()["services"]["redis"]["command"][1:] if not o.startswith("--port ")]
+    wanted = dict(option.removeprefix("--").split(" ", 1) for option in options)
+    with running_redis(tmp_path, *options) as redis:
+        for name, value in wanted.items():
+            *_, found, _ = redis.ask("CONFIG", "GET", name).decode().split("\r\n")
+            megabytes = value.removesuffix("mb")
+            assert found == (value.strip('"') if megabytes == value else str(int(megabytes) * 2**20))
+
+
+def test_compose_names_known_settings_and_paths_that_are_there() -> None:
+    services = compose()["services"]
+    known = {f"HAMLET_{field.upper()}" for field in Settings.__struct_fields__}
+    for service in services.values():
+        assert set(service.get("environment", {})) <= known
+        assert set(service.get("depends_on", [])) <= set(services)
+        build = service.get("build")
+        if build:
+            root = (DEPLOY / build["context"]).resolve()
+            assert (root / build["dockerfile"]).samefile(DEPLOY / "Containerfile")
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    for mount in services["nginx"]["volumes"]:
+        source, inside, mode = mount.split(":")
+        assert mode == "ro"
+        # Its own file, or folders of which the file speaks, under the same names.
+        assert (DEPLOY / source).exists() if source.startswith("./") else source == inside
+        assert source.startswith("./") or f"{inside}/" in text or f"{inside};" in text
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -35,6 +35,11 @@ def test_what_would_lose_sessions_is_named(redis: RedisServer) -> None:
         assert any(named in text for text in said), said
 
 
+def test_a_data_folder_that_looks_like_its_own_is_named(redis: RedisServer) -> None:
+    settings = Settings(redis_url=redis.url, port=8765, data_dir="/var/lib/hamlet/data-8765")
+    assert any("data-8765 looks like" in text for _, _, text in store_check.check_store(settings))
+
+
 def test_one_that_is_not_there_or_does_not_answer_is_a_problem(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

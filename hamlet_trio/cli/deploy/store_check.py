@@ -1,6 +1,7 @@
 """Check the Redis that HAMLET_REDIS_URL names: whether it answers, and keeps sessions as it should."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import trio
@@ -30,6 +31,12 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         return
     if settings.session_grace == 0:
         yield warning("redis", "With HAMLET_SESSION_GRACE=0 nobody goes on while Redis is away.")
+    if str(settings.port) in Path(settings.data_dir).name:
+        yield warning(
+            "redis",
+            f"HAMLET_DATA_DIR={settings.data_dir} looks like this instance's alone; others can go on with "
+            "its run only where all have one folder.",
+        )
     answers = trio.run(_ask, settings.redis_url)
     if isinstance(answers, str):
         yield problem(
