@@ -44,19 +44,37 @@ def measure(effort: Effort) -> list[Figure]:
         for server in (alone, first):
             stack.enter_context(training(server, load, cores, **_SHOWN))
         turns = {
-            name: partial(_cost, name, Players(server, load), Viewers(server, load), seconds)
-            for name, server in ((_WITHOUT, alone), (_TRAINS, first), (_FOLLOWS, second))
+            name: partial(
+                _cost,
+                name,
+                Players(server, load),
+                Viewers(server, load),
+                None if other is None else Viewers(other, load),
+                seconds,
+            )
+            for name, server, other in (
+                (_WITHOUT, alone, None),
+                (_TRAINS, first, second),
+                (_FOLLOWS, second, first),
+            )
         }
         values = alternate(turns, effort.rounds)
     figures = [Figure(name=name, unit="µs", values=values[name]) for name in turns]
     return [*figures, *(ratio(f"{one.name} / without", one, figures[0]) for one in figures[1:])]
 
 
-def _cost(name: str, players: Players, viewers: Viewers, seconds: float) -> float:
-    """Return the microseconds of a session's frame while viewers watch."""
+def _cost(name: str, players: Players, viewers: Viewers, others: Viewers | None, seconds: float) -> float:
+    """Return the microseconds of a session's frame while viewers watch, and one of the others.
+
+    Without one there, frames would not be told.
+    """
+    if others is not None:
+        others.watch(1, 0.5)
     late = viewers.watch(VIEWERS, 0.5)
     played = players.play(SESSIONS, seconds)
     viewers.close()
+    if others is not None:
+        others.close()
     cost = 1e6 * played.server_share * seconds / played.frames
     shown = f"99 % of viewers' frames less than {1e3 * late:.0f} ms late"
     tell(f"{name}: {cost:.0f} µs a frame, {played.frames} frames; {shown}")
