@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Pair:
     """Two instances, of which one may be killed, stopped and started again on its port.
 
+    The first may be of another version, whose sources are in the folder `older`.
+
     Attributes:
         models, data: the folders that both have.
         redis: the server that they share.
     """
 
-    def __init__(self, models: Path, data: Path, redis: RedisServer, **settings: Any) -> None:
+    def __init__(
+        self, models: Path, data: Path, redis: RedisServer, *, older: Path | None = None, **settings: Any
+    ) -> None:
         self.models = models
         self.data = data
         self.redis = redis
@@ -42,12 +47,18 @@ class Pair:
             "HAMLET_DATA_DIR": str(data),
             "HAMLET_REDIS_URL": redis.url,
         } | {f"HAMLET_{name.upper()}": str(value) for name, value in settings.items()}
+        self._older = older
         self.ports = (free_port(), free_port())
         self.servers = [self._launch(port) for port in self.ports]
         self.mend()
 
     def _launch(self, port: int) -> Server:
-        server = launch(self._settings | {"HAMLET_PORT": str(port)})
+        settings = self._settings | {"HAMLET_PORT": str(port)}
+        command = None
+        if self._older is not None and port == self.ports[0]:
+            settings["PYTHONPATH"] = str(self._older)
+            command = [sys.executable, str(self._older / "demo_metaserver.py")]
+        server = launch(settings, command)
         server.port = port
         return server
 
