@@ -18,7 +18,7 @@ from hamlet_trio.training.inputs import Inputs, RunLost, SharedBeat, SharedNews
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunRecord, RunStore
-from hamlet_trio.training.takeover import plan_takeover
+from hamlet_trio.training.takeover import StillHeldError, plan_takeover
 from hamlet_trio.training.transitions import Phase
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 GIVEN_UP: Final = 60.0
 """Seconds after which a run that no instance can go on with counts as failed."""
+HUNG: Final = 600.0
+"""The same for a run whose trainer is still there: it saves, on a busy machine for long, or hangs."""
 
 _MAX_INSTANCES: Final = 64
 
@@ -82,6 +84,7 @@ class RunSharing:
         self._told_phase: tuple[Phase, str | None] | None = None  # while another one is shown here
         self._up_since = math.inf
         self._alone_since = math.inf
+        self._is_held = False  # by the trainer of the instance that is gone
         self._scope = trio.CancelScope(shield=True)
         self._late: list[SharedNews] = []
         self._heard: dict[str, int] = {}  # the last order of each instance
@@ -254,7 +257,7 @@ class RunSharing:
 
     def cannot_take_over(self) -> bool:
         """Show that the run has no instance; return whether it counts as failed from now on."""
-        if trio.current_time() - self._alone_since < GIVEN_UP:
+        if trio.current_time() - self._alone_since < (HUNG if self._is_held else GIVEN_UP):
             self._show_instead(_ALONE)
             return False
         self._told_phase = None
@@ -276,7 +279,12 @@ class RunSharing:
             has_learnt=self._status.last_episode > 0,
             is_stopping=phase.state == "stopping",
         )
-        return await trio.to_thread.run_sync(plan)
+        self._is_held = False
+        try:
+            return await trio.to_thread.run_sync(plan)
+        except StillHeldError:
+            self._is_held = True
+            return None
 
     async def conclude(self, record: RunRecord) -> None:
         """Tell everyone how a run ended whose instance was gone before it could."""

@@ -7,17 +7,20 @@ from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
 
 
+class StillHeldError(Exception):
+    """The trainer of the instance that is gone still has the run: it saves, or hangs."""
+
+
 def plan_takeover(
     store: RunStore, run_id: str, parameters: TrainingParameters, *, has_learnt: bool, is_stopping: bool
 ) -> RunPlan | RunRecord | None:
     """Return the plan to go on with a run, or its record if it has ended or was being stopped.
 
     A run that was being stopped was interrupted, and can be resumed. `parameters` are those in force. None if
-    the run cannot go on now: its trainer still saves it, or its files are not in this data folder. Does file
-    I/O.
+    its files are not in this data folder; raises `StillHeldError` while its trainer is there. Does file I/O.
     """
     if store.server_lock().is_held() or store.is_training(run_id):
-        return None
+        raise StillHeldError
     try:
         record = store.read(run_id)
     except RunNotFoundError:
