@@ -93,8 +93,8 @@ def _pair(models: Path, https_port: int, tmp_path_factory: pytest.TempPathFactor
     (folder / "redis").mkdir()
     with running_redis(folder / "redis") as redis:
         # The shortest lease, so that a run whose instance was killed goes on soon.
-        own = {"run_lease": 2, "allowed_origins": f"https://{NAME},https://{NAME}:{https_port}"}
-        pair = Pair(folder / "models", folder / "data", redis, **own)
+        origins = f"https://{NAME},https://{NAME}:{https_port}"
+        pair = Pair(folder / "models", folder / "data", redis, run_lease=2, allowed_origins=origins)
         yield pair
         pair.end()
 
