@@ -17,6 +17,7 @@ SPEED = {
     "broadcast": "how many viewers of a run one core carries, also with dead ones, beside a bare app",
     "start": "how soon a server serves, and its memory, beside a bare app",
     "commands": "how long the command line takes to answer",
+    "page": "the page's weight, first view, and what four sessions at 10x cost the browser",
 }
 BENCHMARKS = SPEED | {
     "film": "a film of 500 steps at 1080p, on one core",
@@ -25,7 +26,6 @@ BENCHMARKS = SPEED | {
     "leaderboard": "contenders of several libraries in Hamlet-v0 and Hamlet-random-v0, over seeds",
     "company": "three agents trained together, beside three copies trained alone, over seeds",
     "plan": "what numbers of watchers need, from measured costs of a session, a viewer and a trial",
-    "page": "the page's size, first view, drawing with four sessions at 10x, and memory",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",
 }
 

@@ -8,6 +8,7 @@ or without the network for the packages, the page is left out and the reason is 
 serves its small page. With HAMLET_REQUIRE_ALL=1 leaving out is a failure.
 """
 
+import gzip
 import hashlib
 import importlib.util
 import os
@@ -24,6 +25,9 @@ _OLDEST_NODE = (20, 19)
 _ICONS = "../hamlet_trio/film/icons.json"
 _SOURCES = ("package.json", "package-lock.json", "vite.config.ts", "index.html", "public", "src", _ICONS)
 _STAMP = "sources.sha256"
+
+SCRIPT_BUDGET = 190_000
+"""The most that all of the page's JavaScript may weigh, gzipped, in bytes."""
 
 
 class PageError(Exception):
@@ -79,8 +83,16 @@ def build() -> bool:
     node = _node()
     _install_packages(node, development=False)
     _run(node, "node_modules/vite/bin/vite.js", "build", "--logLevel", "warn")
+    weight = script_bytes()
+    if weight > SCRIPT_BUDGET:
+        raise PageError(f"its JavaScript weighs {weight:,} bytes gzipped, more than {SCRIPT_BUDGET:,}")
     (PAGE / _STAMP).write_text(made_from)
     return True
+
+
+def script_bytes() -> int:
+    """What all of the built page's JavaScript weighs, gzipped, in bytes."""
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in PAGE.rglob("*.js"))
 
 
 def lint() -> None:

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import vue from '@vitejs/plugin-vue'
@@ -23,6 +25,44 @@ function preloadTextFace(): Plugin {
           }))
       },
     },
+  }
+}
+
+/** Return the languages of the page, and all texts of each as JSON. */
+function readTexts(): Map<string, string> {
+  const folder = fileURLToPath(new URL('./src/messages/', import.meta.url))
+  const languages = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  return new Map(languages.map((language) => {
+    const files = readdirSync(folder + language).sort()
+    const domains = files.map((file) => [basename(file, '.json'), JSON.parse(readFileSync(`${folder}${language}/${file}`, 'utf8')) as unknown])
+    return [language, JSON.stringify(Object.fromEntries(domains))]
+  }))
+}
+
+/**
+ * Keep the texts of each language in a file of their own, so that a reader loads those of one language, as data. The
+ * page names the files in `<meta name="texts-de">`, from which `theme.js` begins to load the right one at once.
+ */
+function textsByLanguage(): Plugin {
+  let isBuilt = false
+  const nameOf = (language: string, texts: string): string => (
+    isBuilt ? `assets/${language}-${createHash('sha256').update(texts).digest('hex').slice(0, 8)}.json` : `texts/${language}.json`
+  )
+  return {
+    name: 'texts-by-language',
+    configResolved(config) { isBuilt = config.command === 'build' },
+    generateBundle() {
+      readTexts().forEach((source, language) => { this.emitFile({ type: 'asset', fileName: nameOf(language, source), source }) })
+    },
+    configureServer(server) {
+      server.middlewares.use('/texts', (request, response) => {
+        response.setHeader('Content-Type', 'application/json')
+        response.end(readTexts().get(basename(request.url ?? '', '.json')) ?? '{}')
+      })
+    },
+    transformIndexHtml: () => [...readTexts()].map(([language, texts]) => ({
+      tag: 'meta', attrs: { name: `texts-${language}`, content: `./${nameOf(language, texts)}` }, injectTo: 'head-prepend' as const,
+    })),
   }
 }
 
@@ -84,6 +124,7 @@ export default defineConfig({
   plugins: [
     vue({ template: { compilerOptions: { nodeTransforms: [isolateText as never] } } }),
     preloadTextFace(),
+    textsByLanguage(),
     gatherLicences('vue', '@vueuse/core', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },

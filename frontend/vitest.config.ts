@@ -7,6 +7,7 @@ export default mergeConfig(page, defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     restoreMocks: true,
+    setupFiles: ['tests/english.ts'],
     // No test passes or fails by how fast the machine is.
     testTimeout: 60_000,
   },

@@ -9,4 +9,8 @@ import { useLanguage } from '@/language/store'
 
 const app = createApp(App).use(createPinia())
 // The first words are already in the reader's language, so that nothing moves.
-void useLanguage().apply().then(() => app.mount('#app'))
+const language = useLanguage()
+void language.apply().then(() => {
+  if (language.ready) app.mount('#app')
+  else document.getElementById('wordless')?.removeAttribute('hidden')
+})

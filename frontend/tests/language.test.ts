@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
-import { LANGUAGES, LANGUAGE_CODES, localeOf, preferredLanguage } from '@/language/languages'
-import type { Message, TextPath } from '@/language/message'
+import { LANGUAGE_CODES, localeOf, preferredLanguage } from '@/language/languages'
+import type { Catalogue, Message, TextPath } from '@/language/message'
 import { parseNumber, typed } from '@/language/numbers'
 import { told } from '@/language/server'
 import { n, parts, speak, t } from '@/language/text'
 import { briefName } from '@/models/details'
+import german from '@/messages/de'
+import englishTexts from '@/messages/en'
 import errors from '@/messages/en/errors.json'
 import type { ErrorCode } from '@/protocol/messages'
 import { callsOf, readSources, sentencesOf, wordsShown } from './sources'
@@ -31,10 +33,11 @@ function namesIn(message: Message): string[] {
 }
 
 const sources = readSources()
-const english = flat(await LANGUAGES.en.load())
+const CATALOGUES: Record<(typeof LANGUAGE_CODES)[number], Catalogue> = { en: englishTexts, de: german }
+const english = flat(englishTexts)
 
-describe.each(LANGUAGE_CODES)('the catalogue %s', async (code) => {
-  const texts = flat(await LANGUAGES[code].load())
+describe.each(LANGUAGE_CODES)('the catalogue %s', (code) => {
+  const texts = flat(CATALOGUES[code])
 
   it('has every text, and no other', () => {
     expect([...texts.keys()].sort()).toEqual([...english.keys()].sort())
@@ -92,15 +95,15 @@ describe('the sources', () => {
 })
 
 describe('a text', () => {
-  it('is in the language that is spoken', async () => {
+  it('is in the language that is spoken', () => {
     expect(t('shell.skip')).toBe('Skip to the view')
-    speak('de', await LANGUAGES.de.load())
+    speak('de', german)
     expect(t('shell.skip')).toBe('Direkt zur Ansicht')
     expect(briefName('checkpoint_ep400_shortsighted.pt')).toBe('Episode 400, kurzsichtig')
     expect(n(1234.5)).toBe('1.234,5')
     expect(n(-0.5)).toBe('\u22120,5')
     expect(n(-0)).toBe('0')
-    speak('en', await LANGUAGES.en.load())
+    speak('en', englishTexts)
   })
 
   it('has its values, or stands in parts around them', () => {
@@ -116,16 +119,16 @@ describe('a text', () => {
 })
 
 describe('what the server says', () => {
-  it('is told by its code in another language than its own, and as it stands where the code is unknown', async () => {
+  it('is told by its code in another language than its own, and as it stands where the code is unknown', () => {
     // A code that the protocol lacks is a type error here.
     const codes: readonly ErrorCode[] = Object.keys(errors) as (keyof typeof errors)[]
     expect(codes).toContain('room_full')
     expect(told('The room is full: 40.', 'room_full')).toBe('The room is full: 40.')
-    speak('de', await LANGUAGES.de.load())
+    speak('de', german)
     expect(told('The room is full: 40.', 'room_full')).toBe('Der Raum ist voll.')
     expect(told('A sentence.', 'a_new_code')).toBe('A sentence.')
     expect(told('400 is too much.', 'out_of_range')).toBe('Dieser Wert ist nicht erlaubt: 400 is too much.')
-    speak('en', await LANGUAGES.en.load())
+    speak('en', englishTexts)
   })
 })
 

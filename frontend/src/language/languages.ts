@@ -1,22 +1,27 @@
-import english from '@/messages/en'
 import type { Catalogue } from '@/language/message'
 
 interface Language {
   /** Its own name for itself. */
   name: string
-  /** Load its texts; English is there from the start, others come when they are chosen. */
-  load: () => Catalogue | Promise<Catalogue>
 }
 
 /** The languages of the page, by their code of BCP 47. */
 export const LANGUAGES = {
-  en: { name: 'English', load: () => english },
-  de: { name: 'Deutsch', load: async () => (await import('@/messages/de')).default },
+  en: { name: 'English' },
+  de: { name: 'Deutsch' },
 } as const satisfies Record<string, Language>
 
 export type LanguageCode = keyof typeof LANGUAGES
 
 export const LANGUAGE_CODES = Object.keys(LANGUAGES) as LanguageCode[]
+
+/** Load a language's texts; throw where the server does not give them. */
+export async function loadTexts(language: LanguageCode): Promise<Catalogue> {
+  const address = document.querySelector<HTMLMetaElement>(`meta[name="texts-${language}"]`)?.content ?? ''
+  const response = await fetch(address)
+  if (!response.ok) throw new Error(`${response.status} at ${address}`)
+  return await response.json() as Catalogue
+}
 
 export function isLanguage(code: unknown): code is LanguageCode {
   return LANGUAGE_CODES.some((known) => known === code)

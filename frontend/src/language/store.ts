@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 
 import { remembered } from '@/common/storage'
-import { LANGUAGES, type LanguageCode, isLanguage, localeOf, preferredLanguage } from '@/language/languages'
+import { type LanguageCode, isLanguage, loadTexts, localeOf, preferredLanguage } from '@/language/languages'
 import { speak } from '@/language/text'
 
 /** The language of the page: the browser's, until the reader chooses one, which this browser remembers. */
@@ -10,15 +10,18 @@ export const useLanguage = defineStore('language', () => {
   const chosen = remembered<LanguageCode | null>('language', null, (stored) => (isLanguage(stored) ? stored : undefined))
   const wanted = computed(() => chosen.value ?? preferredLanguage(navigator.languages))
   const spoken = ref<LanguageCode>('en')
+  /** Whether there are texts to show. */
+  const ready = ref(false)
 
   /** Load the texts of the wanted language and show them. Where they cannot be loaded, the page stays as it is. */
   async function apply(): Promise<void> {
     const language = wanted.value
     try {
-      const catalogue = await LANGUAGES[language].load()
+      const catalogue = await loadTexts(language)
       if (language !== wanted.value) return
       speak(language, catalogue, localeOf(language, navigator.languages))
       spoken.value = language
+      ready.value = true
     } catch {
       // The server is away; the connection's own notice says so.
     }
@@ -31,5 +34,5 @@ export const useLanguage = defineStore('language', () => {
 
   watch(wanted, () => { void apply() })
 
-  return { spoken, apply, choose }
+  return { spoken, ready, apply, choose }
 })

@@ -1,11 +1,12 @@
 import type { English } from '@/language/message'
-import { t } from '@/language/text'
-import english from '@/messages/en/terms.json'
+import { t, texts } from '@/language/text'
 
 /** A term of the field that the page explains in two sentences. */
 export type TermName = keyof English['terms']
 
-export const TERM_NAMES = Object.keys(english) as TermName[]
+export function termNames(): TermName[] {
+  return Object.keys(texts().terms) as TermName[]
+}
 
 /** The terms that parameters of a run are named after. */
 const PARAMETERS: Readonly<Record<string, TermName>> = {

@@ -3,7 +3,6 @@ import { shallowRef } from 'vue'
 
 import type { LanguageCode } from '@/language/languages'
 import type { Catalogue, Message, TextPath, Values } from '@/language/message'
-import english from '@/messages/en'
 
 interface Voice { language: LanguageCode; locale: string; catalogue: Catalogue; plurals: Intl.PluralRules }
 
@@ -13,7 +12,8 @@ function voiceOf(language: LanguageCode, catalogue: Catalogue, locale: string): 
   return { language, locale, catalogue, plurals: new Intl.PluralRules(language) }
 }
 
-const voice = shallowRef<Voice>(voiceOf('en', english, 'en'))
+/** Nothing is shown before `speak` was called for the first time. */
+const voice = shallowRef<Voice>(voiceOf('en', {} as Catalogue, 'en'))
 
 /** Speak another language from now on. In the page the store `useLanguage` alone calls this. */
 export function speak(language: LanguageCode, catalogue: Catalogue, locale: string = language): void {
@@ -23,6 +23,11 @@ export function speak(language: LanguageCode, catalogue: Catalogue, locale: stri
 /** Return the language that is spoken. */
 export function spoken(): LanguageCode {
   return voice.value.language
+}
+
+/** Return all texts of the language that is spoken. */
+export function texts(): Catalogue {
+  return voice.value.catalogue
 }
 
 /** Return the reader's locale, for `Intl`. */

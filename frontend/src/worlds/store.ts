@@ -4,8 +4,8 @@ import { computed, shallowRef } from 'vue'
 import { request, useResource } from '@/common/http'
 import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
 import { ownChanges, type WorldSpec, specTitle } from '@/worlds/spec'
-import { t } from '@/language/text'
-import { preset as presets } from '@/messages/en/worlds.json'
+import type { English } from '@/language/message'
+import { t, texts } from '@/language/text'
 
 /** Why the server refused a world, and at which field of it. */
 export interface WorldProblem {
@@ -19,10 +19,12 @@ export function fieldInWorld(field: string | null): string | null {
   return field?.startsWith('world.') ? field.slice('world.'.length) : null
 }
 
+type Presets = English['worlds']['preset']
+
 /** Return the name by which the page's texts know a preset, if they do. */
-function presetKey({ name, preset }: Pick<ListedWorld, 'name' | 'preset'>): keyof typeof presets | null {
+function presetKey({ name, preset }: Pick<ListedWorld, 'name' | 'preset'>): keyof Presets | null {
   const key = name.replaceAll('-', '_')
-  return preset && Object.hasOwn(presets, key) ? key as keyof typeof presets : null
+  return preset && Object.hasOwn(texts().worlds.preset, key) ? key as keyof Presets : null
 }
 
 /** The server's worlds: the presets, and those that were saved here. */
