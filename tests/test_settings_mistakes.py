@@ -238,3 +238,10 @@ def test_what_is_no_address_of_redis_is_refused_without_its_password(url: str) -
 )
 def test_an_address_of_redis_is_accepted(url: str) -> None:
     assert load_settings({"HAMLET_REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("address", ["ray://10.0.0.5:10001", "10.0.0.5", "10.0.0.5:0", ":6379", "h:port"])
+def test_what_is_no_address_of_a_ray_cluster_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match=f"HAMLET_RAY_ADDRESS={address}: expected `auto`"):
+        load_settings({"HAMLET_RAY_ADDRESS": address})
+    assert load_settings({"HAMLET_RAY_ADDRESS": "10.0.0.5:6379"}).ray_address == "10.0.0.5:6379"

@@ -55,6 +55,13 @@ def run_sweep(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=256, help="Trials at once.", show_default="as many as cores")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Train on the Ray cluster of this machine, or at that address [HAMLET_RAY_ADDRESS].",
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda [HAMLET_DEVICE].")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line: each change, then the ending.")
@@ -62,7 +69,8 @@ def run_sweep(
 ) -> None:
     """Train with several seeds, settings and worlds, each in a process of its own, and compare them.
 
-    Ctrl-C saves the trials under way and ends; the same command then makes those that are missing.
+    Ctrl-C saves the trials under way and ends; the same command then makes those that are missing. On a Ray
+    cluster those under way begin again.
     """
     if context.invoked_subcommand is not None:
         return
@@ -87,14 +95,15 @@ def run_sweep(
     from hamlet_trio.cli.sweep_report import JsonSweepReport, ProgressSweepReport
     from hamlet_trio.logs import configure_logging
     from hamlet_trio.training.sweep.local_sweep import train_sweep
+    from hamlet_trio.training.sweep.ray_cluster import RayClusterError
     from hamlet_trio.training.sweep.sweep_run import SweepStartError
 
-    own = load_settings(device=device)
+    own = load_settings(device=device, ray_address=ray)
     configure_logging(msgspec.structs.replace(own, log_level="warning"))  # reports tell the rest
     try:
         with closing(JsonSweepReport() if as_json else ProgressSweepReport()) as report:
             status = train_sweep(parameters, own, listener=report)
-    except SweepStartError as error:
+    except (SweepStartError, RayClusterError) as error:
         raise UserError(str(error)) from error
     if any(trial.state == "failed" for trial in status.trials):
         raise typer.Exit(1)

@@ -70,21 +70,28 @@ class ProgressSweepReport(SweepReport):
         self._states: dict[int, str] = {}
         self._all: TaskID | None = None
         self._began = time.monotonic()
+        self._cores: int | None = None  # of a cluster
 
     def close(self) -> None:
         """Stop the bars."""
         if self._progress.live.is_started:
             self._progress.stop()
 
+    def on_cluster(self, address: str, nodes: int, cores: int) -> None:
+        """Say where the trials are trained."""
+        self._cores = cores
+        many = "1 node" if nodes == 1 else f"{nodes} nodes"
+        self._print(f"Ray cluster at {address}: {many}, {cores} cores.")
+
     def on_sweep(self, status: SweepStatus, *, resumed: bool) -> None:
         """Say what begins, or goes on."""
         self._states = {trial.trial: trial.state for trial in status.trials}
         complete = self._count("complete")
         left = f", {complete} of them complete already" if resumed else ""
-        self._console.print(
-            f"Sweep {status.sweep_id}: {len(status.trials)} trials{left}, {status.jobs} at once; "
-            "Ctrl-C saves and ends.",
-            highlight=False,
+        jobs = status.jobs if self._cores is None else min(status.jobs, self._cores)
+        farewell = "saves and ends" if self._cores is None else "ends"
+        self._print(
+            f"Sweep {status.sweep_id}: {len(status.trials)} trials{left}, {jobs} at once; Ctrl-C {farewell}."
         )
         self._all = self._progress.add_task(
             "trials", total=len(status.trials), completed=complete, survival=""
@@ -116,7 +123,7 @@ class ProgressSweepReport(SweepReport):
 
     def on_interruption(self) -> None:
         """Say why it does not end at once."""
-        self._print("Saving the trials under way.")
+        self._print("Saving the trials under way." if self._cores is None else "Ending the trials under way.")
 
     def on_sweep_end(self, status: SweepStatus) -> None:
         """Print the table, and how to go on."""

@@ -226,6 +226,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     redis_prefix: Annotated[
         str, Meta(min_length=1, max_length=64, description="what the names of all keys in Redis begin with")
     ] = "hamlet"
+    ray_address: Annotated[
+        str,
+        Meta(
+            max_length=300,
+            description="standing Ray cluster on which sweeps are trained: `auto` for the one that this "
+            "machine is a node of, or its `HOST:PORT`; none: this machine alone. Needs the extra ray",
+        ),
+    ] = ""
     session_kept: Annotated[
         int,
         Meta(

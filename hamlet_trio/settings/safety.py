@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
-from hamlet_trio.common.text import readable
+from hamlet_trio.common.text import printable, readable
 from hamlet_trio.settings.fields import Settings, SettingsError
 
 ORIGIN: Final = re.compile(
@@ -40,6 +40,7 @@ def check_safety(settings: Settings) -> None:
     _check_proxies(settings)
     _check_sign_on(settings)
     _check_redis(settings.redis_url)
+    _check_ray(settings.ray_address)
 
 
 def _check_production(settings: Settings) -> None:
@@ -126,6 +127,16 @@ def _check_redis(url: str) -> None:
         raise SettingsError(
             "HAMLET_REDIS_URL is not an address of Redis: expected redis:// or rediss:// with a host and "
             "perhaps a port from 1 to 65535, or unix:// with a path, such as redis://127.0.0.1:6379."
+        )
+
+
+def _check_ray(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    is_address = "/" not in address and bool(host) and port.isdecimal() and 0 < int(port) < 65_536
+    if address not in ("", "auto") and not is_address:
+        raise SettingsError(
+            f"HAMLET_RAY_ADDRESS={printable(address, 80)}: expected `auto`, for the Ray cluster that this "
+            "machine is a node of, or its HOST:PORT, such as 192.168.1.10:6379."
         )
 
 

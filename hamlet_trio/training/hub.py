@@ -139,6 +139,17 @@ class Hub:
         if self._relay is not None:
             self._relay.tell_event(text)
 
+    def broadcast_progress(self, message: TrainingMessage) -> None:
+        """Queue a message that replaces the one before for every viewer.
+
+        Other instances are told it like a frame: one that waits for Redis gives way to newer ones.
+        """
+        text = encode(message)
+        for viewer in self._viewers:
+            viewer.put_event(text)
+        if self._relay is not None:
+            self._relay.tell_frame(text)
+
     def broadcast_frame(self, text: str) -> None:
         """Queue a frame, given by its full text, for every viewer; never waits."""
         self._frames += len(self._viewers)

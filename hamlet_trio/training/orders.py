@@ -176,7 +176,7 @@ _reports: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Repor
 _events: Final[msgspec.json.Decoder[TrainerEvent]] = msgspec.json.Decoder(TrainerEvent)
 
 
-def encode_control(message: Order | Report) -> bytes:
+def encode_control(message: Struct) -> bytes:
     """Return the payload of a control message."""
     return _encoder.encode(message)
 

@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from hamlet_trio.protocol.messages import TrainingMessage, encode_bytes
 from hamlet_trio.training.link import LinkError, MessageKind, PipeReader, pack
-from hamlet_trio.training.orders import EpisodeReport, Order, Report, decode_order, encode_control
+from hamlet_trio.training.orders import EpisodeReport, Order, decode_order, encode_control
 
 MAX_ORDERS: Final = 64
 MAX_FRAMES: Final = 32
@@ -107,7 +108,7 @@ class MessageWriter:
         self._thread = threading.Thread(target=self._write, name="messages", daemon=True)
         self._thread.start()
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Struct) -> None:
         """Send a message that only the supervisor reads."""
         self._put_event(pack(MessageKind.CONTROL, encode_control(report)))
 

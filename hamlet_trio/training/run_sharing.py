@@ -1,4 +1,4 @@
-"""Follow a run that another instance trains: show it here, pass orders on, notice when its instance dies."""
+"""Follow a run or sweep of another instance: show it here, pass orders on, notice when its instance dies."""
 
 import math
 from collections import deque
@@ -18,6 +18,7 @@ from hamlet_trio.training.inputs import Inputs, RunLost, SharedBeat, SharedNews
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunRecord, RunStore
+from hamlet_trio.training.sweep.served_sweep import ServedSweep
 from hamlet_trio.training.takeover import StillHeldError, plan_takeover
 from hamlet_trio.training.transitions import Phase
 
@@ -71,11 +72,14 @@ class RunSharing:
         gaps: how often events were missing.
     """
 
-    def __init__(self, shared: "SharedRun", status: RunStatus, hub: Hub, log: Logger) -> None:
+    def __init__(
+        self, shared: "SharedRun", status: RunStatus, sweep: ServedSweep, hub: Hub, log: Logger
+    ) -> None:
         self.is_alone = False
         self.takeovers = self.gaps = 0
         self._shared: Final = shared
         self._status: Final = status
+        self._sweep: Final = sweep
         self._hub: Final = hub
         self._log: Final = log
         self._source = ""
@@ -83,7 +87,7 @@ class RunSharing:
         self._needs_board = False
         self._told_phase: tuple[Phase, str | None] | None = None  # while another one is shown here
         self._up_since = math.inf
-        self._alone_since = math.inf
+        self._alone_since = self._sweep_alone_since = math.inf
         self._is_held = False  # by the trainer of the instance that is gone
         self._scope = trio.CancelScope(shield=True)
         self._late: list[SharedNews] = []
@@ -162,6 +166,11 @@ class RunSharing:
         return self._status.is_training and not self._shared.takes_part
 
     @property
+    def follows_sweep(self) -> bool:
+        """Whether a sweep is on that another instance runs, or ran until it died."""
+        return self._sweep.is_elsewhere and not self._shared.takes_part
+
+    @property
     def followed(self) -> list[str]:
         """The run that another instance trains, or is about to go on with."""
         run_id = self._status.run_id
@@ -181,7 +190,8 @@ class RunSharing:
                 self._alone_since = math.inf
                 self._show_again()
                 try:
-                    self._status.follow(event.text, event.at)
+                    if not self._sweep.follow(event.text):
+                        self._status.follow(event.text, event.at)
                 except msgspec.DecodeError as error:  # of a newer version
                     self._log.info("event_not_understood", reason=str(error))
                 self._hub.broadcast_event(event.text)
@@ -207,7 +217,7 @@ class RunSharing:
     def restore(self, board: "RunBoard") -> None:
         """Show the state of the run as it was told last."""
         try:
-            self._status.restore(board.snapshot)
+            sweep = self._status.restore(board.snapshot)
         except msgspec.DecodeError as error:
             self._log.warning("snapshot_not_understood", reason=str(error))
             return
@@ -216,6 +226,8 @@ class RunSharing:
         self._told_phase = None
         for message in (self._status.status(), *self._status.history()):
             self._hub.broadcast(message)
+        if sweep is not None:
+            self._sweep.restore(sweep)
 
     def _show_frames(self, frames: "deque[ToldFrame]", event: "ToldEvent | None") -> None:
         """Show the frames that come before an event, or all; those whose events are missing are left out."""
@@ -227,7 +239,17 @@ class RunSharing:
                 return
             frames.popleft()
             if frame.source == self._source and frame.after <= self._number:
-                self._hub.broadcast_frame(frame.text)
+                self._show_frame(frame.text)
+
+    def _show_frame(self, text: str) -> None:
+        try:
+            is_progress = self._sweep.follow(text)
+        except msgspec.DecodeError:  # of a newer version
+            is_progress = True
+        if is_progress:
+            self._hub.broadcast_event(text)
+        else:
+            self._hub.broadcast_frame(text)
 
     # --- who trains ------------------------------------------------------------------------------------
 
@@ -243,6 +265,7 @@ class RunSharing:
         self._up_since = min(self._up_since, now)
         if self._needs_board and not self._shared.takes_part:
             await self._catch_up()
+        self._watch_sweep(beat.holder, now)
         if not self.follows or beat.holder:
             self._alone_since = math.inf
             if beat.is_full and self.follows:
@@ -254,6 +277,16 @@ class RunSharing:
             return False
         self._alone_since = min(self._alone_since, now)
         return True
+
+    def _watch_sweep(self, holder: str, now: float) -> None:
+        """Tell that the sweep has ended whose instance is gone: nobody goes on with it unasked."""
+        if not self.follows_sweep or holder:
+            self._sweep_alone_since = math.inf
+            return
+        self._sweep_alone_since = min(self._sweep_alone_since, now)
+        # What it told last may still be on its way.
+        if now - max(self._sweep_alone_since, self._up_since) >= self._shared.lease:
+            self._sweep.lose()
 
     def cannot_take_over(self) -> bool:
         """Show that the run has no instance; return whether it counts as failed from now on."""
@@ -292,15 +325,15 @@ class RunSharing:
         self._status.conclude(record, f"models/{DEFAULT_MODEL}")
         await self.end()
 
-    async def take_lease(self) -> None:
-        """Take the lease, without which no run begins; raises `BadMessageError`."""
+    async def take_lease(self, command: str) -> None:
+        """Take the lease, without which no run or sweep begins; raises `BadMessageError`."""
         is_taken = await self._shared.take()
         if is_taken is None:
             sentence = "Redis does not answer, so it is not known whether another instance trains."
-            raise BadMessageError(ErrorCode.STORE_UNAVAILABLE, sentence, command="start_training")
+            raise BadMessageError(ErrorCode.STORE_UNAVAILABLE, sentence, command=command)
         if not is_taken:
-            sentence = "Another instance has just started a run; watch it."
-            raise BadMessageError(ErrorCode.ALREADY_TRAINING, sentence, command="start_training")
+            sentence = "Another instance has just started a run or a sweep; watch it."
+            raise BadMessageError(ErrorCode.ALREADY_TRAINING, sentence, command=command)
 
     async def give_lease(self) -> None:
         """Give a lease back with which nothing was begun."""
@@ -329,9 +362,20 @@ class RunSharing:
         """Begin to tell; the phase that is on is the one that was told last."""
         self._told_phase = None
         self._alone_since = math.inf
-        self._shared.begin(self._status.snapshot)
+        self._shared.begin(lambda: self._status.snapshot(self._sweep.status()))
 
     # --- orders ----------------------------------------------------------------------------------------
+
+    async def pass_on(self, viewer: Viewer, command: TrainingCommand | BadMessageError) -> bool:
+        """Forward a command that is for the instance that trains; return whether it is one."""
+        match command:
+            case Stop():
+                await self.forward(viewer, command)
+            case Pause() | Resume() | SetShow() if self.follows:
+                await self.forward(viewer, command)
+            case _:
+                return False
+        return True
 
     async def forward(self, viewer: Viewer, command: Pause | Resume | Stop | SetShow) -> None:
         """Have the instance that trains carry out a viewer's command; at most a few seconds."""

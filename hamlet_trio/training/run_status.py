@@ -27,6 +27,7 @@ from hamlet_trio.protocol.messages import (
     TrainingStopped,
 )
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.sweeps import SweepStatus
 from hamlet_trio.protocol.training_messages import RunEvent
 from hamlet_trio.training.episode_series import EpisodeSeries
 from hamlet_trio.training.forecast import Forecast
@@ -40,11 +41,15 @@ FORECAST_EVERY: Final = 1.0  # seconds
 
 
 class RunSnapshot(Struct, frozen=True):
-    """The whole state of a run, as newcomers are told it, and the file name of its last model."""
+    """The whole state of a run and a sweep, as newcomers are told it; `model` is the last one's file name.
+
+    The version before tells no `sweep`.
+    """
 
     status: TrainingStatus
     history: TrainingHistory
     model: str | None
+    sweep: SweepStatus | None = None
 
 
 _Followed = (
@@ -173,9 +178,9 @@ class RunStatus:
             hub=self._hub.statistics(),
         )
 
-    def snapshot(self) -> bytes:
-        """Return the state of the run for instances that have not heard of it."""
-        return msgspec.json.encode(RunSnapshot(self.status(), self._past(), self._model))
+    def snapshot(self, sweep: SweepStatus | None) -> bytes:
+        """Return the state of the run, and of a sweep, for instances that have not heard of it."""
+        return msgspec.json.encode(RunSnapshot(self.status(), self._past(), self._model, sweep))
 
     # --- changes ---------------------------------------------------------------------------------------
 
@@ -294,8 +299,11 @@ class RunStatus:
         self._resumable, self._episode = status.resumable, status.current_episode
         self._steps_per_second = 0.0  # it is trained elsewhere
 
-    def restore(self, snapshot: bytes) -> None:
-        """Take over the state that another instance told. Raises `msgspec.DecodeError`."""
+    def restore(self, snapshot: bytes) -> SweepStatus | None:
+        """Take over the state that another instance told, and return that of its sweep.
+
+        Raises `msgspec.DecodeError`.
+        """
         known = _snapshots.decode(snapshot)
         self._follow_status(known.status)
         self.note(known.history)
@@ -303,6 +311,7 @@ class RunStatus:
         if known.history.events is not UNSET:
             self._events.extend(known.history.events)
         self._model = known.model
+        return known.sweep
 
     # --- of a run that is trained here -----------------------------------------------------------------
 

@@ -13,14 +13,11 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import (
-    Pause,
-    Resume,
     SetShow,
     SetTrainingView,
     StartSweep,
     StartTraining,
     Status,
-    Stop,
     TrainingCommand,
 )
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -38,6 +35,7 @@ from hamlet_trio.training.inputs import (
     TrainerSilent,
     ViewerCommand,
 )
+from hamlet_trio.training.lock_watch import LockWatch
 from hamlet_trio.training.plan import RunPlan, make_plan, take_lock
 from hamlet_trio.training.run_review import RunReview
 from hamlet_trio.training.run_sharing import RemoteViewer, RunSharing
@@ -96,7 +94,7 @@ class TrainingService:
             settings, models, history=history, hub=self._hub, log=self._log, command=command
         )
         self._sharing: Final = (
-            None if shared is None else RunSharing(shared, self._status, self._hub, self._log)
+            None if shared is None else RunSharing(shared, self._status, self._sweep, self._hub, self._log)
         )
         self._past = RunReview(settings, history, self._store, models, self._log)
         self._supervisor: RunSupervisor | None = None
@@ -104,10 +102,9 @@ class TrainingService:
         self._lock = self._store.server_lock()
         self._admitted = 0
         self._inputs = Inputs(*trio.open_memory_channel[Input](_MAX_INPUTS))
+        self._watch = LockWatch(self._store, self._inputs)
         self._is_ready = False
         self._problem: str | None = None
-        self._is_watching_lock = False
-        self._lock_is_free = trio.Event()
 
     # --- what others see -------------------------------------------------------------------------------
 
@@ -119,7 +116,7 @@ class TrainingService:
     @property
     def is_training(self) -> bool:
         """Whether a run is on, in whatever state, or a sweep."""
-        return self._status.is_training or self._sweep.is_on
+        return self._status.is_training or self._sweep.is_shown
 
     def status(self) -> TrainingStatus:
         """Return the run's state; between runs, that of the last one."""
@@ -171,13 +168,12 @@ class TrainingService:
         A start waits up to `shutdown_grace` seconds for the trainer of a killed server to save its run.
         """
         sharing = self._sharing
-        if sharing is not None and sharing.follows:
-            if isinstance(command, Pause | Resume | Stop | SetShow):
-                await sharing.forward(viewer, command)
+        if sharing is not None and (sharing.follows or sharing.follows_sweep):
+            if await sharing.pass_on(viewer, command):
                 return
         elif isinstance(command, StartTraining | StartSweep):
             with trio.move_on_after(self._settings.shutdown_grace):
-                await self._lock_is_free.wait()
+                await self._watch.is_free.wait()
         await self._inputs.sender.send(ViewerCommand(viewer, command))
 
     def _on_watched(self, watched: bool) -> None:
@@ -196,7 +192,7 @@ class TrainingService:
         """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            self._is_watching_lock = False
+            self._watch.is_on = False
             if self._sharing is not None:
                 await self._sharing.open(nursery, self._inputs)
             is_told = await self._review()
@@ -213,6 +209,8 @@ class TrainingService:
                         await self._supervise(self._supervisor)
                     if self._sweep.is_on:
                         await self._sweep.run(self._inputs, self._on_input)
+                        if self._sharing is not None:
+                            await self._sharing.end()
             finally:
                 self._supervisor = None
                 self._lock.release()
@@ -229,28 +227,16 @@ class TrainingService:
         what is wrong.
         """
         followed = [] if self._sharing is None else self._sharing.followed
-        found = await self._past.review(but=followed, is_locked=self._is_watching_lock)
+        found = await self._past.review(but=followed, is_locked=self._watch.is_on)
         if found.problem != self._problem:
             self._problem = found.problem
             if found.problem is not None:
                 self._log.error("training_unavailable", reason=found.problem)
-        if found.is_locked and not self._is_watching_lock:
-            self._is_watching_lock = True
-            self._lock_is_free = trio.Event()
-            self._nursery.start_soon(self._watch_lock)
-        if not self._is_watching_lock:
-            self._lock_is_free.set()
+        if found.is_locked and not self._watch.is_on:
+            self._watch.start(self._nursery)
+        if not self._watch.is_on:
+            self._watch.is_free.set()
         return self._status.note_resumable(found.resumable)
-
-    async def _watch_lock(self) -> None:
-        """Report when the process that holds the lock of the data folder lets go of it."""
-        wait, problem = self._store.server_lock().wait, None
-        try:
-            # A thread that is left behind holds nothing, and ends with the process.
-            await trio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
-        except OSError as error:
-            problem = error
-        await self._inputs.sender.send(LockReleased(problem))
 
     async def _supervise(self, supervisor: RunSupervisor) -> None:
         try:
@@ -266,9 +252,8 @@ class TrainingService:
 
     async def _on_input(self, received: Input) -> None:
         match received:
-            case LockReleased(problem):
-                self._is_watching_lock = problem is not None  # then waiting again is of no use
-                self._lock_is_free.set()
+            case LockReleased():
+                self._watch.end(received)
                 if not self.is_training:
                     await self._review()
             case ViewerCommand(viewer, command):
@@ -277,15 +262,16 @@ class TrainingService:
                 pass  # left by a trainer whose run is over
             case RunLost():
                 self._run_scope.cancel()
+                self._sweep.stop()
             case SharedNews() | SharedBeat():
                 assert self._sharing is not None, "they come from nowhere else"
-                is_free = self._supervisor is None
+                is_free = self._supervisor is None and not self._sweep.is_on
                 for sender, order in await self._sharing.on_input(received, is_free=is_free):
                     await self._answer(sender, order)
                     self._nursery.start_soon(sender.send)
                 if self._sharing.follows:
                     self._showcase.clear()  # of this instance's own last run
-                if self._sharing.is_alone and is_free and not self._sweep.is_on:
+                if self._sharing.is_alone and is_free:
                     await self._take_over(self._sharing)
 
     async def _answer(
@@ -312,15 +298,19 @@ class TrainingService:
             assert isinstance(viewer, Viewer), "the others keep their own viewers' forms"
             self._hub.show(viewer, viewer.frames if command.frames is UNSET else command.frames)
             return
-        if self._sweep.is_on:
+        if self._sweep.is_shown:
             for message in self._sweep.obey(command, self.status()):
                 viewer.tell(message)
             return
         phase = after_command(self._status.phase, command)
         if isinstance(command, StartSweep):
             await self._review()
-            await self._sweep.open(command, self._lock, self._problem)
-            self._lock_is_free.set()
+            await self._sweep.open(
+                command, self._problem, self._lock, take=self._take_lock, give=self._give_lock
+            )
+            if self._sharing is not None:
+                self._sharing.begin()
+            self._watch.is_free.set()
             return
         if isinstance(command, StartTraining):
             assert isinstance(viewer, Viewer), "every instance starts runs itself"
@@ -348,16 +338,20 @@ class TrainingService:
         await self._take_lock()
         self._begin_run(plan, viewer)
 
-    async def _take_lock(self) -> None:
+    async def _take_lock(self, command: str = "start_training") -> None:
         """Take the lease of all instances and the lock of the folder; raises `BadMessageError`."""
         if self._sharing is not None:
-            await self._sharing.take_lease()
+            await self._sharing.take_lease(command)
         try:
-            await trio.to_thread.run_sync(take_lock, self._lock)
+            await trio.to_thread.run_sync(take_lock, self._lock, command)
         except BadMessageError:
-            if self._sharing is not None:
-                await self._sharing.give_lease()
+            await self._give_lock()
             raise
+
+    async def _give_lock(self) -> None:
+        self._lock.release()
+        if self._sharing is not None:
+            await self._sharing.give_lease()
 
     async def _take_over(self, sharing: RunSharing) -> None:
         """Go on with the run of an instance that is gone, or tell how it ended, if that can be done here."""
@@ -379,7 +373,7 @@ class TrainingService:
             await self._review()
 
     def _begin_run(self, plan: RunPlan, starter: Viewer | None) -> None:
-        self._lock_is_free.set()
+        self._watch.is_free.set()
         if self._sharing is not None:
             self._sharing.begin()
         self._supervisor = RunSupervisor(

@@ -38,6 +38,33 @@ if TYPE_CHECKING:
 _NICENESS: Final = 5  # the server's sessions come first where cores are few
 
 
+def started_report(managed: "ManagedRun") -> StartedReport:
+    """Return what is told of a run that begins, or goes on."""
+    from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
+    from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
+
+    run = managed.run
+    return StartedReport(
+        parameters=run.parameters,
+        device=run.device,
+        episode=run.completed,
+        world=world_info(world_of(run.parameters)),
+    )
+
+
+def ended_report(result: RunResult) -> EndedReport | FailedReport:
+    """Return what is told of a run that has ended."""
+    if result.how == "failed":
+        return FailedReport(reason=str(result.problem), retry=False)
+    return EndedReport(
+        how=result.how,
+        model_saved=None if result.model is None else result.model.name,
+        average_reward=result.average_reward,
+        average_length=result.average_length,
+        problem=result.problem,
+    )
+
+
 class MessageListener(RunListener):
     """Report a run to its server; frames are built only of steps that somebody watches."""
 
@@ -46,9 +73,7 @@ class MessageListener(RunListener):
 
     def on_start(self, managed: "ManagedRun") -> None:
         """Report the parameters in force."""
-        from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
         from hamlet_trio.training.frames import FrameRenderer, run_heat_map  # noqa: PLC0415
-        from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
 
         run = managed.run
         renderer = FrameRenderer(run.worlds.config)
@@ -57,14 +82,7 @@ class MessageListener(RunListener):
             self._writer.show(renderer.render(run.worlds, outcome, run_heat_map(run.visits)))
 
         self._show, self._num_agents = show, run.worlds.num_agents
-        self._writer.report(
-            StartedReport(
-                parameters=run.parameters,
-                device=run.device,
-                episode=run.completed,
-                world=world_info(world_of(run.parameters)),
-            )
-        )
+        self._writer.report(started_report(managed))
 
     def on_episode_start(self, episode: int, epsilon: float) -> None:
         """Announce an episode that is shown."""
@@ -102,18 +120,7 @@ class MessageListener(RunListener):
 
     def on_end(self, result: RunResult) -> None:
         """Report how the run ended."""
-        if result.how == "failed":
-            self._writer.report(FailedReport(reason=str(result.problem), retry=False))
-            return
-        self._writer.report(
-            EndedReport(
-                how=result.how,
-                model_saved=None if result.model is None else result.model.name,
-                average_reward=result.average_reward,
-                average_length=result.average_length,
-                problem=result.problem,
-            )
-        )
+        self._writer.report(ended_report(result))
 
 
 class SeriesListener(RunListener):

@@ -24,19 +24,20 @@ _LONGEST_LINE: Final = 2000  # characters of one line of the trainer's standard 
 
 
 class Exit(Struct, frozen=True):
-    """The end of a trainer process; `last_line` is the last one it wrote to standard error."""
+    """The end of a process called `name`; `last_line` is the last one it wrote to standard error."""
 
     return_code: int
     last_line: str
+    name: str = "trainer process"
 
     def __str__(self) -> str:
         if self.return_code < 0:
             number = -self.return_code
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
             hint = " (out of memory?)" if name == "SIGKILL" else ""
-            return f"The trainer process was ended by {name}{hint}."
+            return f"The {self.name} was ended by {name}{hint}."
         line = f": {self.last_line}" if self.last_line else ""
-        return f"The trainer process ended with exit code {self.return_code}{line}."
+        return f"The {self.name} ended with exit code {self.return_code}{line}."
 
 
 async def run_trainer(
@@ -47,13 +48,16 @@ async def run_trainer(
     log: Logger,
     command: Sequence[str] = COMMAND,
     inherited: tuple[int, ...] = (),
+    name: str = "trainer process",
+    is_noisy: bool = False,
 ) -> Exit:
     """Run a trainer until its process is gone, and call `on_messages` with its messages in order.
 
     Meanwhile further messages wait in the pipe and then in the trainer, whose learner goes on.
 
     Resource handling: however this ends, the process was reaped and its pipes are closed.
-    `inherited` are file descriptors that the process shares; none under Windows.
+    `inherited` are file descriptors that the process shares; none under Windows. What it writes to standard
+    error is logged as a warning, but as detail if it `is_noisy`.
 
     Cancellation: the pipe of orders is closed, which asks the trainer to save and end; its messages are
     still handled meanwhile; after `grace` seconds it is killed.
@@ -84,7 +88,7 @@ async def run_trainer(
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_write_orders, process.stdin, orders)
                     async with trio.open_nursery() as readers:
-                        readers.start_soon(_log_lines, process.stderr, log, last_line)
+                        readers.start_soon(_log_lines, process.stderr, log, last_line, is_noisy)
                         sound = await _read_messages(process.stdout, on_messages, log)
                         patience = _EXIT_PATIENCE if sound else 0
                         readers.cancel_scope.deadline = trio.current_time() + patience
@@ -99,7 +103,7 @@ async def run_trainer(
             return_code = await process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 await trio.aclose_forcefully(pipe)
-    return Exit(return_code, last_line[0])
+    return Exit(return_code, last_line[0], name)
 
 
 async def _end_on_cancellation(stdin: SendStream, lifetime: trio.CancelScope, grace: float) -> None:
@@ -134,7 +138,7 @@ async def _read_messages(
     return True
 
 
-async def _log_lines(stderr: ReceiveStream, log: Logger, last_line: list[str]) -> None:
+async def _log_lines(stderr: ReceiveStream, log: Logger, last_line: list[str], is_noisy: bool) -> None:
     waiting = b""
     async for data in stderr:
         *lines, waiting = (waiting + data).split(b"\n")
@@ -142,4 +146,7 @@ async def _log_lines(stderr: ReceiveStream, log: Logger, last_line: list[str]) -
         for line in lines:
             if text := line[:_LONGEST_LINE].decode(errors="replace").rstrip():
                 last_line[0] = text
-                log.warning("trainer_said", line=text)
+                if is_noisy:
+                    log.debug("trainer_said", line=text)
+                else:
+                    log.warning("trainer_said", line=text)

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from hamlet_trio.settings import Settings
-from tests.training.support import Client, Server
+from tests.ports import free_port
+from tests.training.support import Client, Server, Serving
 
 SETTINGS: dict[str, Any] = {
     "num_episodes": [8], "network_type": ["qnetwork"], "max_steps": [20], "batch_size": [8]
@@ -56,6 +57,25 @@ async def test_a_sweep_takes_the_place_of_a_run_and_goes_on_after_a_stop(
     await client.send("start_training", num_episodes=1, network_type="qnetwork", max_steps=5, step_delay=0)
     assert (await client.until("training_started"))["num_episodes"] == 1
     await client.until("training_complete")
+
+
+async def test_where_its_ray_cluster_is_not_there_everyone_is_told_what_to_do(
+    serving: Serving, settings: Settings
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    async with serving(msgspec.structs.replace(settings, ray_address=address)) as server:
+        client, other = await server.connect(), await server.connect()
+        await client.send("start_sweep", seeds=[1, 2], settings=SETTINGS)
+        for viewer in (client, other):
+            error = await viewer.until("error")
+            assert error["code"] == "training_unavailable"
+            assert error["message"].startswith(f"No Ray cluster listens at {address} (")
+            ended = await viewer.until("sweep_status", state="interrupted")
+            assert [trial["state"] for trial in ended["trials"]] == ["waiting", "waiting"]
+        # Its place is free, and so is its lock.
+        await client.send("start_sweep", seeds=[1, 2], settings=SETTINGS)
+        assert (await client.until("sweep_status", state="running"))["sweep_id"] == ended["sweep_id"]
+        await client.until("sweep_status", state="interrupted")
 
 
 @pytest.mark.parametrize(

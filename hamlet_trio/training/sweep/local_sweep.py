@@ -1,4 +1,4 @@
-"""A sweep without a server, for the command line and for programs."""
+"""A sweep without a server, for the command line and for programs: on this machine, or on a Ray cluster."""
 
 import signal
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError
-from hamlet_trio.protocol.sweeps import SweepParameters, SweepStatus, SweepTrial
+from hamlet_trio.protocol.sweeps import MAX_JOBS, SweepParameters, SweepStatus, SweepTrial
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.store import RunStore
+from hamlet_trio.training.sweep.ray_cluster import RayClusterError, RayExecutor, run_on_ray
 from hamlet_trio.training.sweep.sweep_run import SweepStartError, cores, open_sweep
 from hamlet_trio.training.sweep.trials import plan_trials
 from hamlet_trio.training.trainer_process import COMMAND
@@ -23,6 +24,9 @@ _ENDING: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHU
 
 class SweepListener:
     """Hear of a sweep; the methods do nothing unless a subclass overrides them."""
+
+    def on_cluster(self, address: str, nodes: int, cores: int) -> None:
+        """The sweep is to be trained on the Ray cluster at this address, of so many nodes and cores."""
 
     def on_sweep(self, status: SweepStatus, *, resumed: bool) -> None:
         """The sweep begins, or goes on with the trials that are missing."""
@@ -46,11 +50,15 @@ def train_sweep(
 ) -> SweepStatus:
     """Train all trials of a sweep, each in a process of its own, and return how they ended.
 
+    With `settings.ray_address` they are trained on that Ray cluster, as many at once as it has cores for.
+
     Every trial is a run in the history of the data folder. Where a sweep of exactly these trials was
     interrupted, only those that are missing are trained. Ctrl-C, SIGTERM and a closed terminal save the
-    trials under way and end the sweep; its state is "interrupted" then. Call it in the main thread.
+    trials under way and end the sweep; its state is "interrupted" then. On a cluster trials under way are not
+    saved, but begin again. Call it in the main thread.
 
-    Raises `SweepStartError` for parameters that are not allowed, and when the sweep cannot begin.
+    Raises `SweepStartError` for parameters that are not allowed, and when the sweep cannot begin, and
+    `RayClusterError` when the cluster cannot be used, or was lost meanwhile.
     """
     return trio.run(_train, parameters, settings, listener or SweepListener(), command)
 
@@ -63,27 +71,60 @@ async def _train(
         planned = plan_trials(parameters, RunStore(Path(settings.data_dir)), models)
     except BadMessageError as error:
         raise SweepStartError(error.message) from error
+    log = get_logger(service="sweep")
     history = HistoryWriter(settings)
-    sweep = open_sweep(
-        planned,
-        settings,
-        jobs=parameters.jobs or cores(),
-        history=history,
-        on_change=listener.on_trial,
-        log=get_logger(service="sweep"),
-        command=command,
-    )
-    listener.on_sweep(sweep.status(), resumed=sweep.resumed)
+    ended: list[SweepStatus] = []
+
+    async def run(executor: RayExecutor | None = None) -> None:
+        jobs = cores()
+        if executor is not None:
+            listener.on_cluster(settings.ray_address, executor.nodes, executor.cores)
+            jobs = MAX_JOBS  # it begins as many as it has cores for
+        sweep = open_sweep(
+            planned,
+            settings,
+            jobs=parameters.jobs or jobs,
+            history=history,
+            on_change=listener.on_trial,
+            log=log,
+            command=command,
+        )
+        listener.on_sweep(sweep.status(), resumed=sweep.resumed)
+        try:
+            await sweep.run(executor)
+        finally:
+            ended.append(sweep.status())
+
+    problem: SweepStartError | RayClusterError | None = None
     async with trio.open_nursery() as lasting:
         await lasting.start(history.run)
         async with trio.open_nursery() as nursery:
             with trio.CancelScope() as trials:
                 nursery.start_soon(_end_on_signal, trials, listener)
-                await sweep.run()
+                try:
+                    if settings.ray_address:
+                        await run_on_ray(settings.ray_address, run, log=log)
+                    else:
+                        await run()
+                except* (SweepStartError, RayClusterError) as group:
+                    problem = _first(group)
             nursery.cancel_scope.cancel()
         lasting.cancel_scope.cancel()
-    listener.on_sweep_end(sweep.status())
-    return sweep.status()
+    if ended:
+        listener.on_sweep_end(ended[0])
+    if problem is not None:
+        raise problem
+    if not ended:
+        raise SweepStartError("The sweep was interrupted before it began.")
+    return ended[0]
+
+
+def _first(
+    group: BaseExceptionGroup[SweepStartError | RayClusterError],
+) -> SweepStartError | RayClusterError:
+    """Return the first error of a group, however deep it lies."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _end_on_signal(trials: trio.CancelScope, listener: SweepListener) -> None:

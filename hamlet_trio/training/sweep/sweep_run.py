@@ -15,6 +15,7 @@ from hamlet_trio.protocol.sweeps import SweepResult, SweepState, SweepStatus, Sw
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.sweep.sweep_results import best_model_name, rank, result_of
 from hamlet_trio.training.sweep.sweep_store import SweepRecord, SweepStore
+from hamlet_trio.training.sweep.trial_executor import LocalExecutor, TrialExecutor
 from hamlet_trio.training.sweep.trial_runner import TrialRunner, copy_model
 from hamlet_trio.training.sweep.trials import PlannedTrial
 from hamlet_trio.training.trainer_process import COMMAND
@@ -85,25 +86,36 @@ class SweepRun:
             result=self.result(),
         )
 
-    async def run(self) -> None:
-        """Run the trials to their ends.
+    async def run(self, executor: TrialExecutor | None = None) -> None:
+        """Run the trials to their ends: with an executor, else in processes of this machine.
 
-        Cancelled, those under way get `shutdown_grace` seconds to save, and can be resumed. One that fails
-        ends none of the others.
+        Cancelled, those under way in such processes get `shutdown_grace` seconds to save, and can be resumed.
+        One that fails ends none of the others.
         """
+        if executor is None:
+            held = self._lock.descriptor
+            executor = LocalExecutor(
+                grace=self._settings.shutdown_grace,
+                command=self._command,
+                inherited=() if held is None else (held,),
+            )
         try:
             missing = iter([one for one in self._record.trials if one.trial.state != "complete"])
             async with trio.open_nursery() as nursery:
                 for _ in range(self.jobs):
-                    nursery.start_soon(self._run_trials, missing)
+                    nursery.start_soon(self._run_trials, missing, executor)
             await self._write("complete")
         finally:
-            if self._record.state == "running":
-                with trio.move_on_after(_FAREWELL, shield=True):
-                    await self._write("interrupted")
-            self._lock.release()
+            await self.close()
 
-    async def _run_trials(self, missing: Iterator[PlannedTrial]) -> None:
+    async def close(self) -> None:
+        """Record that the sweep was interrupted, unless it is complete, and release its lock."""
+        if self._record.state == "running":
+            with trio.move_on_after(_FAREWELL, shield=True):
+                await self._write("interrupted")
+        self._lock.release()
+
+    async def _run_trials(self, missing: Iterator[PlannedTrial], executor: TrialExecutor) -> None:
         for planned in missing:
             runner = TrialRunner(
                 planned,
@@ -112,8 +124,7 @@ class SweepRun:
                 history=self._history,
                 on_change=self._note,
                 log=self._log,
-                command=self._command,
-                inherited=() if self._lock.descriptor is None else (self._lock.descriptor,),
+                executor=executor,
             )
             trial = await runner.run()
             if trial.state == "complete":

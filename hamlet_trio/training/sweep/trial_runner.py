@@ -11,7 +11,6 @@ import trio
 
 from hamlet_trio.agent.models import run_models_path
 from hamlet_trio.common.files import write_atomically
-from hamlet_trio.connection import MessageQueue
 from hamlet_trio.history import CheckpointStored, EpisodeEnded, HistoryWriter, Record, RunEnded, RunStarted
 from hamlet_trio.history.records import Ending
 from hamlet_trio.logs import Logger
@@ -24,10 +23,8 @@ from hamlet_trio.training.orders import (
     BeginOrder,
     EndedReport,
     FailedReport,
-    Order,
     Report,
     StartedReport,
-    SyncOrder,
     TrainerEvent,
     UnrecordedReport,
     decode_message,
@@ -35,20 +32,19 @@ from hamlet_trio.training.orders import (
 from hamlet_trio.training.run_models import RunModels
 from hamlet_trio.training.store import RunStore
 from hamlet_trio.training.sweep.sweep_store import SweepStore
+from hamlet_trio.training.sweep.trial_executor import TrialExecutor
 from hamlet_trio.training.sweep.trials import PlannedTrial
-from hamlet_trio.training.trainer_process import run_trainer
 
 MAX_RETRIES: Final = 3
-_MAX_ORDERS: Final = 4
 _FAREWELL: Final = 1.0  # seconds to keep that the trial was interrupted
 
 
 class TrialRunner:
-    """Run one trial; `on_change` is called with each newer state of it.
+    """Run one trial with an executor; `on_change` is called with each newer state of it.
 
-    A trainer that dies is started again, up to `MAX_RETRIES` times, and goes on from its last save: the
-    episodes that it repeats replace themselves in the history, and the weights are as if nothing had
-    happened. After that, or where another attempt would fail in the same way, the trial has failed.
+    A trainer of this machine that dies is started again, up to `MAX_RETRIES` times, and goes on from its last
+    save: the episodes that it repeats replace themselves in the history, and the weights are as if nothing
+    had happened. After that, or where another attempt would fail in the same way, the trial has failed.
     """
 
     def __init__(
@@ -60,8 +56,7 @@ class TrialRunner:
         history: HistoryWriter,
         on_change: Callable[[SweepTrial], None],
         log: Logger,
-        command: Sequence[str],
-        inherited: tuple[int, ...],
+        executor: TrialExecutor,
     ) -> None:
         self._trial = planned.trial
         self._parameters = planned.parameters
@@ -77,11 +72,9 @@ class TrialRunner:
         self._history = history
         self._on_change = on_change
         self._log = log.bind(run_id=planned.trial.run_id, trial=planned.trial.trial)
-        self._command = command
-        self._inherited = inherited
+        self._executor = executor
         self._is_open = False
         self._last_report: EndedReport | FailedReport | None = None
-        self._orders: MessageQueue[Order]
 
     async def run(self) -> SweepTrial:
         """Run the trial to its end and return it, complete or failed.
@@ -89,7 +82,7 @@ class TrialRunner:
         Cancelled, its trainer gets `shutdown_grace` seconds to save, and the trial waits to be resumed.
         """
         try:
-            self._change(state="running", reason=None)
+            self._change(state="waiting", reason=None)
             for retry in range(1 + MAX_RETRIES):
                 problem = await self._attempt()
                 match self._last_report:
@@ -109,32 +102,18 @@ class TrialRunner:
                         await self._end("interrupted")
 
     async def _attempt(self) -> str:
-        """Run one trainer to its end; return how its process ended."""
+        """Have the trial trained to its end; return how that ended."""
         self._last_report = None
-        self._orders = MessageQueue[Order](max_kept=_MAX_ORDERS, max_droppable=1)
-        self._orders.put(
-            BeginOrder(
-                run_id=self._trial.run_id,
-                parameters=self._parameters,
-                file=None,
-                settings=self._settings.with_portable_paths(),
-                resume=True,
-                paused=False,
-                watched=False,
-            )
+        begin = BeginOrder(
+            run_id=self._trial.run_id,
+            parameters=self._parameters,
+            file=None,
+            settings=self._settings.with_portable_paths(),
+            resume=True,
+            paused=False,
+            watched=False,
         )
-        try:
-            end = await run_trainer(
-                self._orders,
-                self._handle,
-                grace=self._settings.shutdown_grace,
-                log=self._log,
-                command=self._command,
-                inherited=self._inherited,
-            )
-        except OSError as error:
-            return f"The trainer process cannot be started: {error.strerror or error}."
-        return str(end)
+        return await self._executor.train(begin, self._handle, log=self._log)
 
     # --- what the trainer says -------------------------------------------------------------------------
 
@@ -180,13 +159,13 @@ class TrialRunner:
     def _acknowledge(self, records: Sequence[Record]) -> None:
         episodes = [record.complete.episode for record in records if isinstance(record, EpisodeEnded)]
         if episodes:
-            self._orders.put_droppable(SyncOrder(watched=False, recorded=episodes[-1]))
+            self._executor.acknowledge(self._trial.run_id, episodes[-1])
 
     def _note(self, content: TrainerEvent | Report | None) -> None:
         match content:
             case StartedReport(episode=episode):
                 kept = [each for each in self._trial.evaluations if each.episode <= episode]
-                self._change(episode=episode, evaluations=kept)
+                self._change(state="running", episode=episode, evaluations=kept)
             case TrainingHistory(episodes=episodes):
                 # The process that began the trial may have been killed before it could keep these.
                 self._change(evaluations=[each for one in episodes for each in _evaluation(one)])
