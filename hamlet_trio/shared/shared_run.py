@@ -30,9 +30,9 @@ MAX_WAITING: Final = 20_000
 """Events that wait for Redis at most; past them the oldest go, and the others are told the whole state."""
 _MAX_FRAMES: Final = 8
 _PORTION: Final = 1_000  # events told at once
-# Seconds between two portions, each of which costs half a millisecond of processor time: frames are to move
-# evenly, while a chart may be a little late.
-_PAUSE: Final = 0.05
+# Seconds between two portions, each of which costs half a millisecond of processor time: at more than ten
+# frames a second several come at once, and a chart may be a little late.
+_PAUSE: Final = 0.1
 _PAUSE_WITHOUT_FRAMES: Final = 0.2
 _SNAPSHOT_EVERY: Final = 2_000  # events
 _AGAIN: Final = 0.5  # seconds until what Redis refused is tried again
