@@ -106,8 +106,10 @@ def _play(
     active = np.arange(worlds.num_worlds)
     while active.size:
         observations = worlds.observe(active).reshape(-1, worlds.observation_size)
-        explores, actions = exploration.draw(observations, epsilon)
-        actions = np.where(explores, actions, policy.act(observations).actions)
+        actions = policy.choose(observations)
+        if epsilon > 0:
+            explores, explored = exploration.draw(observations, epsilon)
+            actions = np.where(explores, explored, actions)
         playing = worlds.alive[active]
         result = worlds.step(actions.reshape(active.size, -1), active)
         returns[active] += result.rewards

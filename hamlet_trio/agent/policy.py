@@ -107,6 +107,15 @@ class Policy:
                 option_codes=self._option_codes,
             )
 
+    def choose(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the greedy actions of `act`, for options without what only an onlooker needs."""
+        network = self._network
+        if not isinstance(network, OptionsNetwork):
+            return self.act(observations).actions
+        with torch.inference_mode():
+            rows = network.preprocess(torch.from_numpy(observations).to(self._device))
+            return network.greedy(network.values(network.encode(rows)), rows)
+
 
 class _KnownGrids:
     """A network over the grid with a cache of the features of grids.

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from hamlet_trio.agent.names import NetworkType
-from hamlet_trio.agent.networks import OptionsNetwork
+from hamlet_trio.agent.networks import OptionsNetwork, egocentric, options_network
 from hamlet_trio.agent.networks.options_network import toward_columns
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.world import ACTIONS, INTERACT, Effects, WorldConfig, Worlds
@@ -66,6 +66,31 @@ def test_an_action_is_worth_the_best_option_that_it_begins() -> None:
     ]
     np.testing.assert_allclose(network.action_values(values, rows)[0].numpy(), expected, rtol=1e-6)
     assert expected[INTERACT] == -1.0, "there is nothing to use at the start"
+
+
+@pytest.mark.parametrize("world", [DEFAULT, FEWER, MOVED, WIDE])
+def test_greedy_actions_are_those_of_the_q_values(
+    world: WorldConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Computed by numpy or by torch, to the bit, also where options are worth the same or lead nowhere."""
+    worlds = Worlds(64, world, seed=3)
+    worlds.reset(random_start=True)
+    observations = worlds.observe()[:, 0]
+    network = network_for(world)
+    policies = [Policy(network)]
+    if (world.width, world.height) == (FEWER.width, FEWER.height):
+        policies.append(policies[0].in_world(FEWER))
+    for policy in policies:
+        assert np.array_equal(policy.choose(observations), policy.act(observations).actions)
+    seen = torch.from_numpy(observations)
+    rows = network.preprocess(seen)
+    alike = torch.zeros(len(rows), network.num_places)
+    chosen = network.greedy(alike, rows)
+    assert np.array_equal(chosen, network.action_values(alike, rows).argmax(dim=1).numpy())
+    monkeypatch.setattr(egocentric, "in_numpy", lambda rows: False)
+    monkeypatch.setattr(options_network, "in_numpy", lambda rows: False)
+    assert torch.equal(network.preprocess(seen), rows)
+    assert np.array_equal(network.greedy(alike, rows), chosen)
 
 
 def test_a_place_that_another_agent_hides_is_still_where_it_is() -> None:

@@ -22,6 +22,10 @@ class Chain:
         # The inputs of each layer, then the outputs of the last.
         self._activations: list[Tensor] = []
 
+    def outputs_like(self) -> Tensor:
+        """Return zeros in the shape of one row of outputs."""
+        return torch.zeros_like(self._biases[-1], requires_grad=False)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs [n, outputs] of inputs [n, inputs]."""
         self._activations = [inputs]

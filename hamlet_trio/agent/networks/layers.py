@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -76,6 +78,11 @@ class Network(nn.Module, ABC):
         `forward` is `action_values` of `values` of `encode` of `preprocess`.
         """
         return values
+
+    def greedy(self, values: Tensor, rows: Tensor) -> NDArray[np.int64]:
+        """Return the greedy actions [n], the first of equals, from `values` and the rows that they are of."""
+        actions: NDArray[np.int64] = self.action_values(values, rows).argmax(dim=1).cpu().numpy()
+        return actions
 
     def available(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the values with -inf in place of what cannot be chosen in a preprocessed row."""

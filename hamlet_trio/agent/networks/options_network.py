@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from hamlet_trio.agent.networks.backprop import Chain, split_dueling
-from hamlet_trio.agent.networks.egocentric import FEATURES_OF_A_PLACE, METER_FEATURES, MapReader
+from hamlet_trio.agent.networks.egocentric import FEATURES_OF_A_PLACE, METER_FEATURES, MapReader, in_numpy
 from hamlet_trio.agent.networks.grid import keys_of
 from hamlet_trio.agent.networks.layers import (
     Backprop,
@@ -50,6 +50,7 @@ class PlaceReader(MapReader):
         # The code, x and y of each place; in the state dict, because weights belong to the order of codes.
         self.register_buffer("places", torch.zeros(places, 3))
         self._known: dict[bytes, Tensor] = {}
+        self._absent: NDArray[np.bool_] | None = None
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def draw(self, generator: torch.Generator) -> None:
@@ -92,7 +93,14 @@ class PlaceReader(MapReader):
     def set_places(self, places: Tensor) -> None:
         """Replace the places by as many others."""
         self.places.copy_(places)
-        self._known = {}
+        _forget(self, None)
+
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """Which of the places the world lacks; do not write to it."""
+        if self._absent is None:
+            self._absent = (self.places[:, 0] == _ABSENT).cpu().numpy()
+        return self._absent
 
     def describe(self, offset: Tensor, scale: Tensor) -> Tensor:
         """As in `MapReader`."""
@@ -100,8 +108,9 @@ class PlaceReader(MapReader):
 
 
 def _forget(reader: nn.Module, _: object) -> None:
-    """Drop the features kept of other places."""
+    """Drop what is kept of other places."""
     reader._known = {}  # type: ignore[assignment]  # that of a PlaceReader
+    reader._absent = None  # type: ignore[assignment]
 
 
 class OptionsNetwork(Network):
@@ -158,10 +167,23 @@ class OptionsNetwork(Network):
         least = values.amin(dim=1, keepdim=True) - _WORSE
         return torch.where(self.toward(rows), values[:, :, None], least[:, :, None]).amax(dim=1)
 
+    def greedy(self, values: Tensor, rows: Tensor) -> NDArray[np.int64]:
+        """As in `Network`: the first of the actions that may be next in the best of all options."""
+        if not in_numpy(values):
+            return super().greedy(values, rows)
+        worth = values.numpy()
+        if (absent := self.place_reader.absent).any():
+            worth = np.where(absent, -np.inf, worth)
+        is_best = worth == worth.max(axis=1, keepdims=True)
+        toward = rows.numpy().take(toward_columns(self.num_places), axis=1) > 0.5
+        actions: NDArray[np.int64] = (toward & is_best[:, :, None]).any(axis=1).argmax(axis=1)
+        return actions
+
     def available(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the values of options, those to places that the world lacks as -inf."""
-        absent = self.place_reader.places[:, 0] == _ABSENT
-        return values.masked_fill(absent, -torch.inf) if absent.any() else values
+        if not self.place_reader.absent.any():
+            return values
+        return values.masked_fill(self.place_reader.places[:, 0] == _ABSENT, -torch.inf)
 
     def q_and_option_values(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return Q-values as `forward`, and the values of options, NaN for places that the world lacks."""
@@ -208,6 +230,7 @@ class OptionsNetwork(Network):
         )
 
 
+@cache
 def toward_columns(places: int) -> NDArray[np.int64]:
     """Return the columns [places, actions] of preprocessed rows that are `OptionsNetwork.toward`."""
     columns: NDArray[np.int64] = np.arange(places)[:, None] * FEATURES_OF_A_PLACE + np.array(_TOWARD)
@@ -234,6 +257,11 @@ class OptionsBackprop(Backprop):
         self._chain = chain
         self._places = places
         self._outputs = torch.empty(0)
+        # What each output adds to the gradient of every option's value: 1 for the state's value, a share of
+        # the mean advantage, nothing for effects.
+        self._by_value = chain.outputs_like()
+        self._by_value[0] = 1
+        self._by_value[1 : 1 + places] = -1 / places
 
     def forward(self, preprocessed: Tensor) -> Tensor:
         """As in `Backprop`."""
@@ -268,9 +296,6 @@ class OptionsBackprop(Backprop):
 
     def backward_of_options(self, columns: Tensor, by_values: Tensor, by_effects: Tensor) -> None:
         """As `backward`, from gradients [b] and [b, 6] by what `of_options` returned."""
-        gradient = by_values.new_zeros((len(columns), self._outputs.shape[1]))
-        of_each = by_values / self._places
-        gradient[:, 0] = by_values
-        gradient[:, 1 : 1 + self._places] = -of_each[:, None]
-        chosen = torch.cat(((by_values - of_each)[:, None], by_effects), dim=1)
-        self._chain.backward(gradient.scatter_(1, columns, chosen))
+        by_values = by_values.unsqueeze(1)
+        gradient = by_values * self._by_value
+        self._chain.backward(gradient.scatter_add_(1, columns, torch.cat((by_values, by_effects), dim=1)))
