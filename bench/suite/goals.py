@@ -166,13 +166,19 @@ GOALS: Final = (
         target=2,
         moonshot=5,
     ),
-    Goal(
-        benchmark="training",
-        figure="relational",
-        unit="steps/s",
-        peer="96 to 111 steps/s",
-        target=500,
-        moonshot=1500,
+    *(
+        Goal(
+            benchmark="training",
+            figure=f"{network}, eight at once / stable-baselines3, eight at once",
+            peer=peer,
+            target=target,
+            moonshot=moonshot,
+        )
+        for network, peer, target, moonshot in (
+            ("dueling", "0.97", 1.44, 2.88),
+            ("spatial", "0.21", 0.48, 1.44),
+            ("relational", "0.19", 0.48, 1.44),
+        )
     ),
     Goal(
         benchmark="world",

@@ -141,9 +141,7 @@ class DQNLearner:
             rows = torch.from_numpy(self._preprocessed(observations)).to(self.device)
             if self._preprocessing is None:
                 rows = self.network.preprocess(rows)
-            values = self.network.action_values(self._values(self.network.encode(rows)), rows)
-            best: NDArray[np.int64] = values.argmax(dim=1).cpu().numpy()
-        return best
+            return self.network.greedy(self._values(self.network.encode(rows)), rows)
 
     def remember(
         self,
@@ -190,7 +188,7 @@ class DQNLearner:
         return len(self.replay_buffer) >= max(self.config.batch_size, self.config.learning_starts)
 
     def learn(self, updates: int | None = None) -> LearnMetrics | None:
-        """Make `updates` updates, by default those due for one step; return None when none are made.
+        """Make `updates` updates, by default those due after one more step; return None when none are made.
 
         None are made before the learner is ready. Raises `DivergedError` when the loss is not finite; the
         network is then as it was before that update.
@@ -200,6 +198,8 @@ class DQNLearner:
         if updates is None:
             self._updates_due += self.config.updates_per_step
             updates = int(self._updates_due)
+            if updates < self.config.updates_at_once:
+                return None
             self._updates_due -= updates
         if updates <= 0:
             return None

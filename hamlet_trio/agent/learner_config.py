@@ -33,6 +33,8 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         buffer_capacity: transitions that the replay buffer holds.
         learning_starts: transitions stored before the first update; at least `batch_size` in any case.
         updates_per_step: updates per call of `learn`; 0.25 means one in every fourth call.
+        updates_at_once: updates are put off until so many are due; in one call they share the computation
+            of their targets.
         n_step: steps of reward before the bootstrapped value (Sutton and Barto 2018, section 7.1).
         double: Double DQN's target (van Hasselt et al. 2016) instead of DQN's (Mnih et al. 2015).
         huber_delta: TD errors beyond this count linearly.
@@ -58,6 +60,7 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     buffer_capacity: int = 10_000
     learning_starts: int = 500
     updates_per_step: float = 1.0
+    updates_at_once: int = 1
     n_step: int = 1
     double: bool = True
     huber_delta: float = 1.0
@@ -85,6 +88,7 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         self._check("buffer_capacity", 1, 10_000_000)
         self._check("learning_starts", 0, self.buffer_capacity)
         self._check("updates_per_step", 0, 1000, above=True)
+        self._check("updates_at_once", 1, 1000)
         self._check("n_step", 1, 1000)
         self._check("huber_delta", 0, 1e6, above=True)
         if self.gradient_clip is not None:
@@ -119,5 +123,6 @@ class LearnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def current_settings(saved: dict[str, Any]) -> dict[str, Any]:
-    """Return saved settings with today's names in place of older ones."""
+    """Return saved settings with today's names in place of older ones, and what older versions lacked."""
+    saved = {"updates_at_once": 1} | saved
     return saved | {"exploration": "options"} if saved.get("exploration") == "errands" else saved

@@ -220,10 +220,17 @@ def test_the_target_follows_periodically() -> None:
 
 
 @pytest.mark.parametrize(
-    ("updates_per_step", "updates"), [(1.0, [1, 1, 1, 1]), (0.5, [0, 1, 0, 1]), (2.5, [2, 3, 2, 3])]
+    ("updates_per_step", "at_once", "updates"),
+    [
+        (1.0, 1, [1, 1, 1, 1]),
+        (0.5, 1, [0, 1, 0, 1]),
+        (2.5, 1, [2, 3, 2, 3]),
+        (1.0, 3, [0, 0, 3, 0, 0, 3, 0]),
+        (2.5, 4, [0, 5, 0, 5]),
+    ],
 )
-def test_updates_a_step(updates_per_step: float, updates: list[int]) -> None:
-    learner = tiny_learner(updates_per_step=updates_per_step)
+def test_updates_a_step(updates_per_step: float, at_once: int, updates: list[int]) -> None:
+    learner = tiny_learner(updates_per_step=updates_per_step, updates_at_once=at_once)
     tell(learner, 1.0)
     made = []
     for _ in updates:

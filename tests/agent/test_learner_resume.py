@@ -79,6 +79,7 @@ def test_the_global_generators_stay_as_they_are() -> None:
         {},
         {"n_step": 4},
         {"updates_per_step": 0.3, "target_update": "periodic", "target_period": 7},
+        {"updates_at_once": 3},
     ],
 )
 @pytest.mark.parametrize("moment", [5, 37, 80])
