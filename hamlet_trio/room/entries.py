@@ -133,7 +133,7 @@ class Gone(Struct, frozen=True, tag="gone"):
 Entry = Entered | Parted | Commanded | Claimed | Offered | Ended | Pointed | Gone
 
 
-class Life(Struct, frozen=True):
+class MemberLife(Struct, frozen=True):
     """A member's session, as far as it has one, and whose it sees."""
 
     number: int
@@ -149,7 +149,7 @@ class Replica(Struct, frozen=True):
     rooms: list[RoomState]
     members: list[Entered]
     seen: list[str]
-    lives: list[Life] = []
+    lives: list[MemberLife] = []
 
 
 class Relayed(Struct, frozen=True, array_like=True):

@@ -20,7 +20,7 @@ from hamlet_trio.room.entries import (
     Entered,
     Entry,
     Gone,
-    Life,
+    MemberLife,
     Offered,
     Parted,
     Pointed,
@@ -35,7 +35,7 @@ from hamlet_trio.room.execution import execute
 from hamlet_trio.room.frame_relay import read_portion
 from hamlet_trio.room.room_broadcast import RoomMember
 from hamlet_trio.room.service import Membership, RoomService, RoomStatistics
-from hamlet_trio.room.session_claims import RemoteSubscriber, SessionClaims
+from hamlet_trio.room.session_claims import RemoteSubscriber, RoomClaims
 from hamlet_trio.settings import Settings
 
 SIGN_EVERY: Final = 1.0  # seconds
@@ -52,7 +52,7 @@ class ReplicatedRooms(RoomService):
     A command goes into the log, and is carried out when it is read from there, at each instance in the same
     order; who gave it is told then if it cannot be done. Without an answer of the log nothing changes, and
     who gives a command is told so. A session may be at another instance than its member and its followers:
-    see `SessionClaims`. Its frames go to the instances of its followers outside the log.
+    see `RoomClaims`. Its frames go to the instances of its followers outside the log.
 
     An instance that gives no sign for some seconds is declared gone by the others; its members leave, and its
     sessions are over for them. If it was only late it begins anew, and closes the connections of its members,
@@ -77,7 +77,7 @@ class ReplicatedRooms(RoomService):
         self._memberships: dict[int, Membership] = {}
         self._own: dict[int, Membership] = {}
         self._queue = EntryQueue(self._append, self._send_and_save)
-        self._claims = SessionClaims(sessions, self._queue)
+        self._claims = RoomClaims(sessions, self._queue)
         self._seen: dict[str, None] = {}
         self._position = b"0"
         self._unsaved = 0
@@ -347,7 +347,7 @@ class ReplicatedRooms(RoomService):
     def _replica(self) -> Replica:
         states = [room.state() for room in self._rooms.values()]
         lives = [
-            Life(number, *self._claims.place(number), each.member.follows, each.member.direct)
+            MemberLife(number, *self._claims.place(number), each.member.follows, each.member.direct)
             for number, each in self._memberships.items()
         ]
         return Replica(states, list(self._entered.values()), list(self._seen), lives)

@@ -7,7 +7,7 @@ import trio
 
 from hamlet_trio.connection import SharedSession, SharedSessions, Subscriber
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.room.entries import Claimed, Ended, Life, Offered, Relayed, new_id
+from hamlet_trio.room.entries import Claimed, Ended, MemberLife, Offered, Relayed, new_id
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.frame_relay import FrameRelay, RemoteSession
 from hamlet_trio.room.service import Membership
@@ -26,7 +26,7 @@ class RemoteSubscriber(Subscriber):
         """Leave it to the other instance."""
 
 
-class SessionClaims:
+class RoomClaims:
     """Have members' sessions followed at all instances, wherever session and member are.
 
     A member claims a session, and the instance that has it offers it, if the proof is right; from then on it
@@ -119,7 +119,7 @@ class SessionClaims:
         """Return the newest claim of a member, and the instance of the claimed session, if offered."""
         return self._claims.get(number), self._instances.get(number)
 
-    def restore(self, membership: Membership, life: Life) -> None:
+    def restore(self, membership: Membership, life: MemberLife) -> None:
         """Restore a member's claim and whom it follows; all members are at other instances."""
         if life.claim is not None:
             self._claims[life.number] = life.claim
