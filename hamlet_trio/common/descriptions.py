@@ -57,14 +57,13 @@ def _describe(info: msgspec.inspect.Type) -> str:
             words = "one of " + ", ".join(str(value) for value in info.values)
         case inspect.IntType() | inspect.FloatType():
             kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
-            words = kind if info.ge is None else f"{kind} from {info.ge} to {info.le}"
+            words = kind if info.ge is None else f"{kind} from {_number(info.ge)} to {_number(info.le)}"
         case inspect.StrType():
             words = "text" + _length(info) + (f" of the form {info.pattern}" if info.pattern else "")
         case inspect.VarTupleType():
             words = "a list of text"
         case inspect.ListType():
-            number = "" if info.min_length == info.max_length else "at most "
-            words = f"a list of {number}{info.max_length}, each {_describe(info.item_type)}"
+            words = f"a list of {_count(info)}, each {_describe(info.item_type)}"
         case inspect.StructType():
             words = f"an object of {', '.join(known.encode_name for known in info.fields)}"
         case inspect.DictType():
@@ -77,6 +76,17 @@ def _describe(info: msgspec.inspect.Type) -> str:
         case _:
             raise TypeError(f"no words for {info!r}")
     return words
+
+
+def _number(limit: float | None) -> str:
+    """Return a limit without a decimal point that says nothing: 64.0 is as much a limit as 64."""
+    return str(int(limit) if isinstance(limit, float) and limit.is_integer() else limit)
+
+
+def _count(info: msgspec.inspect.ListType) -> str:
+    if info.min_length == info.max_length:
+        return str(info.max_length)
+    return f"{f'{info.min_length} to' if info.min_length else 'at most'} {info.max_length}"
 
 
 def _length(info: msgspec.inspect.StrType) -> str:

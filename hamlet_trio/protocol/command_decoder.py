@@ -1,6 +1,7 @@
 """Decode the commands of an endpoint, with every flaw described in one precise sentence."""
 
 import re
+from collections.abc import Collection
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
@@ -28,13 +29,20 @@ class CommandDecoder(Generic[Command]):
     names the field, the value given and what is allowed. It raises nothing else, whatever the bytes.
     """
 
-    def __init__(self, union: Any) -> None:
+    def __init__(self, union: Any, *, kept: Collection[str] = ()) -> None:
+        """Refuse fields that a command does not have, but for `type`, and for commands that are `kept`.
+
+        Clients of the older servers may send those with whatever else they like.
+        """
         self._decoders: dict[str, msgspec.json.Decoder[Command]] = {}
         self._types: dict[str, type[Struct]] = {}
+        self._known: dict[str, frozenset[str]] = {}
         for command_type in get_args(union):
             name = str(command_type.__struct_config__.tag)
             self._types[name] = command_type
             self._decoders[name] = msgspec.json.Decoder(command_type)
+            if name not in kept:
+                self._known[name] = frozenset(("command", "type", *fields_of(command_type)))
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -50,7 +58,7 @@ class CommandDecoder(Generic[Command]):
         try:
             fields = _envelope.decode(frame)
             name = self._command_name(fields)
-            return self._decoders[name].decode(frame)
+            command = self._decoders[name].decode(frame)
         except msgspec.ValidationError as error:
             reason = str(error)
         except (msgspec.DecodeError, RecursionError, UnicodeError):
@@ -58,6 +66,13 @@ class CommandDecoder(Generic[Command]):
                 ErrorCode.INVALID_JSON,
                 "The message is not valid JSON; numbers must be finite and text must be UTF-8.",
             ) from None
+        else:
+            known = self._known.get(name)
+            if known is None or fields.keys() <= known:
+                return command
+            reason = (
+                f"Object contains unknown field `{next(field for field in fields if field not in known)}`"
+            )
         if reason.startswith("Expected `object`") and not _field_at(reason):
             raise BadMessageError(
                 ErrorCode.NOT_AN_OBJECT, 'Send one JSON object, such as {"command": "status"}.'
@@ -94,8 +109,8 @@ class CommandDecoder(Generic[Command]):
             # A field may be named as if it lay in another one.
             inside = inside if fields_of(self._types[name], inside) else ""
             field = unknown["field"][:_SHOWN]
-            known = ", ".join(f for f in fields_of(self._types[name], inside) if f != "type")
-            sentence = f"`{inside or name}` has no field `{field}`; it has {known}."
+            others = ", ".join(f for f in fields_of(self._types[name], inside) if f != "type")
+            sentence = f"`{inside or name}` has no field `{field}`; it has {others or 'none'}."
             field = f"{inside}.{field}" if inside else field
         elif not (field := _field_at(reason)):
             # A rule between fields, from the struct's own __post_init__; its sentence begins with the field.

@@ -9,7 +9,7 @@ from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.deltas import FrameForm
 from hamlet_trio.protocol.frame_parts import Fullness
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
-from hamlet_trio.protocol.sweeps import SweepParameters
+from hamlet_trio.protocol.sweeps import MAX_SERVED_TRIALS, SweepParameters
 from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
@@ -268,6 +268,12 @@ class StartSweep(SweepParameters, frozen=True, kw_only=True, tag_field="command"
     `stop` saves the trials under way and ends it.
     """
 
+    type: Annotated[str | UnsetType, Meta(description="ignored, as in `start_training`")] = UNSET
+    seeds: Annotated[
+        list[Annotated[int, Meta(ge=0, le=2**32 - 1)]],
+        Meta(min_length=1, max_length=MAX_SERVED_TRIALS, description="seeds of the trials, each once"),
+    ]
+
     def parameters(self) -> SweepParameters:
         """Return the parameters alone, without the envelope."""
         return SweepParameters(**{name: getattr(self, name) for name in SweepParameters.__struct_fields__})
@@ -306,5 +312,9 @@ class SetTrainingView(Struct, frozen=True, tag_field="command", tag="set_view"):
 TrainingCommand = StartTraining | StartSweep | Pause | Resume | Stop | SetShow | SetTrainingView | Status
 
 
-inference_commands: Final[CommandDecoder[InferenceCommand]] = CommandDecoder(InferenceCommand)
-training_commands: Final[CommandDecoder[TrainingCommand]] = CommandDecoder(TrainingCommand)
+inference_commands: Final[CommandDecoder[InferenceCommand]] = CommandDecoder(
+    InferenceCommand, kept=("play", "pause", "step", "reset", "set_speed", "load_model")
+)
+training_commands: Final[CommandDecoder[TrainingCommand]] = CommandDecoder(
+    TrainingCommand, kept=("pause", "resume", "status")
+)

@@ -219,8 +219,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     redis_url: Annotated[
         str,
         Meta(
-            description="Redis in which instances keep sessions for one another and share one run, "
-            "such as `redis://127.0.0.1:6379`; or none. Needs the extra redis"
+            description="Redis in which instances keep sessions for one another and share one run and the "
+            "rooms, such as `redis://127.0.0.1:6379`; or none. Needs the extra redis"
         ),
     ] = ""
     redis_prefix: Annotated[

@@ -84,7 +84,7 @@ class SharedRun:
     @property
     def waiting(self) -> int:
         """The number of events that wait for Redis."""
-        return len(self._events)
+        return len(self._events) + (0 if self._portion is None else len(self._portion.events))
 
     # --- telling ---------------------------------------------------------------------------------------
 

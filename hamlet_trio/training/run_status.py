@@ -250,8 +250,11 @@ class RunStatus:
     def conclude(self, record: RunRecord, path: str) -> None:
         """Tell everyone how a run ended whose instance was gone before it could."""
         self._model = record.model
-        if record.state == "complete" and (last := self._charts.latest) is not None:
-            self.tell(TrainingComplete(path, last.avg_reward_5, last.avg_length_5, record.model))
+        if record.state == "complete":
+            # Without an episode there is no mean.
+            last = self._charts.latest
+            reward, length = (0.0, 0.0) if last is None else (last.avg_reward_5, last.avg_length_5)
+            self.tell(TrainingComplete(path, reward, length, record.model))
             self.change(Phase("idle"))
         elif record.state == "failed":
             reason = record.reason or "The run failed."

@@ -48,6 +48,62 @@ def test_inference_commands_with_and_without_the_page_s_type(
     assert inference_commands.decode(json.dumps(envelope | fields)) == command
 
 
+KEPT = [
+    (inference_commands, {"command": "play"}),
+    (inference_commands, {"command": "pause"}),
+    (inference_commands, {"command": "step"}),
+    (inference_commands, {"command": "reset"}),
+    (inference_commands, {"command": "set_speed", "speed": 2}),
+    (inference_commands, {"command": "load_model", "model": "a.pt"}),
+    (training_commands, {"command": "pause"}),
+    (training_commands, {"command": "resume"}),
+    (training_commands, {"command": "status"}),
+]
+
+
+@pytest.mark.parametrize(("decoder", "fields"), KEPT)
+def test_kept_commands_ignore_fields_that_they_do_not_have(
+    decoder: CommandDecoder[Any], fields: dict[str, Any]
+) -> None:
+    assert decoder.decode(json.dumps(fields | {"volume": 11})) == decoder.decode(json.dumps(fields))
+
+
+NEW = [
+    (inference_commands, {"command": "set_view", "q_values": True}),
+    (inference_commands, {"command": "status"}),
+    (inference_commands, {"command": "act", "action": 0}),
+    (training_commands, {"command": "start_training"}),
+    (training_commands, {"command": "start_sweep", "seeds": [1]}),
+    (training_commands, {"command": "set_show", "show": "live"}),
+    (training_commands, {"command": "stop"}),
+    (room_commands, {"command": "join"}),
+    (room_commands, {"command": "clear"}),
+    (room_commands, {"command": "follow", "member": None}),
+]
+
+
+@pytest.mark.parametrize(("decoder", "fields"), NEW)
+def test_all_others_refuse_them_but_for_type(decoder: CommandDecoder[Any], fields: dict[str, Any]) -> None:
+    decoder.decode(json.dumps(fields | {"type": "control"}))
+    error = refusal(decoder, json.dumps(fields | {"volume": 11}))
+    assert (error.code, error.command, error.field) == ("unknown_field", fields["command"], "volume")
+    assert f"`{fields['command']}` has no field `volume`; it has " in error.message
+
+
+@pytest.mark.parametrize(
+    ("decoder", "fields", "sentence"),
+    [
+        (room_commands, {"command": "cursor", "at": [1, 65]}, "a number from -1 to 64 or null"),
+        (training_commands, {"command": "start_sweep", "seeds": []}, "a list of 1 to 64, each a whole"),
+        (training_commands, {"command": "start_sweep", "seeds": list(range(65))}, "a list of 1 to 64"),
+    ],
+)
+def test_a_sentence_says_what_is_allowed_at_this_endpoint(
+    decoder: CommandDecoder[Any], fields: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in refusal(decoder, json.dumps(fields)).message
+
+
 def test_start_training_takes_the_defaults_of_the_protocol() -> None:
     command = training_commands.decode('{"command": "start_training"}')
     assert isinstance(command, StartTraining)
@@ -173,7 +229,7 @@ def test_any_frame_becomes_a_command_or_a_refusal(frame: str | bytes | None) -> 
         (
             training_commands,
             {"command": "start_sweep", "seeds": [1], "settings": {"gamma": 0.9}},
-            "`settings` must be an object, each value a list of at most 100, each true or false or a whole "
+            "`settings` must be an object, each value a list of 1 to 100, each true or false or a whole "
             'number or a number or text; {"gamma": 0.9} was sent.',
         ),
         (

@@ -908,6 +908,8 @@ export interface StartSweep {
   worlds?: (string | Record<string, unknown> | null)[]
   /** trials at once; null: as many as there are cores */
   jobs?: number | null
+  /** ignored, as in `start_training` */
+  type?: string
 }
 
 /** Resume a paused run at the very next step. */

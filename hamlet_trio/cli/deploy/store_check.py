@@ -68,28 +68,29 @@ def _judge(answers: _Answers) -> Iterator[Finding]:
 
 async def _ask(url: str) -> _Answers | str:
     """Return what Redis tells, or why it tells nothing, as a sentence."""
-    from coredis import Redis
     from coredis.exceptions import RedisError
-    from coredis.retry import NoRetryPolicy
 
     from hamlet_trio.common.descriptions import reason_of
+    from hamlet_trio.shared.redis_store import new_client
 
     found: list[_Answers] = []
     reason = f"it did not answer within {_PATIENCE:g} s"
     try:
         with trio.move_on_after(_PATIENCE):
-            client = Redis.from_url(
-                url, retry_policy=NoRetryPolicy(), connect_timeout=_PATIENCE, decode_responses=True
-            )
-            async with client:
+            async with new_client(url, "hamlet-check", max_connections=1) as client:
                 information = await client.info("server")
                 try:
                     names = ["maxmemory", "maxmemory-policy", "appendonly"]
-                    settings = {str(n): str(v) for n, v in (await client.config_get(names)).items()}
+                    told = (await client.config_get(names)).items()
+                    settings = {_text(name): _text(value) for name, value in told}
                 except RedisError:
-                    found.append(_Answers(str(information["redis_version"]), None))
+                    found.append(_Answers(_text(information["redis_version"]), None))
                 else:
-                    found.append(_Answers(str(information["redis_version"]), settings))
+                    found.append(_Answers(_text(information["redis_version"]), settings))
     except* (RedisError, OSError, ValueError) as errors:
         reason = reason_of(errors) or "it refuses the connection"
     return found[0] if found else f"{reason.rstrip('.')}."
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
