@@ -271,7 +271,11 @@ class StartSweep(SweepParameters, frozen=True, kw_only=True, tag_field="command"
     type: Annotated[str | UnsetType, Meta(description="ignored, as in `start_training`")] = UNSET
     seeds: Annotated[
         list[Annotated[int, Meta(ge=0, le=2**32 - 1)]],
-        Meta(min_length=1, max_length=MAX_SERVED_TRIALS, description="seeds of the trials, each once"),
+        Meta(
+            min_length=1,
+            max_length=MAX_SERVED_TRIALS,
+            description=f"seeds of the trials, each once: 1 to {MAX_SERVED_TRIALS}",
+        ),
     ]
 
     def parameters(self) -> SweepParameters:

@@ -900,7 +900,7 @@ export interface StartTraining {
  */
 export interface StartSweep {
   command: 'start_sweep'
-  /** seeds of the trials, each once */
+  /** seeds of the trials, each once: 1 to 64 */
   seeds: number[]
   /** training parameters by name, each with the values to try; one value holds for all */
   settings?: Record<string, (boolean | number | number | string)[]>
