@@ -16,6 +16,8 @@ import pytest
 
 from tests.ports import free_port
 
+_ATTEMPTS: Final = 5
+
 
 def require_ray() -> None:
     """Leave a test out where Ray is not installed; fail it where everything must be there."""
@@ -81,27 +83,32 @@ def ray_server(cores: int, **variables: str) -> Iterator[RayServer]:
         f"--node-ip-address=127.0.0.1 --port={port} --num-cpus={cores} --include-dashboard=false "
         f"--disable-usage-stats --object-store-memory=80000000 --temp-dir={folder}/r"
     )
-    process = subprocess.Popen(
-        [*namespaces, "sh", "-c", start],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
     try:
-        with process:
-            said = []
-            for line in process.stdout:
-                said.append(line)
-                if "Ray runtime started" in line:
-                    break
-            else:
-                pytest.fail("".join(said))
+        with _started([*namespaces, "sh", "-c", start], environment) as process:
             try:
                 yield RayServer(process, port, environment)
             finally:
                 process.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """Start a head; again where its processes did not come up within the 30 s that Ray allows itself."""
+    said: list[str] = []
+    for _ in range(_ATTEMPTS):
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                return process
+        process.communicate()
+    pytest.fail("".join(said))
