@@ -36,6 +36,8 @@ def together(user: BrowserUser, script: str = ";", **options: Any) -> tuple[Page
     ann.get_by_role("button", name="Together").click()
     ann.get_by_role("button", name="Open a room").click()
     expect(ann).to_have_url(re.compile(r"room=\d{4}$"))
+    # Nobody knows of it yet.
+    expect(ann.get_by_role("heading", name="Invite others")).to_be_visible()
     context = user.context(**options)
     context.add_init_script(script)
     ben = user.open(ann.url.rpartition("/")[2], context)
@@ -65,8 +67,14 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     ann.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
     expect(ben.locator(".room-layer .cursor")).to_be_visible()
 
-    # With a finger.
+    # With a finger. Nothing moves where the tools come, and the bar has one row.
+    place = ben.locator(".world").bounding_box()
     ben.get_by_role("button", name="Draw").click()
+    expect(ben.get_by_role("heading", name="Draw")).to_be_visible()
+    assert ben.locator(".world").bounding_box() == place
+    bar = ben.locator(".room-bar").bounding_box()
+    assert bar
+    assert bar["height"] < 60
     ben.get_by_role("button", name="Star", exact=True).click()
     ben.get_by_role("application").tap(position={"x": 60, "y": 30})
     expect(ann.locator(".room-layer .stroke")).to_have_count(1)

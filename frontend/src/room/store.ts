@@ -40,6 +40,8 @@ export const useRoom = defineStore('room', () => {
   /** The session on this screen. */
   const own = shallowRef<InferenceSession | null>(null)
   const tool = ref<Tool | null>(null)
+  /** Whether this person opened the room, so that nobody else knows of it yet. */
+  const isNew = ref(false)
   /** Whether this person lets the browser connect to others of the group. */
   const direct = remembered('room.direct', true, asFlag)
   /** A spotlight that this person looked away from. */
@@ -98,8 +100,9 @@ export const useRoom = defineStore('room', () => {
   }, { immediate: true })
 
   /** Join a room; a new one where none is named. */
-  function join(room: string = String(FIRST_NUMBER + Math.floor(Math.random() * NUMBERS))): void {
-    routes.go({ room })
+  function join(room?: string): void {
+    isNew.value = room === undefined
+    routes.go({ room: room ?? String(FIRST_NUMBER + Math.floor(Math.random() * NUMBERS)) })
   }
 
   function leave(): void { routes.go({ room: null }) }
@@ -135,5 +138,5 @@ export const useRoom = defineStore('room', () => {
     client.value.send({ command: 'vote', choice })
   }
 
-  return { client, own, feed, tool, direct, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
+  return { client, own, feed, tool, isNew, direct, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
 })
