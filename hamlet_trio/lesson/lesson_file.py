@@ -32,6 +32,9 @@ class LessonStop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(description="name of the stop in the page's address")]
     title: Annotated[_Words, Meta(description="title by language")]
     text: Annotated[_Words, Meta(description="text by language")]
+    text_in_run: Annotated[
+        _Words | None, Meta(description="text by language while a training run is on; null: the same text")
+    ] = None
     address: Annotated[
         str, Meta(max_length=4000, description="query of the page's address that sets the page up")
     ]
@@ -118,7 +121,10 @@ def _stop(number: int, stop: object) -> object:
         return stop
     title = _words(f"the title of stop {number}", stop.get("title"), longest=80)
     text = _words(f"the text of stop {number}", stop.get("text"), longest=600)
-    return stop | {"title": title, "text": text}
+    during = stop.get("text_in_run")
+    if during is not None:
+        during = _words(f"the text in a run of stop {number}", during, longest=600)
+    return stop | {"title": title, "text": text, "text_in_run": during}
 
 
 def _words(what: str, given: object, *, longest: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Final
 from hamlet_trio.lesson.lesson_file import LANGUAGES, shipped_lesson
 
 _LANGUAGE_NAMES: Final = {"en": "English", "de": "Deutsch"}
+_IN_RUN: Final = {"en": "*While a run is on:*", "de": "*Während eines Trainings:*"}
 
 
 def lesson() -> str:
@@ -14,10 +15,12 @@ def lesson() -> str:
     for language in LANGUAGES:
         told = shipped_lesson()
         parts.append(f"### {_LANGUAGE_NAMES[language]}: {told.title[language]}")
-        parts += [
-            f"{number}. **{_closed(stop.title[language])}** {stop.text[language]} `?{stop.address}`"
-            for number, stop in enumerate(told.stops, 1)
-        ]
+        for number, stop in enumerate(told.stops, 1):
+            parts.append(
+                f"{number}. **{_closed(stop.title[language])}** {stop.text[language]} `?{stop.address}`"
+            )
+            if stop.text_in_run is not None:
+                parts.append(f"    {_IN_RUN[language]} {stop.text_in_run[language]}")
     return "\n\n".join(parts)
 
 

@@ -1,5 +1,9 @@
 """What the shipped models say of themselves is true, and so is what their README says."""
 
+import re
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import pytest
 
@@ -56,6 +60,19 @@ def test_the_listing_tells_the_stories_too() -> None:
     for name, story in STORIES.items():
         assert (details[name].title, details[name].watch_for) == (story.title, story.watch_for)
         assert details[name].evaluation is not None
+
+
+def test_the_page_has_the_stories_for_other_languages_to_translate() -> None:
+    page = Path(__file__).parents[2] / "frontend" / "src"
+    cards = msgspec.json.decode((page / "messages/en/models.json").read_bytes())["card"]
+    keys = dict(
+        re.findall(r"'([\w.]+\.pt)': '(\w+)'", (page / "models/details.ts").read_text(encoding="utf-8"))
+    )
+    keys |= {"trained_agent.pt": "trained"}
+    assert sorted(keys[name] for name in NAMES) == sorted(cards)
+    for name, story in STORIES.items():
+        told = {key: re.sub("[“”]", '"', text) for key, text in cards[keys[name]].items()}
+        assert told == {"title": story.title, "story": story.story, "watchFor": story.watch_for}
 
 
 def test_the_readme_is_fresh() -> None:

@@ -34,6 +34,9 @@ def test_the_shipped_lesson_leads_from_failure_to_changed_rules_in_both_language
     ]
     for stop in lesson.stops:
         assert set(stop.title) == set(stop.text) == set(LANGUAGES)
+        in_run = stop.text_in_run
+        assert (in_run is None) == (stop.id != "train")
+        assert in_run is None or set(in_run) == set(LANGUAGES)
 
 
 def test_the_models_of_the_shipped_lesson_are_shipped() -> None:
@@ -66,6 +69,7 @@ def test_a_text_may_be_in_one_language() -> None:
         (LESSON.replace('"Look."', '""'), "the text of stop 1 must be text of 1 to 600 characters"),
         (LESSON.replace('"Look."', f'"{"x" * 601}"'), "the text of stop 1 must be text of 1 to 600"),
         (LESSON.replace('"Look."', "7"), "the text of stop 1 must be text"),
+        (LESSON + "text_in_run = 7", "the text in a run of stop 1 must be text"),
         (LESSON.replace('id = "one"', 'id = "One!"'), "the id of stop 1"),
         (LESSON.replace('address = "view=watch"', ""), "address"),
         (LESSON.replace("view=watch", "view=watch#top"), "the address of stop 1"),

@@ -19,6 +19,8 @@ export const useLesson = defineStore('lesson', () => {
   /** Where the lesson was left, in this browser. */
   const left = remembered<string | null>('lesson', null, (stored) => (typeof stored === 'string' ? stored : undefined))
   const begin = shallowRef<Begin | null>(null)
+  /** Whether the link that opened the page named a stop, and at most a room. */
+  let alone = ['lesson', 'lesson,room', 'room,lesson'].includes([...new URLSearchParams(location.search).keys()].join())
 
   const stops = computed(() => data.value?.lesson.stops ?? [])
   const title = computed(() => data.value?.lesson.title ?? {})
@@ -27,13 +29,20 @@ export const useLesson = defineStore('lesson', () => {
   const stop = computed(() => stops.value[index.value] ?? null)
 
   /** Set the page up as a stop wants it. */
-  function go(to: number): void {
+  function go(to: number, { replace = false } = {}): void {
     const next = stops.value[to]
     if (next === undefined) return
     left.value = next.id
     const route = parseRoute(next.address)
     begin.value = next.begin ? { view: route.view, action: next.begin } : null
-    routes.go({ ...route, lesson: next.id })
+    routes.go({ ...route, room: routes.route.room, lesson: next.id }, { replace })
+  }
+
+  /** Load the stops. A link that names nothing but a stop sets the page up as the stop wants it. */
+  async function open(): Promise<void> {
+    await refresh()
+    if (alone && index.value >= 0) go(index.value, { replace: true })
+    alone = false
   }
 
   /** Begin the lesson, or go on where it was left. */
@@ -49,5 +58,5 @@ export const useLesson = defineStore('lesson', () => {
     routes.go({ lesson: null })
   }
 
-  return { stops, title, stop, index, problem, begin, refresh, go, start, leave }
+  return { stops, title, stop, index, problem, begin, open, go, start, leave }
 })

@@ -2,6 +2,7 @@ import { shownTime } from '@/common/time'
 import type { ModelDetails } from '@/protocol/messages'
 import { t } from '@/language/text'
 import type { TextPath } from '@/language/message'
+import english from '@/messages/en/models.json'
 
 const NETWORKS = ['qnetwork', 'dueling', 'options', 'egocentric', 'spatial', 'spatial_dueling', 'relational'] as const
 
@@ -92,6 +93,24 @@ function checkpointOf(name: string): { episode: number; variant: string | null }
 
 function named(name: string, variant: string | null): string {
   return variant === null ? name : t('models.variant', { name, variant: variant === 'shortsighted' ? t('models.shortsighted') : variant })
+}
+
+const CARDS = {
+  [LAST]: 'trained', 'checkpoint_ep50.pt': 'ep50', 'checkpoint_ep455.pt': 'ep455', 'checkpoint_ep1000.pt': 'ep1000',
+  'checkpoint_ep400_shortsighted.pt': 'shortsighted',
+} as const satisfies Record<string, keyof typeof english.card>
+
+/** What a model's maker says of it; null for what was not said. */
+interface Card { title: string | null; story: string | null; watchFor: string | null }
+
+/** Return what a model's maker says of it: of the models that come with Hamlet in the reader's language, else as it was written. */
+export function cardOf(model: Model): Card {
+  const key = Object.hasOwn(CARDS, model.name) ? CARDS[model.name as keyof typeof CARDS] : null
+  // A model of the same name may come from elsewhere, with words of its own.
+  if (key !== null && english.card[key].story === model.story) {
+    return { title: t(`models.card.${key}.title`), story: t(`models.card.${key}.story`), watchFor: t(`models.card.${key}.watchFor`) }
+  }
+  return { title: model.title ?? null, story: model.story ?? null, watchFor: model.watch_for ?? null }
 }
 
 /** Return whether a model is a plain checkpoint of its stage, not a variant. */

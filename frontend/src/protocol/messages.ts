@@ -2204,6 +2204,8 @@ export interface LessonStop {
   title: Record<string, string>
   /** text by language */
   text: Record<string, string>
+  /** text by language while a training run is on; null: the same text */
+  text_in_run: Record<string, string> | null
   /** query of the page's address that sets the page up */
   address: string
   /** what the page then does; null: nothing */

@@ -168,13 +168,13 @@ export const useRoute = defineStore('route', () => {
   /** The model that each view showed last: a view that is left keeps its session. */
   const lastModels = new Map<ViewName, string | null>()
 
-  /** Change the address. Another view is a new entry of the browser's history; all else replaces the current one. */
-  function go(change: Partial<Route>): void {
+  /** Change the address. Another view is a new entry of the browser's history, unless it is to `replace` the current one, as all else does. */
+  function go(change: Partial<Route>, { replace = false } = {}): void {
     const entry = change.view !== undefined && change.view !== route.view
     if (entry) lastModels.set(route.view, route.model)
     Object.assign(route, entry ? { model: modelOf(change.view ?? route.view) } : {}, change)
     const address = location.pathname + formatRoute(route)
-    if (entry) history.pushState(null, '', address)
+    if (entry && !replace) history.pushState(null, '', address)
     else history.replaceState(null, '', address)
   }
 
