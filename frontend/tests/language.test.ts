@@ -5,7 +5,7 @@ import type { Catalogue, Message, TextPath } from '@/language/message'
 import { parseNumber, typed } from '@/language/numbers'
 import { told } from '@/language/server'
 import { n, parts, speak, t } from '@/language/text'
-import { briefName } from '@/models/details'
+import { briefName, cardOf } from '@/models/details'
 import german from '@/messages/de'
 import englishTexts from '@/messages/en'
 import errors from '@/messages/en/errors.json'
@@ -95,6 +95,16 @@ describe('the sources', () => {
 })
 
 describe('a text', () => {
+  it('of a model that comes with Hamlet is translated, and of another model as it was written', () => {
+    const { title, story, watchFor } = englishTexts.models.card.ep50
+    const shipped = { name: 'checkpoint_ep50.pt', source: 'shipped', title, story, watch_for: watchFor } as const
+    expect(cardOf(shipped)).toEqual({ title, story, watchFor })
+    speak('de', german)
+    expect(cardOf(shipped).title).toBe('Früh und unbeholfen: Er findet nie zur Bar')
+    expect(cardOf({ ...shipped, source: 'run' })).toEqual({ title, story, watchFor })
+    speak('en', englishTexts)
+  })
+
   it('is in the language that is spoken', () => {
     expect(t('shell.skip')).toBe('Skip to the view')
     speak('de', german)

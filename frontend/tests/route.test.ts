@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { AS_ALL, formatOwn } from '@/compare/own'
 import { formatRoute, parseRoute } from '@/shell/route'
 
 describe('the address', () => {
@@ -13,6 +14,17 @@ describe('the address', () => {
       view: 'compare', model: 'x.pt', world: null, start: null, policy: false, recording: null, step: null, models: ['a.pt', 'b&c.pt'], speed: 5, heat: false, visits: 'all', think: false, lesson: null, room: null,
     })
     expect(parseRoute(formatRoute(route))).toEqual(route)
+  })
+
+  it('holds what each compared world has for itself', () => {
+    const own = [null, { world: 'poverty', agents: 2, models: [null, 'b.pt'] }]
+    const route = parseRoute(`?view=compare&compare=a.pt&compare=b.pt&own=${encodeURIComponent(JSON.stringify(own))}`)
+    expect(route.own).toEqual([AS_ALL, { world: 'poverty', agents: 2, contention: null, models: [null, 'b.pt'] }])
+    expect(parseRoute(formatRoute(route))).toEqual(route)
+    expect(formatRoute({ ...route, view: 'watch' })).not.toContain('own')
+    for (const odd of ['[', '7', '{}', '[3, {"agents": 99, "world": 5, "models": [7]}]']) {
+      expect(parseRoute(`?own=${odd}`).own.every((one) => formatOwn([one]) === null)).toBe(true)
+    }
   })
 
   it('holds which runs are drawn, and how, in their view alone', () => {

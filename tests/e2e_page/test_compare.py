@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_all_connected, expect_step_above, fact
@@ -57,6 +57,42 @@ def test_worlds_of_several_agents_are_compared(user: BrowserUser) -> None:
     other = user.open(f"?{page.url.split('?')[1]}")
     for pane in other.get_by_role("article").all():
         expect(pane.locator(".agent")).to_have_count(3)
+
+
+def test_one_of_the_worlds_may_have_its_own_world_agents_and_models(user: BrowserUser) -> None:
+    page = user.open("?view=compare&compare=checkpoint_ep50.pt&compare=trained_agent.pt")
+    expect_all_connected(page, 2)
+    page.get_by_role("button", name="World: The usual world").click()
+    worlds = page.get_by_role("dialog", name="Which world?")
+    worlds.get_by_role("button", name="World 2").click()
+    worlds.get_by_role("button", name=re.compile("^Poverty")).click()
+    expect(worlds).to_be_hidden()
+    one, other = page.get_by_role("article").all()
+    expect(other.get_by_role("listitem").filter(has_text="Poverty")).to_be_visible()
+    expect(one.get_by_text("Poverty")).to_have_count(0)
+    page.get_by_role("button", name="1 agent in this world").click()
+    agents = page.get_by_role("dialog", name="Agents in this world")
+    expect(agents.get_by_label("Model of agent B")).to_have_count(0)
+    agents.get_by_role("button", name="World 2").click()
+    agents.get_by_role("button", name="2", exact=True).last.click()
+    agents.get_by_label("Model of agent B").select_option("checkpoint_ep455.pt")
+    page.keyboard.press("Escape")
+
+    def expect_own(one: Locator, other: Locator) -> None:
+        expect(one.locator(".agent")).to_have_count(1)
+        expect(other.locator(".agent")).to_have_count(2)
+        for told in ("Poverty", "2 agents in this world", "B: Episode 455"):
+            expect(other.get_by_role("listitem").filter(has_text=told)).to_be_visible()
+
+    expect_own(one, other)
+    expect(page).to_have_url(re.compile("own="))
+    linked = user.open(f"?{page.url.split('?')[1]}").get_by_role("article")
+    expect_own(linked.first, linked.last)
+    # What is chosen for all of them takes the place of what one has for itself.
+    page.get_by_role("button", name="World: The usual world").click()
+    worlds.get_by_role("button", name=re.compile("^Night shift")).click()
+    expect(other.get_by_role("listitem").filter(has_text="Poverty")).to_have_count(0)
+    expect(other.get_by_role("listitem").filter(has_text="2 agents")).to_be_visible()
 
 
 def test_each_session_has_its_own_model_and_numbers(user: BrowserUser) -> None:

@@ -38,6 +38,11 @@ def test_the_page_learns_at_full_speed_and_its_pace_is_changed_for_all(teacher: 
     student = teacher.open("?view=train")
     same = student.get_by_role("group", name="Pace of the shown episode").get_by_role("status")
     expect(same).to_have_text("1 step a second")
+    lesson = teacher.open("?lesson=train")
+    expect(lesson.get_by_role("region", name=re.compile("^Guided lesson"))).to_contain_text(
+        "A run is on: follow it."
+    )
+    expect(lesson.locator(".live .agent")).to_be_visible()
     faster = pace.get_by_role("button", name="Faster")
     for steps in ("2", "5", "10", "20", "50"):
         faster.press("Enter")

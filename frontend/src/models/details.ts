@@ -1,8 +1,7 @@
 import { shownTime } from '@/common/time'
 import type { ModelDetails } from '@/protocol/messages'
-import { t } from '@/language/text'
-import type { TextPath } from '@/language/message'
-import english from '@/messages/en/models.json'
+import { spoken, t } from '@/language/text'
+import type { English, TextPath } from '@/language/message'
 
 const NETWORKS = ['qnetwork', 'dueling', 'options', 'egocentric', 'spatial', 'spatial_dueling', 'relational'] as const
 
@@ -98,7 +97,7 @@ function named(name: string, variant: string | null): string {
 const CARDS = {
   [LAST]: 'trained', 'checkpoint_ep50.pt': 'ep50', 'checkpoint_ep455.pt': 'ep455', 'checkpoint_ep1000.pt': 'ep1000',
   'checkpoint_ep400_shortsighted.pt': 'shortsighted',
-} as const satisfies Record<string, keyof typeof english.card>
+} as const satisfies Record<string, keyof English['models']['card']>
 
 /** What a model's maker says of it; null for what was not said. */
 interface Card { title: string | null; story: string | null; watchFor: string | null }
@@ -106,8 +105,8 @@ interface Card { title: string | null; story: string | null; watchFor: string | 
 /** Return what a model's maker says of it: of the models that come with Hamlet in the reader's language, else as it was written. */
 export function cardOf(model: Model): Card {
   const key = Object.hasOwn(CARDS, model.name) ? CARDS[model.name as keyof typeof CARDS] : null
-  // A model of the same name may come from elsewhere, with words of its own.
-  if (key !== null && english.card[key].story === model.story) {
+  // English readers have the maker's own words, and so has a model of that name that a run made.
+  if (key !== null && spoken() !== 'en' && model.source === 'shipped' && model.story) {
     return { title: t(`models.card.${key}.title`), story: t(`models.card.${key}.story`), watchFor: t(`models.card.${key}.watchFor`) }
   }
   return { title: model.title ?? null, story: model.story ?? null, watchFor: model.watch_for ?? null }

@@ -46,6 +46,19 @@ export class Company {
     this.send({ command: 'load_model', model, agent })
   }
 
+  /** The models that were chosen for single agents, in the order of their letters. */
+  get chosen(): (string | null)[] {
+    return AGENT_IDS.slice(0, this.count.value).map((id) => this.casts.get(id) ?? null)
+  }
+
+  /** Let single agents be played by these models from the first connection on. */
+  plan(models: readonly (string | null)[]): void {
+    models.forEach((model, index) => {
+      const agent = AGENT_IDS[index]
+      if (agent !== undefined && model !== null) this.casts.set(agent, model)
+    })
+  }
+
   /** One model is to play them all. */
   forgetCasts(): void {
     this.casts.clear()

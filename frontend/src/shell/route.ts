@@ -2,6 +2,7 @@ import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { reactive, readonly } from 'vue'
 
+import { type Own, formatOwn, parseOwn } from '@/compare/own'
 import { FIGURE_NAMES, type FigureName, MOST_CHOSEN } from '@/runs/figures'
 import { formatStart, parseStart } from '@/session/starts'
 import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
@@ -29,6 +30,8 @@ export interface Route {
   step: number | null
   /** The models that are compared. */
   models: string[]
+  /** What each of their worlds has for itself. */
+  own: readonly Own[]
   /** The run whose recordings or failures are listed; null: all runs. */
   ofRun: string | null
   /** The runs whose learning curves are drawn. */
@@ -77,6 +80,7 @@ const DEFAULTS: Readonly<Route> = {
   recording: null,
   step: null,
   models: [],
+  own: [],
   ofRun: null,
   runs: [],
   figure: 'survival',
@@ -113,6 +117,7 @@ export function parseRoute(search: string): Route {
     recording: query.get('recording') || null,
     step: Math.trunc(Number(query.get('step'))) > 0 ? Math.trunc(Number(query.get('step'))) : null,
     models: query.getAll('compare').filter(Boolean).slice(0, MAX_COMPARED),
+    own: parseOwn(query.get('own'), MAX_COMPARED),
     ofRun: query.get('of') || null,
     runs: [...new Set(query.getAll('run').filter(Boolean))].slice(0, MOST_CHOSEN),
     figure: FIGURE_NAMES.find((name) => name === query.get('figure')) ?? DEFAULTS.figure,
@@ -144,6 +149,8 @@ export function formatRoute(route: Route): string {
     if (route.step !== null) query.set('step', String(route.step))
   }
   for (const model of route.models) query.append('compare', model)
+  const own = formatOwn(route.own)
+  if (own !== null && route.view === 'compare') query.set('own', own)
   if (route.ofRun !== null && (route.view === 'replays' || route.view === 'failures')) query.set('of', route.ofRun)
   if (route.view === 'runs' || route.view === 'lab') for (const run of route.runs) query.append('run', run)
   if (route.view === 'runs') {
