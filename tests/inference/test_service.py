@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from prometheus_client import Histogram
 from trio.testing import MockClock
 
 from hamlet_trio.agent.models import ModelFolder
@@ -15,6 +14,7 @@ from hamlet_trio.connection import ServerFullError
 from hamlet_trio.inference import InferenceService
 from hamlet_trio.inference.batch_executor import BatchExecutor
 from hamlet_trio.inference.engine import PolicyEngine
+from hamlet_trio.inference.statistics import Histogram
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.protocol.messages import Error, StateUpdate
 from hamlet_trio.settings import Settings
