@@ -1,13 +1,16 @@
 """What tests of more than one part share."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 import structlog
+import trio
 from hypothesis import HealthCheck, settings
+from trio.abc import Clock, Instrument
 
 # A slow machine is no fault of the code under test.
 settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,3 +37,25 @@ def root_logger() -> Iterator[logging.Logger]:
     structlog.configure(**configuration)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def clock_of_fixtures(request: pytest.FixtureRequest) -> None:
+    """Run a test on the virtual clock that one of its fixtures asks for.
+
+    pytest-trio takes a clock from the arguments of the test itself alone: a fixture that asked for one would
+    hold a clock that nobody uses, while the test ran on the real one.
+    """
+    for name in {"mock_clock", "autojump_clock"} & set(request.fixturenames):
+        clock = request.getfixturevalue(name)
+        request.node.add_marker(pytest.mark.trio(run=partial(_run, of_fixture=clock)))
+
+
+def _run(
+    test: Callable[[], Awaitable[None]],
+    *,
+    clock: Clock | None,
+    instruments: Sequence[Instrument],
+    of_fixture: Clock,
+) -> None:
+    trio.run(test, clock=clock or of_fixture, instruments=instruments)
