@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 from hamlet_trio.inference.session_keeper import SNAPSHOT_FORM
 from hamlet_trio.protocol.commands import SPEED_RANGE, SetStart
 from hamlet_trio.protocol.deltas import FrameForm
+from hamlet_trio.protocol.frame_parts import RewardBreakdown
 from hamlet_trio.protocol.frames import PolicyView
-from hamlet_trio.world import WorldState
+from hamlet_trio.world import ACTIONS, WorldState
 from hamlet_trio.world.state import RandomState
 from hamlet_trio.world.world_file import World
 
@@ -17,6 +18,9 @@ _Count = Annotated[int, Meta(ge=0)]
 _Cell = tuple[int, int]
 RawMeters = tuple[float, float, float, float, float, float]
 _Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Action = Annotated[int, Meta(ge=0, lt=len(ACTIONS))]
+_TERMS: Final = len(RewardBreakdown.__struct_fields__)
+_Components = Annotated[list[float], Meta(min_length=_TERMS, max_length=_TERMS)]
 
 
 class ModelFacts(Struct, frozen=True, array_like=True):
@@ -32,9 +36,9 @@ class LastStep(Struct, frozen=True, array_like=True):
     `waiting_for` is there for several agents: the number of the one that was served in its place, or -1.
     """
 
-    actions: list[int | None] = []
+    actions: list[_Action | None] = []
     rewards: list[float] = []
-    components: list[list[float] | None] = []
+    components: list[_Components | None] = []
     terminated: bool = False
     truncated: bool = False
     waiting_for: list[int] = []
@@ -84,6 +88,10 @@ class EpisodeFacts(Struct, frozen=True, array_like=True):
         several = (self.lived, self.last.waiting_for) if agents > 1 else ()
         if any(len(part) != agents for part in (*each, *last, *several)) or len(self.actions) % agents:
             raise ValueError(f"the parts of the episode are not those of {agents} agents")
+        if max(self.actions, default=0) >= len(ACTIONS):
+            raise ValueError(f"the episode has an action other than 0 to {len(ACTIONS) - 1}")
+        if any(not -1 <= served < agents for served in self.last.waiting_for):
+            raise ValueError("an agent waits for one that is not there")
 
     def state(self, start: WorldState) -> WorldState:
         """Return the world's present state; `start` is the episode's."""
@@ -147,4 +155,7 @@ def decode_snapshot(data: bytes) -> SessionSnapshot:
         raise UnreadableSnapshotError(f"its form is {snapshot.form}")
     if not snapshot.episode.cells or not snapshot.models:
         raise UnreadableSnapshotError("it has no agents")
+    agents = range(len(snapshot.episode.cells))
+    if snapshot.view.agent not in agents or snapshot.human not in (None, *agents):
+        raise UnreadableSnapshotError("it shows or hands to a person an agent that is not there")
     return snapshot
