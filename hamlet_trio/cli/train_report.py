@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hamlet_trio.common.encoding import to_json
-from hamlet_trio.protocol.episode import EpisodeComplete
+from hamlet_trio.protocol.episode import EpisodeComplete, EvaluationSummary
 from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun
 from hamlet_trio.training.run_result import RunResult
@@ -144,12 +144,12 @@ class ProgressReport(Report):
             epsilon=complete.epsilon,
             speed=complete.steps_per_second,
         )
-        evaluation = complete.evaluation
-        if isinstance(evaluation, msgspec.UnsetType):
+        usual, random = complete.evaluation, complete.evaluation_random
+        if isinstance(usual, msgspec.UnsetType) or isinstance(random, msgspec.UnsetType):
             return
         self._console.print(
-            f"episode {complete.episode}: the greedy policy survives {evaluation.mean_length:.0f} steps, "
-            f"return {evaluation.mean_return:.1f}",
+            f"episode {complete.episode}: the greedy policy survives {_told(usual)}; "
+            f"from random starts {_told(random)}",
             highlight=False,
         )
 
@@ -172,6 +172,10 @@ class ProgressReport(Report):
             )
         if result.how == "interrupted":
             self._console.print("Interrupted." + _how_to_go_on(result), soft_wrap=True)
+
+
+def _told(evaluation: EvaluationSummary) -> str:
+    return f"{evaluation.mean_length:.0f} steps, return {evaluation.mean_return:.1f}"
 
 
 def _how_to_go_on(result: RunResult) -> str:
