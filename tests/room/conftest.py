@@ -21,7 +21,7 @@ def sessions() -> SharedSessions:
 
 @pytest.fixture
 async def rooms(sessions: SharedSessions, mock_clock: MockClock, nursery: trio.Nursery) -> RoomService:
-    """A service whose clock stands, where the test itself asks for `mock_clock`, until that moves it."""
+    """A service whose clock stands until a test moves it."""
     service = RoomService(Settings(), sessions, lots=random.Random(1))
     nursery.start_soon(service.run)
     return service
