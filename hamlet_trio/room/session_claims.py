@@ -82,9 +82,13 @@ class RoomClaims:
             self._take(membership, None, None)
 
     def session_ended(self, number: int) -> None:
-        """Tell the other instances that a session of this one is over."""
-        if number in self._claims:
-            self._queue.put(Ended(number, self._claims[number], new_id()))
+        """Tell the other instances that a session of this one is over.
+
+        They need not hear of it while another one is being offered, which takes its place.
+        """
+        claim = self._claims.get(number)
+        if claim is not None and claim not in self._offering:
+            self._queue.put(Ended(number, claim, new_id()))
 
     def forget(self, number: int) -> None:
         """Forget a member that has left, or goes to another room."""
