@@ -203,6 +203,8 @@ class ReplicatedRooms(RoomService):
 
     def _take(self, position: bytes, data: bytes) -> None:
         """Carry out an entry of the log."""
+        if not self._is_current:
+            return  # read together with what made this instance begin anew
         self._position, self._is_interrupted = position, False
         try:
             entry = entries.decode(data)
