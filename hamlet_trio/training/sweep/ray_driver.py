@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -164,8 +164,7 @@ class Driver:
         except TaskCancelledError:
             return
         except LocalRayletDiedError:
-            self._writer.report(RefusedReport("This machine's node of the Ray cluster is gone."))
-            return
+            _refuse(self._writer, "This machine's node of the Ray cluster is gone.")
         except RayTaskError as error:
             cause = printable(repr(error.cause or error), 300)
             self._fail(begin, f"The trial failed on its node: {cause}.")
@@ -199,6 +198,11 @@ def _give_up(writer: MessageWriter, address: str) -> None:
         "machine a node of it (`ray status`), and does it want a token (RAY_AUTH_MODE=token, and "
         "RAY_AUTH_TOKEN_PATH with its file)?"
     )
+    _refuse(writer, reason)
+
+
+def _refuse(writer: MessageWriter, reason: str) -> NoReturn:
+    """Tell why the cluster cannot be used any more, and end this process whatever its other threads do."""
     writer.report(RefusedReport(reason))
     writer.close()
     os._exit(1)
