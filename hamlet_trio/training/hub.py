@@ -140,7 +140,7 @@ class Hub:
             self._relay.tell_event(text)
 
     def broadcast_progress(self, message: TrainingMessage) -> None:
-        """Queue a message that replaces the one before for every viewer.
+        """Queue a message for every viewer of what a later one tells again.
 
         Other instances are told it like a frame: one that waits for Redis gives way to newer ones.
         """

@@ -247,5 +247,8 @@ class ServedSweep:
             self._has_changed = trio.Event()
             changed, self._changed = list(self._changed.values()), {}
             progress = SweepProgress(sweep_id=sweep.sweep_id, trials=changed, result=sweep.result())
-            self._hub.broadcast_progress(progress)
+            if any(trial.state in ("complete", "failed") for trial in changed):
+                self._hub.broadcast(progress)  # nothing later would tell it again
+            else:
+                self._hub.broadcast_progress(progress)
             await trio.sleep(PROGRESS_EVERY)
