@@ -25,7 +25,7 @@ batch_size = [8]
     ("arguments", "words"),
     [
         (("--seeds", "1-x"), "--seeds 1-x: give numbers and ranges"),
-        (("--seeds", "0-5000"), "`seeds` must be a list of at most 1000"),
+        (("--seeds", "0-5000"), "`seeds` must be a list of 1 to 1000"),
         (("--set", "gamma"), "--set gamma: give a parameter and its values"),
         (("--set", "gamma=0.9,2"), "`gamma` must be a number from 0 to 1; 2 was given."),
         (("--world", "nowhere"), "nowhere"),

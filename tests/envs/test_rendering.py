@@ -49,6 +49,8 @@ def test_the_end_of_an_episode_is_shown() -> None:
     assert band[0] > 10_000 > band[1]
 
 
+# MoviePy is compiled at its first import.
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_gymnasium_records_a_film(tmp_path: Path) -> None:
     ffprobe = shutil.which("ffprobe")
     if ffprobe is None:

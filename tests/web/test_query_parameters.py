@@ -20,7 +20,9 @@ def test_a_number_outside_its_limits_is_refused_with_both_limits(kind: type[Stru
         limits = next((part for part in [field, *field.get("anyOf", ())] if "maximum" in part), None)
         if limits is None:
             continue
-        low, high = limits["minimum"], limits["maximum"]
+        low, high = (
+            int(limit) if limit == int(limit) else limit for limit in (limits["minimum"], limits["maximum"])
+        )
         for value in (low - 1, high + 1, "many"):
             with pytest.raises(BadMessageError) as caught:
                 read_query({name: [str(value)]}, kind)
