@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install page kernel run test test-long test-e2e lint check-python lint-page check-page check-nginx check-redis bench format docs screenshots clean
+.PHONY: help install page kernel run test test-long test-e2e lint check-python lint-page check-page bench format docs screenshots clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,16 +35,10 @@ lint-page: install
 check-page: lint-page
 	$(BIN)/python frontend/tooling.py test
 
-check-nginx: install
-	$(BIN)/python -m pytest -m "alone and not long" tests/e2e_nginx
-
-check-redis: install
-	$(BIN)/python -m pytest -m "alone and not long" tests/e2e_redis
-
 test: page kernel ## Check everything but what is marked `long`: style, types, the page, the tests, the documentation
 	@$(MAKE) --no-print-directory --jobs 2 check-python check-page
 	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 3 --dist loadfile --no-loadscope-reorder
-	@$(MAKE) --no-print-directory --jobs 2 check-nginx check-redis
+	$(BIN)/python -m pytest -m "alone and not long" tests/e2e_nginx tests/e2e_redis
 
 test-long: page kernel ## Run the tests that `make test` leaves out, one by one
 	$(BIN)/python -m pytest -m long

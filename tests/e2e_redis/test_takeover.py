@@ -197,6 +197,7 @@ async def test_through_nginx_every_instance_shows_the_run_and_takes_orders(
             await watch.order("resume", "resumed")
         for watch in watches:
             await watch.until(lambda watch=watch: "state_update" in watch.kinds())  # type: ignore[misc]
+            await watch.until(lambda watch=watch: bool(watch.episodes()))  # type: ignore[misc]
         if kill:
             victim = trains(redis, pair)
             pair.servers[victim].signal(signal.SIGKILL)
