@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from bench.page.measuring import FLAGS
 from tests.e2e_nginx.client import trusting_flags
 from tests.e2e_nginx.proxy import NAME, Proxy
-from tests.e2e_page.conftest import FLAGS, BrowserUser, chromium
+from tests.e2e_page.conftest import BrowserUser, chromium
 from tests.e2e_page.seen import expect_connected, expect_step_above
 from tests.web.access.conftest import Known
 

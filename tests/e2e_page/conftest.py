@@ -1,7 +1,6 @@
 """Run a real Chromium against a real server."""
 
 import importlib.util
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,35 +19,20 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from bench.page.measuring import FLAGS
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
 from tests.e2e.conftest import ROOT, Server, launch
 from tests.e2e_page.past_runs import write_past
+from tests.needs import left_out
 from tests.patience import PATIENCE
 
-FLAGS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Where a browser stores nothing, each visit is the first.
 VISITED: Final = "try { localStorage.setItem('hamlet.visited', 'true') } catch { /* forbidden */ }"
 PATIENCE_MS: Final = PATIENCE * 1000
 
 expect.set_options(timeout=PATIENCE_MS)
-
-
-def left_out(what: str) -> None:
-    """Skip the test because something is missing; fail it where everything must be there."""
-    if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def page_tooling() -> ModuleType:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.e2e_page.conftest import left_out
+from tests.needs import left_out
 
 
 def ip(*arguments: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import ROOT, Server
-from tests.e2e_page.conftest import BrowserUser, left_out
+from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_all_connected, expect_connected, expect_step_above, fact
+from tests.needs import left_out
 
 
 @pytest.fixture(scope="module")

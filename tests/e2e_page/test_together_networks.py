@@ -11,10 +11,12 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from bench.page.measuring import FLAGS
 from tests.e2e.conftest import launch
-from tests.e2e_page.conftest import FLAGS, PATIENCE_MS, VISITED, left_out
+from tests.e2e_page.conftest import PATIENCE_MS, VISITED
 from tests.e2e_page.networks import Network, network
 from tests.e2e_page.seen import expect_connected
+from tests.needs import left_out
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("built_page")]
 

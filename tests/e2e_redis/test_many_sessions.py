@@ -9,9 +9,10 @@ import pytest
 import trio
 from playwright.sync_api import WebSocket, expect, sync_playwright
 
+from bench.page.measuring import FLAGS
 from tests.e2e_nginx.client import trusting_flags
 from tests.e2e_nginx.proxy import Proxy
-from tests.e2e_page.conftest import FLAGS, BrowserUser, built_page, chromium
+from tests.e2e_page.conftest import BrowserUser, built_page, chromium
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact, number
 from tests.e2e_redis.conftest import Pair
 from tests.e2e_redis.pupil import Habit, Pupil, acts, doors, plays, rewinds, waits, watches

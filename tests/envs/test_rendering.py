@@ -12,6 +12,7 @@ from gymnasium.wrappers import HumanRendering, RecordVideo
 
 from hamlet_trio.envs.gymnasium_env import HamletEnv
 from hamlet_trio.envs.rendering import HEIGHT, WIDTH
+from tests.needs import left_out
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_the_end_of_an_episode_is_shown() -> None:
 def test_gymnasium_records_a_film(tmp_path: Path) -> None:
     ffprobe = shutil.which("ffprobe")
     if ffprobe is None:
-        pytest.skip("ffprobe is not installed (Debian: ffmpeg)")
+        left_out("ffprobe is not installed (Debian: ffmpeg)")
     env = RecordVideo(gymnasium.make("Hamlet-v0", render_mode="rgb_array"), str(tmp_path / "films"))
     env.reset(seed=1)
     for action in (0, 0, 3, 4):

@@ -1,6 +1,5 @@
 """A real redis-server of one's own, on a free port, that can be stopped, frozen and killed."""
 
-import os
 import shutil
 import signal
 import socket
@@ -10,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.needs import left_out
 from tests.patience import PATIENCE
 from tests.ports import free_port
 
@@ -20,12 +18,8 @@ PROGRAM = "redis-server"
 
 def require_redis() -> None:
     """Leave a test out where there is no redis-server; fail it where everything must be there."""
-    if shutil.which(PROGRAM):
-        return
-    what = "needs redis-server: apt-get install redis-server"
-    if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
-        pytest.fail(what)
-    pytest.skip(what)
+    if not shutil.which(PROGRAM):
+        left_out("needs redis-server: apt-get install redis-server")
 
 
 class RedisServer:

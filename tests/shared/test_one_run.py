@@ -3,7 +3,6 @@
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,18 +29,6 @@ async def an_instance(settings: Settings) -> AsyncIterator[Server]:
         async with serve_training(settings, shared=shared) as server:
             yield server
         lasting.cancel_scope.cancel()
-
-
-@pytest.fixture
-def settings(tmp_path: Path, redis: RedisServer) -> Settings:
-    """The settings that both have."""
-    return Settings(
-        models_dir=str(tmp_path / "models"),
-        data_dir=str(tmp_path / "data"),
-        device="cpu",
-        shutdown_grace=60,
-        redis_url=redis.url,
-    )
 
 
 async def joined(server: Server) -> Client:

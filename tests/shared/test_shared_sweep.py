@@ -1,30 +1,14 @@
 """Two training services over one data folder and one real Redis: one sweep, seen and stopped from both."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hamlet_trio.settings import Settings
-from tests.shared.redis_server import RedisServer
 from tests.shared.test_one_run import an_instance, joined
 from tests.training.support import Client
 
 SETTINGS: dict[str, Any] = {
     "num_episodes": [8], "network_type": ["qnetwork"], "max_steps": [20], "batch_size": [8]
 }  # fmt: skip
-
-
-@pytest.fixture
-def settings(tmp_path: Path, redis: RedisServer) -> Settings:
-    """The settings that both have."""
-    return Settings(
-        models_dir=str(tmp_path / "models"),
-        data_dir=str(tmp_path / "data"),
-        device="cpu",
-        shutdown_grace=60,
-        redis_url=redis.url,
-    )
 
 
 async def start(client: Client) -> None:

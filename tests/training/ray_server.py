@@ -14,6 +14,7 @@ from typing import Final
 import psutil
 import pytest
 
+from tests.needs import left_out
 from tests.ports import free_port
 
 _ATTEMPTS: Final = 5
@@ -21,12 +22,8 @@ _ATTEMPTS: Final = 5
 
 def require_ray() -> None:
     """Leave a test out where Ray is not installed; fail it where everything must be there."""
-    if find_spec("ray") is not None:
-        return
-    what = "needs Ray: pip install 'hamlet-trio[ray]'"
-    if os.environ.get("HAMLET_REQUIRE_ALL") == "1":
-        pytest.fail(what)
-    pytest.skip(what)
+    if find_spec("ray") is None:
+        left_out("needs Ray: pip install 'hamlet-trio[ray]'")
 
 
 class RayServer:
