@@ -12,7 +12,7 @@ from typing import Final
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench import REPOSITORY
-from bench.page import FLAGS
+from bench.page.measuring import FLAGS
 from bench.server import running_server
 
 TARGET: Final = REPOSITORY / "docs" / "images"
