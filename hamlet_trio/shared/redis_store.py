@@ -35,6 +35,11 @@ def new_client(url: str, name: str, *, max_connections: int) -> Client:
     )
 
 
+def as_text(value: object) -> str:
+    """Return what Redis answered as text."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 class StoreUnavailableError(Exception):
     """Redis did not answer in time, or refused; the message is a sentence for the log."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from coredis.tokens import PureToken
 
-from hamlet_trio.shared.redis_store import Client, RedisStore
+from hamlet_trio.shared.redis_store import Client, RedisStore, as_text
 
 BEAT: Final = 1.0
 """Seconds between two renewals, and between two signs of life of an instance."""
@@ -314,8 +314,3 @@ async def _append(client: Client, key: str, fields: Fields, seconds: int | None 
 
 def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
-
-
-def as_text(value: bytes | str) -> str:
-    """Return what Redis answered as text."""
-    return value.decode() if isinstance(value, bytes) else value

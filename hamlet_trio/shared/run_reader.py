@@ -11,7 +11,7 @@ from coredis.response.types import StreamEntry
 from hamlet_trio.common.backoff import Backoff
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.logs import get_logger
-from hamlet_trio.shared.redis_store import StoreUnavailableError
+from hamlet_trio.shared.redis_store import StoreUnavailableError, as_text
 from hamlet_trio.shared.run_log import (
     News,
     Places,
@@ -21,7 +21,6 @@ from hamlet_trio.shared.run_log import (
     SentOrder,
     ToldEvent,
     ToldFrame,
-    as_text,
 )
 from hamlet_trio.shared.stream_reading import Answer, read_streams
 

@@ -71,7 +71,7 @@ async def _ask(url: str) -> _Answers | str:
     from coredis.exceptions import RedisError
 
     from hamlet_trio.common.descriptions import reason_of
-    from hamlet_trio.shared.redis_store import new_client
+    from hamlet_trio.shared.redis_store import as_text, new_client
 
     found: list[_Answers] = []
     reason = f"it did not answer within {_PATIENCE:g} s"
@@ -82,15 +82,11 @@ async def _ask(url: str) -> _Answers | str:
                 try:
                     names = ["maxmemory", "maxmemory-policy", "appendonly"]
                     told = (await client.config_get(names)).items()
-                    settings = {_text(name): _text(value) for name, value in told}
+                    settings = {as_text(name): as_text(value) for name, value in told}
                 except RedisError:
-                    found.append(_Answers(_text(information["redis_version"]), None))
+                    found.append(_Answers(as_text(information["redis_version"]), None))
                 else:
-                    found.append(_Answers(_text(information["redis_version"]), settings))
+                    found.append(_Answers(as_text(information["redis_version"]), settings))
     except* (RedisError, OSError, ValueError) as errors:
         reason = reason_of(errors) or "it refuses the connection"
     return found[0] if found else f"{reason.rstrip('.')}."
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
