@@ -97,7 +97,7 @@ def _why_not(address: str, error: str) -> str:
     if "Version mismatch" in error:
         return (
             f"The Ray cluster at {address} runs another version of Ray or Python than this machine: "
-            f"{printable(' '.join(error.split()), 300)}"
+            f"{_one_line(error)}"
         )
     if address == "auto":
         return (
@@ -105,9 +105,13 @@ def _why_not(address: str, error: str) -> str:
             "`ray start --address=HOST:PORT`, or give its address."
         )
     return (
-        f"The Ray cluster at {address} cannot be used: {printable(' '.join(error.split()), 300)} "
+        f"The Ray cluster at {address} cannot be used: {_one_line(error)} "
         "This machine must be a node of it: `ray start --address=HOST:PORT --num-cpus=0` makes it one."
     )
+
+
+def _one_line(error: str) -> str:
+    return printable(" ".join(error.split()), 300)
 
 
 class Driver:
@@ -169,7 +173,7 @@ class Driver:
             cause = printable(repr(error.cause or error), 300)
             self._fail(begin, f"The trial failed on its node: {cause}.")
         except RayError as error:
-            what = printable(" ".join(str(error).split()), 300)
+            what = _one_line(str(error))
             self._fail(begin, f"Ray gave the trial up, after {MAX_RETRIES} more attempts: {what}")
         except OSError as error:
             self._fail(begin, f"The model could not be kept: {error.strerror}.")
