@@ -122,10 +122,10 @@ def test_what_is_no_ray_or_wants_a_token_is_refused(cluster: RayServer, tmp_path
 
 
 LISTENER = """
-import socket, time
+import signal, socket
 listening = socket.create_server(("127.0.0.1", 0))
 print(listening.getsockname()[1], flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 
@@ -165,7 +165,7 @@ def wait_for_no_trials(cluster: RayServer) -> float:
     began = time.monotonic()
     while cluster.trials():
         assert time.monotonic() - began < PATIENCE, "trials outlive their sweep"
-        time.sleep(0.05)
+        time.sleep(0.05)  # a worker outlives its trial, and only its title tells
     return time.monotonic() - began
 
 
