@@ -91,8 +91,8 @@ class Players:
         for _, lateness in chosen:
             lateness.begin()
         play = json.dumps({"command": "play"})
-        sends = [(_SPREAD * index / count, connection, play) for index, (connection, _) in enumerate(chosen)]
-        self._load.run(_SPREAD + _SETTLING, sends)
+        starts = [(_SPREAD * index / count, connection, play) for index, (connection, _) in enumerate(chosen)]
+        self._load.run(_SPREAD + _SETTLING, starts)
         for _, lateness in chosen:
             lateness.watch()
         began, spent, own = time.perf_counter(), self._spent(), time.process_time()

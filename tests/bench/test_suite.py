@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -176,6 +177,18 @@ def test_what_is_published_is_whole_and_its_pictures_fresh() -> None:
         assert drawn == picture(made), f"run: python -m bench {made.benchmark} --publish"
 
 
+class Sending(Connection):
+    """A connection of somebody who does not play, that keeps what it sends."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.sent: list[str] = []
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+        super().send(text)
+
+
 @pytest.mark.parametrize("serving", [serving_bare, pytest.param(serving_least, marks=pytest.mark.long)])
 def test_the_load_generator_plays_with_the_anchors(
     serving: Callable[[int | None, Path], AbstractContextManager[Server]], tmp_path: Path
@@ -187,6 +200,10 @@ def test_the_load_generator_plays_with_the_anchors(
         players = Players(server, load)
         played = players.play(3, 0.3)
         assert players.frame() == frame.read_bytes()
+        other = Sending(server.port, "/ws", lambda _text, _at: None)
+        load.add(other)
+        players.play(1, 0.3, sends=[(0.0, other, "first"), (0.1, other, "second")])
+        assert other.sent == ["first", "second"]
         crowd = Crowd(server, load, "/ws/training", 2, compact=False)
         assert crowd.measure(0.3) >= 0
         assert len(crowd.frames.longest) == len(frame.read_bytes())
