@@ -119,11 +119,15 @@ async def head_seen_by_an_instance(listening: tuple[Proxy, int], sent: bytes, ad
     async with listener, connect(proxy, address) as client:
         await client.send(sent)
         with trio.fail_after(PATIENCE):
-            instance = await listener.accept()
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += await instance.receive_some(65536)
-        await trio.aclose_forcefully(instance)
+            async with await listener.accept() as instance:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    received = await instance.receive_some(65536)
+                    assert received, f"the connection ended after {head!r}"
+                    head += received
+                # Unanswered, nginx would send it to the next instance, and the next test would meet it here.
+                await instance.send_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+        assert b" 204 " in await client.read_until(b"\r\n\r\n")
     return head.decode("latin1").lower()
 
 
