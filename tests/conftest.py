@@ -1,6 +1,7 @@
 """What tests of more than one part share."""
 
 import logging
+import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {part: place for place, part in enumerate(SLOWEST_FIRST)}
     here = Path(__file__).parent
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_reach_children() -> None:
+    """Have servers and commands start with SIGINT at its default, also where a script runs the tests.
+
+    A shell without job control starts what it puts in the background with SIGINT ignored, and children
+    inherit that; a handler of ours is reset to the default when a child begins.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

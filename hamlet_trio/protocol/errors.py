@@ -151,7 +151,10 @@ class ErrorCode(StrEnum):
         "history_failed",
         "The history cannot be written, for example because the disk is full; training goes on.",
     )
-    TRAINING_UNAVAILABLE = "training_unavailable", "The trainer could not be started; the message says why."
+    TRAINING_UNAVAILABLE = (
+        "training_unavailable",
+        "The trainer could not be started, or a sweep's Ray cluster cannot be used; the message says why.",
+    )
 
     # The server as a whole.
     SERVER_FULL = (

@@ -108,16 +108,6 @@ class Server:
 StartServer = Callable[..., Server]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def interrupts_reach_servers() -> None:
-    """Servers start with SIGINT at its default, also where the tests run in the background of a script.
-
-    A shell without job control starts what it puts in the background with SIGINT ignored, and children
-    inherit that; a handler of ours is reset to the default when a child begins.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four models of different kinds; their weights are random, which is all that serving needs."""

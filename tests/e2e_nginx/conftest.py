@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 import trustme
 
-from tests.e2e.conftest import Server, interrupts_reach_servers, launch, models
+from tests.e2e.conftest import Server, launch, models
 from tests.e2e_nginx.proxy import NAME, Proxy, running_nginx
 from tests.e2e_page.conftest import browser, built_page
 from tests.needs import left_out
@@ -18,7 +18,7 @@ from tests.ports import free_port
 from tests.web.access.conftest import Known, made
 from tests.web.wire import request
 
-__all__ = ["browser", "built_page", "interrupts_reach_servers", "made", "models"]
+__all__ = ["browser", "built_page", "made", "models"]
 
 ORIGIN: Final = f"https://{NAME}"
 

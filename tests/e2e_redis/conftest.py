@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.e2e.conftest import Server, interrupts_reach_servers, launch, models
+from tests.e2e.conftest import Server, launch, models
 from tests.e2e_nginx.conftest import authority, https_port, needs_nginx
 from tests.e2e_nginx.proxy import NAME, Proxy, running_nginx
 from tests.ports import free_port
 from tests.shared.redis_server import RedisServer, running_redis
 
-__all__ = ["authority", "https_port", "interrupts_reach_servers", "models", "needs_nginx"]
+__all__ = ["authority", "https_port", "models", "needs_nginx"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

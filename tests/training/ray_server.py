@@ -40,6 +40,10 @@ class RayServer:
         (first,) = psutil.Process(self._process.pid).children()
         return "nsenter", f"--net=/proc/{first.pid}/ns/net"
 
+    def kill(self) -> None:
+        """Kill all of its processes."""
+        self._process.kill()
+
     def trials(self) -> list[psutil.Process]:
         """The worker processes that train a trial now."""
         found = psutil.Process(self._process.pid).children(recursive=True)
@@ -69,7 +73,7 @@ def ray_server(cores: int, **variables: str) -> Iterator[RayServer]:
     namespaces = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     allowed = shutil.which("unshare") and shutil.which("ip")
     if not allowed or subprocess.run([*namespaces, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs root on Linux, with iproute2: a network namespace cannot be made here")
+        left_out("needs root on Linux, with iproute2: a network namespace cannot be made here")
     port = free_port()
     # Not a folder of pytest's: the names of sockets in it would be too long.
     folder = tempfile.mkdtemp(prefix="ray-")

@@ -149,10 +149,12 @@ class Command:
         assert self.process.stdout is not None
         return json.loads(self.process.stdout.readline())
 
-    def until(self, state: str) -> None:
-        """Wait until a trial has come to this state."""
-        while all(trial["state"] != state for trial in self.line()["trials"]):
-            pass
+    def until(self, state: str) -> str:
+        """Wait until a trial has come to this state; the id of its run."""
+        while True:
+            for trial in self.line()["trials"]:
+                if trial["state"] == state:
+                    return str(trial["run_id"])
 
     def ended(self) -> tuple[int, list[Any], str]:
         """Its exit code, what it printed since, and its errors."""
@@ -174,6 +176,8 @@ def test_an_interrupted_sweep_on_ray_ends_in_order_and_makes_what_is_missing(
     cluster: RayServer, tmp_path: Path
 ) -> None:
     command = Command(cluster, tmp_path)
+    # A trial that stands still keeps the sweep from being complete before the signal arrives.
+    cluster.trainer_of(command.until("running")).suspend()
     command.until("complete")
     command.process.send_signal(signal.SIGINT)
     code, lines, errors = command.ended()
@@ -211,3 +215,15 @@ def test_whichever_process_of_a_sweep_is_killed_its_trials_end_too(
         assert code == 1
         assert errors.startswith("hamlet: The driver of Ray was ended by SIGKILL")
     wait_for_no_trials(cluster)
+
+
+@pytest.mark.long
+def test_a_cluster_that_is_gone_ends_the_sweep_with_a_sentence(tmp_path: Path) -> None:
+    with ray_server(cores=2) as doomed:
+        command = Command(doomed, tmp_path)
+        command.until("running")
+        doomed.kill()
+        code, lines, errors = command.ended()
+    # Ray itself would say something else, a minute later.
+    assert errors == f"hamlet: The head of the Ray cluster at {doomed.address} is gone.\n"
+    assert (code, lines[-1]["state"]) == (1, "interrupted")

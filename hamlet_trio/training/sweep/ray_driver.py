@@ -39,6 +39,8 @@ MAX_RETRIES: Final = 3
 PATIENCE: Final = 10.0
 """Seconds within which the cluster must have answered; by itself Ray tries for up to 40."""
 _FAREWELL: Final = 3.0  # seconds for the workers to hear that their trials are cancelled
+_PAUSE: Final = 1.0  # seconds between two connections to the head
+_SILENCE: Final = (5, 2, 3)  # seconds until the head is asked for a sign of life, between tries, and tries
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what this process tells is a sentence, and not Ray's log
@@ -120,6 +122,7 @@ class Driver:
     def __init__(self, writer: MessageWriter) -> None:
         self._writer = writer
         self._trials: list[tuple[threading.Thread, Any]] = []
+        self._is_ending = False
 
     def begin(self, begin: BeginOrder) -> None:
         """Have Ray train a trial, once it has a free core for it."""
@@ -142,6 +145,7 @@ class Driver:
         """Cancel the trials that are on, and give their workers a moment to hear of it."""
         import ray  # noqa: PLC0415
 
+        self._is_ending = True
         for thread, parts in self._trials:
             if thread.is_alive():
                 with suppress(Exception):  # the cluster may be gone
@@ -151,33 +155,38 @@ class Driver:
             thread.join(max(0.0, until - time.monotonic()))
 
     def _follow(self, begin: BeginOrder, parts: Iterable[Any]) -> None:
-        """Tell what one trial yields; write its model into its own folder."""
+        """Tell what one trial yields, and that it is over, however that comes about."""
         import ray  # noqa: PLC0415
-        from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError, TaskCancelledError  # noqa: PLC0415
+        from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError  # noqa: PLC0415
 
-        model: bytes | None = None
         try:
-            for reference in parts:
-                kind, payload = ray.get(reference)
-                if kind == "model":
-                    model = payload
-                    continue
-                if kind == MessageKind.CONTROL and model is not None:
-                    _keep(model, begin, decode_report(payload))
-                self._tell(begin, (kind, payload))
-        except TaskCancelledError:
-            return
+            self._receive(begin, (ray.get(reference) for reference in parts))
         except LocalRayletDiedError:
             _refuse(self._writer, "This machine's node of the Ray cluster is gone.")
         except RayTaskError as error:
             cause = printable(repr(error.cause or error), 300)
             self._fail(begin, f"The trial failed on its node: {cause}.")
         except RayError as error:
-            what = _one_line(str(error))
-            self._fail(begin, f"Ray gave the trial up, after {MAX_RETRIES} more attempts: {what}")
-        except OSError as error:
-            self._fail(begin, f"The model could not be kept: {error.strerror}.")
+            if not self._is_ending:
+                self._fail(begin, f"Ray gave the trial up: {_one_line(str(error))}")
+        except Exception as error:  # whatever else Ray raises; a trial without an end would wait for ever
+            self._fail(begin, f"The trial could not be followed: {_one_line(repr(error))}.")
         self._writer.report(TrialOverReport(begin.run_id))
+
+    def _receive(self, begin: BeginOrder, parts: Iterable[Part]) -> None:
+        """Pass on what a trial yields; write its model into its own folder."""
+        model: bytes | None = None
+        for kind, payload in parts:
+            if kind == "model":
+                model = payload
+                continue
+            if kind == MessageKind.CONTROL and model is not None:
+                try:
+                    _keep(model, begin, decode_report(payload))
+                except OSError as error:
+                    self._fail(begin, f"The model could not be kept: {error.strerror or error}.")
+                    return
+            self._tell(begin, (kind, payload))
 
     def _tell(self, begin: BeginOrder, part: Part) -> None:
         kind, payload = part
@@ -205,6 +214,33 @@ def _give_up(writer: MessageWriter, address: str) -> None:
     _refuse(writer, reason)
 
 
+def _watch_head(writer: MessageWriter) -> None:
+    """Give up as soon as the head of the cluster is gone, which Ray itself takes a minute to notice.
+
+    Nothing is said on this connection. It breaks at once when the head's process ends, and after some seconds
+    of silence when its machine has left the network. The head may close it too, so what counts is that no
+    other one can be made.
+    """
+    import ray  # noqa: PLC0415
+
+    address = ray.get_runtime_context().gcs_address
+    host, _, port = address.rpartition(":")
+    while True:
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), PATIENCE) as connection:
+                connection.settimeout(None)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in zip(("IDLE", "INTVL", "CNT"), _SILENCE, strict=True):
+                    if hasattr(socket, f"TCP_KEEP{option}"):
+                        connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{option}"), value)
+                with suppress(OSError):
+                    while connection.recv(4096):
+                        pass
+            time.sleep(_PAUSE)
+        except OSError:
+            _refuse(writer, f"The head of the Ray cluster at {address} is gone.")
+
+
 def _refuse(writer: MessageWriter, reason: str) -> NoReturn:
     """Tell why the cluster cannot be used any more, and end this process whatever its other threads do."""
     writer.report(RefusedReport(reason))
@@ -229,6 +265,7 @@ def main() -> int:
         limit.cancel()
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Ray has set its own
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_watch_head, args=(writer,), daemon=True).start()
     driver = Driver(writer)
     try:
         while (message := reader.receive()) is not None:
