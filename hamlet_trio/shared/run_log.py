@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from coredis.response.types import StreamEntry
 from coredis.tokens import PureToken
 
 from hamlet_trio.shared.redis_store import Client, RedisStore, as_text
@@ -293,6 +294,10 @@ class RunLog:
         frames, orders = await _last_id(client, self.frames), await _last_id(client, self.orders)
         return board, Places(events, frames, orders, "0-0")
 
+    async def events_after(self, place: str, count: int) -> tuple[StreamEntry, ...]:
+        """Return the first events after an id that Redis still has, at most so many."""
+        return await self._store.call(partial(_entries_after, key=self.events, place=place, count=count))
+
     async def last_event(self) -> str:
         """Return the id of the last event."""
         return await self._store.call(partial(_last_id, key=self.events))
@@ -305,6 +310,10 @@ async def _run_script(client: Client, script: str, keys: list[str], arguments: S
 async def _last_id(client: Client, key: str) -> str:
     entries = await client.xrevrange(key, count=1)
     return as_text(entries[0].identifier) if entries else "0-0"
+
+
+async def _entries_after(client: Client, key: str, place: str, count: int) -> tuple[StreamEntry, ...]:
+    return await client.xrange(key, start=f"({place}", end="+", count=count)
 
 
 async def _append(client: Client, key: str, fields: Fields, seconds: int | None = None) -> bool:

@@ -70,6 +70,14 @@ class RunReader:
         board, self.places = await self._log.start()
         return board
 
+    async def past_events(self) -> list[ToldEvent]:
+        """Return all events that Redis still has, oldest first."""
+        found, place = list[ToldEvent](), "0-0"
+        while entries := await self._log.events_after(place, _COUNT):
+            found += map(_event, entries)
+            place = _id(entries[-1])
+        return found
+
     async def _begin(self, on_news: OnNews) -> None:
         """Begin if that is still to be done, or again with whole streams where Redis has lost its data."""
         if self.places is None:

@@ -276,6 +276,13 @@ class SharedRun:
         except StoreUnavailableError:
             return None
 
+    async def told_before(self) -> list[ToldEvent]:
+        """Return all events that Redis still has, oldest first; none if it does not answer."""
+        try:
+            return await self._reader.past_events()
+        except StoreUnavailableError:
+            return []
+
     async def run(
         self,
         on_news: Callable[[News], Awaitable[None]],

@@ -12,10 +12,11 @@ from hamlet_trio.agent.models import DEFAULT_MODEL
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.commands import Pause, Resume, SetShow, Stop, TrainingCommand, training_commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.messages import encode
+from hamlet_trio.training.followed_history import FollowedHistory
 from hamlet_trio.training.hub import Hub, Viewer
 from hamlet_trio.training.inputs import Inputs, RunLost, SharedBeat, SharedNews
 from hamlet_trio.training.plan import RunPlan
+from hamlet_trio.training.remote_viewer import RemoteViewer
 from hamlet_trio.training.run_status import RunStatus
 from hamlet_trio.training.store import RunRecord, RunStore
 from hamlet_trio.training.sweep.served_sweep import ServedSweep
@@ -41,24 +42,6 @@ _ALONE: Final = "The instance that trained the run is gone; another one is about
 _LOST: Final = "The instance that trained the run is gone, and no other one could go on with it."
 
 
-class RemoteViewer:
-    """Represent a viewer at another instance, whose command is carried out here."""
-
-    def __init__(self, shared: "SharedRun", order: "SentOrder") -> None:
-        self.session_id: Final = order.session_id
-        self._shared: Final = shared
-        self._order: Final = order
-        self._texts: Final[list[str]] = []
-
-    def tell(self, message: msgspec.Struct) -> None:
-        """Answer the viewer alone."""
-        self._texts.append(encode(message))
-
-    async def send(self) -> None:
-        """Send what there is to answer, if only that the command was carried out."""
-        await self._shared.answer(self._order, self._texts)
-
-
 class RunSharing:
     """Follow the run of another instance.
 
@@ -73,7 +56,14 @@ class RunSharing:
     """
 
     def __init__(
-        self, shared: "SharedRun", status: RunStatus, sweep: ServedSweep, hub: Hub, log: Logger
+        self,
+        shared: "SharedRun",
+        status: RunStatus,
+        sweep: ServedSweep,
+        hub: Hub,
+        *,
+        history: FollowedHistory,
+        log: Logger,
     ) -> None:
         self.is_alone = False
         self.takeovers = self.gaps = 0
@@ -81,6 +71,7 @@ class RunSharing:
         self._status: Final = status
         self._sweep: Final = sweep
         self._hub: Final = hub
+        self._history: Final = history
         self._log: Final = log
         self._source = ""
         self._number = 0
@@ -101,6 +92,7 @@ class RunSharing:
         board = await self._shared.open()
         if board is not None:
             self.restore(board)
+            await self._fill_history()
 
         async def on_news(news: "News") -> None:
             handled = trio.Event()
@@ -191,7 +183,9 @@ class RunSharing:
                 self._show_again()
                 try:
                     if not self._sweep.follow(event.text):
-                        self._status.follow(event.text, event.at)
+                        message = self._status.follow(event.text, event.at)
+                        if self._history.hear(self._status.run_id, message, event.at):
+                            await self._history.keep()
                 except msgspec.DecodeError as error:  # of a newer version
                     self._log.info("event_not_understood", reason=str(error))
                 self._hub.broadcast_event(event.text)
@@ -212,7 +206,16 @@ class RunSharing:
         board = await self._shared.board()
         if board is not None and (board.source != self._source or board.number > self._number):
             self.restore(board)
+            await self._fill_history()
         self._log.warning("run_events_missed", found=board is not None)
+
+    async def _fill_history(self) -> None:
+        """Have the history take in what was told while this instance was not there."""
+        run_id, episode = self._status.run_id, self._status.last_episode
+        if run_id is None or await self._history.reaches(run_id, episode):
+            return
+        past = await self._shared.told_before()
+        await trio.to_thread.run_sync(self._history.hear_past, past, run_id)
 
     def restore(self, board: "RunBoard") -> None:
         """Show the state of the run as it was told last."""
@@ -256,6 +259,7 @@ class RunSharing:
     async def _hear(self, beat: "BeatResult | None") -> bool:
         """Take note of who trains and watches; return whether the run needs another instance."""
         now = trio.current_time()
+        await self._history.keep()
         if beat is None:
             self._up_since = math.inf
             if self.follows:
@@ -295,6 +299,8 @@ class RunSharing:
             return False
         self._told_phase = None
         self._source = ""  # should it come back after all, its whole state is shown
+        if self._status.run_id is not None:
+            self._history.end(self._status.run_id, _LOST)
         self._status.change(Phase("failed"), _LOST)
         return True
 

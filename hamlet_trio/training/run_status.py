@@ -52,7 +52,7 @@ class RunSnapshot(Struct, frozen=True):
     sweep: SweepStatus | None = None
 
 
-_Followed = (
+FollowedMessage = (
     TrainingStatus
     | TrainingHistory
     | TrainingForecast
@@ -61,8 +61,16 @@ _Followed = (
     | RunEvent
     | Error
 )
-_followed: Final[msgspec.json.Decoder[_Followed]] = msgspec.json.Decoder(_Followed)
+_followed: Final[msgspec.json.Decoder[FollowedMessage]] = msgspec.json.Decoder(FollowedMessage)
 _snapshots: Final = msgspec.json.Decoder(RunSnapshot)
+
+
+def decode_followed(text: str) -> FollowedMessage:
+    """Return a message that another instance told of its run.
+
+    Raises `msgspec.DecodeError` for one of a sweep, or that this version does not know.
+    """
+    return _followed.decode(text)
 
 
 class TrainingStatistics(Struct, frozen=True):
@@ -269,12 +277,12 @@ class RunStatus:
 
     # --- of a run that another instance trains ---------------------------------------------------------
 
-    def follow(self, text: str, at: float) -> None:
-        """Take note of a message that another instance told at this time, and count nothing.
+    def follow(self, text: str, at: float) -> FollowedMessage:
+        """Take note of a message that another instance told at this time, and return it; count nothing.
 
         Raises `msgspec.DecodeError` for one that this version does not know.
         """
-        message = _followed.decode(text)
+        message = decode_followed(text)
         match message:
             case TrainingStatus():
                 self._follow_status(message)
@@ -290,6 +298,7 @@ class RunStatus:
                 if isinstance(message, CheckpointSaved):
                     self._model = message.model
                 self._events.append(PastEvent(at, message))
+        return message
 
     def _follow_status(self, status: TrainingStatus) -> None:
         is_another = status.is_training and not (self.is_training and status.run_id == self._run_id)

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.connection import ServerFullError
-from hamlet_trio.history import HistoryWriter
+from hamlet_trio.history import HistoryWriter, history_path
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import (
     SetShow,
@@ -23,6 +23,7 @@ from hamlet_trio.protocol.commands import (
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import Error, TrainingStatus
 from hamlet_trio.settings import Settings
+from hamlet_trio.training.followed_history import FollowedHistory
 from hamlet_trio.training.hub import Hub, Viewer
 from hamlet_trio.training.inputs import (
     Input,
@@ -37,8 +38,9 @@ from hamlet_trio.training.inputs import (
 )
 from hamlet_trio.training.lock_watch import LockWatch
 from hamlet_trio.training.plan import RunPlan, make_plan, take_lock
+from hamlet_trio.training.remote_viewer import RemoteViewer
 from hamlet_trio.training.run_review import RunReview
-from hamlet_trio.training.run_sharing import RemoteViewer, RunSharing
+from hamlet_trio.training.run_sharing import RunSharing
 from hamlet_trio.training.run_status import RunStatus, TrainingStatistics
 from hamlet_trio.training.run_supervisor import RunSupervisor
 from hamlet_trio.training.showcase import Showcase
@@ -93,8 +95,11 @@ class TrainingService:
         self._sweep = ServedSweep(
             settings, models, history=history, hub=self._hub, log=self._log, command=command
         )
+        followed = FollowedHistory(history, history_path(settings), self._log)
         self._sharing: Final = (
-            None if shared is None else RunSharing(shared, self._status, self._sweep, self._hub, self._log)
+            None
+            if shared is None
+            else RunSharing(shared, self._status, self._sweep, self._hub, history=followed, log=self._log)
         )
         self._past = RunReview(settings, history, self._store, models, self._log)
         self._supervisor: RunSupervisor | None = None

@@ -79,6 +79,7 @@ async def test_one_run_is_seen_and_ordered_from_both(settings: Settings) -> None
         # How many watch elsewhere is heard once a second.
         statuses = [replace(server.service.status(), viewers=0) for server in (first, second)]
         assert statuses[0] == statuses[1]
+        assert second.history.statistics().written == 0, "the folder is one, so all of it is there"
         newcomers = [await joined(first), await joined(second)]
         charts = [await client.until("training_history") for client in newcomers]
         for one in charts:
