@@ -105,7 +105,7 @@ def find_world(name: str, data_dir: str | None = None) -> "World":
     try:
         return _library(data_dir).get(name)
     except (UnknownWorldError, WorldError) as error:
-        raise UserError(f"{error} `hamlet world list` shows those there are.") from error
+        raise UserError(str(error)) from error
 
 
 def _from_file(path: Path) -> "World":

@@ -11,14 +11,16 @@ from hamlet_trio.envs.env_common import (
     WorldLike,
     agent_info,
     check_options,
+    check_random_start,
     find_config,
     observation_limits,
+    plain,
+    portable,
     random_start_option,
     with_fields,
 )
 from hamlet_trio.envs.rendering import FPS, RENDER_MODES, Renderer
 from hamlet_trio.world import ACTIONS, ConfigError, RewardName, WorldConfig, Worlds
-from hamlet_trio.world.world_file import changes_of
 
 NO_LIMIT: Final = 10**9
 """`max_steps` of a world whose episodes Gymnasium cuts."""
@@ -62,14 +64,15 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         Raises:
             ConfigError: for a world that is not allowed, or has several agents: those are for `parallel_env`.
             WorldError, UnknownWorldError, OSError: as `find_config`.
-            ValueError: for an unknown render mode.
+            ValueError: for an unknown render mode, or when `random_start` is not a boolean.
             ModuleNotFoundError: where a render mode needs an extra that is not installed.
         """
         self._has_limit = max_steps is not None or config is not None
-        self._random_start = random_start
+        self._random_start = check_random_start(random_start)
         self.render_mode = render_mode
         self._spec: EnvSpec | None = None
-        self._set_up(single_agent(with_fields(find_config(config), reward=reward, max_steps=max_steps)))
+        self._found = find_config(config)
+        self._set_up(single_agent(with_fields(self._found, reward=reward, max_steps=max_steps)))
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         low, high = observation_limits(self.config)
         self.observation_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
@@ -90,10 +93,9 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = serialisable(spec)
+        self._spec = portable_spec(spec, self._found)
         if spec is not None and not self._has_limit:
             # `gymnasium.make` adds the limit, that of the registration or another one.
-            self._renderer.close()
             self._set_up(with_fields(self.config, max_steps=NO_LIMIT))
 
     def reset(
@@ -119,10 +121,10 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
             EpisodeOverError: when the episode is over.
             ValueError: for an action other than 0 to 4.
         """
-        result = self._worlds.step(np.array([action]))
-        if self.render_mode is not None:
-            self._renderer.note(int(action), result)
-            self._renderer.show()
+        actions = np.array([action])
+        result = self._worlds.step(actions)
+        self._renderer.note(actions, result)
+        self._renderer.show()
         return (
             self._worlds.observe()[0, 0],
             result.rewards.item(),
@@ -133,7 +135,7 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Return the world as its render mode says: pixels, text, or nothing."""
-        return self._renderer.render() if self.render_mode is not None else None
+        return self._renderer.render()
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -148,8 +150,10 @@ def single_agent(config: WorldConfig) -> WorldConfig:
     return config
 
 
-def serialisable(spec: EnvSpec | None) -> EnvSpec | None:
-    """Return the spec with a configuration among its arguments as plain fields."""
-    if spec is not None and isinstance(spec.kwargs.get("config"), WorldConfig):
-        spec.kwargs["config"] = changes_of(spec.kwargs["config"])
+def portable_spec(spec: EnvSpec | None, found: WorldConfig) -> EnvSpec | None:
+    """Return the spec with arguments as JSON can hold them, and the world that was `found` as its fields."""
+    if spec is not None:
+        if "config" in spec.kwargs:
+            spec.kwargs["config"] = portable(spec.kwargs["config"], found)
+        spec.kwargs = plain(spec.kwargs)
     return spec

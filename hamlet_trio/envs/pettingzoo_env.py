@@ -11,6 +11,8 @@ from hamlet_trio.envs.env_common import (
     AgentInfo,
     WorldLike,
     agent_info,
+    check_random_start,
+    check_seed,
     find_config,
     observation_limits,
     random_start_option,
@@ -51,7 +53,7 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         `num_agents`, where given, goes before that of `config`. A picture shows the first agent's meters.
         """
         made = with_fields(find_config(config), reward=reward, max_steps=max_steps, num_agents=num_agents)
-        self._random_start = random_start
+        self._random_start = check_random_start(random_start)
         self.render_mode = render_mode
         self.possible_agents = [f"agent_{index}" for index in range(made.num_agents)]
         self.agents: list[str] = []
@@ -67,6 +69,9 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         self.action_spaces = {
             agent: gymnasium.spaces.Discrete(len(ACTIONS)) for agent in self.possible_agents
         }
+
+    def __repr__(self) -> str:
+        return f"<HamletParallelEnv: {self._worlds!r}>"
 
     @property
     def config(self) -> WorldConfig:
@@ -89,9 +94,10 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         Unknown options are ignored, as PettingZoo's API test demands.
 
         Raises:
-            ValueError: when the option `random_start` is not a boolean.
+            ValueError: for a seed that is no whole number, or an option `random_start` that is not a boolean.
         """
         random_start = random_start_option(options, self._random_start)
+        seed = check_seed(seed)
         self._worlds.reset(seeds=None if seed is None else [seed], random_start=random_start)
         self.agents = list(self.possible_agents)
         self._renderer.begin()
@@ -123,9 +129,8 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
             return {}, {}, {}, {}, {}
         row = [actions.get(agent, 0) for agent in self.possible_agents]
         result = self._worlds.step([row])
-        if self.render_mode is not None:
-            self._renderer.note(row[0], result)
-            self._renderer.show()
+        self._renderer.note([row[0]], result)
+        self._renderer.show()
         rewards, ended, cut = result.rewards[0], result.terminated[0], result.truncated[0]
         index = self._index
         self.agents = [agent for agent in acting if not (ended[index[agent]] or cut[index[agent]])]
@@ -144,7 +149,7 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Return the world as its render mode says: pixels, text, or nothing."""
-        return self._renderer.render() if self.render_mode is not None else None
+        return self._renderer.render()
 
     def close(self) -> None:
         """Close the window, if there is one."""

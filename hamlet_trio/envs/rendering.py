@@ -1,11 +1,14 @@
-"""Render world 0 of some worlds: as text, as a picture by the film's painter, or in a window."""
+"""Render worlds: as text, as pictures by the film's painter, or in a window."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from hamlet_trio.envs.trail import Trail
 from hamlet_trio.world import FAILURE_REASONS, METERS, StepResult, Worlds
+from hamlet_trio.world.batch import WorldIndices
 
 if TYPE_CHECKING:
     from hamlet_trio.film.scene import Scene
@@ -24,13 +27,15 @@ def check_render_mode(render_mode: str | None) -> None:
 
 
 class Renderer:
-    """Follow an episode of world 0 and render it; in mode `human` after each reset and step by itself.
+    """Render worlds, of which it is told each reset and step; in mode `human` `show` shows world 0.
 
-    `agent` is the one whose meters, return and trail a picture shows. Resource handling: `close` closes the
-    window, if there is one.
+    A picture shows the meters, the return and the way of each world's first agent.
+
+    Resource handling: the window opens with its first picture, and `close` closes it. Copies and pickles have
+    no window until they show something.
     """
 
-    def __init__(self, mode: str | None, worlds: Worlds, *, agent: int = 0) -> None:
+    def __init__(self, mode: str | None, worlds: Worlds) -> None:
         """Make a renderer.
 
         Raises:
@@ -40,107 +45,100 @@ class Renderer:
         check_render_mode(mode)
         self._mode = mode
         self._worlds = worlds
-        self._agent = agent
-        self._painter: Any = _painter(worlds) if mode in ("human", "rgb_array") else None
-        self._window: Any = _Window() if mode == "human" else None
-        self._cells: list[tuple[int, int]] = []
-        self._action: int | None = None
-        self._reward = self._total = 0.0
-        self._used = -1
-        self.begin()
+        self._trail: Trail | None = None
+        if mode in ("human", "rgb_array"):
+            _check_extras(mode)
+            self._trail = Trail(worlds)
+        self._painter: Any = None
+        self._window: _Window | None = None
 
-    def begin(self) -> None:
-        """Note that an episode begins, and show it in the window."""
-        if self._painter is None:
-            return
-        self._cells = [self._cell()]
-        self._action, self._used = None, -1
-        self._reward = self._total = 0.0
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_painter": None, "_window": None}
 
-    def note(self, action: int, result: StepResult) -> None:
-        """Note a step of world 0."""
-        if self._painter is None:
-            return
-        self._action = action
-        self._reward = float(result.rewards[0, self._agent])
-        self._total += self._reward
-        self._used = int(result.interacted[0, self._agent])
-        self._cells = [*self._cells[-32:], self._cell()]
+    def begin(self, worlds: WorldIndices | None = None) -> None:
+        """Note that an episode begins in these worlds, by default in all."""
+        if self._trail is not None:
+            self._trail.begin(worlds)
+
+    def note(self, actions: ArrayLike, result: StepResult, worlds: WorldIndices | None = None) -> None:
+        """Note a step of these worlds, with the action (n,) of each one's first agent."""
+        if self._trail is not None:
+            self._trail.note(actions, result, worlds)
 
     def show(self) -> None:
-        """Show the present moment in the window, if the mode is `human`."""
-        if self._window is not None:
-            self._window.show(self._picture())
+        """Show the present moment of world 0 in the window, if the mode is `human`."""
+        if self._mode == "human":
+            self._window = self._window or _Window()
+            self._window.show(self._picture(0))
 
-    def render(self) -> NDArray[np.uint8] | str | None:
+    def render(self, world: int = 0) -> NDArray[np.uint8] | str | None:
         """Return (540, 960, 3) uint8 in mode `rgb_array`, text in `ansi`, else None."""
         if self._mode == "ansi":
-            return draw(self._worlds)
-        if self._mode == "rgb_array":
-            return self._picture()
-        self.show()
-        return None
+            return draw(self._worlds, world)
+        return self._picture(world) if self._mode == "rgb_array" else None
 
     def close(self) -> None:
-        """Close the window."""
+        """Close the window, if there is one."""
         if self._window is not None:
             self._window.close()
+            self._window = None
 
-    def _cell(self) -> tuple[int, int]:
-        x, y = self._worlds.positions[0, self._agent].tolist()
-        return x, y
+    def _picture(self, world: int) -> NDArray[np.uint8]:
+        from hamlet_trio.film.scene import Ending, ScenePainter  # noqa: PLC0415 - an extra
 
-    def _picture(self) -> NDArray[np.uint8]:
-        from hamlet_trio.film.scene import Ending  # noqa: PLC0415 - an extra
-
+        if self._painter is None:
+            config = self._worlds.config
+            about = f"{config.width} x {config.height} cells, {config.reward} reward"
+            self._painter = ScenePainter(config, title="Hamlet", about=about)
         ending = None
-        if self._worlds.over[0]:
-            ending = Ending(FAILURE_REASONS[int(self._worlds.failure[0, self._agent])])
-        image = self._painter.paint(self._scene(), ending)
+        if self._worlds.over[world]:
+            ending = Ending(FAILURE_REASONS[int(self._worlds.failure[world, 0])])
+        image = self._painter.paint(self._scene(world), ending)
         return np.asarray(image.reduce(2), dtype=np.uint8)
 
-    def _scene(self) -> "Scene":
+    def _scene(self, world: int) -> "Scene":
         from hamlet_trio.film.scene import Scene  # noqa: PLC0415 - an extra
 
-        worlds, agent = self._worlds, self._agent
+        worlds, trail = self._worlds, self._trail
+        assert trail is not None
         others = [
-            tuple(worlds.positions[0, other].tolist())
-            for other in range(worlds.num_agents)
-            if other != agent and worlds.alive[0, other]
+            tuple(worlds.positions[world, other].tolist())
+            for other in range(1, worlds.num_agents)
+            if worlds.alive[world, other]
         ]
         return Scene(
-            step=int(worlds.steps[0]),
+            step=int(worlds.steps[world]),
             steps=min(worlds.config.max_steps, _LONGEST),
-            cells=self._cells,
-            action=self._action,
-            used=self._used,
-            reward=self._reward,
-            total=self._total,
-            meters=worlds.meters[0, agent].tolist(),
-            normalised=worlds.normalised()[0, agent].tolist(),
+            cells=trail.cells(world),
+            action=trail.action(world),
+            used=int(trail.used[world]),
+            reward=float(trail.rewards[world]),
+            total=float(trail.returns[world]),
+            meters=worlds.meters[world, 0].tolist(),
+            normalised=worlds.normalised([world])[0, 0].tolist(),
             others=others,
         )
 
 
 class _Window:
-    """A window of pygame's."""
+    """The window of pygame, of which a process has one: whoever shows last is seen."""
 
     def __init__(self) -> None:
-        try:
-            import pygame  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError as error:
-            raise _missing("pygame", "human") from error
+        import pygame  # noqa: PLC0415 - an extra
+
         self._pygame = pygame
         pygame.display.init()  # not pygame.init(): its sound complains on machines without any
-        self._screen = pygame.display.set_mode((WIDTH, HEIGHT))
-        pygame.display.set_caption("Hamlet")
         self._clock = pygame.time.Clock()
 
     def show(self, picture: NDArray[np.uint8]) -> None:
-        """Show a picture, at most `FPS` a second."""
+        """Show a picture, at most `FPS` a second; open the window where there is none."""
         pygame = self._pygame
-        surface = pygame.surfarray.make_surface(picture.transpose(1, 0, 2))
-        self._screen.blit(surface, (0, 0))
+        pygame.display.init()  # another environment may have closed it
+        screen = pygame.display.get_surface()
+        if screen is None or screen.get_size() != (WIDTH, HEIGHT):
+            screen = pygame.display.set_mode((WIDTH, HEIGHT))
+            pygame.display.set_caption("Hamlet")
+        screen.blit(pygame.surfarray.make_surface(picture.transpose(1, 0, 2)), (0, 0))
         pygame.event.pump()
         self._clock.tick(FPS)
         pygame.display.flip()
@@ -150,14 +148,14 @@ class _Window:
         self._pygame.display.quit()
 
 
-def _painter(worlds: Worlds) -> Any:
+def _check_extras(mode: str | None) -> None:
+    """Raise ModuleNotFoundError where a package is missing that pictures need, or a window."""
     try:
-        from hamlet_trio.film.scene import ScenePainter  # noqa: PLC0415 - an extra
+        import hamlet_trio.film.scene  # noqa: F401, PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise _missing(error.name or "Pillow", "film") from error
-    config = worlds.config
-    about = f"{config.width} x {config.height} cells, {config.reward} reward"
-    return ScenePainter(config, title="Hamlet", about=about)
+    if mode == "human" and find_spec("pygame") is None:
+        raise _missing("pygame", "human")
 
 
 def _missing(package: str, extra: str) -> ModuleNotFoundError:
@@ -165,8 +163,8 @@ def _missing(package: str, extra: str) -> ModuleNotFoundError:
     return ModuleNotFoundError(sentence, name=package)
 
 
-def draw(worlds: Worlds) -> str:
-    """Return world 0 as text: one line for each row of the grid, then one for each agent's meters.
+def draw(worlds: Worlds, world: int = 0) -> str:
+    """Return a world as text: one line for each row of the grid, then one for each agent's meters.
 
     An affordance is its initial, a live agent its number (modulo 10) or @ where it is the only one.
     """
@@ -175,11 +173,11 @@ def draw(worlds: Worlds) -> str:
     for affordance in config.affordances:
         grid[affordance.y][affordance.x] = affordance.name[0]
     for agent in reversed(range(config.num_agents)):
-        if worlds.alive[0, agent]:
-            x, y = worlds.positions[0, agent].tolist()
+        if worlds.alive[world, agent]:
+            x, y = worlds.positions[world, agent].tolist()
             grid[y][x] = "@" if config.num_agents == 1 else str(agent % 10)
     lines = [" ".join(row) for row in grid]
     for agent in range(config.num_agents):
-        values = zip(METERS, worlds.meters[0, agent].tolist(), strict=True)
+        values = zip(METERS, worlds.meters[world, agent].tolist(), strict=True)
         lines.append(f"agent_{agent}: " + ", ".join(f"{meter} {value:.1f}" for meter, value in values))
     return "\n".join(lines) + "\n"

@@ -13,14 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from hamlet_trio.envs.env_common import (
     WorldLike,
     check_options,
+    check_random_start,
+    check_seeds,
     find_config,
     observation_limits,
     random_start_option,
     with_fields,
 )
-from hamlet_trio.envs.gymnasium_env import NO_LIMIT, serialisable, single_agent
+from hamlet_trio.envs.gymnasium_env import NO_LIMIT, portable_spec, single_agent
 from hamlet_trio.envs.rendering import FPS, RENDER_MODES, Renderer
 from hamlet_trio.world import ACTIONS, FAILURE_REASONS, METERS, RewardName, WorldConfig, Worlds
+from hamlet_trio.world.checks import check_count
 
 Observations = NDArray[np.float32]
 Step = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -31,9 +34,9 @@ _REASONS: Final = np.array(FAILURE_REASONS, dtype=object)
 class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
     """Many worlds of Hamlet-v0 at once; `gymnasium.make_vec("hamlet_trio:Hamlet-v0", N)` makes one.
 
-    Spaces, rewards, ends and render modes are those of HamletEnv; world 0 is rendered. Infos are arrays with
-    a mask each, as those of Gymnasium's vector environments: `meters` by name (N,) float64, `position` (N, 2)
-    int64, `failure_reason` (N,) objects.
+    Spaces, rewards, ends and render modes are those of HamletEnv; the window of mode `human` shows world 0.
+    Infos are arrays with a mask each, as those of Gymnasium's vector environments: `meters` by name (N,)
+    float64, `position` (N, 2) int64, `failure_reason` (N,) objects.
 
     Autoreset: `NEXT_STEP` (default) begins a world's next episode with the step after its last one, whose
     action is ignored; `SAME_STEP` begins it at once, and puts the last observation and info into `final_obs`
@@ -56,7 +59,9 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
         `max_episode_steps` is Gymnasium's limit, of which and `max_steps` the smaller one counts.
         """
-        made = single_agent(with_fields(find_config(config), reward=reward, max_steps=max_steps))
+        check_count("num_envs", num_envs)
+        self._found = find_config(config)
+        made = single_agent(with_fields(self._found, reward=reward, max_steps=max_steps))
         if max_episode_steps is not None:
             has_limit = max_steps is not None or config is not None
             limit = min(made.max_steps, max_episode_steps) if has_limit else max_episode_steps
@@ -66,7 +71,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         self.num_envs = num_envs
         self.render_mode = render_mode
         self._spec: EnvSpec | None = None
-        self._random_start = self._now_random = random_start
+        self._random_start = self._now_random = check_random_start(random_start)
         self._worlds = Worlds(num_envs, made)
         self._renderer = Renderer(render_mode, self._worlds)
         low, high = observation_limits(made)
@@ -87,7 +92,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = serialisable(spec)
+        self._spec = portable_spec(spec, self._found)
 
     def reset(
         self,
@@ -100,12 +105,13 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         World i gets the seed `seed + i`, or `seed[i]`; a world without one goes on with its random numbers.
 
         Raises:
-            ValueError: for an unknown option or a wrong one, and for seeds of another number.
+            ValueError: for an unknown option or a wrong one, for a seed that is no whole number, and for
+                seeds of another number.
         """
         check_options(options, also=("reset_mask",))
         self._now_random = random_start_option(options, self._random_start)
         mask = _mask(options, self.num_envs)
-        for index, one in enumerate(_seeds(seed, self.num_envs)):
+        for index, one in enumerate(check_seeds(seed, self.num_envs)):
             if one is not None and mask[index]:
                 self._worlds.reset([index], seeds=[one])
         self._begin(np.flatnonzero(mask))
@@ -128,7 +134,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         if self._mode is AutoresetMode.NEXT_STEP and self._worlds.over.any():
             return self._step_and_begin(given)
         result = self._worlds.step(given)
-        self._note(given, result)
+        self._renderer.note(given, result)
         rewards, ended, cut = result.rewards[:, 0], result.terminated[:, 0], result.truncated[:, 0]
         infos: dict[str, Any] = {}
         over = ended | cut
@@ -151,15 +157,16 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             rewards[stepping] = result.rewards[:, 0]
             ended[stepping] = result.terminated[:, 0]
             cut[stepping] = result.truncated[:, 0]
-            if not over[0]:
-                self._note(actions, result)
+            self._renderer.note(actions[stepping], result, stepping)
         self._begin(np.flatnonzero(over))
         self._renderer.show()
         return self._worlds.observe()[:, 0], rewards, ended, cut, self._infos(np.ones_like(over))
 
     def render(self) -> tuple[Any, ...] | None:
-        """Return a tuple with world 0 as its render mode says, or None without one."""
-        return (self._renderer.render(),) if self.render_mode is not None else None
+        """Return a tuple of each world as its render mode says, or None without one."""
+        if self.render_mode is None:
+            return None
+        return tuple(self._renderer.render(world) for world in range(self.num_envs))
 
     def close_extras(self, **_: Any) -> None:
         """Close the window, if there is one."""
@@ -167,12 +174,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
     def _begin(self, worlds: NDArray[np.intp]) -> None:
         self._worlds.reset(worlds, random_start=self._now_random)
-        if worlds.size and worlds[0] == 0:
-            self._renderer.begin()
-
-    def _note(self, actions: NDArray[Any], result: Any) -> None:
-        if self.render_mode is not None:
-            self._renderer.note(int(actions[0]), result)
+        self._renderer.begin(worlds)
 
     def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
         """Return the infos of the worlds of a mask, as Gymnasium writes those of several environments."""
@@ -192,20 +194,12 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         }
 
 
-def _seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> Sequence[int | None]:
-    if seed is None:
-        return [None] * num_envs
-    if isinstance(seed, int | np.integer):
-        return [int(seed) + index for index in range(num_envs)]
-    if len(seed) != num_envs:
-        raise ValueError(f"seed has {len(seed)} entries; allowed: one for each of {num_envs} worlds")
-    return seed
-
-
 def _mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.bool_]:
     mask = (options or {}).get("reset_mask")
     if mask is None:
         return np.ones(num_envs, dtype=np.bool_)
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (num_envs,):
         raise ValueError(f"options.reset_mask is {mask!r}; allowed: a boolean array of {num_envs} values")
+    if not mask.any():
+        raise ValueError("options.reset_mask chooses no world; allowed: at least one that is true")
     return mask

@@ -1,6 +1,7 @@
 """The checks behind the world's configuration, and the error that they raise."""
 
 import math
+from numbers import Integral
 
 
 class ConfigError(ValueError):
@@ -35,6 +36,12 @@ def check_integer(field: str, value: object, low: int, high: int) -> None:
     """Raise ConfigError unless `value` is an integer in low..high."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(field, value, f"an integer from {low} to {high}")
+
+
+def check_count(name: str, value: object) -> None:
+    """Raise ValueError unless `value` is a whole number of 1 or more, of Python or numpy."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        raise ValueError(f"{name} is {value!r}; allowed: a whole number of 1 or more")
 
 
 def check_name(field: str, value: object) -> None:

@@ -100,7 +100,7 @@ class WorldLibrary:
         preset = _preset(name)
         path = preset or self._own().get(name)
         if path is None:
-            raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
+            raise _unknown(name)
         try:
             data = read_regular(path, MAX_BYTES + 1)
             world = read_world(data, "toml" if path.suffix == ".toml" else "json")
@@ -148,7 +148,7 @@ class WorldLibrary:
         with self._lock:
             path = self._own().get(name)
             if path is None:
-                raise UnknownWorldError(f"There is no world {printable(name)!r}; see the list of worlds.")
+                raise _unknown(name)
             path.unlink()
 
     def _own(self) -> dict[str, Path]:
@@ -178,6 +178,11 @@ def version_of(path: Path) -> str | None:
         return _version(read_regular(path))
     except OSError:
         return None
+
+
+def _unknown(name: str) -> UnknownWorldError:
+    where = "`hamlet world list` and GET /api/worlds have those there are"
+    return UnknownWorldError(f"There is no world {printable(name)!r}; {where}.")
 
 
 def _version(data: bytes) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hamlet_trio.world import kernel
 from hamlet_trio.world.array_batch import ArrayWorldBatch
 from hamlet_trio.world.batch import StepResult, WorldBatch, WorldIndices
+from hamlet_trio.world.checks import check_count
 from hamlet_trio.world.config import METERS, WorldConfig
 from hamlet_trio.world.kernel_batch import KernelWorldBatch
 from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
@@ -57,11 +58,10 @@ class Worlds:
         numpy; None takes the kernel where it is built. Copies and pickles choose anew, as with None.
 
         Raises:
-            ValueError: when `num_worlds` is less than 1 or `seed` is negative.
+            ValueError: when `num_worlds` is no whole number of 1 or more, or `seed` is negative.
             KernelMissingError: for `compiled=True` where the kernel is not built.
         """
-        if num_worlds < 1:
-            raise ValueError(f"num_worlds is {num_worlds}; allowed: 1 or more")
+        check_count("num_worlds", num_worlds)
         self.config = WorldConfig() if config is None else config
         self.num_worlds = num_worlds
         self.num_agents = self.config.num_agents

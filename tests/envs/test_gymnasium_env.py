@@ -2,7 +2,9 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -10,11 +12,21 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec, VectorizeMode
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
 from msgspec.structs import replace
 
 from hamlet_trio.envs.gymnasium_env import HamletEnv
 from hamlet_trio.envs.vector_env import HamletVectorEnv
-from hamlet_trio.world import FAILURE_REASONS, METERS, ConfigError, EpisodeOverError, WorldConfig, Worlds
+from hamlet_trio.world import (
+    FAILURE_REASONS,
+    METERS,
+    ConfigError,
+    Effects,
+    EpisodeOverError,
+    WorldConfig,
+    Worlds,
+    parallel_env,
+)
 from hamlet_trio.world.library import UnknownWorldError, WorldLibrary
 from hamlet_trio.world.world_file import WorldError, make_world
 
@@ -64,19 +76,46 @@ def test_a_longer_limit_is_kept_too() -> None:
         assert env.step(4)[2:4] == (False, True)
 
 
-def config_of(env: gymnasium.Env[Any, Any]) -> WorldConfig:
+def config_of(env: Any) -> WorldConfig:
     """The world inside the wrappers."""
     inner = env.unwrapped
-    assert isinstance(inner, HamletEnv)
+    assert isinstance(inner, HamletEnv | HamletVectorEnv)
     return inner.config
 
 
-@pytest.mark.parametrize("config", [BARE, "two-bars", {"width": 9}, WorldConfig(max_steps=100)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        BARE,
+        "two-bars",
+        {"width": 9},
+        WorldConfig(max_steps=100),
+        {"move": Effects(energy=-2), "start": np.array([3, 3]), "width": np.int64(9)},
+        MappingProxyType({"meters": {"mood": {"drain": np.float32(0.5)}}}),
+    ],
+)
 def test_a_spec_goes_through_json_with_its_world(config: Any) -> None:
-    env = gymnasium.make("Hamlet-v0", config=config)
-    assert env.spec is not None
-    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
-    assert config_of(again) == config_of(env)
+    makers: list[Callable[..., Any]] = [gymnasium.make, gymnasium.make_vec]
+    for make in makers:
+        env = make("Hamlet-v0", config=config, max_steps=np.int64(50))
+        again = make(EnvSpec.from_json(env.spec.to_json()))
+        assert config_of(again) == config_of(env)
+
+
+def test_a_spec_needs_no_file_of_a_world(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("width = 9\n")
+    same_step: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    made: list[tuple[Callable[..., Any], Any]] = [
+        (gymnasium.make, gymnasium.make("Hamlet-v0", config=file)),
+        (gymnasium.make, gymnasium.make("Hamlet-v0", config=str(file))),
+        (gymnasium.make_vec, gymnasium.make_vec("Hamlet-v0", config=file, **same_step)),
+    ]
+    file.unlink()
+    for make, env in made:
+        again = make(EnvSpec.from_json(env.spec.to_json()))
+        assert config_of(again).width == 9
+    assert again.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
 
 
 def test_a_world_is_chosen_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +126,7 @@ def test_a_world_is_chosen_by_name_or_file(tmp_path: Path, monkeypatch: pytest.M
     assert HamletEnv("survival").config.reward == "survival"
     assert HamletEnv(str(file)).config.width == HamletEnv(file).config.width == 9
     assert HamletEnv("ten").config.width == 10
-    with pytest.raises(UnknownWorldError):
+    with pytest.raises(UnknownWorldError, match="`hamlet world list`"):
         HamletEnv("nowhere")
     with pytest.raises(WorldError, match="width"):
         HamletEnv({"width": 1})
@@ -192,6 +231,12 @@ def test_wrong_arguments_are_named() -> None:
         HamletEnv(render_mode="paper")
     with pytest.raises(ValueError, match=r"options\.random_start is 1; allowed: true or false"):
         HamletEnv().reset(options={"random_start": 1})
+    makers: list[Callable[..., Any]] = [HamletEnv, HamletVectorEnv, parallel_env]
+    for make in makers:
+        with pytest.raises(ValueError, match="random_start is 1; allowed: true or false"):
+            make(random_start=1)
+        with pytest.raises(TypeError, match="among the arguments; allowed: numbers, text, lists and dicts"):
+            make(config={"width": object()})
     env = HamletEnv()
     env.reset()
     with pytest.raises(ValueError, match="actions has 5"):

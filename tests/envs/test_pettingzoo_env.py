@@ -93,6 +93,7 @@ def test_a_world_is_chosen_by_name() -> None:
     env = parallel_env("two-bars", num_agents=2)
     assert env.config.affordances == WorldLibrary().get("two-bars").config.affordances
     assert env.config.num_agents == 2
+    assert "2 agents" in repr(env)
 
 
 def test_wrong_arguments_are_named() -> None:
@@ -100,6 +101,8 @@ def test_wrong_arguments_are_named() -> None:
         parallel_env(num_agents=65)
     with pytest.raises(ValueError, match="render_mode is 'paper'; allowed: human, rgb_array, ansi"):
         parallel_env(render_mode="paper")
+    with pytest.raises(ValueError, match=r"seed is 1\.5; allowed: a whole number of 0 or more"):
+        parallel_env().reset(seed=1.5)  # type: ignore[arg-type]
 
 
 def test_it_can_be_drawn() -> None:

@@ -140,19 +140,29 @@ def test_wrong_arguments_are_named() -> None:
         envs.reset(options={"reset_mask": [True, False]})
     with pytest.raises(ValueError, match="unknown; allowed: random_start, reset_mask"):
         envs.reset(options={"mask": 1})
-    with pytest.raises(ValueError, match="num_worlds is 0"):
-        HamletVectorEnv(0)
+    with pytest.raises(ValueError, match=r"options\.reset_mask chooses no world"):
+        envs.reset(options={"reset_mask": np.array([False, False])})
+    for seed in (1.5, "12", -1, [0, 1.5]):
+        with pytest.raises(ValueError, match=r"seed is .*; allowed: a whole number of 0 or more, or None"):
+            envs.reset(seed=seed)  # type: ignore[arg-type]
+    for number in (0, 2.5):
+        with pytest.raises(ValueError, match=f"num_envs is {number}; allowed: a whole number of 1 or more"):
+            HamletVectorEnv(number)  # type: ignore[arg-type]
 
 
-def test_world_0_is_rendered() -> None:
-    envs = HamletVectorEnv(2, max_steps=2, render_mode="rgb_array")
-    envs.reset()
-    pictures = []
-    for _ in range(4):
-        envs.step([0, 0])
-        rendered = envs.render()
-        assert rendered is not None
-        pictures.append(rendered[0])
-    assert all(picture.shape == (540, 960, 3) for picture in pictures)
-    assert (pictures[0] != pictures[1]).any()
-    envs.close()
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("render_mode", ["rgb_array", "ansi"])
+def test_each_world_is_rendered_as_alone(mode: AutoresetMode, render_mode: str) -> None:
+    options: dict[str, Any] = {"max_steps": 3, "random_start": True, "render_mode": render_mode}
+    envs, singly = HamletVectorEnv(2, autoreset_mode=mode, **options), make_singly(2, mode, **options)
+    envs.reset(seed=4)
+    singly.reset(seed=4)
+    for action in (0, 3, 4, 1, 2):
+        actions = np.array([action, 4])
+        envs.step(actions)
+        singly.step(actions)
+        ours, theirs = envs.render(), singly.render()
+        assert ours is not None
+        assert len(ours) == 2
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -321,7 +321,7 @@ def test_stepping_a_finished_world_says_which() -> None:
 
 
 def test_a_number_of_worlds_or_seeds_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="num_worlds is 0; allowed: 1 or more"):
+    with pytest.raises(ValueError, match="num_worlds is 0; allowed: a whole number of 1 or more"):
         Worlds(0)
     with pytest.raises(ValueError, match="one for each of 2 worlds"):
         Worlds(2).reset(seeds=[1])
