@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import torch
@@ -17,6 +17,9 @@ from hamlet_trio.common.text import printable
 from hamlet_trio.exchange.comparison import ExchangeError, check_equal, q_values
 from hamlet_trio.world import ACTIONS, WorldConfig
 
+_WRAPPED: Final = ("state_dict", "model_state_dict")
+"""The names under which programs save a state dict beside other things."""
+
 
 def read_perceptron(path: Path, config: WorldConfig | None = None) -> Checkpoint:
     """Read a multilayer perceptron's state dict as a checkpoint of the network type `qnetwork`.
@@ -24,7 +27,8 @@ def read_perceptron(path: Path, config: WorldConfig | None = None) -> Checkpoint
     The file holds linear layers in the order of their application, whatever they are called: weights
     [units, inputs], each followed by its bias [units]. The first takes the observations of the world
     `config` (the usual one by default), the last gives the Q-values of the five actions in the order of
-    `ACTIONS`. Between them must be ReLU, which a state dict does not tell.
+    `ACTIONS`. Between them must be ReLU, which a state dict does not tell. The state dict may lie beside
+    other things, as `state_dict` or `model_state_dict`.
 
     Nothing in the file is executed. Raises `CheckpointError` for a file that is missing, damaged or tries to
     run code, and `ExchangeError` for weights that are no such perceptron, or not for this world.
@@ -65,8 +69,16 @@ def from_state_dict(
 
 def _layers(content: object, name: str) -> list[tuple[Tensor, Tensor]]:
     """Return weight and bias of each linear layer, in order."""
+    if isinstance(content, Mapping):
+        content = next((content[key] for key in _WRAPPED if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not content:
         raise ExchangeError(f"{name} is no state dict: it holds no mapping of names to weights.")
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            raise ExchangeError(
+                f"{name} is no state dict: {printable(str(key))} holds a mapping in place of a weight; save "
+                "the state dict alone, or as `state_dict`."
+            )
     keys = [printable(str(key)) for key in content]
     tensors = list(content.values())
     layers: list[tuple[Tensor, Tensor]] = []

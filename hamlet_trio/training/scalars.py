@@ -11,6 +11,7 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun, StartError
 from hamlet_trio.training.run_result import RunResult
+from hamlet_trio.training.run_world import world_of
 
 FOLDER: Final = "tensorboard"
 """The folder in the data folder that holds a folder for each run."""
@@ -85,9 +86,11 @@ class EpisodeScalars(RunListener):
     def _write_hyperparameters(self) -> None:
         """Write the run's parameters for TensorBoard's table of runs, beside the figures it compares."""
         parameters = msgspec.to_builtins(self._run.parameters)
-        world = parameters.pop("world")
-        if world is not None:
-            parameters["world"] = world if isinstance(world, str) else world.get("title") or "one of its own"
+        if parameters["world"] is not None:
+            world = world_of(self._run.parameters)
+            config = world.config
+            untitled = f"{config.width} x {config.height} cells, digest {world.digest}"
+            parameters["world"] = world.title or untitled
         known = {name: value for name, value in parameters.items() if value is not None}
         for summary in self._summaries(known, dict.fromkeys(_COMPARED, 0.0)):
             self._writer.file_writer.add_summary(summary)

@@ -1,11 +1,13 @@
 """Networks that leave for other programs, or come from them, give the same Q-values there."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import numpy as np
 import onnxruntime
 import pytest
@@ -21,7 +23,7 @@ from hamlet_trio.cli import app
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.exchange.comparison import ExchangeError, observations_of, q_values
 from hamlet_trio.exchange.plain_torch import from_state_dict
-from hamlet_trio.world import WorldConfig
+from hamlet_trio.world import WorldConfig, parallel_env
 
 WORLD = WorldConfig()
 
@@ -89,6 +91,40 @@ def test_an_agent_of_stable_baselines_answers_alike(tmp_path: Path, network_type
     np.testing.assert_array_equal(actions, expected.argmax(axis=1))
 
 
+def test_an_agent_of_stable_baselines_learns_on_where_the_model_was(tmp_path: Path) -> None:
+    parameters = {"gamma": 0.98, "learning_rate": 1e-3, "batch_size": 16, "buffer_capacity": 2000}
+    made = write_network(tmp_path / "agent.pt", "qnetwork")
+    metadata = msgspec.structs.replace(made.metadata, parameters=parameters)
+    optimizer = torch.optim.Adam(made.network.parameters(), lr=2e-4).state_dict()
+    trained = dataclasses.replace(made, metadata=metadata, epsilon=0.05, optimizer=optimizer)
+    save_checkpoint(tmp_path / "agent.pt", trained)
+    convert(tmp_path / "agent.pt", tmp_path / "agent.zip")
+    from stable_baselines3 import DQN  # it takes seconds
+
+    from hamlet_trio.envs.gymnasium_env import HamletEnv
+
+    agent = DQN.load(tmp_path / "agent.zip", env=HamletEnv(), device="cpu")
+    assert (agent.gamma, agent.batch_size, agent.buffer_size) == (0.98, 16, 2000)
+    assert agent.lr_schedule(1) == pytest.approx(2e-4)
+    before = q_values(agent.policy.q_net, observations_of(WORLD, 4))
+    agent.learn(20)
+    assert agent.exploration_rate == pytest.approx(0.05)
+    after = q_values(agent.policy.q_net, observations_of(WORLD, 4))
+    assert not np.array_equal(after, before)
+
+
+def test_a_model_of_several_agents_becomes_an_agent_of_stable_baselines(tmp_path: Path) -> None:
+    config = WorldConfig(num_agents=3)
+    made = write_network(tmp_path / "agent.pt", "egocentric")
+    metadata = msgspec.structs.replace(made.metadata, world=msgspec.to_builtins(config))
+    save_checkpoint(tmp_path / "agent.pt", dataclasses.replace(made, metadata=metadata))
+    convert(tmp_path / "agent.pt", tmp_path / "agent.zip")
+    from stable_baselines3 import DQN  # it takes seconds
+
+    agent = DQN.load(tmp_path / "agent.zip", device="cpu")
+    assert agent.observation_space == parallel_env(config).observation_space("agent_2")
+
+
 def test_a_plain_perceptron_needs_nothing_of_hamlets_to_be_loaded(tmp_path: Path) -> None:
     write_network(tmp_path / "agent.pt", "qnetwork")
     convert(tmp_path / "agent.pt", tmp_path / "agent.zip")
@@ -131,6 +167,13 @@ def test_a_perceptron_for_a_world_of_another_shape_names_that_world(tmp_path: Pa
     assert load_checkpoint(tmp_path / "ours.pt").world_config().width == 4
 
 
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict"])
+def test_a_state_dict_may_lie_beside_other_things(name: str) -> None:
+    weights = perceptron(72, 16, 5).state_dict()
+    found = from_state_dict({"epoch": 3, name: weights, "optimizer_state_dict": {"state": {}}})
+    assert found.spec.network_type == "qnetwork"
+
+
 def _with(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     weights: dict[str, Any] = dict(perceptron(72, 16, 5).state_dict())
     change(weights)
@@ -142,6 +185,7 @@ def _with(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     [
         ([1], "is no state dict"),
         ({}, "is no state dict"),
+        ({"agent": dict(perceptron(72, 16, 5).state_dict())}, "agent holds a mapping in place of a weight"),
         (_with(lambda weights: weights.pop("2.bias")), r"2\.weight must be the weight and bias"),
         (_with(lambda weights: weights.update({"2.weight": torch.zeros(5, 17)})), r"2\.weight and 2\.bias"),
         (_with(lambda weights: weights.update({"0.bias": torch.zeros(3)})), r"0\.weight and 0\.bias"),

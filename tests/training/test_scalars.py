@@ -15,6 +15,7 @@ from hamlet_trio.settings import Settings
 from hamlet_trio.training.managed_run import StartError
 from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.scalars import EpisodeScalars
+from hamlet_trio.world.world_file import digest_of_changes
 from tests.needs import left_out
 from tests.training.local_runs import Listener, after, managed, train
 
@@ -78,12 +79,20 @@ def test_a_run_has_the_usual_tags_at_its_steps_and_goes_on_where_it_was_saved(
             assert close(found[f"{start}/{name}"], expected)
 
 
+@pytest.mark.parametrize(
+    ("world", "name"),
+    [
+        ("two-bars", "Two bars"),
+        ({"width": 9}, f"9 x 8 cells, digest {digest_of_changes({'width': 9})}"),
+        (None, ""),
+    ],
+)
 def test_tensorboards_table_of_runs_has_the_parameters(
-    event_files: Any, parameters: TrainingParameters, tmp_path: Path
+    event_files: Any, parameters: TrainingParameters, tmp_path: Path, world: Any, name: str
 ) -> None:
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2  # an extra
 
-    train(tmp_path, msgspec.structs.replace(parameters, world="two-bars"), settings={"tensorboard": True})
+    train(tmp_path, msgspec.structs.replace(parameters, world=world), settings={"tensorboard": True})
     (folder,) = (tmp_path / "data" / "tensorboard").iterdir()
     reader = event_files.EventAccumulator(str(folder))
     reader.Reload()
@@ -92,7 +101,7 @@ def test_tensorboards_table_of_runs_has_the_parameters(
     found = started.session_start_info.hparams
     assert found["network_type"].string_value == parameters.network_type
     assert found["seed"].number_value == parameters.seed
-    assert found["world"].string_value == "Two bars"
+    assert found["world"].string_value == name
     experiment = plugin_data_pb2.HParamsPluginData.FromString(content[metadata.EXPERIMENT_TAG]).experiment
     compared = {info.name.tag for info in experiment.metric_infos}
     assert "evaluation_random/mean_length" in compared
