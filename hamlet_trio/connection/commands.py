@@ -93,15 +93,40 @@ class CommandStream(Generic[Command]):
         never filled up again: a client that meant no harm would have paused.
         """
         frame = await self._transport.receive()
-        if self._bucket.full:
-            self._refused = 0
-        if not self._bucket.take():
+        if not self._admit():
             return self._refuse()
         try:
             command = self._decoder.decode(frame)
         except BadMessageError as error:
             return error
         return self._permit(command) or command
+
+    def carry_out_with(self, carry_out: Callable[[Command], bool]) -> None:
+        """Have a function carry out commands as they come, without a task's being woken, where it can.
+
+        It returns whether it did, and must neither wait nor raise. `receive` returns all others, and
+        whatever is refused.
+        """
+
+        def take(text: str) -> bool:
+            if not self._admit():
+                return False
+            try:
+                command = self._decoder.decode(text)
+            except BadMessageError:
+                command = None
+            if command is not None and self._permit(command) is None and carry_out(command):
+                return True
+            self._bucket.give_back()
+            return False
+
+        self._transport.take_with(take)
+
+    def _admit(self) -> bool:
+        """Count a frame; return whether the rate allows it."""
+        if self._refused and self._bucket.full:
+            self._refused = 0
+        return self._bucket.take()
 
     def _refuse(self) -> BadMessageError:
         self._refused += 1

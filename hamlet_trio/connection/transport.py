@@ -1,5 +1,6 @@
 """A WebSocket as sessions see it, so that they know nothing of Quart and tests need no socket."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -20,6 +21,14 @@ class Transport(Protocol):
 
     def send_nowait(self, text: str) -> bool:
         """Send one text frame if that needs no waiting and no `send` is under way; return whether it did."""
+        ...
+
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        """Offer a function texts before `receive` returns them, where the connection can do that.
+
+        It is offered a text only while nothing that came before is under way to `receive`'s caller or at work
+        there, and returns whether it took it. It must neither wait nor raise.
+        """
         ...
 
 

@@ -12,15 +12,13 @@ if TYPE_CHECKING:
 
 def execute(service: "RoomService", membership: "Membership", command: RoomCommand) -> None:
     """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
-    number = membership.member.number
     match command:
         case commands.Join():
             membership.join(command)
         case commands.Signal():
             membership.room.pass_on(membership.member, command)
         case commands.MoveCursor(at=at):
-            membership.room.move_cursor(number, at)
-            service.note_moved()
+            service.point(membership, at)
         case commands.Follow(member=followed):
             membership.room.followers.follow(membership.member, followed)
         case commands.SetDirect(member=followed, direct=direct):

@@ -32,6 +32,7 @@ async def serve_member(
 
     async def receive(membership: Membership) -> None:
         stream = CommandStream(transport, room_commands, settings, permit)
+        stream.carry_out_with(partial(service.carry_out_nowait, membership))
         try:
             while True:
                 command = await stream.receive()

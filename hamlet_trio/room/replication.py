@@ -95,14 +95,18 @@ class ReplicatedRooms(RoomService):
             case commands.Join():
                 await self._join(membership, command)
             case commands.MoveCursor(at=at):
-                execute(self, membership, command)
-                self._queue.point(number, at)
+                self.point(membership, at)
             case _:
                 # Whoever has joined nothing is told so at once.
                 room = membership.room
                 if isinstance(command, commands.Signal):
                     room.admit_signal(membership.member, command)
                 await self._append(Commanded(number, command, new_id()))
+
+    def point(self, membership: Membership, at: list[float] | None) -> None:
+        """Have others told where a member points, at this instance and at others."""
+        super().point(membership, at)
+        self._queue.point(membership.member.number, at)
 
     async def _join(self, membership: Membership, command: commands.Join) -> None:
         """Enter a room and claim a session, which may be at another instance."""
@@ -344,7 +348,7 @@ class ReplicatedRooms(RoomService):
         for number, at in cursors.items():
             membership = self._memberships.get(number)
             if membership is not None and number not in self._own:
-                execute(self, membership, commands.MoveCursor(at))
+                super().point(membership, at)
 
     def _replica(self) -> Replica:
         states = [room.state() for room in self._rooms.values()]

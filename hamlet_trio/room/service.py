@@ -12,7 +12,7 @@ from msgspec import Struct
 from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSession, SharedSessions, Subscriber
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, RoomCommand, Signal
+from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, MoveCursor, RoomCommand, Signal
 from hamlet_trio.protocol.room_messages import Animal, Colour, GroupsChanged, Moved
 from hamlet_trio.room.execution import execute
 from hamlet_trio.room.room import Room, RoomState
@@ -90,6 +90,21 @@ class RoomService:
             get_logger(service="rooms").error("stun_unavailable", reason=error.strerror)
         finally:
             self._stun_port = None
+
+    def carry_out_nowait(self, membership: "Membership", command: RoomCommand) -> bool:
+        """Carry out a command that nobody else waits for and that cannot fail; return whether it was one.
+
+        Members send twenty cursors a second, and hardly anything else.
+        """
+        if not isinstance(command, MoveCursor) or not membership.is_in_a_room:
+            return False
+        self.point(membership, command.at)
+        return True
+
+    def point(self, membership: "Membership", at: list[float] | None) -> None:
+        """Have others told at the next turn where a member points."""
+        membership.room.move_cursor(membership.member.number, at)
+        self._moved.set()
 
     async def carry_out(self, membership: "Membership", command: RoomCommand) -> None:
         """Carry out a member's command, which it may give. Raises `BadMessageError` if it cannot be done."""
@@ -171,10 +186,6 @@ class RoomService:
         """Remove all rooms, without telling anybody."""
         self._rooms = {CLASS: self._made(CLASS)}
         self._looks.clear()
-
-    def note_moved(self) -> None:
-        """Have cursors sent at the next turn."""
-        self._moved.set()
 
     def make_groups(self, room: Room, size: int) -> None:
         """Tell the members of a room but the teachers, in a random order, which of its groups to join.
@@ -267,6 +278,11 @@ class Membership:
         else:
             self.member.voter = command.voter
             self.enter(command.room, session)
+
+    @property
+    def is_in_a_room(self) -> bool:
+        """Whether it has joined one."""
+        return self._room is not None
 
     def is_in(self, room: str) -> bool:
         """Return whether it is in the room of this name."""

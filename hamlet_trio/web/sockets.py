@@ -21,7 +21,7 @@ from hamlet_trio.training import serve_viewer
 from hamlet_trio.web.access.access_control import Principal
 from hamlet_trio.web.access.limits import ClientFullError, ClientPlaces
 from hamlet_trio.web.access.login_routes import current_principal
-from hamlet_trio.web.guard.websocket import SEND_NOWAIT
+from hamlet_trio.web.guard.websocket import DIRECT, GuardedWebSocket
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 
@@ -29,7 +29,6 @@ _RETRY_AFTER: Final = 5
 _FAREWELL: Final = 0.5  # seconds for the close frame when the connection's tasks are cancelled
 
 Session = Callable[..., Awaitable[CloseCode | None]]
-SendNowait = Callable[[str], bool]
 
 
 class WebSocketTransport:
@@ -44,14 +43,28 @@ class WebSocketTransport:
         self._seconds = seconds
         self._next_change = -math.inf
         scope: dict[str, Any] = socket.scope  # type: ignore[assignment]  # a TypedDict, whose `state` is optional
-        self._send_nowait: SendNowait | None = scope.get("state", {}).get(SEND_NOWAIT)
+        self._direct: GuardedWebSocket | None = scope.get("state", {}).get(DIRECT)
+        self._received = self._done = 0
         self._wait_again()
 
     async def receive(self) -> str | bytes | None:
         """Return the next frame."""
+        self._done = self._received
         frame = await self._socket.receive()
+        self._received += 1
         self._wait_again()
         return frame
+
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        """Offer the function each short text as it comes, in order. Needs the guard."""
+        if self._direct is not None:
+            self._direct.take_with(partial(self._offer, self._direct, take))
+
+    def _offer(self, direct: GuardedWebSocket, take: Callable[[str], bool], text: str) -> bool:
+        if direct.handed != self._done or not take(text):
+            return False
+        self._wait_again()
+        return True
 
     async def send(self, text: str) -> None:
         """Send one text frame."""
@@ -60,7 +73,7 @@ class WebSocketTransport:
 
     def send_nowait(self, text: str) -> bool:
         """Send one text frame if that needs no waiting; return whether it was sent. Needs the guard."""
-        if self._send_nowait is None or not self._send_nowait(text):
+        if self._direct is None or not self._direct.send_nowait(text):
             return False
         self._wait_again()
         return True

@@ -1,5 +1,7 @@
 """The rate limit: a burst passes, a flood is refused command by command, abuse ends the connection."""
 
+from collections.abc import Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -27,6 +29,9 @@ class Frames:
 
     def send_nowait(self, text: str) -> bool:
         raise AssertionError("reading commands sends nothing")
+
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        self.offer = take
 
 
 async def test_a_burst_passes_and_what_exceeds_it_is_refused(mock_clock: MockClock) -> None:
@@ -82,3 +87,35 @@ async def test_a_bad_frame_is_a_value_in_its_place(frame: str | bytes | None, co
     received = await CommandStream(Frames(frame), inference_commands, SETTINGS).receive()
     assert isinstance(received, BadMessageError)
     assert received.code is code
+
+
+async def test_what_is_carried_out_as_it_comes_counts_as_what_is_received(mock_clock: MockClock) -> None:
+    frames = Frames()
+    stream = CommandStream(frames, inference_commands, SETTINGS)
+    done: list[object] = []
+
+    def carry_out(command: object) -> bool:
+        done.append(command)
+        return len(done) != 2
+
+    stream.carry_out_with(carry_out)
+    assert [frames.offer(str(frames.frame)) for _ in range(4)] == [True, False, True, True]
+    assert await stream.receive() == Status()  # the one that was not taken counts here
+    assert frames.offer(str(frames.frame))
+    assert not frames.offer(str(frames.frame))
+    assert len(done) == 5
+    refused = await stream.receive()
+    assert isinstance(refused, BadMessageError)
+    assert refused.code is ErrorCode.RATE_LIMITED
+
+
+async def test_what_is_refused_is_not_carried_out_as_it_comes() -> None:
+    frames = Frames()
+    forbidden = BadMessageError(ErrorCode.FORBIDDEN, "not you")
+
+    def carry_out(command: object) -> bool:
+        raise AssertionError(command)
+
+    CommandStream(frames, inference_commands, SETTINGS, lambda _: forbidden).carry_out_with(carry_out)
+    assert not frames.offer(str(frames.frame))
+    assert not frames.offer("nonsense")

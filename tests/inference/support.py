@@ -7,7 +7,7 @@ message it expects, and only then lets time pass.
 import itertools
 import math
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,6 +121,9 @@ class Client:
         except trio.WouldBlock:
             return False
         return True
+
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        pass
 
     # --- the client ----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ class Member:
         self.code: CloseCode | None = None
         self.scope = trio.CancelScope()
         self.number = 0
+        self._take: Callable[[str], bool] = lambda _: False
 
     async def receive(self) -> str | bytes | None:
         return await self._incoming.receive()
@@ -39,9 +40,15 @@ class Member:
             return False
         return True
 
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        self._take = take
+
     def say(self, command: str, **fields: object) -> None:
         """Send a command."""
-        self._frames.send_nowait(json.dumps({"command": command, **fields}))
+        text = json.dumps({"command": command, **fields})
+        # As the server does it: only what finds the member's task at rest is offered.
+        if not (self._frames.statistics().tasks_waiting_receive and self._take(text)):
+            self._frames.send_nowait(text)
 
     def say_raw(self, frame: str | bytes | None) -> None:
         """Send a frame as it is."""

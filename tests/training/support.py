@@ -59,6 +59,9 @@ class Line:
             return False
         return True
 
+    def take_with(self, take: Callable[[str], bool]) -> None:
+        pass
+
 
 class Client:
     """A viewer as it looks from outside: sends commands, reads messages."""

@@ -3,6 +3,7 @@
 The rows on viewers and connections that need no run are in test_viewer.py.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -188,6 +189,9 @@ async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_fo
 
         def send_nowait(self, text: str) -> bool:
             return False
+
+        def take_with(self, take: Callable[[str], bool]) -> None:
+            pass
 
     small = msgspec.structs.replace(settings, viewer_event_queue=16, viewer_frame_queue=2)
     async with serving(small) as server:

@@ -1,6 +1,7 @@
 """A viewer's connection without any run: what it is told, what is refused, and why it is closed."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,9 @@ async def test_an_error_of_ours_closes_with_1011_and_is_logged(
 
         def send_nowait(self, text: str) -> bool:
             return False
+
+        def take_with(self, take: Callable[[str], bool]) -> None:
+            pass
 
     async with serving(settings) as server:
         client = await server.connect(Broken())

@@ -13,7 +13,7 @@ from quart_trio import QuartTrio
 
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.guard import ConnectionCounts, ConnectionLimits, GuardedConfig, install_guard
-from hamlet_trio.web.guard.websocket import SEND_NOWAIT
+from hamlet_trio.web.guard.websocket import DIRECT
 from hamlet_trio.web.listening import listen
 from tests.patience import PATIENCE
 
@@ -77,7 +77,7 @@ def make_app(state: GuardedApp) -> QuartTrio:
     async def nowait() -> None:
         async with state.handling():
             await websocket.accept()
-            send_nowait = websocket.scope["state"][SEND_NOWAIT]
+            send_nowait = websocket.scope["state"][DIRECT].send_nowait
             while True:
                 text = chr(ord("a") + state.sent % 26) * 10_000
                 if send_nowait(text):

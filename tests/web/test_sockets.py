@@ -23,13 +23,13 @@ from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control
 from hamlet_trio.web.guard import install_guard
-from hamlet_trio.web.guard.websocket import SEND_NOWAIT
+from hamlet_trio.web.guard.websocket import DIRECT
 from hamlet_trio.web.listening import listen
 from hamlet_trio.web.serve import make_config
 from hamlet_trio.web.sockets import Endpoint, WebSocketTransport, serve_or_refuse
 from tests.patience import PATIENCE
 from tests.web.conftest import make_app
-from tests.web.wire import TEXT, connect, frame, handshake
+from tests.web.wire import CONTINUATION, PING, TEXT, connect, frame, handshake
 
 Session = Callable[..., Awaitable[CloseCode | None]]
 
@@ -116,6 +116,50 @@ async def test_a_session_is_closed_with_the_code_it_returns(code: CloseCode | No
         await client.read_eof()
         with trio.fail_after(PATIENCE):
             await server.place.given_back.wait()
+
+
+async def test_texts_that_are_taken_as_they_come_keep_their_order(tmp_path: Path) -> None:
+    sent = [f"{'now' if number % 3 else 'later'} {number}" for number in range(300)]
+    heard: list[str] = []
+    taken: list[str] = []
+
+    async def session(transport: Transport, **given: object) -> None:
+        def take(text: str) -> bool:
+            if text.startswith("later") or not transport.send_nowait("heard"):
+                return False
+            taken.append(text)
+            heard.append(text)
+            return True
+
+        transport.take_with(take)
+        while len(heard) < len(sent):
+            text = await transport.receive()
+            for _ in range(5):  # it takes a while, during which more is read
+                await trio.lowlevel.checkpoint()
+            heard.append(str(text))
+            await transport.send("heard")
+
+    async with serving(tmp_path, session) as server, connect(server.port) as client:
+        await client.open_websocket("/")
+        for number, text in enumerate(sent):
+            first, second = text[:2].encode(), text[2:].encode()
+            match number % 7:
+                case 5:  # in two frames, with a ping between
+                    parts = frame(TEXT, first, fin=False) + frame(PING), frame(CONTINUATION, second)
+                case 6:  # in two writes
+                    whole = frame(TEXT, text.encode())
+                    parts = whole[:1], whole[1:]
+                case _:
+                    parts = (frame(TEXT, text.encode()), b"")
+            for part in parts:
+                await client.send(part)
+                await trio.lowlevel.checkpoint()
+            if number % 10 == 9:
+                for _ in range(10):
+                    await client.read_text()
+        assert await client.read_close() == 1000
+    assert heard == sent
+    assert len(taken) > 10
 
 
 async def test_a_session_is_given_its_id(tmp_path: Path) -> None:
@@ -236,7 +280,14 @@ async def test_an_idle_connection_is_closed_with_4408(tmp_path: Path) -> None:
 async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock) -> None:
     class Socket:
         def __init__(self) -> None:
-            self.scope = {"state": {SEND_NOWAIT: "frame".__eq__}}
+            self.scope = {"state": {DIRECT: self}}
+            self.handed = 0
+
+        def send_nowait(self, text: str) -> bool:
+            return text == "frame"
+
+        def take_with(self, take: Callable[[str], bool]) -> None:
+            self.take = take
 
         async def receive(self) -> str:
             return "frame"
@@ -245,22 +296,32 @@ async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock
             assert text
 
     with trio.CancelScope() as patience:
+        socket = Socket()
         transport = WebSocketTransport(
-            Socket(),  # type: ignore[arg-type]
+            socket,  # type: ignore[arg-type]
             patience,
             10,
         )
+        transport.take_with("frame".__eq__)
 
         async def send_nowait() -> None:
             assert transport.send_nowait("frame")
 
-        for use in (transport.receive, partial(transport.send, "frame"), send_nowait):
+        async def take() -> None:
+            assert socket.take("frame")
+
+        async def receive() -> None:
+            socket.handed += 1
+            await transport.receive()
+
+        for use in (take, receive, partial(transport.send, "frame"), send_nowait):
             for pause in (9.0, 0.04, 0.04, 0.04):
                 mock_clock.jump(pause)
                 await use()
                 assert 10 <= patience.deadline - trio.current_time() <= 10.1 + 1e-9
         mock_clock.jump(1.0)
         assert not transport.send_nowait("another")  # what is not sent puts nothing off
+        assert not socket.take("another")
         assert patience.deadline - trio.current_time() < 9.2
         mock_clock.autojump_threshold = 0
         await trio.sleep_forever()

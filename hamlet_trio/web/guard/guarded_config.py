@@ -71,9 +71,14 @@ def guarded(config: Config) -> GuardedConfig:
 
 
 @dataclass
-class WriterRequest(Event):
-    """Ask a connection, from within its protocol, for its fastest path to the kernel."""
+class DirectPath(Event):
+    """Connect a WebSocket with its connection, past the layers between them.
 
+    `take_nowait` is the WebSocket's: of bytes that arrived it takes what it can without waiting, and returns
+    the rest. `write_nowait` is the connection's, for bytes to be sent.
+    """
+
+    take_nowait: Callable[[bytes], bytes]
     write_nowait: Callable[[bytes], bool] | None = None
 
 

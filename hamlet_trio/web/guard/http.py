@@ -10,7 +10,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
 _VERSIONS: Final = (b"1.0", b"1.1")
@@ -35,11 +35,11 @@ class GuardedHTTP(H11Protocol):
     RFC 9110 section 7.8 allows), and such bytes are answered with 400.
     """
 
-    async def stream_send(self, event: StreamEvent | WriterRequest) -> None:
+    async def stream_send(self, event: StreamEvent | DirectPath) -> None:
         """Send a stream's event; WebSocket frames, which are most of them, take the fastest path."""
         if type(event) is Data:
             await self.send(RawData(event.data))
-        elif isinstance(event, WriterRequest):
+        elif isinstance(event, DirectPath):
             await self.send(event)
         else:
             await super().stream_send(event)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -12,7 +13,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, guarded
 
 LINGER: Final = 1.0  # seconds for which an ended connection still discards input
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
@@ -48,6 +49,7 @@ class GuardedTCPServer(TCPServer):
         self._ending = False
         self._plain_socket = _plain_socket(stream)
         self._rest = b""  # accepted by `write_nowait` but not yet by the kernel
+        self._take_nowait: Callable[[bytes], bytes] | None = None
 
     async def run(self) -> None:
         """Serve the connection until it ends; raise nothing but cancellation."""
@@ -71,8 +73,9 @@ class GuardedTCPServer(TCPServer):
                 await self.protocol.handle(Closed())
         elif isinstance(event, Closed):
             await self._end()
-        elif isinstance(event, WriterRequest):
+        elif isinstance(event, DirectPath):
             event.write_nowait = self.write_nowait
+            self._take_nowait = event.take_nowait
         else:
             await super().protocol_send(event)
 
@@ -141,8 +144,9 @@ class GuardedTCPServer(TCPServer):
             try:
                 while not self._ending:
                     data = await self._receive()
-                    if not self._ending:
-                        await self.protocol.handle(RawData(data))
+                    rest = data if self._take_nowait is None else self._take_nowait(data)
+                    if (rest or not data) and not self._ending:
+                        await self.protocol.handle(RawData(rest))
                     if not data:
                         break
             except ConnectionEnded:
@@ -153,8 +157,11 @@ class GuardedTCPServer(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _receive(self) -> bytes:
+        """Return what has arrived, or nothing once the connection has ended; a checkpoint."""
         try:
-            return bytes(await self.stream.receive_some(MAX_RECV))
+            if self._plain_socket is None:
+                return bytes(await self.stream.receive_some(MAX_RECV))
+            return await _read(self._plain_socket)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
@@ -184,6 +191,19 @@ class GuardedTCPServer(TCPServer):
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return False
         return True
+
+
+async def _read(connection: trio.socket.SocketType) -> bytes:
+    """Read as a stream does. Trio reads in vain before it waits, and what a client sends comes singly."""
+    while connection.fileno() >= 0:
+        await trio.lowlevel.wait_readable(connection.fileno())
+        try:
+            return os.read(connection.fileno(), MAX_RECV)
+        except BlockingIOError:
+            continue
+        except OSError:  # such as a reset
+            break
+    return b""
 
 
 def _socket(stream: trio.abc.Stream) -> trio.socket.SocketType:

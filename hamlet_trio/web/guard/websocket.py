@@ -17,10 +17,20 @@ from wsproto.utilities import generate_accept_token
 
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.guard.deflate import BoundedDeflate
-from hamlet_trio.web.guard.guarded_config import ConnectionEnded, WriterRequest, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, guarded
 from hamlet_trio.web.problems import PROBLEM_TYPE, problem_document
 
-SEND_NOWAIT: Final = "hamlet_trio.send_nowait"
+DIRECT: Final = "hamlet_trio.direct"
+"""Where an app finds its `GuardedWebSocket` in the `state` of its scope."""
+
+_WHOLE_TEXT: Final = 0x81  # the first byte of a text message that is one frame; RFC 6455, section 5.2
+_MASKED: Final = 0x80
+_SHORT: Final = 125  # bytes of a payload whose length is in the second byte
+_HEAD: Final = 6  # bytes of the header of a short masked frame
+_MASK: Final = 4  # bytes
+
+Take = Callable[[str], bool]
+"""Takes a text that has arrived, if it can without waiting; returns whether it did."""
 
 
 class GuardedWebSocket(WSStream):
@@ -39,6 +49,9 @@ class GuardedWebSocket(WSStream):
     _refused = False  # the guard has
     _writes_frames = False  # the handshake is done, and texts are sent uncompressed
     _write_nowait: Callable[[bytes], bool] | None = None
+    _take: Take | None = None
+    handed = 0
+    """Messages that went to the app through its queue, and not to what `take_with` names."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -58,7 +71,7 @@ class GuardedWebSocket(WSStream):
                 await self._send_error_response(400)
             raise ConnectionEnded
         if isinstance(event, Request):
-            event.state[SEND_NOWAIT] = self.send_nowait
+            event.state[DIRECT] = self
         await super().handle(event)
         if self.closed:
             self._pinging.cancel()
@@ -85,7 +98,7 @@ class GuardedWebSocket(WSStream):
     def send_nowait(self, text: str) -> bool:
         """Send a text past Hypercorn and without waiting, if possible; return whether it was taken.
 
-        The app finds this method in the `state` of its scope, under `SEND_NOWAIT`.
+        The app finds this object in the `state` of its scope, under `DIRECT`.
         """
         if self._write_nowait is None or self.closed or not self._takes_frames:
             return False
@@ -93,6 +106,31 @@ class GuardedWebSocket(WSStream):
         if is_taken:
             self._sent_at = trio.current_time()
         return is_taken
+
+    def take_with(self, take: Take) -> None:
+        """Offer the app's function each short text before it goes through the app's queue.
+
+        It is called by the task that reads, and may take one only when the app has done with all that were
+        `handed` to it before. It must not wait and not raise.
+        """
+        self._take = take
+
+    def take_nowait(self, data: bytes) -> bytes:
+        """Hand the short texts at the beginning of these bytes past Hypercorn to the app; return the rest.
+
+        The rest begins with the first that the app does not take.
+        """
+        if self._take is None or self.closed or not self._takes_frames or not self._is_between_messages:
+            return data
+        while data and (text := first_text(data)) is not None and self._take(text):
+            data = data[_HEAD + (data[1] ^ _MASKED) :]
+        return data
+
+    @property
+    def _is_between_messages(self) -> bool:
+        frames = self.connection._proto  # wsproto does not tell otherwise
+        decoder = frames._frame_decoder
+        return decoder.header is None and not decoder.buffer and self._message is None
 
     @property
     def _takes_frames(self) -> bool:
@@ -141,9 +179,9 @@ class GuardedWebSocket(WSStream):
         self._writes_frames = not extensions
         self.handshake.accepted = True
         await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
-        wanted = WriterRequest()
-        await self.send(wanted)  # type: ignore[arg-type]  # GuardedHTTP hands it on
-        self._write_nowait = wanted.write_nowait
+        direct = DirectPath(self.take_nowait)
+        await self.send(direct)  # type: ignore[arg-type]  # GuardedHTTP hands it on
+        self._write_nowait = direct.write_nowait
         self.task_group.spawn(self._ping)
 
     async def _ping(self) -> None:
@@ -184,6 +222,7 @@ class GuardedWebSocket(WSStream):
         self._message = None if event.message_finished else message
         if event.message_finished:
             assert self.app_put is not None
+            self.handed += 1
             await self.app_put(
                 {
                     "type": "websocket.receive",
@@ -205,6 +244,22 @@ class GuardedWebSocket(WSStream):
             guarded(self.config).counts.oversized += 1
         await self._send_wsproto_event(CloseConnection(code=code))
         raise ConnectionEnded
+
+
+def first_text(data: bytes) -> str | None:
+    """Return a client's text, if the bytes begin with a short masked frame that is the whole of it."""
+    if len(data) < _HEAD or data[0] != _WHOLE_TEXT or not _MASKED <= data[1] <= _MASKED | _SHORT:
+        return None
+    length = data[1] ^ _MASKED
+    payload = data[_HEAD : _HEAD + length]
+    if len(payload) < length:
+        return None
+    mask = data[2:_HEAD] * (length // _MASK + 1)
+    unmasked = int.from_bytes(payload) ^ int.from_bytes(mask[:length])
+    try:
+        return unmasked.to_bytes(length).decode()
+    except UnicodeDecodeError:  # wsproto knows how to close for that
+        return None
 
 
 def text_frame(text: str) -> bytes:
