@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { WorldInfo } from '@/protocol/messages'
 import { InferenceSession } from '@/session/session'
-import type { DesiredState } from '@/session/state'
+import { type DesiredState, noticeOf } from '@/session/state'
 import { SocketDouble } from './socket-double'
 import { update } from './frames'
 
@@ -119,7 +119,9 @@ describe('a session that goes on', () => {
     next.receive({ type: 'error', code: 'unknown_session', message: 'It is gone.', command: 'resume_session', field: null })
     expect(next.commands()).toEqual(['resume_session', 'play'])
     expect(session.feed.frame?.step).toBe(0)
-    expect(session.state.error).toBeNull()
+    expect(noticeOf(session.state)).toContain('A new one has begun')
+    session.dismissNotice()
+    expect(noticeOf(session.state)).toBeNull()
     lose(next)
     expect(hello('third').sent[0]).toMatchObject({ resume: 'another' })
     session.close()
@@ -127,8 +129,10 @@ describe('a session that goes on', () => {
 
   it('gives a session up that another tab went on with', () => {
     const { session, socket } = open('secret')
+    play(socket, 1, [0])
     lose(socket, 4409)
     expect(hello('another').commands()).toEqual([])
+    expect(noticeOf(session.state)).toBeNull()
     session.close()
   })
 
@@ -146,8 +150,11 @@ describe('a session that goes on', () => {
 
   it('keeps nothing where the server keeps nothing', () => {
     const { session, socket } = open(null)
+    expect(noticeOf(session.state)).toBeNull()
+    play(socket, 1, [0])
     lose(socket)
     expect(hello(null).commands()).toEqual([])
+    expect(noticeOf(session.state)).toContain('lost')
     expect(sessionStorage.length).toBe(0)
     session.close()
   })

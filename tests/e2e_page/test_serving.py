@@ -120,6 +120,7 @@ def test_the_page_recovers_from_a_killed_server(browser: Browser, start_page_ser
     expect(page.get_by_role("button", name="Reset")).to_be_disabled()
     start_page_server(port=server.port)
     expect(page.get_by_text("The connection is lost")).to_be_hidden()
+    expect(page.get_by_role("alert").filter(has_text="on screen before is lost")).to_be_visible()
     expect(page.get_by_label("Model", exact=True)).to_have_value("checkpoint_ep1000.pt")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect_step_above(page, 5)

@@ -45,6 +45,9 @@ export class Continuation {
     return { command: 'resume_session', resume, episode, step, actions }
   }
 
+  /** Whether a life is on screen that has made a step. */
+  get underWay(): boolean { return this.step > 0 }
+
   /** A new session began; its secret is null where the server keeps none. */
   began(resume: string | null): void {
     this.resume = resume
@@ -70,6 +73,7 @@ export class Continuation {
   /** The next connection begins a new session. */
   forget(): void {
     this.resume = null
+    this.at(0, 0)
     this.store()
   }
 

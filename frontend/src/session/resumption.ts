@@ -67,6 +67,9 @@ export class Resumption {
       case 'session_resumed':
         this.resumed(message)
         return false
+      case 'episode_end':
+        this.session.state.lost = false
+        return false
       case 'branched':
         this.continuation.at(message.episode, message.step)
         return false
@@ -110,6 +113,7 @@ export class Resumption {
     this.asked = false
     this.experienced = true
     this.partial = false
+    this.session.state.lost = this.continuation.underWay
     this.continuation.began(resume)
     for (const message of this.unseen.splice(0)) this.session.receive(message)
     // A session that goes on keeps the form of its frames.

@@ -189,7 +189,7 @@ export class InferenceSession {
     this.play()
   }
 
-  dismissError(): void { this.state.error = null }
+  dismissNotice(): void { Object.assign(this.state, { error: null, lost: false }) }
 
   retry(): void { this.socket.retry() }
 

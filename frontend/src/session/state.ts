@@ -1,3 +1,4 @@
+import { t } from '@/language/text'
 import type { ClassPlayer, EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
 
 /** What lets others follow a session: its id, and the proof that it is one's own. */
@@ -26,6 +27,8 @@ export interface SessionState {
   worldError: { message: string; field: string | null } | null
   /** Why the server refused the last command. */
   error: string | null
+  /** The life of before the connection, or the reload, could not be gone on with. */
+  lost: boolean
   /** Who it is on the class leaderboard. */
   player: ClassPlayer | null
 }
@@ -48,8 +51,14 @@ export function initialState(): SessionState {
     world: null,
     worldError: null,
     error: null,
+    lost: false,
     player: null,
   }
+}
+
+/** What the person is to be told, until it is dismissed; null: nothing. */
+export function noticeOf({ error, lost }: SessionState): string | null {
+  return error ?? (lost ? t('life.lost') : null)
 }
 
 /** What the person chose; a new connection is brought to it again. */
