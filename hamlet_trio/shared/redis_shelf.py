@@ -174,7 +174,8 @@ class RedisShelf:
             arguments += (session.epoch, data, session.owner)
         try:
             await self._write_weights(contents)
-            lost = await self._store.call(partial(_put, keys=keys, arguments=arguments))
+            put = partial(_put, keys=keys, arguments=arguments)
+            lost = await self._store.call(put, needs_room=True)
         except StoreUnavailableError:
             for session, _ in entries:
                 self._changed.setdefault(session)

@@ -16,6 +16,7 @@ from hamlet_trio.logs import get_logger
 
 TIMEOUT: Final = 2.0
 """Seconds that anybody waits for Redis."""
+_REFUSAL: Final = 10.0  # seconds for which a refusal counts, while Redis still answers what needs no room
 _MAX_WAITING: Final = 1024
 _CONNECTIONS: Final = 4
 
@@ -47,9 +48,12 @@ class StoreUnavailableError(Exception):
 class _Request(Generic[Result]):
     """An operation that somebody waits for until `deadline`, on Trio's clock."""
 
-    def __init__(self, operation: Callable[[Client], Awaitable[Result]], deadline: float) -> None:
+    def __init__(
+        self, operation: Callable[[Client], Awaitable[Result]], deadline: float, needs_room: bool
+    ) -> None:
         self.operation: Final = operation
         self.deadline: Final = deadline
+        self.needs_room: Final = needs_room
         self.done: Final = trio.Event()
         self.results: list[Result] = []
         self.refusal: str | None = None
@@ -76,10 +80,16 @@ class RedisStore:
         self._url: Final = url
         self._send, self._receive = trio.open_memory_channel[_Request[Any]](_MAX_WAITING)
         self._pending: _Request[Any] | None = None
+        self._refused_until = -math.inf
 
-    async def call(self, operation: Callable[[Client], Awaitable[Result]]) -> Result:
-        """Carry out an operation that may be done twice. Raises `StoreUnavailableError`."""
-        request: _Request[Result] = _Request(operation, trio.current_time() + TIMEOUT)
+    async def call(
+        self, operation: Callable[[Client], Awaitable[Result]], *, needs_room: bool = False
+    ) -> Result:
+        """Carry out an operation that may be done twice. Raises `StoreUnavailableError`.
+
+        `needs_room`: it adds something, so that its success shows that Redis is not full.
+        """
+        request: _Request[Result] = _Request(operation, trio.current_time() + TIMEOUT, needs_room)
         try:
             self._send.send_nowait(request)
         except trio.WouldBlock:
@@ -123,12 +133,14 @@ class RedisStore:
     async def _carry_out(self, request: _Request[Any], client: Client) -> None:
         try:
             request.results.append(await request.operation(client))
-            self._found()
+            if request.needs_room or trio.current_time() >= self._refused_until:
+                self._found()
         except RedisError as error:
             if isinstance(error, RedisConnectionError):
                 raise
             # Redis answers, but does not do it: out of memory, read-only, still loading.
             request.refusal = f"Redis refused: {error}"
+            self._refused_until = trio.current_time() + _REFUSAL
             self._lost(request.refusal)
         request.done.set()
 

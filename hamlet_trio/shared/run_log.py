@@ -254,7 +254,7 @@ class RunLog:
         arguments.append(portion.last)
         for frame in portion.frames:
             arguments += [frame.after, frame.text]
-        ids = await self._script(_TELL, keys, arguments)
+        ids = await self._script(_TELL, keys, arguments, needs_room=True)
         return (as_text(ids[0]), as_text(ids[1])) if ids else None
 
     async def board(self) -> RunBoard | None:
@@ -277,8 +277,11 @@ class RunLog:
         fields: Fields = {"n": order.number, "t": texts}
         await self._store.call(partial(_append, key=key, fields=fields, seconds=_ANSWERS_SECONDS))
 
-    async def _script(self, script: str, keys: list[str], arguments: Sequence[Any]) -> Any:
-        return await self._store.call(partial(_run_script, script=script, keys=keys, arguments=arguments))
+    async def _script(
+        self, script: str, keys: list[str], arguments: Sequence[Any], *, needs_room: bool = False
+    ) -> Any:
+        operation = partial(_run_script, script=script, keys=keys, arguments=arguments)
+        return await self._store.call(operation, needs_room=needs_room)
 
     async def _fetch_board(self, client: Client) -> tuple[RunBoard | None, str]:
         names = ["author", "number", "snapshot", "place"]

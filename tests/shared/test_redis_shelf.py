@@ -217,6 +217,8 @@ async def test_a_full_redis_refuses_and_serves_again_once_there_is_room(
     first.shelf.put(session, urgent=True)
     await first.is_up(False)
     assert "OOM" in (first.store.problem or "")
+    assert await first.shelf.fetch_weights("0" * 64) is None, "it answers what needs no room"
+    assert "OOM" in (first.store.problem or ""), "and is full all the same"
     redis.ask("CONFIG", "SET", "maxmemory", "0")
     await first.written(1)
     assert first.store.problem is None
