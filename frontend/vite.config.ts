@@ -125,7 +125,7 @@ export default defineConfig({
     vue({ template: { compilerOptions: { nodeTransforms: [isolateText as never] } } }),
     preloadTextFace(),
     textsByLanguage(),
-    gatherLicences('vue', '@vueuse/core', 'pinia', 'uplot', '@fontsource-variable/atkinson-hyperlegible-next'),
+    gatherLicences('vue', '@vueuse/core', 'pinia', '@fontsource-variable/atkinson-hyperlegible-next'),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },

@@ -56,7 +56,7 @@ def test_runs_are_listed_and_drawn_over_each_other(teacher: BrowserUser) -> None
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^Episode 2; .*seed 1: 15$"))
     # So does the pointer.
-    page.locator(".overlay .u-over").hover(position={"x": 3, "y": 20})
+    page.locator(".overlay canvas").hover(position={"x": 50, "y": 20})
     expect(page.locator(".legend li").last).to_contain_text(re.compile(r"seed 1\s*10$"))
     page.mouse.move(0, 0)
 

@@ -1,4 +1,4 @@
-import type { Palette } from '@/common/chart'
+import { type Palette, rule } from '@/common/chart'
 import type { Crossing } from '@/life/crossing'
 import { n } from '@/language/text'
 
@@ -65,11 +65,4 @@ export function drawLives(
     context.arc(x(step), y(value), letter * 0.5, 0, 2 * Math.PI)
     context.stroke()
   }
-}
-
-function rule(context: CanvasRenderingContext2D, fromX: number, fromY: number, toX: number, toY: number): void {
-  context.beginPath()
-  context.moveTo(fromX, fromY)
-  context.lineTo(toX, toY)
-  context.stroke()
 }

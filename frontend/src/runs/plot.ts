@@ -1,6 +1,4 @@
-import uPlot from 'uplot'
-
-import { chartOptions, type Palette } from '@/common/chart'
+import type { Palette } from '@/common/chart'
 import type { OverlayLine } from '@/runs/curves'
 
 /** Colours of which no two share a stroke. */
@@ -14,41 +12,11 @@ export function dashOf(hue: number): number[] {
   return hue % 8 < SOLID ? [] : [7, 4]
 }
 
-/** Return uPlot's options for lines with bands: each line's own series, and two unseen ones for its band. */
-export function overlayOptions(
-  lines: readonly OverlayLine[],
-  palette: Palette,
-  size: { width: number; height: number },
-  hover: (index: number | null) => void,
-): uPlot.Options {
-  const styles = lines.map((line) => ({ label: line.label, color: hueToken(line.hue), dash: dashOf(line.hue) }))
-  const options = chartOptions(styles, palette, size, hover)
-  const bands: uPlot.Band[] = []
-  lines.forEach((line, index) => {
-    if (line.band === null) return
-    const unseen: uPlot.Series = { label: line.label, stroke: 'transparent', width: 0, points: { show: false }, spanGaps: true }
-    const first = options.series.push(unseen, unseen) - 2
-    bands.push({ series: [first + 1, first], fill: faded(palette.lines[index] ?? palette.ink) })
-  })
-  return { ...options, bands, cursor: { ...options.cursor, points: { show: true, size: 7 * palette.scale } } }
-}
-
-export function overlayData(xs: readonly number[], lines: readonly OverlayLine[]): uPlot.AlignedData {
-  const bands = lines.flatMap(({ band }) => (band === null ? [] : [band.low, band.high]))
-  return [xs as number[], ...lines.map(({ values }) => values), ...bands] as uPlot.AlignedData
-}
-
-/** Return a colour, given as `rgb(...)`, that lets the lines beneath shine through. */
-function faded(color: string): string {
-  return color.replace('rgb(', 'rgba(').replace(')', ', 0.18)')
-}
-
-/** Draw the plot with its title and legend on a canvas of its own, as it is on screen. */
+/** Draw a chart with its title and legend on a canvas of its own, as it is on screen. */
 export function pictureOf(
-  plot: uPlot, title: string, lines: readonly OverlayLine[], palette: Palette, paper: string,
+  canvas: HTMLCanvasElement, title: string, lines: readonly OverlayLine[], palette: Palette, paper: string,
 ): HTMLCanvasElement {
-  const { canvas } = plot.ctx
-  const ratio = canvas.width / plot.width
+  const ratio = canvas.width / canvas.clientWidth
   const letter = Math.round(Number.parseFloat(palette.font) * 1.25 * ratio)
   const row = Math.round(letter * 1.7)
   const picture = document.createElement('canvas')
