@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { DrawLoop } from '@/world/loop'
+import { DrawLoop, nextTurn } from '@/world/loop'
 import { FrameFeed } from '@/session/feed'
 import { frameOfInference, sameGround } from '@/world/frame'
 import { update } from './frames'
@@ -38,6 +38,37 @@ describe('FrameFeed', () => {
     expect(seen.size).toBeLessThanOrEqual(12)
     for (let now = 2000; refresh(now); now += 16);
     expect(feed.snapshot.value?.step).toBe(200)
+  })
+
+  it('draws one of several worlds once a turn, at whichever refresh the turn comes', () => {
+    const [refreshMs, spanMs] = [1000 / 60, 2000]
+    let waiting: FrameRequestCallback | null = null
+    let timer: { callback: () => void; at: number } | null = null
+    let now = 1000
+    const loop = new DrawLoop(
+      (callback) => { waiting = callback; return 1 }, () => { waiting = null },
+      (callback, wait) => { timer = { callback, at: now + wait }; return 1 }, () => { timer = null },
+    )
+    const feed = new FrameFeed(loop)
+    feed.calm()
+    let drawn = 0
+    loop.add(() => { drawn += 1; return Infinity })
+    // Between two turns: the timer's refresh comes before its turn begins.
+    let refreshAt = now + 8
+    for (let step = 1; now < 1000 + spanMs; step++, now += 2.5) {
+      feed.push(frameOfInference(update({ step })), now)
+      const due = timer as { callback: () => void; at: number } | null
+      if (due !== null && due.at <= now) due.callback()
+      if (now < refreshAt) continue
+      refreshAt += refreshMs
+      const callback = waiting as FrameRequestCallback | null
+      waiting = null
+      callback?.(now)
+    }
+    // Thirty a second, with which text and heat map have their turns, and the first one.
+    expect(drawn).toBeLessThanOrEqual(1 + 30 * (spanMs / 1000) + 1)
+    expect(drawn).toBeGreaterThan(55)
+    expect(nextTurn(1000, 200)).toBe(1200)
   })
 
   it('keeps the ground while the places stay', () => {

@@ -1,6 +1,6 @@
 import { shallowRef } from 'vue'
 
-import { type DrawLoop, drawLoop } from '@/world/loop'
+import { type DrawLoop, drawLoop, nextTurn, turnAt } from '@/world/loop'
 import { Motion, Pace } from '@/world/motion'
 import type { AffordanceMarker } from '@/protocol/messages'
 import { type WorldFrame, following, sameGround } from '@/world/frame'
@@ -87,7 +87,7 @@ export class FrameFeed {
     if (frame.episode !== previous?.episode && !this.ranged) this.valueRange.value = null
     this.widen(frame.qValues)
     this.frame = following(frame, this.followed.value)
-    this.loop.wake(this.moveMs > 0 ? (Math.floor(now / this.moveMs) + 1) * this.moveMs : 0, now)
+    this.loop.wake(this.moveMs > 0 ? nextTurn(now, this.moveMs) : 0, now)
   }
 
   /** Show another agent's figures from the frame on screen on. */
@@ -157,19 +157,19 @@ export class FrameFeed {
   private publish(now: number): number {
     const { frame } = this
     if (frame === null) return Infinity
-    const textTurn = Math.floor(now / this.textMs)
+    const textTurn = turnAt(now, this.textMs)
     if (this.snapshot.value !== frame && textTurn !== this.textTurn) {
       this.textTurn = textTurn
       this.snapshot.value = frame
     }
-    const heatTurn = Math.floor(now / HEAT_MS)
+    const heatTurn = turnAt(now, HEAT_MS)
     if (this.heat.value !== frame.heat && heatTurn !== this.heatTurn) {
       this.heatTurn = heatTurn
       this.heat.value = frame.heat
     }
     return Math.min(
-      this.snapshot.value === frame ? Infinity : (textTurn + 1) * this.textMs,
-      this.heat.value === frame.heat ? Infinity : (heatTurn + 1) * HEAT_MS,
+      this.snapshot.value === frame ? Infinity : nextTurn(now, this.textMs),
+      this.heat.value === frame.heat ? Infinity : nextTurn(now, HEAT_MS),
     )
   }
 }

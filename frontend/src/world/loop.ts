@@ -5,6 +5,19 @@ export type Draw = (now: number) => number
 const EARLY_MS = 12
 
 /**
+ * Return the number of the turn that an instant belongs to, of turns of `every` ms that all who draw share. A turn has come
+ * with the refresh that its timer may lead to, although that is a little early: else the next refresh would draw again.
+ */
+export function turnAt(now: number, every: number): number {
+  return Math.floor((now + EARLY_MS) / every)
+}
+
+/** Return the instant at which the next turn begins. */
+export function nextTurn(now: number, every: number): number {
+  return (turnAt(now, every) + 1) * every
+}
+
+/**
  * Run one animation-frame loop for everything that changes with frames.
  *
  * Messages may arrive faster than the screen refreshes: they only store what is newest and call
