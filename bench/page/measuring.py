@@ -74,8 +74,8 @@ def measure(effort: Effort) -> list[Figure]:
             rounds.append(
                 {
                     "first view": first_view(browser, base),
-                    **watching(browser, base, effort.choose(3, 10)),
-                    **comparing(browser, base, effort.choose(3, 10), effort.choose(6, 60)),
+                    **watching(browser, base, effort.choose(2, 4)),
+                    **comparing(browser, base, effort.choose(3, 6), effort.choose(4, 12)),
                 }
             )
             tell(", ".join(f"{name} {value:.4g}" for name, value in rounds[-1].items()))
@@ -155,11 +155,11 @@ def watch(page: Page, seconds: float) -> Any:
 def comparing(browser: Browser, base: str, seconds: float, growing: float) -> dict[str, float]:
     """Return what four sessions at 10x cost the browser, and what they do to the page."""
     page = compare(browser, base, 1920, 1080)
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(2000)
     shares, span = spend(page, seconds)
     page.evaluate(REFRESHES)
-    page.wait_for_timeout(seconds * 1000)
-    refreshes = page.evaluate("window.refreshes") / seconds
+    page.wait_for_timeout(seconds * 500)
+    refreshes = page.evaluate("window.refreshes") / (seconds / 2)
     page.context.close()
     # Again, with what watches: in a window in which all of it is seen.
     page = compare(browser, base, *TALL)
