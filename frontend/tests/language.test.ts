@@ -109,7 +109,7 @@ describe('a text', () => {
     expect(t('shell.skip')).toBe('Skip to the view')
     speak('de', german)
     expect(t('shell.skip')).toBe('Direkt zur Ansicht')
-    expect(briefName('checkpoint_ep400_shortsighted.pt')).toBe('Episode 400, kurzsichtig')
+    expect(briefName('checkpoint_ep400_shortsighted.pt')).toBe('400 Episoden, kurzsichtig')
     expect(n(1234.5)).toBe('1.234,5')
     expect(n(-0.5)).toBe('\u22120,5')
     expect(n(-0)).toBe('0')

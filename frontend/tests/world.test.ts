@@ -91,10 +91,10 @@ describe('the observation', () => {
 
 describe('names', () => {
   it('are as short as can be where several stand side by side', () => {
-    expect(briefName('checkpoint_ep1000.pt')).toBe('Episode 1,000')
+    expect(briefName('checkpoint_ep1000.pt')).toBe('1,000 episodes')
     expect(briefName('trained_agent.pt')).toBe('Trained agent')
     expect(briefName('mine_ep50.pt')).toBe('mine ep50')
-    expect(briefName('checkpoint_ep400_short_sighted.pt')).toBe('Episode 400, short sighted')
+    expect(briefName('checkpoint_ep400_short_sighted.pt')).toBe('400 episodes, short sighted')
   })
 
   it('tell a checkpoint that shows its stage from an odd one', () => {

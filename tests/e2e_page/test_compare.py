@@ -81,7 +81,7 @@ def test_one_of_the_worlds_may_have_its_own_world_agents_and_models(user: Browse
     def expect_own(one: Locator, other: Locator) -> None:
         expect(one.locator(".agent")).to_have_count(1)
         expect(other.locator(".agent")).to_have_count(2)
-        for told in ("Poverty", "2 agents in this world", "B: Episode 455"):
+        for told in ("Poverty", "2 agents in this world", "B: 455 episodes"):
             expect(other.get_by_role("listitem").filter(has_text=told)).to_be_visible()
 
     expect_own(one, other)

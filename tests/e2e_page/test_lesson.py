@@ -54,6 +54,16 @@ def test_a_link_shows_a_newcomer_what_it_names(user: BrowserUser) -> None:
     expect(page.get_by_role("button", name="Watch it try")).to_be_hidden()
 
 
+@pytest.mark.parametrize("size", [(1366, 768), (1280, 720)])
+def test_what_a_stop_asks_about_is_in_view(user: BrowserUser, size: tuple[int, int]) -> None:
+    page = user.open("?lesson=play", viewport={"width": size[0], "height": size[1]})
+    at_stop(page, 3)
+    expect(page.get_by_role("meter", name="Social")).to_be_in_viewport(ratio=1)
+    lesson_bar(page).get_by_role("button", name="Stop 6").click()
+    at_stop(page, 6)
+    expect(page.get_by_role("img", name=re.compile("^The lives on screen"))).to_be_in_viewport(ratio=1)
+
+
 def test_the_lesson_drives_the_page_from_stop_to_stop(user: BrowserUser) -> None:
     page = user.open()
     expect_connected(page)
