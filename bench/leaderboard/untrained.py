@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 
 from bench.leaderboard.contest import CAP, EPISODES, FIRST_SEED, Act, Environment, Score
 from bench.learning.ceiling import follow_rule, search
@@ -27,8 +29,11 @@ def follow_the_rule(environment: Environment) -> Score:
 
 
 def plan(environment: Environment) -> Score:
-    """Plan each life by a beam search over options with the world's own rules."""
-    return _score(search(begin(environment)))
+    """Plan each life by a beam search over options with the world's own rules; show how far it is."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"planner in {environment}, steps planned", total=CAP)
+        found = search(begin(environment), lambda steps: progress.update(task, completed=steps))
+    return _score(found)
 
 
 def begin(environment: Environment) -> Worlds:

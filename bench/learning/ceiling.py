@@ -3,6 +3,7 @@
 Neither learns. They tell how much of what is missing a learner could still gain.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -47,12 +48,12 @@ def _next_action(x: int, y: int, place: Affordance) -> int:
     return INTERACT
 
 
-def search(worlds: Worlds) -> Played:
+def search(worlds: Worlds, tell: Callable[[int], None] = lambda steps: None) -> Played:
     """Play the episodes that these worlds are in by a beam search over options with the world's own rules.
 
     The world is deterministic, so a plan is exact. Of each start the plans with the fullest meters (the
     highest sum of logarithms) are followed; the longest life that any of them leads counts. A wider beam may
-    find a longer one.
+    find a longer one. `tell` hears after each round how many steps the shortest plan has, of `CAP`.
     """
     config = worlds.config
     starts = worlds.num_worlds
@@ -68,6 +69,7 @@ def search(worlds: Worlds) -> Played:
         longest[owners[better]] = plans.steps[ended][order][better]
         returns[owners[better]] = plans.returns[ended][order][better]
         plans = plans.chosen(~ended & (longest[plans.owner] < CAP)).best(starts)
+        tell(int(plans.steps.min(initial=CAP)))
     return summary(longest, returns)
 
 

@@ -13,7 +13,7 @@ from bench.learning.ceiling import follow_rule, search
 from bench.learning.command import PICTURE
 from bench.learning.configurations import CONFIGURATIONS, PARTS, WHOLE
 from bench.learning.picture import band, picture
-from bench.learning.playing import begin, play, play_by_state, play_greedily
+from bench.learning.playing import CAP, begin, play, play_by_state, play_greedily
 from bench.learning.published import encode, published, split
 from bench.learning.results import Point, Result, ResultFolder
 from bench.learning.table import rows
@@ -105,7 +105,10 @@ def test_behaviours_are_measured_and_each_beats_the_one_before(tmp_path: Path) -
 def test_a_search_with_the_rules_known_survives_where_the_rule_does_not() -> None:
     starts = begin(20, seed=10, random_start=True)
     rule = play_by_state(follow_rule, begin(20, seed=10, random_start=True))
-    found = search(starts)
+    heard: list[int] = []
+    found = search(starts, heard.append)
+    assert heard == sorted(heard)
+    assert heard[-1] == CAP
     assert found.survival > rule.survival
     assert found.completed > rule.completed
     assert not starts.steps.any(), "it plans in worlds of its own"

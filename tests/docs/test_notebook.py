@@ -20,10 +20,15 @@ def from_json(text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The notebook's cells of code, run by Jupyter's own kernel, with a shorter training run."""
+    """The notebook's cells of code, run by Jupyter's own kernel, with less training and a shorter life."""
     text = NOTEBOOK.read_text(encoding="utf-8")
-    assert "num_episodes=40" in text
-    notebook = from_json(text.replace("num_episodes=40", "num_episodes=8"))
+    for longer, shorter in (
+        ("num_episodes=40", "num_episodes=3"),
+        (", WorldConfig()", ", WorldConfig(max_steps=60)"),
+    ):
+        assert longer in text
+        text = text.replace(longer, shorter)
+    notebook = from_json(text)
     folder = str(tmp_path_factory.mktemp("notebook"))
     client = NotebookClient(notebook, timeout=int(PATIENCE), resources={"metadata": {"path": folder}})
     client.execute()
@@ -42,19 +47,17 @@ def shown(cells: list[Any]) -> set[str]:
     return {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}
 
 
-@pytest.mark.long
 def test_it_trains_evaluates_and_shows(cells: list[Any]) -> None:
     text = printed(cells)
     (random,) = re.findall(r"random play survives (\d+) steps", text)
     assert 72 <= int(random) <= 78  # docs/world.md says 75
-    assert "8 episodes, " in text
+    assert "3 episodes, " in text
     (usual, anywhere) = re.findall(r"usual start: (\d+) steps; random starts: (\d+) on average", text)[0]
     assert int(usual) >= 1
     assert int(anywhere) >= 1
     assert "image/png" in shown(cells)
 
 
-@pytest.mark.long
 def test_the_film_is_in_it(cells: list[Any]) -> None:
     (video,) = [output.data["text/html"] for output in cells[-1].outputs if "data" in output]
     assert 'src="data:video/mp4;base64,' in video

@@ -1,11 +1,16 @@
-"""SuperSuit's wrappers, with which libraries for one agent train several."""
+"""Other libraries take the environments: stable-baselines3, and SuperSuit, by which one agent is many."""
 
 import warnings
 from copy import deepcopy
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.env_util import make_vec_env
 
+from hamlet_trio.envs.gymnasium_env import HamletEnv
 from hamlet_trio.world import Effects, WorldConfig, parallel_env
 
 with warnings.catch_warnings():
@@ -38,3 +43,17 @@ def test_black_death_makes_a_vector_environment_of_agents_that_end_at_different_
     assert not rewards.any()
     np.testing.assert_array_equal(begun, first)
     assert deepcopy(config) == config
+
+
+def test_stable_baselines_finds_nothing_to_object_to() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(HamletEnv())
+
+
+@pytest.mark.parametrize("name", ["hamlet_trio:Hamlet-v0", "hamlet_trio:Hamlet-random-v0"])
+def test_stable_baselines_learns_by_name(name: str) -> None:
+    agent = DQN("MlpPolicy", name, buffer_size=100, learning_starts=8, device="cpu").learn(16)
+    assert agent.predict(HamletEnv().reset()[0])[0] in range(5)
+    several = make_vec_env(name, n_envs=2, seed=1)
+    assert PPO("MlpPolicy", several, n_steps=8, batch_size=16, device="cpu").learn(16).num_timesteps == 16
