@@ -84,8 +84,6 @@ def _builtin(value: object) -> object:
             return value.tolist()
         case Mapping():
             return dict(value)
-        case os.PathLike():
-            return os.fspath(value)
         case _:
             raise TypeError(f"{value!r} among the arguments; allowed: numbers, text, lists and dicts of them")
 

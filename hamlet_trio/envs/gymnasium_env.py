@@ -123,8 +123,9 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """
         actions = np.array([action])
         result = self._worlds.step(actions)
-        self._renderer.note(actions, result)
-        self._renderer.show()
+        if self.render_mode is not None:
+            self._renderer.note(actions, result)
+            self._renderer.show()
         return (
             self._worlds.observe()[0, 0],
             result.rewards.item(),

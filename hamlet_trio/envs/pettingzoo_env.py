@@ -129,8 +129,9 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
             return {}, {}, {}, {}, {}
         row = [actions.get(agent, 0) for agent in self.possible_agents]
         result = self._worlds.step([row])
-        self._renderer.note([row[0]], result)
-        self._renderer.show()
+        if self.render_mode is not None:
+            self._renderer.note([row[0]], result)
+            self._renderer.show()
         rewards, ended, cut = result.rewards[0], result.terminated[0], result.truncated[0]
         index = self._index
         self.agents = [agent for agent in acting if not (ended[index[agent]] or cut[index[agent]])]
