@@ -13,6 +13,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointError, load_check
 from hamlet_trio.agent.device import DeviceError
 from hamlet_trio.agent.learner import LearnerError
 from hamlet_trio.agent.models import DEFAULT_MODEL, ModelFolder, ModelNameError, problem_with_name
+from hamlet_trio.agent.networks import NetworkError
 from hamlet_trio.agent.run_state import RunStateError, decode_run_state, encode_run_state
 from hamlet_trio.common.devices import DeviceName
 from hamlet_trio.common.encoding import path_from_text, path_to_text
@@ -264,7 +265,7 @@ def open_run(
             store.write(record)
     except RunStateError as error:
         raise StartError(f"The saved state of run {run_id} cannot be used: {error}") from error
-    except (CheckpointError, ModelNameError, LearnerError, DeviceError, ConfigError) as error:
+    except (CheckpointError, ModelNameError, LearnerError, NetworkError, DeviceError, ConfigError) as error:
         raise StartError(str(error)) from error
     except OSError as error:
         raise StartError(f"The run's folder cannot be used: {error.strerror}.") from error

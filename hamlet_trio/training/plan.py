@@ -1,7 +1,7 @@
 """Check a start command and plan its run, before anything starts."""
 
 import secrets
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,9 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import Showing, TrainingParameters
 from hamlet_trio.training.run_models import problem_with_choice
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
+
+if TYPE_CHECKING:
+    from hamlet_trio.agent.checkpoint import Checkpoint
 
 _COMMAND: Final = "start_training"
 _DEFAULTS: Final = TrainingParameters()
@@ -45,22 +48,23 @@ def make_plan(
     source = parameters.resume_from
     if source is not None and not source.endswith(".pt"):
         return _plan_to_resume(source, parameters, store, file)
-    model_world = None if source is None else _check_model(source, parameters, models)
+    model = None if source is None else _check_model(source, parameters, models)
     if file is not None and (problem := problem_with_choice(file, models)):
         sentence = f"The model name {printable(file)!r} {problem}."
         raise BadMessageError(ErrorCode.INVALID_MODEL_NAME, sentence, command=_COMMAND, field="model")
     # Imports numpy, which a server that does not train never needs.
-    from hamlet_trio.training.run_world import with_world  # noqa: PLC0415
+    from hamlet_trio.training.run_world import check_network, with_world  # noqa: PLC0415
 
-    parameters = with_world(parameters, store.data_dir, model_world)
+    parameters = with_world(parameters, store.data_dir, None if model is None else model.metadata.world)
+    check_network(parameters, None if model is None else model.spec)
     seed = secrets.randbits(32) if parameters.seed is None else parameters.seed
     # As they will be read back, 0 becoming 0.0 where fractions are allowed: a resumed run is the same.
     fields = msgspec.to_builtins(parameters) | {"seed": seed}
     return RunPlan(new_run_id(), msgspec.convert(fields, TrainingParameters), resume=False, file=file)
 
 
-def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> dict[str, Any] | None:
-    """Return the world of the model that the run starts from, which must be usable."""
+def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder) -> "Checkpoint":
+    """Return the model that the run starts from, which must be usable."""
     # Here and not in the trainer, so that the sender of the name is answered before a run is announced.
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint  # noqa: PLC0415
 
@@ -80,7 +84,7 @@ def _check_model(name: str, parameters: TrainingParameters, models: ModelFolder)
             command=_COMMAND,
             field="network_type",
         )
-    return loaded.metadata.world
+    return loaded
 
 
 def _plan_to_resume(

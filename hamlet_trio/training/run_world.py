@@ -1,10 +1,11 @@
 """The world of a run: chosen by name or as an object, else that of the model it starts from."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import MAX_STREAMS, TrainingParameters
@@ -13,7 +14,10 @@ from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
 from hamlet_trio.world.world_file import World, as_fields, make_world
 
-_COMMAND = "start_training"
+if TYPE_CHECKING:
+    from hamlet_trio.agent.networks import NetworkSpec
+
+_COMMAND: Final = "start_training"
 
 
 def with_world(
@@ -53,6 +57,28 @@ def with_world(
             parameters, num_agents=config.num_agents, contention=config.contention
         )
     return msgspec.structs.replace(parameters, world=as_fields(world) or None)
+
+
+def check_network(parameters: TrainingParameters, spec: "NetworkSpec | None") -> None:
+    """Check that the network of a run can read its world; `spec` is that of the model it starts from, if any.
+
+    Raises `BadMessageError`.
+    """
+    config = world_of(parameters).config
+    size = f"{config.width} x {config.height}"
+    if spec is not None:
+        if (spec.width, spec.height) != (config.width, config.height):
+            sentence = (
+                f"{parameters.resume_from} reads a world of {spec.width} x {spec.height} cells; this one has "
+                f"{size}. Leave out `resume_from` to train a new agent there."
+            )
+            raise BadMessageError(ErrorCode.UNUSABLE_MODEL, sentence, command=_COMMAND, field="resume_from")
+        return
+    network_type = parameters.network_type
+    if network_type == "options" and not config.affordances:
+        others = ", ".join(name for name in NETWORK_TYPES if name != network_type)
+        rule = f"must be one of {others} in a world without places: options are walks to places."
+        raise _refusal("network_type", rule)
 
 
 def _refusal(field: str, rule: str) -> BadMessageError:

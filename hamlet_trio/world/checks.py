@@ -2,6 +2,10 @@
 
 import math
 from numbers import Integral
+from typing import Final
+
+LARGEST: Final = 1_000_000.0
+"""No number of a world is larger, up or down, so that no sum of rewards or meters overflows."""
 
 
 class ConfigError(ValueError):
@@ -21,15 +25,15 @@ class ConfigError(ValueError):
 
 
 def check_number(
-    field: str, value: object, low: float = -math.inf, high: float = math.inf, *, above_low: bool = False
+    field: str, value: object, low: float = -LARGEST, high: float = LARGEST, *, above_low: bool = False
 ) -> None:
-    """Raise ConfigError unless `value` is finite and in low..high (more than `low` with `above_low`)."""
+    """Raise ConfigError unless `value` is a number in low..high (more than `low` with `above_low`)."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if math.isfinite(number) and low <= number <= high and not (above_low and number == low):
+    if low <= number <= high and not (above_low and number == low):
         return
-    lower = f"more than {low:g}" if above_low else f"at least {low:g}"
-    limits = [text for text, limit in ((lower, low), (f"at most {high:g}", high)) if math.isfinite(limit)]
-    raise ConfigError(field, value, " and ".join(["a finite number", *limits]))
+    lowest, highest = f"{low:,.10g}", f"{high:,.10g}"
+    limits = f"above {lowest} and at most {highest}" if above_low else f"from {lowest} to {highest}"
+    raise ConfigError(field, value, f"a number {limits}")
 
 
 def check_integer(field: str, value: object, low: int, high: int) -> None:

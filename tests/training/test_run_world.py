@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from hamlet_trio.agent.networks import build_network
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.training.recipe import DEFAULT_RECIPE
 from hamlet_trio.training.run import TrainingRun
-from hamlet_trio.training.run_world import with_world, world_of
+from hamlet_trio.training.run_world import check_network, with_world, world_of
 from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
 from hamlet_trio.world.world_file import make_world
@@ -63,6 +64,21 @@ def test_a_world_that_no_run_can_take_is_refused(
     with pytest.raises(BadMessageError) as caught:
         planned(tmp_path, world=world)
     assert (caught.value.code, caught.value.field, caught.value.command) == (code, field, "start_training")
+
+
+def test_a_network_that_cannot_read_the_world_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    nothing = planned(tmp_path, world={"affordances": []})
+    with pytest.raises(BadMessageError, match="in a world without places: options are walks") as caught:
+        check_network(nothing, None)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.OUT_OF_RANGE, "network_type")
+    check_network(msgspec.structs.replace(nothing, network_type="egocentric"), None)
+
+    nine = planned(tmp_path, world=NINE, resume_from="trained_agent.pt")
+    spec = build_network("options", 72, 5, 8, 8).spec
+    with pytest.raises(BadMessageError, match=r"8 x 8 cells; this one has 9 x 8\. Leave out") as caught:
+        check_network(nine, spec)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.UNUSABLE_MODEL, "resume_from")
+    check_network(msgspec.structs.replace(nine, world=None), spec)
 
 
 def test_a_run_learns_in_its_world(tmp_path: Path) -> None:
