@@ -13,7 +13,7 @@ from hamlet_trio import __version__
 from hamlet_trio.agent.model_details import ModelDetails
 from hamlet_trio.common.files import read_regular, write_atomically
 
-FORM: Final = 1
+FORM: Final = 2
 _MAX_BYTES: Final = 32 * 2**20
 _DIGEST: Final = 64  # hexadecimal digits of a SHA-256
 

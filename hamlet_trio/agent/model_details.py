@@ -29,6 +29,9 @@ class ModelDetails(Struct, frozen=True, kw_only=True):
     ] = None
     sha256: Annotated[str | None, Meta(description="SHA-256 of the file, in hexadecimal")] = None
     network_type: Annotated[str | None, Meta(description="type of the Q-network")] = None
+    world_digest: Annotated[
+        str | None, Meta(description="digest of the rules of the world it was trained in; null if unknown")
+    ] = None
     episode: Annotated[int | None, Meta(description="number of episodes it was trained for")] = None
     seed: Annotated[int | None, Meta(description="seed of the run that trained it")] = None
     evaluation: Annotated[

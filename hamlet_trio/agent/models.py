@@ -8,7 +8,7 @@ import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ from hamlet_trio.agent.model_cache import ModelCache
 from hamlet_trio.agent.model_details import ModelDetails
 from hamlet_trio.agent.stages import stage_of
 from hamlet_trio.common.text import printable
+
+if TYPE_CHECKING:
+    from hamlet_trio.agent.checkpoint import Checkpoint
 
 DEFAULT_MODEL: Final = "trained_agent.pt"
 """The model of the last finished run; the shipped one until there is any."""
@@ -301,13 +304,15 @@ def _validate(data: bytes, bare: ModelDetails) -> ModelDetails:
     from hamlet_trio.agent.checkpoint import parse_checkpoint  # noqa: PLC0415 (imports torch)
 
     try:
-        metadata = parse_checkpoint(data, bare.name).metadata
+        checkpoint = parse_checkpoint(data, bare.name)
     except CheckpointError as error:
         return msgspec.structs.replace(bare, error=str(error))
+    metadata = checkpoint.metadata
     return msgspec.structs.replace(
         bare,
         stage=stage_of(metadata),
         network_type=metadata.network_type,
+        world_digest=_world_digest(checkpoint),
         episode=metadata.episode,
         seed=metadata.seed,
         evaluation=_scalars(metadata.evaluation),
@@ -317,6 +322,15 @@ def _validate(data: bytes, bare: ModelDetails) -> ModelDetails:
         watch_for=metadata.watch_for,
         command=metadata.command,
     )
+
+
+def _world_digest(checkpoint: "Checkpoint") -> str | None:
+    from hamlet_trio.world.world_file import digest_of  # noqa: PLC0415 (imports numpy)
+
+    try:
+        return digest_of(checkpoint.world_config())
+    except msgspec.ValidationError:
+        return None
 
 
 def _scalars(values: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from hamlet_trio.history.results import (
 )
 from hamlet_trio.history.run_figures import columns_of_episodes, columns_of_runs, figures_of
 from hamlet_trio.history.schema import table_names
+from hamlet_trio.protocol.parameters import TrainingParameters, config_of
 
 PAGE: Final = 1000
 """Episodes in memory at once while all of a run are read."""
@@ -248,4 +249,16 @@ def _run_fields(row: Sequence[Any]) -> dict[str, Any]:
     fields = dict(zip(_RUN.split(", "), row, strict=True))
     for name in ("parameters", "sweep_settings"):
         fields[name] = fields[name] and msgspec.json.decode(fields[name])
-    return fields
+    return fields | {"world_digest": _world_digest(fields["parameters"])}
+
+
+def _world_digest(parameters: dict[str, Any] | None) -> str | None:
+    """Return the digest of the world of a run's parameters; None where they are not known or not today's."""
+    from hamlet_trio.world.world_file import WorldError, digest_of  # noqa: PLC0415 - imports numpy
+
+    if parameters is None:
+        return None
+    try:
+        return digest_of(config_of(msgspec.convert(parameters, TrainingParameters)))
+    except (msgspec.ValidationError, WorldError):
+        return None

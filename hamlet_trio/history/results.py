@@ -76,6 +76,9 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     package_version: Annotated[str | None, Meta(description="version of Hamlet")]
     torch_version: Annotated[str | None, Meta(description="version of torch")]
     parameters: Annotated[dict[str, Any] | None, Meta(description="parameters in force")]
+    world_digest: Annotated[
+        str | None, Meta(description="digest of the rules of its world; null before version 2")
+    ]
     sweep_id: Annotated[str | None, Meta(description="id of the sweep that it is a trial of, or null")]
     sweep_settings: Annotated[
         dict[str, Any] | None, Meta(description="settings by which it differs from other trials, or null")

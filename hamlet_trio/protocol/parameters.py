@@ -1,13 +1,17 @@
 """The parameters of a training run: one struct for the wire, the command line and the trainer."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.common.agents import MAX_AGENTS
-from hamlet_trio.protocol.world_info import WorldField
+from hamlet_trio.protocol.world_info import WorldField, with_company
+
+if TYPE_CHECKING:
+    from hamlet_trio.world import WorldConfig
+    from hamlet_trio.world.world_file import World
 
 __all__ = [
     "NetworkType",
@@ -18,6 +22,8 @@ __all__ = [
     "Showing",
     "StepDelay",
     "TrainingParameters",
+    "config_of",
+    "world_of",
 ]
 
 Show = Annotated[
@@ -110,3 +116,27 @@ class TrainingParameters(Struct, frozen=True, kw_only=True, forbid_unknown_field
                 f"`batch_size` must not exceed buffer_capacity ({self.buffer_capacity}); "
                 f"{self.batch_size} was sent."
             )
+
+
+def world_of(parameters: TrainingParameters) -> "World":
+    """Return the world of a planned run, whose `world` is None or an object, with its number of agents.
+
+    Raises `WorldError`.
+    """
+    from hamlet_trio.world.world_file import World, make_world  # noqa: PLC0415 - imports numpy
+
+    assert not isinstance(parameters.world, str), "the plan put an object in place of the name"
+    world = World() if parameters.world is None else make_world(parameters.world)
+    return with_company(world, parameters.num_agents, parameters.contention, "start_training")
+
+
+def config_of(parameters: TrainingParameters) -> "WorldConfig":
+    """Return the configuration in which a planned run trains: that of its world, with its `max_steps`.
+
+    What is left at its default does not count as given: then a world's own `max_steps` holds. Raises
+    `WorldError`.
+    """
+    config = world_of(parameters).config
+    if parameters.max_steps == TrainingParameters().max_steps:
+        return config
+    return msgspec.structs.replace(config, max_steps=parameters.max_steps)

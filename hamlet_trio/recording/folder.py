@@ -26,6 +26,7 @@ from hamlet_trio.recording.info import (
     recordings_path,
 )
 from hamlet_trio.settings import Settings
+from hamlet_trio.world.world_file import digest_of
 
 _SHARE: Final = (
     10  # a session's share of the places: while it has at most a tenth, none is taken from it first
@@ -168,7 +169,8 @@ class RecordingFolder:
         except OSError as error:
             entry = ListedRecording(name, size, None, f"It cannot be read: {error.strerror}.")
             return _CachedEntry(version, entry, was_read=False)
-        return _CachedEntry(version, ListedRecording(name, size, recording.info), recording.session_id)
+        entry = ListedRecording(name, size, recording.info, world_digest=digest_of(recording.config))
+        return _CachedEntry(version, entry, recording.session_id)
 
     def _file(self, recording: str) -> Path:
         return self.path / f"{recording}{SUFFIX}"

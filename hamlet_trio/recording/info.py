@@ -99,6 +99,9 @@ class ListedRecording(Struct, frozen=True):
     size_bytes: Annotated[int, Meta(description="size of the file")]
     info: Annotated[RecordingInfo | None, Meta(description="facts of the recording; null if it is unusable")]
     error: Annotated[str | None, Meta(description="why it is unusable, in one sentence")] = None
+    world_digest: Annotated[
+        str | None, Meta(description="digest of the rules of its world; null if it is unusable")
+    ] = None
 
 
 def recordings_path(data_dir: str) -> Path:

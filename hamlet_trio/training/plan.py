@@ -121,7 +121,7 @@ def _plan_to_resume(
 
 
 def _check_unchanged(parameters: TrainingParameters, own: TrainingParameters) -> None:
-    from hamlet_trio.training.run_world import world_of  # noqa: PLC0415 - imports numpy
+    from hamlet_trio.protocol.parameters import world_of  # noqa: PLC0415 - imports numpy
 
     for name in parameters.__struct_fields__:
         if name in ("num_episodes", "resume_from", *Showing.__struct_fields__):

@@ -8,8 +8,7 @@ from msgspec import Struct
 from hamlet_trio.agent.learner_config import LearnerConfig
 from hamlet_trio.agent.schedule import EpsilonSchedule
 from hamlet_trio.common.devices import DeviceName
-from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.training.run_world import world_of
+from hamlet_trio.protocol.parameters import TrainingParameters, config_of
 from hamlet_trio.world import WorldConfig
 
 _ROOM_OF_A_START: Final = 500
@@ -62,14 +61,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
         )
 
     def world_config(self, parameters: TrainingParameters, world: WorldConfig | None = None) -> WorldConfig:
-        """Return the world of a run: the given one, else that of its parameters, with their `max_steps`.
-
-        What is left at its default does not count as given: then a world's own `max_steps` holds.
-        """
-        config = world_of(parameters).config if world is None else world
-        if world is None and parameters.max_steps == TrainingParameters().max_steps:
-            return config
-        return msgspec.structs.replace(config, max_steps=parameters.max_steps)
+        """Return the world of a run: the given one, with the `max_steps` of its parameters, else theirs."""
+        if world is None:
+            return config_of(parameters)
+        return msgspec.structs.replace(world, max_steps=parameters.max_steps)
 
     def starts_per_episode(self, parameters: TrainingParameters) -> int:
         """Return how many exploring starts follow each episode of a run."""

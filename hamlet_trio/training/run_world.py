@@ -8,11 +8,11 @@ import msgspec
 from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import MAX_STREAMS, TrainingParameters
+from hamlet_trio.protocol.parameters import MAX_STREAMS, TrainingParameters, world_of
 from hamlet_trio.protocol.world_info import find_world, with_company
 from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
-from hamlet_trio.world.world_file import World, as_fields, make_world
+from hamlet_trio.world.world_file import World, as_fields
 
 if TYPE_CHECKING:
     from hamlet_trio.agent.networks import NetworkSpec
@@ -83,13 +83,3 @@ def check_network(parameters: TrainingParameters, spec: "NetworkSpec | None") ->
 
 def _refusal(field: str, rule: str) -> BadMessageError:
     return BadMessageError(ErrorCode.OUT_OF_RANGE, f"`{field}` {rule}", command=_COMMAND, field=field)
-
-
-def world_of(parameters: TrainingParameters) -> World:
-    """Return the world of a planned run, whose `world` is None or an object, with its number of agents.
-
-    Raises `WorldError`.
-    """
-    assert not isinstance(parameters.world, str), "the plan put an object in place of the name"
-    world = World() if parameters.world is None else make_world(parameters.world)
-    return with_company(world, parameters.num_agents, parameters.contention, _COMMAND)

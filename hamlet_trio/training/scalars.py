@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from hamlet_trio.protocol.episode import FIGURES, EpisodeComplete
+from hamlet_trio.protocol.parameters import world_of
 from hamlet_trio.settings import Settings
 from hamlet_trio.training.listener import RunListener
 from hamlet_trio.training.managed_run import ManagedRun, StartError
 from hamlet_trio.training.run_result import RunResult
-from hamlet_trio.training.run_world import world_of
 
 FOLDER: Final = "tensorboard"
 """The folder in the data folder that holds a folder for each run."""

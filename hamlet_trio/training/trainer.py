@@ -40,8 +40,8 @@ _NICENESS: Final = 5  # the server's sessions come first where cores are few
 
 def started_report(managed: "ManagedRun") -> StartedReport:
     """Return what is told of a run that begins, or goes on."""
+    from hamlet_trio.protocol.parameters import world_of  # noqa: PLC0415
     from hamlet_trio.protocol.world_info import world_info  # noqa: PLC0415
-    from hamlet_trio.training.run_world import world_of  # noqa: PLC0415
 
     run = managed.run
     return StartedReport(

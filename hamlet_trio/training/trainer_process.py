@@ -19,7 +19,7 @@ from hamlet_trio.training.orders import Order, encode_control
 
 # -P: a file beside the user, such as a student's random.py, is not imported in place of a library.
 COMMAND: Final = (sys.executable, "-P", "-m", "hamlet_trio.training.trainer")
-_EXIT_PATIENCE: Final = 5.0  # seconds from the end of its messages to the end of the process
+_EXIT_PATIENCE: Final = 20.0  # seconds from the end of its messages to the end of the process
 _LONGEST_LINE: Final = 2000  # characters of one line of the trainer's standard error that are logged
 
 

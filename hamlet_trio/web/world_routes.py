@@ -118,10 +118,10 @@ class WorldIndex:
         with _refusing():
             return self._library.save(name, read_world(body, "json"), replacing=replacing)
 
-    def delete(self, name: str) -> None:
-        """Remove a world."""
+    def delete(self, name: str, version: str | None) -> None:
+        """Remove a world, with `version` only in that version."""
         with _refusing():
-            self._library.delete(name)
+            self._library.delete(name, version)
 
 
 def make_world_routes(server: Metaserver) -> Blueprint:
@@ -140,24 +140,17 @@ def make_world_routes(server: Metaserver) -> Blueprint:
     @routes.put("/api/worlds/<name>")
     async def save(name: str) -> Response:
         """Save a world. A name that is taken needs `If-Match` with the version that the client has seen."""
-        seen = request.headers.get("If-Match")
-        version = _ETAG.fullmatch(seen) if seen is not None else None
-        if seen is not None and version is None:
-            raise WorldRefusedError(
-                HTTPStatus.BAD_REQUEST,
-                ErrorCode.OUT_OF_RANGE,
-                "`If-Match` must be the `ETag` of the world, with its quotation marks.",
-                "If-Match",
-            )
+        version = _version_seen()
         body = await request.get_data(as_text=False)
-        is_new = await server.read_files(index.put, name, body, version and version[1])
+        is_new = await server.read_files(index.put, name, body, version)
         response = await _answer(name)
         response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         return response
 
     @routes.delete("/api/worlds/<name>")
     async def remove(name: str) -> Response:
-        await server.read_files(index.delete, name)
+        """Remove a world; with `If-Match` only in the version that the client has seen."""
+        await server.read_files(index.delete, name, _version_seen())
         return Response("", HTTPStatus.NO_CONTENT)
 
     async def _answer(name: str) -> Response:
@@ -171,6 +164,25 @@ def make_world_routes(server: Metaserver) -> Blueprint:
         return problem(error.status, error.code, str(error), field=error.field)
 
     return routes
+
+
+def _version_seen() -> str | None:
+    """Return the version in the request's `If-Match`, None without one. Raises `WorldRefusedError`."""
+    seen = request.headers.get("If-Match")
+    if seen is None:
+        return None
+    if seen.strip() == "*":
+        from hamlet_trio.world.library import ANY_VERSION  # noqa: PLC0415
+
+        return ANY_VERSION
+    if (version := _ETAG.fullmatch(seen)) is None:
+        raise WorldRefusedError(
+            HTTPStatus.BAD_REQUEST,
+            ErrorCode.OUT_OF_RANGE,
+            "`If-Match` must be the `ETag` of the world, with its quotation marks, or `*` for any version.",
+            "If-Match",
+        )
+    return version[1]
 
 
 @contextmanager

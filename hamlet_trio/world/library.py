@@ -21,6 +21,8 @@ from hamlet_trio.world.world_file import MAX_BYTES, World, WorldError, as_fields
 USUAL: Final = "usual"
 MAX_WORLDS: Final = 200
 """Worlds in the folder, at most."""
+ANY_VERSION: Final = "*"
+"""Stands for whichever version of a world is there."""
 
 _PRESETS: Final = Path(__file__).with_name("presets")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -113,7 +115,8 @@ class WorldLibrary:
     def save(self, name: str, world: World, *, replacing: str | None = None) -> bool:
         """Save a world under a name; return whether it is new.
 
-        `replacing` is the version (`version_of`) that is to be replaced, or None for a new world.
+        `replacing` is the version (`version_of`) that is to be replaced, `ANY_VERSION` for whichever there
+        is, or None for a new world.
 
         Raises `WorldError` for a name that is not allowed, `ReadOnlyWorldError` for that of a preset,
         `WorldExistsError` where `replacing` is not the version in the folder, `WorldsFullError`, `OSError`.
@@ -129,8 +132,8 @@ class WorldLibrary:
         with self._lock:
             own = self._own()
             there = own.get(name)
-            if there is not None and replacing != version_of(there):
-                raise WorldExistsError(f"There is a world {name} already, in another version than yours.")
+            if there is not None:
+                _check_version(name, there, replacing)
             if there is None and replacing is not None:
                 raise WorldExistsError(f"The world {name} was removed meanwhile.")
             if there is None and len(own) >= MAX_WORLDS:
@@ -141,14 +144,18 @@ class WorldLibrary:
                 there.unlink()
         return there is None
 
-    def delete(self, name: str) -> None:
-        """Remove a world. Raises `UnknownWorldError`, `ReadOnlyWorldError`, `OSError`."""
+    def delete(self, name: str, version: str | None = None) -> None:
+        """Remove a world, with `version` only in that version.
+
+        Raises `UnknownWorldError`, `ReadOnlyWorldError`, `WorldExistsError` for another version, `OSError`.
+        """
         if _preset(name):
             raise ReadOnlyWorldError(f"{name} is a preset and cannot be removed.")
         with self._lock:
             path = self._own().get(name)
             if path is None:
                 raise _unknown(name)
+            _check_version(name, path, version or ANY_VERSION)
             path.unlink()
 
     def _own(self) -> dict[str, Path]:
@@ -178,6 +185,11 @@ def version_of(path: Path) -> str | None:
         return _version(read_regular(path))
     except OSError:
         return None
+
+
+def _check_version(name: str, path: Path, version: str | None) -> None:
+    if version not in (ANY_VERSION, version_of(path)):
+        raise WorldExistsError(f"There is a world {name} already, in another version than yours.")
 
 
 def _unknown(name: str) -> UnknownWorldError:

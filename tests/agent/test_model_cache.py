@@ -91,7 +91,7 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_one_before(data: Path) ->
         lambda path: path.write_bytes(path.read_bytes().replace(b"The first", b"The worst")),
         lambda path: path.write_bytes(bytes(range(256))),
         lambda path: (path.unlink(), path.mkdir()),
-        lambda path: change_cache(path.parent, lambda body: body.replace('"form":1', '"form":2')),
+        lambda path: change_cache(path.parent, lambda body: body.replace('"form":2', '"form":1')),
         lambda path: change_cache(path.parent, lambda body: body.replace('"version":"', '"version":"0.')),
         lambda path: change_cache(path.parent, lambda body: body.replace('"episode":1', '"episode":"1"')),
         lambda path: change_cache(path.parent, lambda _: "[]"),

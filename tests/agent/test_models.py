@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +15,8 @@ from hamlet_trio.agent import models, safe_load
 from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_checkpoint
 from hamlet_trio.agent.models import MAX_LISTED, ModelFolder, ModelNameError
 from hamlet_trio.agent.networks import build_network
+from hamlet_trio.world import WorldConfig
+from hamlet_trio.world.world_file import digest_of
 
 
 def write_model(path: Path, *, age: int = 0, **metadata: object) -> None:
@@ -134,6 +137,7 @@ def test_details_tell_the_file_and_its_story(tmp_path: Path) -> None:
         story="It wanders.",
         watch_for="the Bar",
         command="hamlet train",
+        world=msgspec.to_builtins(WorldConfig(max_steps=60)),
         evaluation={"mean_length": 70.5, "mean_return": -3.0, "episodes": [{"length": 70}]},
     )
     torch.save(build_network("dueling", 72, 5, 8, 8).state_dict(), tmp_path / "foreign.pt")
@@ -143,6 +147,8 @@ def test_details_tell_the_file_and_its_story(tmp_path: Path) -> None:
     assert (ours.name, ours.network_type, ours.episode, ours.seed) == ("ours.pt", "qnetwork", 50, 7)
     assert (ours.title, ours.story, ours.watch_for) == ("Early", "It wanders.", "the Bar")
     assert ours.command == "hamlet train"
+    assert ours.world_digest == digest_of(WorldConfig(max_steps=60))
+    assert foreign.world_digest == digest_of(WorldConfig())
     assert ours.evaluation == {"mean_length": 70.5, "mean_return": -3.0}
     assert ours.modified == "2026-01-01T00:00:00Z"
     assert ours.size_bytes == (tmp_path / "ours.pt").stat().st_size

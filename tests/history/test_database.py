@@ -16,6 +16,9 @@ from hamlet_trio.history import (
 )
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
 from hamlet_trio.protocol.episode import EvaluationSummary
+from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.world import WorldConfig
+from hamlet_trio.world.world_file import digest_of
 from tests.history.support import ended, started
 
 
@@ -65,6 +68,18 @@ def test_an_inferred_interruption_does_not_replace_a_recorded_end(
     assert HistoryReader(path).run("a") == true
     database.write([started("a"), guess])
     assert HistoryReader(path).run("a").state == "interrupted", "it had gone on"
+
+
+def test_a_run_tells_the_digest_of_its_world(database: HistoryDatabase, path: Path) -> None:
+    world = {"title": "Nine", "width": 9}
+    usual, own = (
+        TrainingParameters(seed=7),
+        TrainingParameters(seed=7, world=world, num_agents=2, max_steps=60),
+    )
+    database.write([started("a", parameters=usual), started("b", parameters=own)])
+    theirs = WorldConfig(width=9, num_agents=2, max_steps=60)
+    digests = {run.run_id: run.world_digest for run in HistoryReader(path).runs(RunsQuery())}
+    assert digests == {"a": digest_of(WorldConfig()), "b": digest_of(theirs)}
 
 
 def test_a_run_whose_start_was_lost_keeps_its_episodes(database: HistoryDatabase, path: Path) -> None:

@@ -11,6 +11,7 @@ from hamlet_trio.recording import folder as module
 from hamlet_trio.recording.file import DamagedRecordingError, Recording, encode
 from hamlet_trio.recording.folder import RecordingFolder, UnknownRecordingError
 from hamlet_trio.recording.info import is_recording_id, new_id
+from hamlet_trio.world.world_file import digest_of
 from tests.recording.support import record, resigned
 
 RUN = "20250131-235959-a1b2c3"
@@ -28,6 +29,7 @@ def test_what_is_saved_is_listed_and_comes_back(folder: RecordingFolder) -> None
     assert made.info.recording == f"{RUN}-ep7"
     (entry,) = folder.entries()
     assert entry.info == made.info
+    assert entry.world_digest == digest_of(made.config)
     assert entry.size_bytes == (folder.path / f"{RUN}-ep7.rec").stat().st_size
     assert folder.load(f"{RUN}-ep7").play().digest() == made.digest
     assert sorted(path.name for path in folder.path.iterdir()) == [f"{RUN}-ep7.rec"]

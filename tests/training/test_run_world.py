@@ -8,10 +8,10 @@ import pytest
 
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.parameters import TrainingParameters, world_of
 from hamlet_trio.training.recipe import DEFAULT_RECIPE
 from hamlet_trio.training.run import TrainingRun
-from hamlet_trio.training.run_world import check_network, with_world, world_of
+from hamlet_trio.training.run_world import check_network, with_world
 from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
 from hamlet_trio.world.world_file import make_world

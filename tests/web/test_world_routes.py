@@ -56,9 +56,20 @@ async def test_nobody_overwrites_what_they_have_not_seen(app: HamletApp) -> None
     for seen in ("", f'"{"0" * 16}"'):
         refused = await ask(app, "PUT", "/api/worlds/nine", {"width": 10}, if_match=seen)
         assert (refused.status_code, (await told(refused))["code"]) == (412, "world_changed")
-    odd = await ask(app, "PUT", "/api/worlds/nine", NINE, if_match="*")
-    assert (odd.status_code, (await told(odd))["field"]) == (400, "If-Match")
+    stale = await ask(app, "DELETE", "/api/worlds/nine", if_match=f'"{"0" * 16}"')
+    assert (stale.status_code, (await told(stale))["code"]) == (412, "world_changed")
+    for method in ("PUT", "DELETE"):
+        odd = await ask(app, method, "/api/worlds/nine", NINE, if_match="nine")
+        assert (odd.status_code, (await told(odd))["field"]) == (400, "If-Match")
     assert (await told(await ask(app, "GET", "/api/worlds/nine")))["title"] == "Nine"
+
+
+async def test_a_star_stands_for_any_version_but_for_none(app: HamletApp) -> None:
+    missing = await ask(app, "PUT", "/api/worlds/nine", NINE, if_match="*")
+    assert missing.status_code == 412
+    await ask(app, "PUT", "/api/worlds/nine", NINE)
+    assert (await ask(app, "PUT", "/api/worlds/nine", {"width": 10}, if_match="*")).status_code == 200
+    assert (await ask(app, "DELETE", "/api/worlds/nine", if_match="*")).status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -1724,6 +1724,8 @@ export interface ModelDetails {
   sha256: string | null
   /** type of the Q-network */
   network_type: string | null
+  /** digest of the rules of the world it was trained in; null if unknown */
+  world_digest: string | null
   /** number of episodes it was trained for */
   episode: number | null
   /** seed of the run that trained it */
@@ -1904,6 +1906,8 @@ export interface RunSummary {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
+  /** digest of the rules of its world; null before version 2 */
+  world_digest: string | null
   /** id of the sweep that it is a trial of, or null */
   sweep_id: string | null
   /** settings by which it differs from other trials, or null */
@@ -1976,6 +1980,8 @@ export interface RunDetails {
   torch_version: string | null
   /** parameters in force */
   parameters: Record<string, unknown> | null
+  /** digest of the rules of its world; null before version 2 */
+  world_digest: string | null
   /** id of the sweep that it is a trial of, or null */
   sweep_id: string | null
   /** settings by which it differs from other trials, or null */
@@ -2088,6 +2094,8 @@ export interface ListedRecording {
   info: RecordingInfo | null
   /** why it is unusable, in one sentence */
   error: string | null
+  /** digest of the rules of its world; null if it is unusable */
+  world_digest: string | null
 }
 
 /** Which recordings, newest first; an absent filter lets all pass. */
