@@ -127,6 +127,22 @@ describe('a session that goes on', () => {
     session.close()
   })
 
+  it('asks three times where the store of sessions does not answer', () => {
+    const { session, socket } = open('secret')
+    play(socket, 1, [0])
+    lose(socket)
+    for (const secret of ['second', 'third', 'fourth']) {
+      const next = hello(secret)
+      expect(next.sent[0]).toMatchObject({ command: 'resume_session', resume: 'secret' })
+      expect(noticeOf(session.state)).toBeNull()
+      next.receive({ type: 'error', code: 'store_unavailable', message: 'No answer.', command: 'resume_session', field: null })
+    }
+    expect(noticeOf(session.state)).toContain('lost')
+    lose(SocketDouble.newest)
+    expect(hello('fifth').sent[0]).toMatchObject({ resume: 'fourth' })
+    session.close()
+  })
+
   it('gives a session up that another tab went on with', () => {
     const { session, socket } = open('secret')
     play(socket, 1, [0])

@@ -16,6 +16,7 @@ from tests.patience import PATIENCE
 AGAIN: Final = 0.05  # seconds after which a client that was refused tries again
 THINKING: Final = 0.05  # seconds of a person between two actions
 KEPT_ACTIONS: Final = 512
+ATTEMPTS: Final = 3  # to go on, while Redis does not answer
 
 Connect = Callable[[], AbstractAsyncContextManager[Player]]
 Habit = Callable[["Pupil", Player], Awaitable[None]]
@@ -57,6 +58,7 @@ class Pupil:
         self._thinking = thinking
         self._episode = 0
         self._step = 0
+        self._attempts = 0
         self._changed = trio.Event()
 
     @property
@@ -101,11 +103,16 @@ class Pupil:
             )
             answer = await player.receive()
             if answer["type"] == "error":
+                self._attempts += 1
+                if answer["code"] == "store_unavailable" and self._attempts < ATTEMPTS:
+                    return
                 self.begun_anew.append(answer["code"])
                 self.secret = greeting["resume"]
+                self._attempts = 0
             else:
                 assert answer["type"] == "session_resumed", answer
                 self.resumed.append(answer)
+                self._attempts = 0
                 self.replayed = None
                 if lost is not None:
                     self.away.append(trio.current_time() - lost)

@@ -27,6 +27,9 @@ function goesOn(message: SessionResumed): Partial<SessionState> {
 /** The server's close code when another connection went on with the session, as a duplicated tab does. */
 const TAKEN = 4409
 
+/** How often a session is asked for while the store of sessions does not answer, for 2 s each time. */
+const ATTEMPTS = 3
+
 /**
  * Go on with a session on a new connection. Until the server has answered, the fresh session that every connection
  * begins with waits unseen; it is shown if the other one is gone.
@@ -37,6 +40,7 @@ export class Resumption {
 
   private readonly continuation: Continuation
   private asked = false
+  private attempts = 0
   private adopting = false
   /** Whether this page had a session before this connection, so that its wishes count more than the server's. */
   private experienced = false
@@ -47,6 +51,7 @@ export class Resumption {
     place: string | null,
     private readonly session: ResumableSession,
     private readonly send: (command: InferenceCommand) => boolean,
+    private readonly reconnect: () => void,
   ) {
     this.continuation = new Continuation(place, session.desired)
   }
@@ -62,7 +67,8 @@ export class Resumption {
         return true
       case 'error':
         if (message.command !== 'resume_session') return false
-        this.begin(this.fresh)
+        if (message.code === 'store_unavailable' && ++this.attempts < ATTEMPTS) this.reconnect()
+        else this.begin(this.fresh)
         return true
       case 'session_resumed':
         this.resumed(message)
@@ -111,6 +117,7 @@ export class Resumption {
 
   private begin(resume: string | null): void {
     this.asked = false
+    this.attempts = 0
     this.experienced = true
     this.partial = false
     this.session.state.lost = this.continuation.underWay
@@ -123,6 +130,7 @@ export class Resumption {
 
   private resumed(message: SessionResumed): void {
     this.asked = false
+    this.attempts = 0
     this.unseen = []
     this.partial = !this.experienced
     this.adopting = true

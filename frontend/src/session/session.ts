@@ -58,7 +58,7 @@ export class InferenceSession {
     this.starts.chosen.value = parseStart(start)
     this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
     this.company = new Company((command) => this.socket.send(command), this.feed, this.desired)
-    this.resumption = new Resumption(place, this, (command) => this.socket.send(command))
+    this.resumption = new Resumption(place, this, (command) => this.socket.send(command), () => { this.socket.reopen() })
     this.socket = new ReconnectingSocket(url, readingFrames({
       message: (message) => { this.receive(message) },
       down: () => {
