@@ -29,7 +29,7 @@ Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description
 
 
 class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
-    """Enter a room and leave the one before; the first command on the connection."""
+    """Enter a room and leave the one before, or share another session in the same one; the first command."""
 
     room: RoomName = "class"
     session: Annotated[
@@ -44,7 +44,7 @@ class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")] | None,
         Meta(
             description="random text of the client's own: who comes back with the same one has one vote, not "
-            "two. Nobody is told it"
+            "two, and is the member that it was. Nobody is told it"
         ),
     ] = None
 
@@ -80,8 +80,13 @@ class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
     ink: Annotated[int, Meta(ge=0, le=INKS - 1, description="colour")] = 0
     stamp: Annotated[
         Annotated[int, Meta(ge=0, le=STAMPS - 1)] | UnsetType,
-        Meta(description="picture at the first point; left out: a line"),
+        Meta(description="picture at the one point; left out: a line"),
     ] = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse a picture at several places."""
+        if self.stamp is not UNSET and len(self.points) != 1:
+            raise ValueError(f"`points` of a stamp must be one place; {len(self.points)} were sent.")
 
 
 class Erase(Struct, frozen=True, tag_field="command", tag="erase"):

@@ -33,6 +33,7 @@ from hamlet_trio.room.entries import (
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.execution import execute
 from hamlet_trio.room.frame_relay import read_portion
+from hamlet_trio.room.identities import Identity
 from hamlet_trio.room.room_broadcast import RoomMember
 from hamlet_trio.room.service import Membership, RoomService, RoomStatistics
 from hamlet_trio.room.session_claims import RemoteSubscriber, RoomClaims
@@ -116,10 +117,11 @@ class ReplicatedRooms(RoomService):
         member, here = membership.member, self._log.instance
         self._own[member.number] = membership
         if not membership.is_in(command.room):
-            look = member.animal, member.colour
             await self._append(
-                Entered(member.number, *look, member.teacher, command.voter, command.room, here, new_id())
+                Entered(*member.identity, member.teacher, command.voter, command.room, here, new_id())
             )
+        else:
+            self.tell_again(membership)
         proof = hash_of(command.proof or "")
         await self._append(Claimed(member.number, command.voter, command.session, proof, new_id()))
 
@@ -305,7 +307,7 @@ class ReplicatedRooms(RoomService):
         self._memberships[entry.number] = membership
         self._entered.pop(entry.number, None)
         self._entered[entry.number] = entry
-        self._looks[entry.number] = entry.animal, entry.colour
+        self._identities.enter(membership.member.identity)
 
     def _make_way(self, entry: Entered) -> None:
         """Remove what a returning member was at another instance.
@@ -320,14 +322,14 @@ class ReplicatedRooms(RoomService):
                 self._leave(number)
 
     def _remote(self, entry: Entered) -> Membership:
-        member = RoomMember(entry.number, entry.animal, entry.colour, teacher=entry.teacher)
+        member = RoomMember(Identity(entry.number, entry.animal, entry.colour), teacher=entry.teacher)
         nothing = MessageQueue[str](max_kept=1, max_droppable=1)
         return Membership(self, member, RemoteSubscriber(entry.instance, nothing))
 
     def _leave(self, number: int) -> None:
         membership = self._memberships.pop(number, None)
         self._entered.pop(number, None)
-        self._looks.pop(number, None)
+        self._identities.leave(number)
         if membership is not None:
             membership.leave()
         self._claims.forget(number)

@@ -67,9 +67,14 @@ class Room:
         self.check_place()
         self._tell_all(messages.MemberJoined(member.described(), self._next()))
         self.members[member.number] = member, subscriber
-        subscriber.tell(
+        self.tell_joined(member.number, stun_port=stun_port)
+        self.followers.arrived(member.number)
+
+    def tell_joined(self, number: int, *, stun_port: int | None) -> None:
+        """Tell a member what there is."""
+        self.members[number][1].tell(
             messages.Joined(
-                you=member.number,
+                you=number,
                 room=self.name,
                 members=[each.described() for each, _ in self.members.values()],
                 strokes=list(self._strokes.values()),
@@ -81,7 +86,6 @@ class Room:
                 seq=self._broadcast.seq,
             )
         )
-        self.followers.arrived(member.number)
 
     def check_place(self) -> None:
         """Raise `BadMessageError` with `room_full` if there is no place."""

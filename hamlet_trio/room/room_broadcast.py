@@ -8,6 +8,7 @@ from hamlet_trio.connection import SharedSession, Subscriber, TokenBucket
 from hamlet_trio.protocol import room_messages as messages
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.messages import encode
+from hamlet_trio.room.identities import Identity
 
 SIGNAL_RATE: Final = 50.0
 """Signals a second that a member may send, and in one burst: to seven others, six and more to each."""
@@ -23,12 +24,9 @@ class RoomMember:
         direct: whether it gets the frames of whom it follows without the server.
     """
 
-    def __init__(
-        self, number: int, animal: messages.Animal, colour: messages.Colour, *, teacher: bool
-    ) -> None:
-        self.number: Final = number
-        self.animal: Final = animal
-        self.colour: Final = colour
+    def __init__(self, identity: Identity, *, teacher: bool) -> None:
+        self.identity: Final = identity
+        self.number: Final = identity.number
         self.teacher: Final = teacher
         self.session: SharedSession | None = None
         self.voter: str | None = None
@@ -38,9 +36,7 @@ class RoomMember:
 
     def described(self) -> messages.Member:
         """Return the member as messages show it."""
-        return messages.Member(
-            self.number, self.animal, self.colour, self.teacher, self.session is not None, self.follows
-        )
+        return messages.Member(*self.identity, self.teacher, self.session is not None, self.follows)
 
 
 class RoomBroadcast:

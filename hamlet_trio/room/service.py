@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, get_args
+from typing import Final
 
 import trio
 from msgspec import Struct
@@ -13,8 +13,9 @@ from hamlet_trio.connection import MessageQueue, ServerFullError, SharedSession,
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.room_commands import MAX_GROUP, MAX_ROOM, Join, MoveCursor, RoomCommand, Signal
-from hamlet_trio.protocol.room_messages import Animal, Colour, GroupsChanged, Moved
+from hamlet_trio.protocol.room_messages import GroupsChanged, Moved
 from hamlet_trio.room.execution import execute
+from hamlet_trio.room.identities import Identities
 from hamlet_trio.room.room import Room, RoomState
 from hamlet_trio.room.room_broadcast import RoomMember
 from hamlet_trio.room.stun import serve_stun
@@ -49,7 +50,7 @@ class RoomService:
         self._lots = lots or random.Random()
         self._numbers = itertools.count(1)
         self._rooms: dict[str, Room] = {CLASS: self._made(CLASS)}
-        self._looks: dict[int, tuple[Animal, Colour]] = {}
+        self._identities = Identities(self._lots)
         self._moved = trio.Event()
         self._stun_port: int | None = None
         self._places = 0
@@ -114,8 +115,19 @@ class RoomService:
 
     def part(self, membership: "Membership") -> None:
         """Have a member whose connection has ended leave."""
+        has_joined = membership.is_in_a_room
         membership.leave()
-        self._looks.pop(membership.member.number, None)
+        member = membership.member
+        self._identities.leave(member.number)
+        if has_joined and member.voter is not None:
+            self._identities.remember(member.identity, member.voter)
+
+    def come_back(self, membership: "Membership", voter: str) -> None:
+        """Have a member that has joined nothing yet be who it was before it left, if it was here."""
+        identity = self._identities.come_back(voter)
+        if identity is not None:
+            self._identities.leave(membership.member.number)
+            membership.member = RoomMember(identity, teacher=membership.member.teacher)
 
     def session_ended(self, membership: "Membership") -> None:
         """Note that the session which a member shared is over."""
@@ -124,10 +136,7 @@ class RoomService:
     @contextmanager
     def joined(self, session_id: str, *, teacher: bool) -> Iterator["Membership"]:
         """Give a connection a number, an animal and a colour for as long as the context lasts."""
-        number = self.next_number()
-        animal, colour = self._free_look()
-        self._looks[number] = animal, colour
-        member = RoomMember(number, animal, colour, teacher=teacher)
+        member = RoomMember(self._identities.new(self.next_number()), teacher=teacher)
         queue = MessageQueue[str](max_kept=_EVENTS, max_droppable=_FRAMES)
         membership = Membership(self, member, Subscriber(session_id, queue))
         try:
@@ -155,6 +164,10 @@ class RoomService:
         elif groups := self._groups(base):
             subscriber.tell(GroupsChanged(groups))
         return room
+
+    def tell_again(self, membership: "Membership") -> None:
+        """Tell a member that joined the room where it is what is there."""
+        membership.room.tell_joined(membership.member.number, stun_port=self._stun_port)
 
     def _made(self, name: str) -> Room:
         """Make a room; in a group members may connect to each other, where the settings let them."""
@@ -185,7 +198,7 @@ class RoomService:
     def clear(self) -> None:
         """Remove all rooms, without telling anybody."""
         self._rooms = {CLASS: self._made(CLASS)}
-        self._looks.clear()
+        self._identities.clear()
 
     def make_groups(self, room: Room, size: int) -> None:
         """Tell the members of a room but the teachers, in a random order, which of its groups to join.
@@ -223,25 +236,6 @@ class RoomService:
         """Return a room and its groups, as far as they have members."""
         return [room for name, room in self._rooms.items() if _base(name) == base and room.members]
 
-    def _free_look(self) -> tuple[Animal, Colour]:
-        """Return an animal and a colour that nobody has: animals differ first, then colours.
-
-        Where members are more than such pairs, two may look alike.
-        """
-        taken = set(self._looks.values())
-        animals: list[Animal] = list(get_args(Animal))
-        colours: list[Colour] = list(get_args(Colour))
-        used = [animal for animal, _ in taken]
-        least = min(used.count(animal) for animal in animals)
-        free = [
-            (animal, colour)
-            for animal in animals
-            if used.count(animal) == least
-            for colour in colours
-            if (animal, colour) not in taken
-        ]
-        return self._lots.choice(free or [(self._lots.choice(animals), self._lots.choice(colours))])
-
 
 def _base(name: str) -> str:
     """Return the room that a group belongs to, or a room's own name."""
@@ -252,7 +246,7 @@ class Membership:
     """One connection's place in the rooms: in one of them at a time."""
 
     def __init__(self, service: RoomService, member: RoomMember, subscriber: Subscriber) -> None:
-        self.member: Final = member
+        self.member = member
         self.subscriber: Final = subscriber
         self._service = service
         self._room: Room | None = None
@@ -266,7 +260,7 @@ class Membership:
         return self._room
 
     def join(self, command: Join) -> None:
-        """Enter a room, and leave the one before; joining the same one again tells of another session.
+        """Enter a room, and leave the one before; in the same one the session may be another from now on.
 
         Raises `BadMessageError` if the room is full, and then it stays where it is; and if the session is not
         proved to be its own.
@@ -275,7 +269,10 @@ class Membership:
         if self.is_in(command.room):
             self.room.change_voter(self.member, command.voter)
             self.change_session(session)
+            self._service.tell_again(self)
         else:
+            if not self.is_in_a_room and command.voter is not None:
+                self._service.come_back(self, command.voter)
             self.member.voter = command.voter
             self.enter(command.room, session)
 

@@ -13,6 +13,7 @@ from hamlet_trio.protocol.commands import (
     Act,
     LoadModel,
     Play,
+    SetShow,
     SetSpeed,
     SetView,
     StartTraining,
@@ -21,7 +22,7 @@ from hamlet_trio.protocol.commands import (
 )
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import TrainingParameters
-from hamlet_trio.protocol.room_commands import room_commands
+from hamlet_trio.protocol.room_commands import MoveCursor, room_commands
 
 
 def refusal(decoder: CommandDecoder[Any], frame: str | bytes | None) -> BadMessageError:
@@ -248,3 +249,11 @@ def test_a_refused_value_is_told_what_form_it_should_have(
     decoder: CommandDecoder[Any], fields: dict[str, Any], sentence: str
 ) -> None:
     assert refusal(decoder, json.dumps(fields)).message == sentence
+
+
+def test_of_a_field_that_is_sent_twice_the_last_counts_on_every_socket() -> None:
+    assert inference_commands.decode('{"command": "set_speed", "speed": 1, "speed": 2}') == SetSpeed(2)
+    assert training_commands.decode('{"command": "set_show", "show_every": 1, "show_every": 2}') == SetShow(
+        show_every=2
+    )
+    assert room_commands.decode('{"command": "cursor", "at": null, "at": [1, 2]}') == MoveCursor([1, 2])

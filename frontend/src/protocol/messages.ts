@@ -1309,7 +1309,7 @@ export interface SweepProgress {
   result: SweepResult
 }
 
-/** Enter a room and leave the one before; the first command on the connection. */
+/** Enter a room and leave the one before, or share another session in the same one; the first command. */
 export interface Join {
   command: 'join'
   /** `class`, a room of four digits such as `4827`, or a group of one, such as `class-1` */
@@ -1319,8 +1319,8 @@ export interface Join {
   /** `proof` of that session, from its `connected` */
   proof?: string | null
   /**
-   * random text of the client's own: who comes back with the same one has one vote, not two. Nobody is told
-   * it
+   * random text of the client's own: who comes back with the same one has one vote, not two, and is the
+   * member that it was. Nobody is told it
    */
   voter?: string | null
 }
@@ -1352,7 +1352,7 @@ export interface Draw {
   points: number[][]
   /** colour */
   ink?: number
-  /** picture at the first point; left out: a line */
+  /** picture at the one point; left out: a line */
   stamp?: number
 }
 
