@@ -100,6 +100,30 @@ describe('a room', () => {
     expect(SocketDouble.newest.sent).toEqual([{ command: 'join', room: '4827' }])
   })
 
+  it('stays as it is when a join tells of another session', () => {
+    const vote = { number: 1, question: 'yes_or_no' as const, counts: [0, 1], open: true }
+    hear(joined({ vote }), { type: 'groups', groups: { '4827-1': 2 } }, { type: 'cursors', cursors: { 2: [3, 4] } })
+    client.state.choice = 1
+    hear(joined({ vote, members: [{ ...FOX, has_session: false }, OWL] }))
+    expect(client.state.choice).toBe(1)
+    expect(client.state.groups).toEqual({ '4827-1': 2 })
+    expect(client.cursors.get(2)).toEqual([3, 4])
+    expect(client.me?.has_session).toBe(false)
+    hear(joined({ room: '4827-1' }))
+    expect(client.state.choice).toBeNull()
+    expect(client.cursors.size).toBe(0)
+  })
+
+  it('is joined by a new connection when the server knows this browser as somebody else', () => {
+    hear(joined())
+    const before = SocketDouble.newest
+    client.reopen()
+    expect(client.state.you).toBeNull()
+    expect(SocketDouble.newest).not.toBe(before)
+    SocketDouble.newest.open()
+    expect(SocketDouble.newest.sent).toEqual([{ command: 'join', room: '4827' }])
+  })
+
   it('tells of what changes', () => {
     hear(
       joined(),

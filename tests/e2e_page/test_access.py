@@ -107,12 +107,16 @@ def test_watching_needs_no_login_where_only_teachers_log_in(
 ) -> None:
     server = start_page_server(login="teachers", tokens_file=made.file)
     user = BrowserUser(browser, f"http://127.0.0.1:{server.port}")
-    page = user.open()
+    page = user.open("?view=watch&room=4827")
     expect_connected(page)
+    expect(page.get_by_role("button", name="1 member")).to_be_visible()
+    expect(page.get_by_role("button", name="Vote")).to_have_count(0)
     page.get_by_role("button", name="Log in").click()
     page.get_by_label("Teacher\u2019s token").fill(made.teacher)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Logged in: Ms Jones")).to_be_visible()
+    # In the room too, at once.
+    expect(page.get_by_role("button", name="Vote")).to_be_visible()
     user.leave()
     server.end()
 

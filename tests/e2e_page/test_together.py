@@ -103,6 +103,7 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     ann.get_by_role("button", name="Clear all").click()
     expect(ben.locator(".room-layer .stroke")).to_have_count(0)
 
+    ann.get_by_role("button", name="Start", exact=True).click()
     ann.get_by_role("button", name="Vote").click()
     ann.get_by_role("button", name="Which action would you take?").click()
     # The life that it is about is on both screens.
@@ -115,8 +116,33 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     for page in (ann, ben):
         expect(page.locator(".result").get_by_text("the model")).to_be_visible()
     expect(ben.locator(".result").get_by_text("1", exact=True)).to_be_visible()
+    assert violations(ann) == []
+    assert violations(ben) == []
+    place, sheet = ben.locator(".world").bounding_box(), ben.locator(".sheets").bounding_box()
+    assert place
+    assert sheet
+    assert place["y"] + place["height"] <= sheet["y"]
+    # A life that stopped for the vote says so.
+    ann.get_by_role("button", name="Let it go on").click()
+    expect(ann.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     ben.get_by_role("button", name="Back to my own life").click()
     expect(ben.get_by_role("heading", name="The life of")).to_have_count(0)
+    # A reload changes nobody into another.
+    you = ben.locator(".room-bar .you")
+    name = you.get_attribute("title")
+    assert name
+    ben.reload()
+    expect(you).to_have_attribute("title", name)
+
+
+def test_an_address_with_no_room_s_number_says_what_one_is(user: BrowserUser) -> None:
+    page = user.open("?view=watch&room=0123")
+    dialog = page.get_by_role("dialog", name="Together")
+    expect(dialog.get_by_role("alert")).to_contain_text("no room “0123”")
+    assert violations(page) == []
+    page.get_by_role("button", name="Open a room").click()
+    expect(page).to_have_url(re.compile(r"room=\d{4}$"))
+    expect(dialog).to_have_count(0)
 
 
 def test_no_welcome_covers_the_world_of_a_room(user: BrowserUser) -> None:
@@ -132,7 +158,7 @@ def test_one_follows_another_in_a_group_and_leaves(user: BrowserUser) -> None:
         expect(page).to_have_url(re.compile(r"room=\d{4}-1$"))
         expect(page.get_by_role("button", name="2 members")).to_be_visible()
     for page in (ann, ben):
-        expect(page.get_by_text("devices connect to each other directly")).to_be_visible()
+        expect(page.get_by_text("can then learn")).to_be_visible()
     ann.get_by_role("button", name="Invite others").click()
     # No phone reaches a server that listens on 127.0.0.1 alone.
     expect(ann.get_by_text("Others cannot reach this page")).to_be_visible()

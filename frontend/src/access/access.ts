@@ -15,6 +15,8 @@ export const useAccess = defineStore('access', () => {
   const mayTrain = computed(() => session.value?.may_train ?? true)
   const hasLogins = computed(() => session.value !== null && session.value.login !== 'nobody')
   const name = computed(() => session.value?.name ?? null)
+  /** As whom the server knows this browser; null until it has said so. */
+  const who = computed(() => (session.value === null ? null : `${session.value.role} ${session.value.name ?? ''}`))
 
   /** Log in with a class code or a token. Raises `HttpProblem` where it is not valid. */
   async function login(secret: string): Promise<void> {
@@ -25,5 +27,5 @@ export const useAccess = defineStore('access', () => {
     session.value = await request<SessionResponse>('api/logout', { method: 'POST', body: {} })
   }
 
-  return { asked, mayWatch, mayTrain, hasLogins, name, refresh, login, logout }
+  return { asked, mayWatch, mayTrain, hasLogins, name, who, refresh, login, logout }
 })

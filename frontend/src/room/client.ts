@@ -83,6 +83,8 @@ export class RoomClient {
   private spot: Spot | null = null
   private pointedAt = -Infinity
   private timer: ReturnType<typeof setTimeout> | null = null
+  /** The room in which the server put this member; null while it is in none. */
+  private entered: string | null = null
 
   constructor(
     room: string,
@@ -99,6 +101,7 @@ export class RoomClient {
       down: () => {
         this.cursors.clear()
         this.source = null
+        this.entered = null
         Object.assign(this.state, empty(this.state.room))
         this.meet()
       },
@@ -168,6 +171,9 @@ export class RoomClient {
   }
 
   retry(): void { this.socket.retry() }
+
+  /** Connect anew, because the server knows this browser as somebody else. */
+  reopen(): void { this.socket.reopen() }
 
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer)
@@ -307,13 +313,16 @@ export class RoomClient {
   }
 
   private joined(message: Joined): void {
-    this.cursors.clear()
+    if (message.room !== this.entered) {
+      this.cursors.clear()
+      Object.assign(this.state, { choice: null, groups: {} })
+      this.source = null
+    }
+    this.entered = message.room
     Object.assign(this.state, {
       you: message.you, room: message.room, members: message.members, strokes: message.strokes, drawing: message.drawing,
-      vote: message.vote, choice: null, spotlight: message.spotlight, groups: {}, peers: message.peers,
-      stunPort: message.stun_port, error: null,
+      vote: message.vote, spotlight: message.spotlight, peers: message.peers, stunPort: message.stun_port, error: null,
     })
-    this.source = null
     this.meet()
     // It may have begun while the answer was on its way.
     if (this.told !== this.session) this.send(this.join())

@@ -42,6 +42,8 @@ export const useRoom = defineStore('room', () => {
   const tool = ref<Tool | null>(null)
   /** Whether this person opened the room, so that nobody else knows of it yet. */
   const isNew = ref(false)
+  /** What the address names as a room and is no number of one; null if there is nothing of the kind. */
+  const wrong = ref(routes.route.room === null ? new URLSearchParams(location.search).get('room') : null)
   /** Whether this person lets the browser connect to others of the group. */
   const direct = remembered('room.direct', true, asFlag)
   /** A spotlight that this person looked away from. */
@@ -84,6 +86,12 @@ export const useRoom = defineStore('room', () => {
     if (before) before.published = null
     if (session) session.published = (update) => { client.value?.publish(update) }
   })
+  /** Whether one's own life stopped for a vote, and has not gone on since. */
+  const stopped = ref(false)
+  watch(() => own.value?.playing, (playing) => { if (playing) stopped.value = false })
+
+  // A connection keeps the rights with which it began.
+  watch(() => access.who, (_, before) => { if (before !== null) client.value?.reopen() })
   watch([client, direct], () => { client.value?.connect(direct.value) })
   watch(() => own.value?.state.shared ?? null, (shared) => { client.value?.share(shared) })
   watch([() => access.asked && access.mayWatch, () => routes.route.room], ([may, room]) => {
@@ -102,6 +110,7 @@ export const useRoom = defineStore('room', () => {
   /** Join a room; a new one where none is named. */
   function join(room?: string): void {
     isNew.value = room === undefined
+    wrong.value = null
     routes.go({ room: room ?? String(FIRST_NUMBER + Math.floor(Math.random() * NUMBERS)) })
   }
 
@@ -128,9 +137,15 @@ export const useRoom = defineStore('room', () => {
     if (question === 'which_action' && state.spotlight === null && me.value?.has_session) {
       client.value?.send({ command: 'spotlight', member: state.you })
     }
-    if (question === 'which_action' && own.value?.playing) own.value.pause()
+    if (question === 'which_action' && own.value?.playing) {
+      own.value.pause()
+      stopped.value = true
+    }
     client.value?.send({ command: 'ask', question, choices: QUESTIONS[question] })
   }
+
+  /** Let one's own life go on after a vote. */
+  function goOn(): void { own.value?.play() }
 
   function vote(choice: number): void {
     if (client.value === null) return
@@ -138,5 +153,7 @@ export const useRoom = defineStore('room', () => {
     client.value.send({ command: 'vote', choice })
   }
 
-  return { client, own, feed, tool, isNew, direct, me, leads, watched, modelChoice, join, leave, offer, withdraw, back, ask, vote }
+  return {
+    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, join, leave, offer, withdraw, back, ask, goOn, vote,
+  }
 })
