@@ -1,9 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { createPinia, setActivePinia } from 'pinia'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { nextTick, shallowRef } from 'vue'
 
-import { type Config, changesOf, withChanges } from '@/editor/config'
+import { type Config, changesOf } from '@/editor/config'
+import { useDraft } from '@/editor/draft'
 import { START, addPlace, moveBy, moveTo, removePlace, setEffect, setSize } from '@/editor/edits'
 import { useUndo } from '@/editor/undo'
 import { differences } from '@/editor/words'
+import type { WorldProblem } from '@/worlds/store'
 
 const NONE = { energy: 0, hygiene: 0, satiation: 0, money: 0, mood: 0, social: 0 }
 const METER = { start: 100, minimum: 0, maximum: 100, random_low: 0.2, random_high: 1 }
@@ -20,7 +24,7 @@ function usual(): Config {
       { name: 'HomeMeal', x: 2, y: 1, code: 3, effects: { ...NONE, money: -3, satiation: 45 }, tired_money: null, rewarded: null },
       { name: 'Job', x: 6, y: 6, code: 5, effects: { ...NONE, money: 30 }, tired_money: 15, rewarded: { ...NONE, money: 30, social: 1.5 } },
     ],
-    shaped: { interaction_scale: 2, proximity_scale: 0.5, hunger_scale: 2 }, survival: {},
+    shaped: { interaction_scale: 2, proximity_scale: 0.5, hunger_scale: 2 }, survival: { per_step: 1, low_penalty: 0.5, severe_penalty: 2 },
   }
 }
 
@@ -65,22 +69,84 @@ describe('the changes of a world', () => {
     expect(differences(usual(), usual())).toEqual([])
   })
 
-  it('go to the server and back', () => {
+  it('are what the server takes', () => {
     let config = moveTo(usual(), 'Bed', 0, 7)
     config = removePlace(config, 'HomeMeal')
     config = addPlace(config, usual(), 'Job')?.config ?? config
     config = { ...config, shaped: { ...config.shaped, proximity_scale: 20 } }
     const changes = changesOf(usual(), config)
     expect(changes).toMatchObject({ affordances: { Bed: { x: 0, y: 7 }, HomeMeal: false }, shaped: { proximity_scale: 20 } })
-    expect(withChanges(usual(), changes)).toEqual(config)
   })
 
   it('are told in words', () => {
     const poor = setEffect({ ...moveTo(usual(), 'Bed', 0, 7), reward: 'survival' }, 'Bed', 'money', -10)
     expect(differences(usual(), removePlace(poor, 'Job'))).toEqual([
       'There is no Job.', 'Bed is in column 1, row 8, not column 2, row 2.', 'Bed costs 10; usually it costs 5.',
-      'The reward is for surviving alone.',
+      'The reward is for each step lived, less while energy, hygiene or satiation is low.',
     ])
+  })
+})
+
+describe('the draft', () => {
+  afterEach(() => { vi.unstubAllGlobals() })
+
+  /** Answer as a server that has the usual world, and lets worlds be as wide as 32 cells. */
+  function serve(): void {
+    const stored = new Map<string, string>()
+    vi.stubGlobal('sessionStorage', { getItem: (key: string) => stored.get(key) ?? null, setItem: (key: string, text: string) => { stored.set(key, text) } })
+    vi.stubGlobal('document', { baseURI: 'http://localhost/' })
+    const answer = (status: number, body: object): Response =>
+      new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
+    vi.stubGlobal('fetch', vi.fn(async (url: URL, { body }: { body?: string }) => {
+      if (!url.pathname.endsWith('world_check')) return answer(200, { name: 'usual', preset: true, title: '', about: '', config: usual() })
+      const width = Number(/\d+/.exec(body ?? '')?.[0])
+      return width <= 32
+        ? answer(200, { title: 'Mine', about: '', config: { ...usual(), width } })
+        : answer(422, { code: 'invalid_world', detail: 'It is too wide.', field: 'width' })
+    }))
+  }
+
+  function editor() {
+    setActivePinia(createPinia())
+    const problem = shallowRef<WorldProblem | null>(null)
+    return { problem, ...useDraft(problem) }
+  }
+
+  it('stays as it was where the server refuses what came from outside', async () => {
+    serve()
+    const { begin, openText, undo, problem } = editor()
+    await begin('{"width": 100000000}')
+    expect(problem.value?.message).toContain('It is too wide.')
+    expect(undo.value.value?.config.width).toBe(8)
+    await openText('width = 9')
+    expect([problem.value, undo.value.value?.config.width, undo.value.value?.title]).toEqual([null, 9, 'Mine'])
+    await openText('width = 33')
+    expect(undo.value.value?.config.width).toBe(9)
+    undo.undo()
+    expect(undo.value.value?.config.width).toBe(8)
+  })
+
+  it('is there again with its undo when the view comes back, unless another world is asked for', async () => {
+    serve()
+    const first = editor()
+    await first.begin(null)
+    const before = first.undo.value.value
+    if (before) first.undo.change({ ...before, config: moveTo(before.config, 'Bed', 0, 7) })
+    await nextTick()
+    for (const address of [null, JSON.stringify(first.spec.value)]) {
+      const again = editor()
+      await again.begin(address)
+      expect(again.spec.value).toEqual(first.spec.value)
+      again.undo.undo()
+      expect(again.spec.value).toEqual({ title: before?.title })
+      again.undo.redo()
+      await nextTick()
+    }
+    const other = editor()
+    await other.begin('{"width": 10}')
+    expect(other.undo.value.value?.config.width).toBe(10)
+    other.undo.undo()
+    expect(other.spec.value).toEqual(first.spec.value)
   })
 })
 

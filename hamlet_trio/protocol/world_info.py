@@ -1,5 +1,6 @@
 """A world on the wire: what commands take, and what messages tell of it."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -9,6 +10,7 @@ from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 
 if TYPE_CHECKING:
+    from hamlet_trio.world.config import WorldConfig
     from hamlet_trio.world.library import WorldLibrary
     from hamlet_trio.world.world_file import World
 
@@ -53,12 +55,20 @@ def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", comm
     except WorldError as error:
         field = f"world.{error.field}" if error.field else "world"
         raise BadMessageError(ErrorCode.INVALID_WORLD, str(error), command=command, field=field) from None
-    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", MAX_AGENTS)):
-        value = getattr(found.config, name)
-        if value > most:
-            sentence = f"`world.{name}` is {value}; at most {most} is allowed here."
-            raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field=f"world.{name}")
+    for name, sentence in over_limits(found.config, "world."):
+        raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field=f"world.{name}")
     return found
+
+
+def over_limits(config: "WorldConfig", prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the fields in which a world is larger than sessions and runs take, each with a sentence.
+
+    `prefix` stands before a field's name in its sentence.
+    """
+    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", MAX_AGENTS)):
+        value = getattr(config, name)
+        if value > most:
+            yield name, f"`{prefix}{name}` is {value}; at most {most} is allowed here."
 
 
 def with_company(

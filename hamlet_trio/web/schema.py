@@ -32,7 +32,7 @@ from hamlet_trio.web.film_service import Film
 from hamlet_trio.web.model_routes import GivenNameRequest, GivenNameResponse
 from hamlet_trio.web.problems import Problem
 from hamlet_trio.web.recording_routes import FilmQuery, RecordingsQuery, RecordingsResponse
-from hamlet_trio.web.world_routes import WorldResponse, WorldsResponse
+from hamlet_trio.web.world_routes import CheckedWorld, WorldResponse, WorldsResponse
 
 _ENDPOINTS: Final = {
     "inference": {"commands": InferenceCommand, "messages": InferenceMessage},
@@ -67,6 +67,7 @@ HTTP: Final[dict[str, Exchange]] = {
     "GET /api/worlds": Exchange(WorldsResponse),
     "GET /api/worlds/<name>": Exchange(WorldResponse),
     "PUT /api/worlds/<name>": Exchange(WorldResponse),
+    "POST /api/world_check": Exchange(CheckedWorld),
     "GET /api/lesson": Exchange(LessonResponse),
     "GET /api/class": Exchange(ClassResponse),
     "GET /api/session": Exchange(SessionResponse),

@@ -12,12 +12,14 @@ from msgspec import Meta, Struct
 from quart import Blueprint, Response, request
 
 from hamlet_trio.protocol.errors import ErrorCode
+from hamlet_trio.protocol.world_info import over_limits
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.responses import as_json
 
 if TYPE_CHECKING:
     from hamlet_trio.world.library import WorldLibrary
+    from hamlet_trio.world.world_file import FileKind, World
 
 _ETAG: Final = re.compile(r'"([0-9a-f]{16})"')
 
@@ -39,16 +41,21 @@ class WorldsResponse(Struct, frozen=True):
     worlds: Annotated[list[ListedWorld], Meta(description="presets first, `usual` before all")]
 
 
-class WorldResponse(Struct, frozen=True, kw_only=True):
-    """`GET /api/worlds/NAME`: one world. Its `ETag` is what `If-Match` takes to replace it."""
+class CheckedWorld(Struct, frozen=True, kw_only=True):
+    """`POST /api/world_check`: the world that the body describes, which is saved nowhere."""
 
-    name: Annotated[str, Meta(description="name that `world` takes in commands")]
-    preset: Annotated[bool, Meta(description="whether it comes with Hamlet and cannot be changed")]
     title: Annotated[str, Meta(description="title for people; empty without one")]
     about: Annotated[str, Meta(description="what the world asks, for people; empty without it")]
     digest: Annotated[str, Meta(description="digest of the rules")]
     config: Annotated[dict[str, Any], Meta(description="every field of the configuration")]
     changes: Annotated[dict[str, Any], Meta(description="fields in which it differs from the usual world")]
+
+
+class WorldResponse(CheckedWorld, frozen=True, kw_only=True):
+    """`GET /api/worlds/NAME`: one world. Its `ETag` is what `If-Match` takes to replace it."""
+
+    name: Annotated[str, Meta(description="name that `world` takes in commands")]
+    preset: Annotated[bool, Meta(description="whether it comes with Hamlet and cannot be changed")]
 
 
 class WorldRefusedError(Exception):
@@ -95,21 +102,20 @@ class WorldIndex:
 
     def get(self, name: str) -> tuple[WorldResponse, str]:
         """Return a world and its version."""
-        from hamlet_trio.world.world_file import changes_of, digest_of_changes  # noqa: PLC0415
-
         with _refusing():
             stored = self._library.stored(name)
-        changes = changes_of(stored.world.config)
-        response = WorldResponse(
-            name=name,
-            preset=stored.preset,
-            title=stored.world.title,
-            about=stored.world.about,
-            digest=digest_of_changes(changes),
-            config=msgspec.to_builtins(stored.world.config),
-            changes=changes,
-        )
+        response = WorldResponse(name=name, preset=stored.preset, **_fields(stored.world))
         return response, stored.version
+
+    def check(self, body: bytes, kind: "FileKind") -> CheckedWorld:
+        """Return the world of a file's bytes, which must be one that sessions and runs take."""
+        from hamlet_trio.world.world_file import read_world  # noqa: PLC0415
+
+        with _refusing():
+            world = read_world(body, kind)
+        for field, sentence in over_limits(world.config):
+            raise WorldRefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_WORLD, sentence, field)
+        return CheckedWorld(**_fields(world))
 
     def put(self, name: str, body: bytes, replacing: str | None) -> bool:
         """Save a world, sent as JSON, in place of the version `replacing`; return whether it is new."""
@@ -153,6 +159,13 @@ def make_world_routes(server: Metaserver) -> Blueprint:
         await server.read_files(index.delete, name, _version_seen())
         return Response("", HTTPStatus.NO_CONTENT)
 
+    @routes.post("/api/world_check")
+    async def check() -> Response:
+        """Check a world in JSON, or in TOML where the content type says so, as `hamlet world check` does."""
+        kind: FileKind = "toml" if request.mimetype == "application/toml" else "json"
+        body = await request.get_data(as_text=False)
+        return as_json(await server.read_files(index.check, body, kind))
+
     async def _answer(name: str) -> Response:
         found, version = await server.read_files(index.get, name)
         response = as_json(found)
@@ -183,6 +196,20 @@ def _version_seen() -> str | None:
             "If-Match",
         )
     return version[1]
+
+
+def _fields(world: "World") -> dict[str, Any]:
+    """Return the fields of `CheckedWorld`."""
+    from hamlet_trio.world.world_file import changes_of, digest_of_changes  # noqa: PLC0415
+
+    changes = changes_of(world.config)
+    return {
+        "title": world.title,
+        "about": world.about,
+        "digest": digest_of_changes(changes),
+        "config": msgspec.to_builtins(world.config),
+        "changes": changes,
+    }
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Make worlds on the page, play in them, and train in them."""
 
-import json
 import re
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -126,11 +125,46 @@ def test_a_world_is_dragged_saved_and_refused_at_its_field(teacher: BrowserUser)
     place(other, "Bed", 4, 2)
 
 
-def test_a_refusal_without_an_input_is_said_above_the_editor(teacher: BrowserUser) -> None:
-    world = quote(json.dumps({"affordances": {"Bed": {"code": 0}}}))
-    page = teacher.open(f"?view=editor&world={world}")
+def test_what_comes_from_outside_is_checked_and_the_draft_outlives_its_view(teacher: BrowserUser) -> None:
+    teacher.excuse("422", "412")
+    for world in (
+        '{"shaped":null}',
+        '{"width":100000000,"height":100000000}',
+        '{"affordances":{"Bed":{"code":0}}}',
+    ):
+        page = teacher.open(f"?view=editor&world={quote(world)}")
+        expect(page.get_by_role("alert").filter(has_text="The world was not opened.")).to_be_visible()
+        expect(page.get_by_label("Columns")).to_have_value("8")
+    page.get_by_text("Open a world from a file or text").click()
+    page.get_by_label("Or its text").fill('title = "Wide"\nwidth = 10')
+    page.get_by_role("button", name="Open it").click()
+    expect(page.get_by_label("Columns")).to_have_value("10")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+    # By keyboard: the focus goes to the next place, so that undo has one.
     page.get_by_role("button", name=re.compile("^Bed, column")).focus()
-    page.get_by_label("Name to save it under").fill("bed-without-code")
-    teacher.excuse("400", "422")
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("button", name=re.compile("^Shower, column"))).to_be_focused()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_role("button", name=re.compile("^Bed, column"))).to_be_visible()
+
+    page.get_by_label("Rows").fill("99")
+    page.get_by_label("Rows").press("Tab")
+    expect(page.get_by_role("alert")).to_have_text("Allowed is 2 to 32.")
+    page.get_by_role("button", name="Watch the model in it").click()
+    page.go_back()
+    expect(page.get_by_label("Rows")).to_have_value("32")
+    page.reload()
+    expect(page.get_by_label("Rows")).to_have_value("32")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_label("Rows")).to_have_value("8")
+
+    # Somebody else has saved another version meanwhile.
+    page.get_by_label("Name to save it under").fill("wide")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert").filter(has_text="code")).to_be_visible()
+    expect(page.get_by_text("Saved as wide.")).to_be_visible()
+    other = teacher.open("?view=editor&world=usual")
+    other.get_by_label("Name to save it under").fill("wide")
+    other.get_by_role("button", name="Save").click()
+    other.get_by_role("button", name="Replace it with mine").click()
+    expect(other.get_by_text("Saved as wide.")).to_be_visible()

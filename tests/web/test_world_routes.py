@@ -13,12 +13,14 @@ from hamlet_trio.world import library
 NINE = {"title": "Nine", "width": 9}
 
 
-async def ask(app: HamletApp, method: str, path: str, body: object = None, if_match: str = "") -> Response:
+async def ask(
+    app: HamletApp, method: str, path: str, body: object = None, *, if_match: str = "", kind: str = ""
+) -> Response:
     """Make one request; the body is sent as JSON, or as it is where it is bytes."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     client = app.test_client()
-    send = {"GET": client.get, "PUT": client.put, "DELETE": client.delete}[method]
-    headers = {"If-Match": if_match} if if_match else None
+    send = {"GET": client.get, "POST": client.post, "PUT": client.put, "DELETE": client.delete}[method]
+    headers = {name: text for name, text in (("If-Match", if_match), ("Content-Type", kind)) if text}
     answer = await send(path, data=data if body is not None else None, headers=headers)
     assert isinstance(answer, Response)
     return answer
@@ -89,6 +91,18 @@ async def test_an_invalid_world_names_its_field(app: HamletApp, body: object, fi
     answer = await told(refused)
     assert (refused.status_code, answer["code"], answer.get("field")) == (422, "invalid_world", field)
     assert (await ask(app, "GET", "/api/worlds/mine")).status_code == 404
+
+
+async def test_a_world_is_checked_in_json_or_toml_and_saved_nowhere(app: HamletApp) -> None:
+    nine = await told(await ask(app, "POST", "/api/world_check", NINE))
+    assert (nine["title"], nine["config"]["width"], nine["changes"]) == ("Nine", 9, {"width": 9})
+    toml = b'title = "Nine"\nwidth = 9\n'
+    assert await told(await ask(app, "POST", "/api/world_check", toml, kind="application/toml")) == nine
+    assert all(world["preset"] for world in (await told(await ask(app, "GET", "/api/worlds")))["worlds"])
+    for body, field in ((b'{"shaped": null}', "shaped"), ({"width": 33}, "width"), (toml, None)):
+        refused = await ask(app, "POST", "/api/world_check", body, kind="application/json")
+        answer = await told(refused)
+        assert (refused.status_code, answer["code"], answer.get("field")) == (422, "invalid_world", field)
 
 
 @pytest.mark.parametrize("name", ["Nine", "a b", "..%2Fnine", "-a", "a" * 65, "%00"])

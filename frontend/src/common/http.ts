@@ -36,8 +36,8 @@ export function socketUrl(path: string, base: string = document.baseURI): string
 interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   query?: Record<string, string>
-  /** Sent as JSON. */
-  body?: object
+  /** Sent as JSON; text is sent as it is. */
+  body?: object | string
   headers?: Record<string, string>
   signal?: AbortSignal
   /** Gets the headers of an answer that is a success. */
@@ -54,7 +54,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   let response: Response
   try {
     response = await fetch(serverUrl(path, query), {
-      method, headers, cache: 'no-store', ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }),
+      method, headers, cache: 'no-store', ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }), ...(signal && { signal }),
     })
   } catch (error) {
     if (signal?.aborted) throw error

@@ -83,34 +83,3 @@ function changesByName(usual: readonly { name: string }[], own: readonly { name:
   }
   return changes
 }
-
-/** Return the usual configuration with changes, as the server would make it; what makes no sense is left to the server. */
-export function withChanges(usual: Config, changes: Fields): Config {
-  const config = merged(usual, changes) as Config
-  const names = config.affordances.map(({ name }) => name)
-  config.meters = config.meters.map((meter) => ({ ...meter, place: meter.place !== null && names.includes(meter.place) ? meter.place : null }))
-  config.meals = config.meals.filter((name) => names.includes(name))
-  return config
-}
-
-function merged(usual: Fields, changes: Fields): Fields {
-  const whole: Fields = { ...usual }
-  for (const [name, value] of Object.entries(changes)) {
-    const known = usual[name]
-    if (NAMED.includes(name) && isFields(value)) {
-      const entries = new Map((known as Place[]).map((entry) => [entry.name, entry as unknown as Fields]))
-      for (const [key, change] of Object.entries(value)) {
-        if (change === false) entries.delete(key)
-        else if (isFields(change)) entries.set(key, merged(entries.get(key) ?? blankPlace(key), change))
-      }
-      whole[name] = [...entries.values()]
-    } else whole[name] = isFields(known) && isFields(value) ? merged(known, value) : value
-  }
-  return whole
-}
-
-export const NO_EFFECTS: Readonly<Effects> = { energy: 0, hygiene: 0, satiation: 0, money: 0, mood: 0, social: 0 }
-
-function blankPlace(name: string): Fields {
-  return { name, x: 0, y: 0, code: 1, effects: { ...NO_EFFECTS }, tired_money: null, rewarded: null }
-}

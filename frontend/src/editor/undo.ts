@@ -41,14 +41,22 @@ export function useUndo<T>(initial: T) {
     value.value = after
   }
 
-  /** Begin with another value, and nothing to undo. */
-  function restart(next: T): void {
+  /** Begin with another value, and those before it. */
+  function restart(next: T, earlier: readonly T[] = []): void {
     settle()
-    past.value = future.value = []
+    past.value = earlier
+    future.value = []
     value.value = next
+  }
+
+  /** Change what is noted in values, the earlier and later ones too, without a step to undo. */
+  function rewrite(noted: (one: T) => T): void {
+    past.value = past.value.map(noted)
+    future.value = future.value.map(noted)
+    value.value = noted(value.value)
   }
 
   const canUndo = computed(() => past.value.length > 0)
   const canRedo = computed(() => future.value.length > 0)
-  return { value, change, settle, undo, redo, restart, canUndo, canRedo }
+  return { value, past, change, settle, undo, redo, restart, rewrite, canUndo, canRedo }
 }

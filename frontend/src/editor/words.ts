@@ -5,8 +5,11 @@ import { METERS, formatSigned } from '@/world/meters'
 import { placeKind } from '@/world/labels'
 import { n, t } from '@/language/text'
 
-/** The weights of the reward that the editor has sentences for. */
-export const WEIGHTS = ['interaction_scale', 'proximity_scale', 'hunger_scale'] as const
+/** The weights of each reward that the editor has sentences for. */
+export const WEIGHTS = {
+  shaped: ['interaction_scale', 'proximity_scale', 'hunger_scale'],
+  survival: ['per_step', 'low_penalty', 'severe_penalty'],
+} as const
 
 export function nameOf(place: Place): string {
   return place.name === shownType(place) ? placeKind(place.name).label : place.name
@@ -31,7 +34,7 @@ export function differences(usual: Config, own: Config): string[] {
 }
 
 const TOLD: readonly string[] = [
-  'width', 'height', 'start', 'max_steps', 'meters', 'affordances', 'meals', 'reward', 'end_penalty', 'shaped',
+  'width', 'height', 'start', 'max_steps', 'meters', 'affordances', 'meals', 'reward', 'end_penalty', 'shaped', 'survival',
 ]
 
 function grid(usual: Config, own: Config): string[] {
@@ -96,16 +99,21 @@ function meters(usual: Config, own: Config): string[] {
 function reward(usual: Config, own: Config): string[] {
   const said: string[] = []
   if (own.reward !== usual.reward) said.push(own.reward === 'survival' ? t('editor.differs.survival') : t('editor.differs.shaped'))
-  for (const weight of WEIGHTS) {
-    const [value, usually] = [Number(own.shaped[weight]), Number(usual.shaped[weight])]
-    if (value !== usually) said.push(t('editor.differs.weight', { weight: t(`editor.weight.${weight}`), value, usual: usually }))
+  for (const kind of ['shaped', 'survival'] as const) {
+    const known: readonly string[] = WEIGHTS[kind]
+    for (const weight of WEIGHTS[kind]) {
+      const [value, usually] = [Number(own[kind][weight]), Number(usual[kind][weight])]
+      if (value !== usually) said.push(t('editor.differs.weight', { weight: t(`editor.weight.${weight}`), value, usual: usually }))
+    }
+    for (const field of Object.keys(own[kind])) {
+      if (known.includes(field) || same(own[kind][field], usual[kind][field])) continue
+      said.push(t(`editor.differs.${kind}Field`, { field: field.replaceAll('_', ' ') }))
+    }
   }
   if (own.end_penalty !== usual.end_penalty) {
     said.push(t('editor.differs.endPenalty', { value: own.end_penalty, usual: usual.end_penalty }))
   }
-  const others = Object.keys(own.shaped).filter((field) =>
-    !WEIGHTS.some((weight) => weight === field) && !same(own.shaped[field], usual.shaped[field]))
-  return [...said, ...others.map((field) => t('editor.differs.shapedField', { field: field.replaceAll('_', ' ') }))]
+  return said
 }
 
 /** Return a small number with all its digits. */

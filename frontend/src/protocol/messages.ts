@@ -2170,10 +2170,24 @@ export interface ListedWorld {
 
 /** `GET /api/worlds/NAME`: one world. Its `ETag` is what `If-Match` takes to replace it. */
 export interface WorldResponse {
+  /** title for people; empty without one */
+  title: string
+  /** what the world asks, for people; empty without it */
+  about: string
+  /** digest of the rules */
+  digest: string
+  /** every field of the configuration */
+  config: Record<string, unknown>
+  /** fields in which it differs from the usual world */
+  changes: Record<string, unknown>
   /** name that `world` takes in commands */
   name: string
   /** whether it comes with Hamlet and cannot be changed */
   preset: boolean
+}
+
+/** `POST /api/world_check`: the world that the body describes, which is saved nowhere. */
+export interface CheckedWorld {
   /** title for people; empty without one */
   title: string
   /** what the world asks, for people; empty without it */

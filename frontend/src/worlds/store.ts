@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 
 import { request, useResource } from '@/common/http'
-import type { ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
+import type { CheckedWorld, ListedWorld, WorldInfo, WorldResponse, WorldsResponse } from '@/protocol/messages'
 import { ownChanges, type WorldSpec, specTitle } from '@/worlds/spec'
 import type { English } from '@/language/message'
 import { t, texts } from '@/language/text'
@@ -45,6 +45,11 @@ export const useWorlds = defineStore('worlds', () => {
     return { world, version }
   }
 
+  /** Return the world that a file's text describes; raises `HttpProblem` for one that is not allowed. */
+  function check(text: string, kind: 'json' | 'toml'): Promise<CheckedWorld> {
+    return request('api/world_check', { method: 'POST', body: text, headers: { 'content-type': `application/${kind}` } })
+  }
+
   /** Save a world, in place of the version that the person has seen. Returns the new version; raises `HttpProblem`. */
   async function save(name: string, world: object, version: string | null): Promise<string | null> {
     let saved: string | null = null
@@ -82,5 +87,5 @@ export const useWorlds = defineStore('worlds', () => {
     return Object.keys(ownChanges(info)).length > 0 ? t('worlds.itsOwn') : t('worlds.preset.usual.title')
   }
 
-  return { all, byName, problem, refused, refresh, get, save, titleOf, aboutOf, titleOfSpec, titleOfInfo }
+  return { all, byName, problem, refused, refresh, get, check, save, titleOf, aboutOf, titleOfSpec, titleOfInfo }
 })

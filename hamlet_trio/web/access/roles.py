@@ -91,6 +91,7 @@ ROUTES: Final[dict[str, dict[str, Role]]] = {
     "/api/models/<name>/given_name": {"PUT": Role.TEACHER},
     "/api/worlds": {"GET": Role.VIEWER},
     "/api/worlds/<name>": {"GET": Role.VIEWER, "PUT": Role.TEACHER, "DELETE": Role.TEACHER},
+    "/api/world_check": {"POST": Role.VIEWER},
     "/api/lesson": {"GET": Role.VIEWER},
     "/api/class": {"GET": Role.VIEWER, "DELETE": Role.TEACHER},
     "/api/failures": {"GET": Role.VIEWER},
