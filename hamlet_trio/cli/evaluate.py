@@ -68,11 +68,14 @@ def evaluate(
         print(to_json(facts | msgspec.to_builtins(result)).decode())
         return
     table = Table(title=f"{checkpoint} ({loaded.metadata.network_type})")
-    for column in ("episode", "survived", "return", "ended by"):
-        table.add_column(column, justify="left" if column == "ended by" else "right")
-    for number, row in enumerate(result.episodes[:_MOST_ROWS], 1):
+    agents = config.num_agents
+    for column in ("episode", *(["agent"] if agents > 1 else []), "survived", "return", "ended by"):
+        table.add_column(column, justify="left" if column in ("agent", "ended by") else "right")
+    for index, row in enumerate(result.episodes[:_MOST_ROWS]):
+        episode, agent = divmod(index, agents)
+        whose = [str(episode + 1), *([f"agent_{agent}"] if agents > 1 else [])]
         reason = (row.failure_reason or "reaching the last step").replace("_", " ")
-        table.add_row(str(number), str(row.length), f"{row.episode_return:.1f}", reason)
+        table.add_row(*whose, str(row.length), f"{row.episode_return:.1f}", reason)
     out = console()
     out.print(table)
     if len(result.episodes) > _MOST_ROWS:

@@ -292,4 +292,4 @@ def _check_affordances(config: WorldConfig) -> None:
 def _check_distinct(field: str, values: Sequence[object]) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise ConfigError(field, value, "each once only")
+            raise ConfigError(field, value, "another one for each affordance")

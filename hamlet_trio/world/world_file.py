@@ -81,7 +81,7 @@ def read_world(data: bytes, kind: FileKind) -> World:
     that is unknown or out of range.
     """
     if len(data) > MAX_BYTES:
-        raise WorldError(f"The world has {len(data):,} bytes; at most {MAX_BYTES:,} are allowed.")
+        raise WorldError(f"The world has more than {MAX_BYTES:,} bytes, the most that is allowed.")
     try:
         text = data.decode("utf-8-sig")
         fields: Any = tomllib.loads(text) if kind == "toml" else msgspec.json.decode(text)
