@@ -7,6 +7,7 @@ from typing import Annotated, Final, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
+from hamlet_trio.common.decoding import decode_json, one_kind_of_error
 from hamlet_trio.protocol.room_commands import RoomCommand
 from hamlet_trio.protocol.room_messages import Animal, Colour
 from hamlet_trio.room.room import RoomState
@@ -137,10 +138,13 @@ class MemberLife(Struct, frozen=True):
     """A member's session, as far as it has one, and whose it sees."""
 
     number: int
-    claim: str | None
-    instance: Annotated[str | None, Meta(description="where the claimed session is; None: not offered")]
+    claim: Annotated[str | None, Meta(description="its newest claim")]
+    instance: Annotated[str | None, Meta(description="where its session is that can be followed, if any")]
     follows: int | None
     direct: bool
+    offered: Annotated[
+        str | None, Meta(description="by which claim that session was offered; None: by the newest")
+    ] = None
 
 
 class Replica(Struct, frozen=True):
@@ -161,9 +165,28 @@ class Relayed(Struct, frozen=True, array_like=True):
     text: bytes
 
 
-entries: Final = msgspec.json.Decoder(Entry)
-replicas: Final = msgspec.json.Decoder(Replica)
-portions: Final = msgspec.msgpack.Decoder(list[Relayed])
+_entries: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
+_portions: Final = msgspec.msgpack.Decoder(list[Relayed])
+
+
+def read_entry(data: bytes) -> Entry:
+    """Read an entry of the log. Raises `msgspec.DecodeError`."""
+    with one_kind_of_error():
+        return _entries.decode(data)
+
+
+def read_replica(data: bytes) -> Replica:
+    """Read what an instance left for those that begin. Raises `msgspec.DecodeError`."""
+    return decode_json(data, Replica)
+
+
+def read_portion(data: bytes) -> list[Relayed]:
+    """Read what an instance sent; raises `msgspec.DecodeError` where it, or a text in it, is no message."""
+    with one_kind_of_error():
+        messages = _portions.decode(data)
+        for message in messages:
+            msgspec.json.decode(message.text.decode(), type=dict[str, msgspec.Raw])
+    return messages
 
 
 def new_id() -> str:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from hamlet_trio.connection import SharedSession
-from hamlet_trio.room.entries import Relayed, portions
+from hamlet_trio.room.entries import Relayed
 
 MAX_FRAMES: Final = 4
 MAX_EVENTS: Final = 32
@@ -59,11 +59,3 @@ class RemoteSession(SharedSession):
     def forget_frame(self) -> None:
         """Forget the newest frame, which grows old while nobody here follows."""
         self._last = None
-
-
-def read_portion(data: bytes) -> list[Relayed]:
-    """Read a portion; raises `msgspec.DecodeError` where it, or a text in it, has not the form of one."""
-    messages = portions.decode(data)
-    for message in messages:
-        msgspec.json.decode(message.text, type=dict[str, msgspec.Raw])
-    return messages

@@ -20,19 +20,18 @@ from hamlet_trio.room.entries import (
     Entered,
     Entry,
     Gone,
-    MemberLife,
     Offered,
     Parted,
     Pointed,
     Replica,
     RoomLog,
-    entries,
     new_id,
-    replicas,
+    read_entry,
+    read_portion,
+    read_replica,
 )
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.execution import execute
-from hamlet_trio.room.frame_relay import read_portion
 from hamlet_trio.room.identities import Identity
 from hamlet_trio.room.room_broadcast import RoomMember
 from hamlet_trio.room.service import Membership, RoomService, RoomStatistics
@@ -180,9 +179,10 @@ class ReplicatedRooms(RoomService):
         """Send frames to where followers are, and keep the state when enough has changed."""
         for instance, portion in self._claims.relay.take().items():
             await self._log.send(instance, portion)
-        if self._unsaved >= _SAVE_EVERY:
-            self._unsaved = 0
+        if self._is_current and self._unsaved >= _SAVE_EVERY:
+            saved = self._unsaved
             await self._log.save(self._position, msgspec.json.encode(self._replica()))
+            self._unsaved -= saved
 
     async def _watch(self) -> None:
         """Give signs of life, and find out who gives none."""
@@ -213,7 +213,7 @@ class ReplicatedRooms(RoomService):
             return  # read together with what made this instance begin anew
         self._position, self._is_interrupted = position, False
         try:
-            entry = entries.decode(data)
+            entry = read_entry(data)
         except msgspec.DecodeError:
             # One of a newer version, while instances are restarted one after the other.
             get_logger(service="rooms").warning("unknown_room_entry")
@@ -273,7 +273,7 @@ class ReplicatedRooms(RoomService):
         self._is_interrupted = False
         try:
             messages = read_portion(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except msgspec.DecodeError:
             get_logger(service="rooms").warning("unknown_room_entry")
             return
         for message in messages:
@@ -354,10 +354,7 @@ class ReplicatedRooms(RoomService):
 
     def _replica(self) -> Replica:
         states = [room.state() for room in self._rooms.values()]
-        lives = [
-            MemberLife(number, *self._claims.place(number), each.member.follows, each.member.direct)
-            for number, each in self._memberships.items()
-        ]
+        lives = [self._claims.life(each) for each in self._memberships.values()]
         return Replica(states, list(self._entered.values()), list(self._seen), lives)
 
     def _begin(self, position: bytes, data: bytes | None) -> None:
@@ -365,7 +362,12 @@ class ReplicatedRooms(RoomService):
         self._position, self._is_current = position, True
         if data is None:
             return
-        replica = replicas.decode(data)
+        try:
+            replica = read_replica(data)
+        except msgspec.DecodeError as error:
+            # The rooms begin empty here; the others save their state again within `_SAVE_EVERY` entries.
+            get_logger(service="rooms").warning("unreadable_room_state", reason=str(error))
+            return
         self._seen = dict.fromkeys(replica.seen)
         for entered in replica.members:
             self._enter(entered)

@@ -1,7 +1,7 @@
 """Whose session is at which instance, as all instances agree on it over their log."""
 
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -26,11 +26,19 @@ class RemoteSubscriber(Subscriber):
         """Leave it to the other instance."""
 
 
+class OfferedSession(NamedTuple):
+    """A session that can be followed: by which claim it was offered, and at which instance it is."""
+
+    claim: str
+    instance: str
+
+
 class RoomClaims:
     """Have members' sessions followed at all instances, wherever session and member are.
 
     A member claims a session, and the instance that has it offers it, if the proof is right; from then on it
-    can be followed. What it sends goes to the instances at which somebody follows it, and only then.
+    can be followed, until it ends or the next one is offered. What it sends goes to the instances at which
+    somebody follows it, and only then.
 
     Attributes:
         relay: what waits to be sent to other instances.
@@ -40,8 +48,8 @@ class RoomClaims:
         self.relay: Final = FrameRelay()
         self._sessions = sessions
         self._queue = queue
-        self._claims: dict[int, str] = {}
-        self._instances: dict[int, str] = {}
+        self._claims: dict[int, str] = {}  # the newest of each member
+        self._offered: dict[int, OfferedSession] = {}
         self._offering: dict[str, SharedSession] = {}
         self._own: dict[int, SharedSession] = {}
         self._unanswered: dict[int, float] = {}
@@ -55,7 +63,7 @@ class RoomClaims:
         self._claims[number] = entry.id
         self._unanswered.pop(number, None)
         if entry.session is None:
-            self._take(membership, None, None)
+            self._take(membership, None)
             return
         session = self._sessions.find_hashed(entry.session, entry.proof)
         if session is not None:
@@ -70,30 +78,27 @@ class RoomClaims:
         if self._claims.get(entry.number) != entry.claim:
             return
         self._unanswered.pop(entry.number, None)
-        self._take(membership, own or RemoteSession(), entry.instance)
+        self._take(membership, own or RemoteSession(), OfferedSession(entry.claim, entry.instance))
         if own is not None:
             self._own[entry.number] = own
             if own.is_over:
                 self.session_ended(entry.number)
 
     def end(self, membership: Membership, entry: Ended) -> None:
-        """Note that a session is over, unless another was claimed since."""
-        if self._claims.get(entry.number) == entry.claim:
-            self._take(membership, None, None)
+        """Note that a session is over, unless another was offered since."""
+        offered = self._offered.get(entry.number)
+        if offered is not None and offered.claim == entry.claim:
+            self._take(membership, None)
 
     def session_ended(self, number: int) -> None:
-        """Tell the other instances that a session of this one is over.
-
-        They need not hear of it while another one is being offered, which takes its place.
-        """
-        claim = self._claims.get(number)
-        if claim is not None and claim not in self._offering:
-            self._queue.put(Ended(number, claim, new_id()))
+        """Tell all instances that a member's session, which was offered by this one, is over."""
+        if number in self._own:
+            self._queue.put(Ended(number, self._offered[number].claim, new_id()))
 
     def forget(self, number: int) -> None:
         """Forget a member that has left, or goes to another room."""
         self._claims.pop(number, None)
-        self._instances.pop(number, None)
+        self._offered.pop(number, None)
         self._unanswered.pop(number, None)
         self._release(number)
 
@@ -103,12 +108,14 @@ class RoomClaims:
             self.forget(number)
         self._offering.clear()
 
-    def _take(self, membership: Membership, session: SharedSession | None, instance: str | None) -> None:
+    def _take(
+        self, membership: Membership, session: SharedSession | None, offered: OfferedSession | None = None
+    ) -> None:
         number = membership.member.number
         self._release(number)
-        self._instances.pop(number, None)
-        if instance is not None:
-            self._instances[number] = instance
+        self._offered.pop(number, None)
+        if offered is not None:
+            self._offered[number] = offered
         membership.change_session(session)
 
     def _release(self, number: int) -> None:
@@ -119,16 +126,21 @@ class RoomClaims:
 
     # --- what an instance that begins needs ----------------------------------------------------------
 
-    def place(self, number: int) -> tuple[str | None, str | None]:
-        """Return the newest claim of a member, and the instance of the claimed session, if offered."""
-        return self._claims.get(number), self._instances.get(number)
+    def life(self, membership: Membership) -> MemberLife:
+        """Return what an instance that begins needs to know of a member's session."""
+        member = membership.member
+        offered = self._offered.get(member.number)
+        instance, claim = (None, None) if offered is None else (offered.instance, offered.claim)
+        newest = self._claims.get(member.number)
+        return MemberLife(member.number, newest, instance, member.follows, member.direct, claim)
 
     def restore(self, membership: Membership, life: MemberLife) -> None:
         """Restore a member's claim and whom it follows; all members are at other instances."""
         if life.claim is not None:
             self._claims[life.number] = life.claim
-        if life.instance is not None:
-            self._take(membership, RemoteSession(), life.instance)
+        claim = life.offered or life.claim
+        if life.instance is not None and claim is not None:
+            self._take(membership, RemoteSession(), OfferedSession(claim, life.instance))
         membership.member.follows, membership.member.direct = life.follows, life.direct
 
     # --- instances and their members -----------------------------------------------------------------
@@ -136,16 +148,15 @@ class RoomClaims:
     @property
     def instances(self) -> set[str]:
         """The instances that have claimed sessions."""
-        return set(self._instances.values())
+        return {offered.instance for offered in self._offered.values()}
 
     def at(self, instance: str) -> list[int]:
         """Return the members whose sessions are at an instance."""
-        return [number for number, each in self._instances.items() if each == instance]
+        return [number for number, offered in self._offered.items() if offered.instance == instance]
 
     def lose(self, membership: Membership) -> None:
-        """Note that the instance of a member's session is gone."""
-        self._claims.pop(membership.member.number, None)
-        self._take(membership, None, None)
+        """Note that the instance of a member's session is gone; one that it has claimed since may be not."""
+        self._take(membership, None)
 
     def refused(self) -> dict[int, BadMessageError]:
         """Return the members of this instance whose claims nobody answered, with what to tell each."""
@@ -162,14 +173,14 @@ class RoomClaims:
     def attend(self, memberships: dict[int, Membership]) -> None:
         """Send sessions of this instance to those at which somebody follows them, and to no other."""
         for number, session in self._own.items():
-            claim = self._claims[number]
+            claim = self._offered[number].claim
             followers = memberships[number].room.followers.of(number)
             targets = frozenset(each.session_id for each in followers if isinstance(each, RemoteSubscriber))
             new = self.relay.aim(number, targets)
             session.follow((self, number), partial(self._put, number, claim) if targets else None)
             if new and session.last_frame is not None:
                 self._put(number, claim, session.last_frame, True)
-        for number in self._instances.keys() - self._own.keys():
+        for number in self._offered.keys() - self._own.keys():
             remote = memberships[number].member.session
             if isinstance(remote, RemoteSession) and not remote.is_followed:
                 remote.forget_frame()
@@ -178,7 +189,7 @@ class RoomClaims:
         """Return those at this instance who follow a session at another one."""
         return [
             subscriber
-            for number in self._instances.keys() - self._own.keys()
+            for number in self._offered.keys() - self._own.keys()
             for subscriber in memberships[number].room.followers.of(number)
             if not isinstance(subscriber, RemoteSubscriber)
         ]
@@ -189,6 +200,6 @@ class RoomClaims:
 
     def receive(self, message: Relayed, membership: Membership) -> None:
         """Hand on a message of a session at another instance."""
-        session = membership.member.session
-        if isinstance(session, RemoteSession) and self._claims.get(message.number) == message.claim:
+        session, offered = membership.member.session, self._offered.get(message.number)
+        if isinstance(session, RemoteSession) and offered is not None and offered.claim == message.claim:
             session.publish(message.text.decode(), is_frame=message.is_frame)

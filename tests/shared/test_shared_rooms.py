@@ -3,6 +3,7 @@
 import signal
 from contextlib import AsyncExitStack
 
+import pytest
 import trio
 
 from tests.patience import PATIENCE
@@ -106,3 +107,33 @@ async def test_without_redis_nothing_changes_and_it_goes_on_afterwards(redis: Re
                 if (await ann.next())["type"] == "drawn":
                     break
                 await trio.sleep(0.1)
+
+
+async def test_a_state_that_could_not_be_kept_is_kept_once_redis_takes_it(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.room.replication._SAVE_EVERY", 4)
+    async with instance(redis) as rooms, member(rooms) as ann:
+        await join(ann)
+        redis.ask("ACL", "SETUSER", "default", "-set")  # entries are appended, and no state is kept
+        for number in range(8):
+            ann.say("draw", id=f"s{number}", points=[[1, 1]])
+            await ann.until("drawn")
+        with trio.fail_after(PATIENCE):
+            while b"cmdstat_set:" not in redis.ask("INFO", "commandstats"):  # noqa: ASYNC110 - another process
+                await trio.sleep(0.1)
+        assert redis.ask("EXISTS", "test:rooms:state") == b":0\r\n"
+        redis.ask("ACL", "SETUSER", "default", "+set")
+        with trio.fail_after(PATIENCE):
+            # Nothing more is drawn.
+            while redis.ask("EXISTS", "test:rooms:state") != b":1\r\n":  # noqa: ASYNC110 - another process
+                await trio.sleep(0.1)
+
+
+async def test_a_kept_state_or_an_entry_that_cannot_be_read_ends_nothing(redis: RedisServer) -> None:
+    redis.ask("SET", "test:rooms:state", '0-1 {"rooms": "\\ud800 [[[')
+    redis.ask("XADD", "test:rooms:log", "*", "e", '{"type": "entered", "number": "[[[')
+    async with instance(redis) as rooms, member(rooms) as ann:
+        await join(ann)
+        ann.say("draw", id="a", points=[[1, 1]])
+        assert (await ann.until("drawn"))["stroke"]["member"] == ann.number
