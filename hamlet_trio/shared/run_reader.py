@@ -1,14 +1,14 @@
 """Read the streams of the run over a connection of its own, on which commands may block."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 
-import msgspec
 import trio
 from coredis.exceptions import RedisError
 from coredis.response.types import StreamEntry
 
 from hamlet_trio.common.backoff import Backoff
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.descriptions import reason_of
 from hamlet_trio.logs import get_logger
 from hamlet_trio.shared.redis_store import StoreUnavailableError, as_text
@@ -27,6 +27,7 @@ from hamlet_trio.shared.stream_reading import Answer, read_streams
 _COUNT: Final = 500  # entries of a stream at most in one answer
 
 OnNews = Callable[[News], Awaitable[None]]
+Read = TypeVar("Read")
 
 
 class RunReader:
@@ -109,10 +110,10 @@ class RunReader:
         await on_news(
             News(
                 None,
-                [_event(entry) for entry in events],
-                [_frame(entry) for entry in frames],
-                [_sent_order(entry) for entry in orders],
-                [_answer(entry) for entry in answers],
+                _read_each(_event, events),
+                _read_each(_frame, frames),
+                _read_each(_sent_order, orders),
+                _read_each(_answer, answers),
             )
         )
         assert self.places is not None
@@ -135,6 +136,17 @@ def _id(entry: StreamEntry) -> str:
     return as_text(entry.identifier)
 
 
+def _read_each(read: Callable[[StreamEntry], Read], entries: Iterable[StreamEntry]) -> list[Read]:
+    """Read entries; one that cannot be read is left out, as one that Redis has lost is."""
+    found: list[Read] = []
+    for entry in entries:
+        try:
+            found.append(read(entry))
+        except (KeyError, ValueError):
+            get_logger().warning("unreadable_run_entry", id=_id(entry))
+    return found
+
+
 def _field(entry: StreamEntry, name: bytes) -> str:
     return as_text(entry.field_values[name])
 
@@ -154,4 +166,4 @@ def _sent_order(entry: StreamEntry) -> SentOrder:
 
 
 def _answer(entry: StreamEntry) -> SentAnswer:
-    return SentAnswer(int(_field(entry, b"n")), msgspec.json.decode(_field(entry, b"t"), type=list[str]))
+    return SentAnswer(int(_field(entry, b"n")), decode_json(_field(entry, b"t"), list[str]))
