@@ -97,6 +97,17 @@ def test_what_would_keep_the_service_from_running_is_named(
     assert any(named in sentence for sentence in problems), problems
 
 
+def test_a_program_whose_interpreter_is_gone_is_named(service: Service, check: Check) -> None:
+    program = service.folder / "bin" / "hamlet"
+    program.parent.mkdir()
+    program.write_text("#!/opt/nowhere/bin/python\n", encoding="utf-8")
+    program.chmod(0o755)
+    service.replace(str(HAMLET), str(program))
+    code, problems = check()
+    assert code == 1
+    assert f"{program} cannot be run: No such file or directory; install Hamlet there again." in problems
+
+
 @pytest.fixture
 def seen_by_all(tmp_path: Path) -> Iterator[None]:
     """Folders above the test's own can be entered by everybody."""

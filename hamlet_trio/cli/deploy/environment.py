@@ -5,8 +5,10 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from hamlet_trio.cli.deploy.deployment_files import read_file
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, warning
 from hamlet_trio.cli.errors import UserError
+from hamlet_trio.common.text import printable
 from hamlet_trio.settings import Settings, SettingsError, load_settings, unknown_variables
 
 
@@ -16,18 +18,15 @@ def read_environment_file(path: Path) -> dict[str, str]:
     Skips empty lines and lines that begin with # or ;. A value may be quoted. Raises `UserError` if the file
     cannot be read or a line has another form.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--env {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
     variables: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_file("--env", path).splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped[0] in "#;":
             continue
         name, equals, value = stripped.partition("=")
         if not equals or not name.isidentifier():
-            raise UserError(f"--env {path}, line {number}: {stripped!r} is not of the form NAME=value.")
+            shown = printable(stripped)
+            raise UserError(f"--env {path}, line {number}: {shown!r} is not of the form NAME=value.")
         value = value.strip()
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hamlet_trio.cli.deploy.deployment_files import read_file
 from hamlet_trio.cli.errors import UserError
+from hamlet_trio.common.text import printable
 
 _WORD = re.compile(
     r"""\s+ | \#[^\n]* | (?P<mark>[{};]) | "(?P<double>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)'
@@ -38,10 +40,7 @@ def read_nginx_file(path: Path) -> Directive:
 
     Raises `UserError` if the file cannot be read or ends early; nginx reports everything else better.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--nginx {path} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    text = read_file("--nginx", path)
     root = Directive("", [], [])
     open_blocks, words, position = [root], [], 0
     while position < len(text):
@@ -66,5 +65,6 @@ def read_nginx_file(path: Path) -> Directive:
                 open_blocks.append(directive)
         words = []
     if len(open_blocks) > 1:
-        raise UserError(f"--nginx {path}: the block of `{open_blocks[-1].name}` is not closed by a `}}`.")
+        name = printable(open_blocks[-1].name)
+        raise UserError(f"--nginx {path}: the block of `{name}` is not closed by a `}}`.")
     return root

@@ -9,9 +9,11 @@ from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from hamlet_trio.cli.deploy.deployment_files import read_file
 from hamlet_trio.cli.deploy.environment import may, read_environment_file
 from hamlet_trio.cli.deploy.findings import Finding, fine, problem, unchecked
 from hamlet_trio.cli.errors import UserError
+from hamlet_trio.common.text import printable
 from hamlet_trio.settings import PREFIX, Settings
 
 _SUFFIX: Final = ".service"
@@ -82,13 +84,14 @@ def read_unit(path: Path) -> Unit:
                 service[key] = filled
     for needed in files:
         named = Path(needed.removeprefix("-"))
-        if named.exists() or not needed.startswith("-"):
+        if os.path.exists(named) or not needed.startswith("-"):
             own |= read_environment_file(named)
     unit = Unit(service, own)
     try:
         options = _options(unit.command)
     except ValueError:
-        raise UserError(f"--unit {path}: a quote is not closed in ExecStart={service['ExecStart']}") from None
+        command = printable(service["ExecStart"])
+        raise UserError(f"--unit {path}: a quote is not closed in ExecStart={command}") from None
     return unit._replace(variables=own | options)
 
 
@@ -134,14 +137,27 @@ def check_command(unit: Unit) -> Iterator[Finding]:
         yield unchecked("command", f"{program} is not `hamlet`, so its options were not looked at.")
     else:
         as_user = {"user": os.geteuid(), "group": os.getegid()} if os.getuid() == 0 else {}
-        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # as systemd does
-            [*unit.command, "--help"],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-            **as_user,
-        )
+        try:
+            done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # as systemd does
+                [*unit.command, "--help"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PATIENCE,
+                check=False,
+                **as_user,
+            )
+        except OSError as error:  # such as a script whose interpreter is gone
+            yield problem(
+                "command", f"{program} cannot be run: {error.strerror}; install Hamlet there again."
+            )
+            return
+        except subprocess.TimeoutExpired:
+            late = (
+                f"{program} did not print its help within {_PATIENCE:g} s, so its options were not looked at."
+            )
+            yield unchecked("command", late)
+            return
         if done.returncode == 0:
             yield fine("command", f"{program} takes the options of ExecStart.")
         else:
@@ -195,12 +211,8 @@ def _options(command: list[str]) -> dict[str, str]:
 
 def _assignments(file: Path) -> Iterator[tuple[str, str]]:
     """Yield the assignments in the section [Service] of a file, in order."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--unit {file} cannot be read: {getattr(error, 'strerror', error)}.") from None
     section = ""
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in read_file("--unit", file).replace("\\\n", " ").splitlines():
         stripped = line.strip()
         if stripped.startswith("["):
             section = stripped
@@ -214,5 +226,5 @@ def _variables(file: Path, value: str) -> dict[str, str]:
     try:
         words = shlex.split(value)
     except ValueError:
-        raise UserError(f"--unit {file}: a quote is not closed in Environment={value}") from None
+        raise UserError(f"--unit {file}: a quote is not closed in Environment={printable(value)}") from None
     return {name: text for name, equals, text in (word.partition("=") for word in words) if equals}
