@@ -103,11 +103,12 @@ def test_the_home_folder_of_nobody_is_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        ('port = 7000 # "é"'.encode("utf-16"), "which is UTF-16; save it as UTF-8"),
-        ("port = 7000".encode("utf-16-le"), "which is UTF-16; save it as UTF-8"),
-        ("host = 'é'".encode("utf-16-be"), "which is UTF-16; save it as UTF-8"),
-        (b"port = 7000\0", "which is not valid TOML: "),
-        ("port = 7000\n# café".encode("cp1252"), "whose line 2 is not UTF-8; save it as UTF-8"),
+        ('port = 7000 # "é"'.encode("utf-16"), "which cannot be read: it is UTF-16; save it as UTF-8"),
+        ("port = 7000".encode("utf-16-le"), "it is UTF-16; save it as UTF-8"),
+        ("host = 'é'".encode("utf-16-be"), "it is UTF-16; save it as UTF-8"),
+        (b"port = 7000\0", "it is not valid TOML: "),
+        ("port = 7000\n# café".encode("cp1252"), "line 2 is not UTF-8; save it as UTF-8"),
+        (b"port = " + b"[" * 60_000, "it is not valid TOML: nested too deeply"),
         (b"port = ", "not valid TOML"),
         (b"port = 7000\nport = 7000", "not valid TOML"),
         (b"prot = 7000", "where prot is not a setting; did you mean port"),

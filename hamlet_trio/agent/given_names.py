@@ -14,6 +14,7 @@ from msgspec import Struct
 from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import read_regular, write_atomically
+from hamlet_trio.common.text import printable
 
 LONGEST_NAME: Final = 60  # characters
 MOST_NAMES: Final = 200
@@ -64,10 +65,13 @@ class GivenNames:
         try:
             found = decode_json(content, _NamesFile)
         except msgspec.DecodeError as error:
-            raise NamesDamagedError(f"{self.path.name} is damaged: {error}.") from error
+            raise NamesDamagedError(f"{self.path.name} is damaged: {printable(error, 200)}.") from error
         if found.form > _FORM:
             raise NamesDamagedError(f"{self.path.name} was written by a newer Hamlet.")
-        return found.names
+        try:
+            return {file: checked_name(name) for file, name in found.names.items()}
+        except GivenNameError as error:
+            raise NamesDamagedError(f"{self.path.name} is damaged: {error}") from None
 
     def give(self, model: str, given: str | None) -> str | None:
         """Give a model's file a name, or take it away with None; return the name as it is kept.

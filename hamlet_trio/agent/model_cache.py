@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from hamlet_trio import __version__
 from hamlet_trio.agent.model_details import ModelDetails
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.files import read_regular, write_atomically
 
 FORM: Final = 2
@@ -52,7 +53,7 @@ class ModelCache:
         if hashlib.sha256(body).hexdigest().encode() != digest:
             return {}
         try:
-            kept = msgspec.json.decode(body, type=_Kept)
+            kept = decode_json(body, _Kept)
         except msgspec.DecodeError:
             return {}
         return kept.models if (kept.form, kept.version) == (FORM, __version__) else {}

@@ -13,6 +13,8 @@ from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.runs import JsonOption
 from hamlet_trio.cli.world import find_world
 from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.text import printable, readable
+from hamlet_trio.common.written_text import WrittenTextError, read_toml
 from hamlet_trio.protocol.sweeps import SweepParameters
 from hamlet_trio.settings import load_settings
 
@@ -74,24 +76,16 @@ def run_sweep(
     """
     if context.invoked_subcommand is not None:
         return
-    given = {} if file is None else _read(file)
+    given = {} if file is None else read_sweep_file(file)
     if seeds is not None or "seeds" not in given:
         given["seeds"] = seeds or "0-4"
-    if isinstance(given["seeds"], str):
-        given["seeds"] = _seeds(given["seeds"])
     chosen = dict(map(_setting, settings or [])) | ({} if episodes is None else {"num_episodes": [episodes]})
-    given["settings"] = _as_lists(given.get("settings", {})) | chosen
-    given["worlds"] = [_world(world) for world in worlds or given.get("worlds", [])]
+    given["settings"] = as_lists(given.get("settings", {})) | chosen
+    if worlds:
+        given["worlds"] = worlds
     if jobs is not None:
         given["jobs"] = jobs
-    try:
-        parameters = msgspec.convert(given, SweepParameters)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        name = re.split(r"[.\[`]", place)[0]
-        known = name in SweepParameters.__struct_fields__
-        words = f"`{name}` must be {allowed(SweepParameters, name)}." if known else f"{reason}."
-        raise UserError(f"The sweep cannot be planned: {words}") from error
+    parameters = parameters_of(given)
     from hamlet_trio.cli.sweep_report import JsonSweepReport, ProgressSweepReport
     from hamlet_trio.logs import configure_logging
     from hamlet_trio.training.sweep.local_sweep import train_sweep
@@ -175,19 +169,38 @@ def list_sweeps(*, as_json: JsonOption = False) -> None:
     console().print(table)
 
 
+def parameters_of(given: dict[str, Any]) -> SweepParameters:
+    """Return the parameters of a sweep as a file gives them, `settings` as lists. Raises `UserError`."""
+    if isinstance(given.get("seeds"), str):
+        given["seeds"] = _seeds(given["seeds"])
+    if isinstance(given.get("worlds"), list):
+        given["worlds"] = [_world(world) for world in given["worlds"]]
+    try:
+        return msgspec.convert(given, SweepParameters)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        name = re.split(r"[.\[`]", place)[0]
+        known = name in SweepParameters.__struct_fields__
+        if unknown := re.match(r"Object contains unknown field `(.*)`$", reason, re.DOTALL):
+            reason = f"a sweep's file has no `{printable(unknown[1])}`"
+        words = f"`{name}` must be {allowed(SweepParameters, name)}." if known else f"{reason}."
+        raise UserError(f"The sweep cannot be planned: {words}") from error
+
+
 def _store() -> "SweepStore":
     from hamlet_trio.training.sweep.sweep_store import SweepStore
 
     return SweepStore(Path(load_settings().data_dir))
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_sweep_file(file: Path) -> dict[str, Any]:
+    """Return the table of a sweep's TOML file. Raises `UserError`."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file.read_bytes())
     except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"{file} is no TOML: {error}.") from error
+        raise UserError(f"{readable(file)} cannot be read: {error.strerror}.") from error
+    except WrittenTextError as error:
+        raise UserError(f"{readable(file)} cannot be read: {error}.") from error
 
 
 def _seeds(text: str) -> list[int]:
@@ -213,11 +226,12 @@ def _value(text: str) -> Any:
     """Return a value as TOML reads it, such as 3, 1e-3 or true; anything else is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
-def _as_lists(settings: Any) -> dict[str, list[Any]]:
+def as_lists(settings: Any) -> dict[str, list[Any]]:
+    """Return the settings of a sweep's file with a list of values for each. Raises `UserError`."""
     if not isinstance(settings, dict):
         raise UserError("`settings` of the sweep's file must be a table, such as [settings].")
     return {name: value if isinstance(value, list) else [value] for name, value in settings.items()}

@@ -7,6 +7,7 @@ import typer
 
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
+from hamlet_trio.common.text import readable
 from hamlet_trio.settings import load_settings
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ def _from_file(path: Path) -> "World":
     try:
         return load_world(path)
     except WorldError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{readable(path)}: {error}") from error
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UserError(f"{readable(path)} cannot be read: {error.strerror}.") from error
 
 
 def _library(data_dir: str | None) -> "WorldLibrary":

@@ -23,7 +23,11 @@ def open_regular(path: Path) -> BinaryIO:
 
     Reading a pipe or device may take forever, and even opening a pipe waits for its writer.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except ValueError:  # a NUL, or half of a surrogate pair, in the name
+        raise FileNotFoundError(errno.ENOENT, "no file can have this name", str(path)) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotAFileError(errno.EINVAL, "not a file but a folder, device or pipe", str(path))

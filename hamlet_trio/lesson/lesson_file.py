@@ -1,7 +1,6 @@
 """Read the guided lesson: the teacher's file in the data folder, else the one that comes with Hamlet."""
 
 import re
-import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hamlet_trio.common.files import read_regular
+from hamlet_trio.common.text import printable
+from hamlet_trio.common.written_text import WrittenTextError, read_toml
 
 FILE_NAME: Final = "lesson.toml"
 LANGUAGES: Final = ("en", "de")
@@ -85,15 +86,13 @@ def parse_lesson(data: bytes) -> Lesson:
     if len(data) > _LARGEST:
         raise LessonFileError(f"it is larger than {_LARGEST} bytes, the most that is read.")
     try:
-        table = tomllib.loads(data.decode())
-    except UnicodeDecodeError:
-        raise LessonFileError("it is not text in UTF-8.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise LessonFileError(f"it is not TOML: {error}.") from None
+        table = read_toml(data)
+    except WrittenTextError as error:
+        raise LessonFileError(f"{error}.") from None
     try:
         lesson = msgspec.convert(_with_words(table), Lesson)
     except msgspec.ValidationError as error:
-        raise LessonFileError(f"{_sentence(str(error))}.") from None
+        raise LessonFileError(f"{printable(_sentence(str(error)), 200)}.") from None
     seen: set[str] = set()
     for number, stop in enumerate(lesson.stops, 1):
         if not _ID.fullmatch(stop.id):

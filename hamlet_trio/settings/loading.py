@@ -1,7 +1,6 @@
 """Read the settings from the command line, the environment, a TOML file and the defaults."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +9,13 @@ import msgspec
 
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.common.text import readable
+from hamlet_trio.common.written_text import WrittenTextError, read_toml
 from hamlet_trio.settings.fields import PATHS, PREFIX, PRODUCTION_DEFAULTS, Settings, SettingsError
 from hamlet_trio.settings.safety import check_safety
 from hamlet_trio.settings.variables import CONFIG, is_service_link, near_misses, unknown_variables
 
 _LISTS: Final = frozenset(f.name for f in msgspec.structs.fields(Settings) if isinstance(f.default, tuple))
 _SHOWN: Final = 200  # characters of a refused value
-_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _PACKAGE: Final = Path(__file__).parents[1]
 _INSTALLED_MODELS: Final = (_PACKAGE / "shipped_models", _PACKAGE.parent / "models")
 """Where the models are that came with the package: in a wheel, and in a checkout."""
@@ -99,16 +98,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{named}, which cannot be read: {error.strerror}.") from None
-    # Without a mark, UTF-16 shows in the NUL beside its first character, which is ASCII in TOML.
-    if content.startswith(_UTF16_MARKS) or b"\0" in content[:2]:
-        raise SettingsError(f"{named}, which is UTF-16; save it as UTF-8.")
     try:
-        values = tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{named}, whose line {line} is not UTF-8; save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{named}, which is not valid TOML: {error}.") from None
+        values = read_toml(content)
+    except WrittenTextError as error:
+        raise SettingsError(f"{named}, which cannot be read: {error}.") from None
     for name, value in values.items():
         if name not in Settings.__struct_fields__:
             meant = near_misses(name.lower().removeprefix(PREFIX.lower()), Settings.__struct_fields__)

@@ -10,6 +10,7 @@ import msgspec
 import trio
 from msgspec import UNSET, Struct
 
+from hamlet_trio.common.decoding import one_kind_of_error
 from hamlet_trio.history.records import EpisodeEnded
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.episode import EpisodeComplete
@@ -70,7 +71,8 @@ def decode_followed(text: str) -> FollowedMessage:
 
     Raises `msgspec.DecodeError` for one of a sweep, or that this version does not know.
     """
-    return _followed.decode(text)
+    with one_kind_of_error():
+        return _followed.decode(text)
 
 
 class TrainingStatistics(Struct, frozen=True):
@@ -316,7 +318,8 @@ class RunStatus:
 
         Raises `msgspec.DecodeError`.
         """
-        known = _snapshots.decode(snapshot)
+        with one_kind_of_error():
+            known = _snapshots.decode(snapshot)
         self._follow_status(known.status)
         self.note(known.history)
         self._events.clear()

@@ -15,7 +15,6 @@ affordances may be listed whole, or changed by name, where `false` removes an af
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -23,9 +22,11 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.common.files import read_regular
 from hamlet_trio.common.text import printable
+from hamlet_trio.common.written_text import WrittenTextError, read_text, read_toml
 from hamlet_trio.world.checks import ConfigError
 from hamlet_trio.world.config import DEFAULT_METERS, PLACE_TYPES, WorldConfig
 
@@ -83,14 +84,11 @@ def read_world(data: bytes, kind: FileKind) -> World:
     if len(data) > MAX_BYTES:
         raise WorldError(f"The world has more than {MAX_BYTES:,} bytes, the most that is allowed.")
     try:
-        text = data.decode("utf-8-sig")
-        fields: Any = tomllib.loads(text) if kind == "toml" else msgspec.json.decode(text)
-    except UnicodeDecodeError as error:
-        raise WorldError(
-            f"The world is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}."
-        ) from None
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError, RecursionError) as error:
-        raise WorldError(f"The world is not {kind.upper()}: {printable(error, 200)}.") from None
+        fields: Any = read_toml(data) if kind == "toml" else decode_json(read_text(data), Any)
+    except WrittenTextError as error:
+        raise WorldError(f"The world cannot be read: {error}.") from None
+    except msgspec.DecodeError as error:
+        raise WorldError(f"The world cannot be read: it is not JSON: {printable(error, 200)}.") from None
     return make_world(fields)
 
 

@@ -62,7 +62,7 @@ def test_a_text_may_be_in_one_language() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("title = ", "it is not TOML"),
+        ("title = ", "it is not valid TOML"),
         ('title = "Mine"', "stops"),
         (LESSON.replace('title = "Mine"', ""), "the title must be text"),
         (LESSON.replace('"Look."', '{ fr = "Regarde." }'), "the text of stop 1 must be text"),

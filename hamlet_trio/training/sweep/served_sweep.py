@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
+from hamlet_trio.common.decoding import one_kind_of_error
 from hamlet_trio.common.lock import FileLock
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.logs import Logger
@@ -210,7 +211,8 @@ class ServedSweep:
         """
         if not text.startswith(_BEGINNING):
             return False
-        message = _told.decode(text)
+        with one_kind_of_error():
+            message = _told.decode(text)
         if isinstance(message, SweepStatus):
             self._followed = message
         elif self._followed is not None and self._followed.sweep_id == message.sweep_id:

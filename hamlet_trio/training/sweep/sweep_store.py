@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.decoding import decode_json
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.common.files import read_regular, write_atomically
 from hamlet_trio.common.lock import FileLock
@@ -103,19 +104,19 @@ class SweepStore:
             raise SweepNotFoundError(f"There is no sweep {printable(sweep_id[:80])!r}.")
         try:
             content = read_regular(self._folder(sweep_id) / "sweep.json")
-            form = msgspec.json.decode(content, type=_SweepForm).form
+            form = decode_json(content, _SweepForm).form
             if form > FORM:
                 raise SweepNotFoundError(
                     f"Sweep {sweep_id} was saved by a newer Hamlet: form {form}; this one reads {FORM}."
                 )
-            return msgspec.json.decode(content, type=SweepRecord)
+            return decode_json(content, SweepRecord)
         except FileNotFoundError:
             raise SweepNotFoundError(f"There is no sweep {sweep_id}.") from None
         except OSError as error:
             raise SweepNotFoundError(
                 f"The record of sweep {sweep_id} cannot be read: {error.strerror}."
             ) from error
-        except (ValueError, RecursionError) as error:
+        except msgspec.DecodeError as error:
             raise SweepNotFoundError(
                 f"The record of sweep {sweep_id} cannot be read: {printable(error, 200)}."
             ) from error
