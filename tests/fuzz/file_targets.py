@@ -11,20 +11,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import torch
 
+from hamlet_trio import __version__
+from hamlet_trio.agent.checkpoint_bytes import CheckpointError
+from hamlet_trio.agent.model_cache import ModelCache
+from hamlet_trio.agent.model_details import ModelDetails
+from hamlet_trio.exchange.comparison import ExchangeError
+from hamlet_trio.exchange.plain_torch import read_perceptron
 from hamlet_trio.history import HistoryDatabase, HistoryError, HistoryReader
 from hamlet_trio.history.queries import EpisodesQuery, FailureFilter, RunsQuery
+from hamlet_trio.history.schema import MIGRATIONS
 from hamlet_trio.protocol.parameters import TrainingParameters
+from hamlet_trio.protocol.sweeps import SweepTrial
+from hamlet_trio.recording.capture import make_recording
 from hamlet_trio.recording.file import RecordingError, decode, encode
-from hamlet_trio.settings import Settings, SettingsError, load_settings
+from hamlet_trio.settings import Settings
 from hamlet_trio.training.managed_run import StartError, open_run
 from hamlet_trio.training.plan import RunPlan
 from hamlet_trio.training.recipe import PLAIN_RECIPE
 from hamlet_trio.training.store import RunNotFoundError, RunRecord, RunStore
+from hamlet_trio.training.sweep.sweep_store import SweepNotFoundError, SweepRecord, SweepStore
+from hamlet_trio.training.sweep.trials import PlannedTrial
 from hamlet_trio.web.access.token_file import TokenFileError, read_tokens
-from tests.history.support import ended, started
-from tests.recording.support import record
+from hamlet_trio.world import WorldConfig
+from tests.history.legacy_database import make_legacy
+from tests.history.support import ended, restore_form, started
+from tests.recording.support import record, start_of
 
+OLDER_FORMS: Final = range(1, len(MIGRATIONS))
 RUN: Final = "20260101-000000-aaaaaa"
 PARAMETERS: Final = TrainingParameters(
     num_episodes=4, batch_size=8, buffer_capacity=100, max_steps=20, network_type="qnetwork", seed=1
@@ -42,14 +57,16 @@ def folder() -> Path:
 _FOLDERS: list["tempfile.TemporaryDirectory[str]"] = []
 
 
-def _one_sentence(error: Exception, named: str) -> None:
+def check_sentence(error: Exception, named: str) -> None:
+    """Check that an error is one sentence, fit for any terminal, that names what it is about."""
     assert named in str(error), f"which file? {error}"
     assert "\n" not in str(error), f"not one sentence: {error}"
     assert str(error).isprintable(), f"not printable: {error!r}"
     assert len(str(error)) < 1000, "what is refused is repeated at length"
 
 
-def _put(name: str, data: bytes) -> Path:
+def put(name: str, data: bytes) -> Path:
+    """Write a file into the folder of this process."""
     path = folder() / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
@@ -63,15 +80,15 @@ def history(data: bytes) -> None:
     """The database: each query answers or raises `HistoryError`, and so does writing."""
     for suffix in ("-wal", "-shm", "-journal"):
         (folder() / f"history.db{suffix}").unlink(missing_ok=True)
-    _use_history(_put("history.db", data))
+    _use_history(put("history.db", data))
 
 
 def history_log(data: bytes) -> None:
     """The write-ahead log beside a sound database."""
-    path = _put("history.db", history_seed())
+    path = put("history.db", history_seed())
     for suffix in ("-shm", "-journal"):
         (folder() / f"history.db{suffix}").unlink(missing_ok=True)
-    _put("history.db-wal", data)
+    put("history.db-wal", data)
     _use_history(path)
 
 
@@ -89,7 +106,7 @@ def _use_history(path: Path) -> None:
         try:
             msgspec.json.encode(ask())
         except HistoryError as error:
-            _one_sentence(error, "history.db")
+            check_sentence(error, "history.db")
     database = HistoryDatabase(path)
     for write in (
         lambda: database.write([started("b"), ended("b", 1)]),
@@ -98,11 +115,11 @@ def _use_history(path: Path) -> None:
         try:
             write()
         except HistoryError as error:
-            _one_sentence(error, "history.db")
+            check_sentence(error, "history.db")
     try:
         database.close()
     except HistoryError as error:
-        _one_sentence(error, "history.db")
+        check_sentence(error, "history.db")
     for copy in folder().glob("history.form*"):
         copy.unlink()
 
@@ -117,10 +134,22 @@ def history_seed() -> bytes:
     return path.read_bytes()
 
 
+def older_history_seed(form: int | str) -> bytes:
+    """The history that an earlier version left in this form, or a `metrics.db`."""
+    path = folder() / "seed" / "older.db"
+    for old in path.parent.glob("older.db*"):
+        old.unlink()
+    if isinstance(form, int):
+        restore_form(path, form)
+    else:
+        make_legacy(path)
+    return path.read_bytes()
+
+
 @cache
 def history_log_seed() -> bytes:
     """The log of a history that was not closed."""
-    path = _put("log/history.db", history_seed())
+    path = put("log/history.db", history_seed())
     with closing(HistoryDatabase(path)) as database:
         database.write([ended("a", 4), started("c")])
         return Path(f"{path}-wal").read_bytes()
@@ -132,12 +161,12 @@ def history_log_seed() -> bytes:
 def run_record(data: bytes) -> None:
     """A run's `run.json`: a record, or `RunNotFoundError` that names the run; the list goes on without it."""
     store = RunStore(folder())
-    path = _put(f"runs/{RUN}/run.json", data)
+    path = put(f"runs/{RUN}/run.json", data)
     try:
         found = store.read(RUN)
         msgspec.json.encode(found)
     except RunNotFoundError as error:
-        _one_sentence(error, RUN)
+        check_sentence(error, RUN)
     assert store.resumable() in ([], [RUN])
     store.prune()
     path.unlink(missing_ok=True)
@@ -150,13 +179,13 @@ def run_settings() -> Settings:
 
 def run_state(data: bytes) -> None:
     """A run's `state.bin`: a run that goes on, or `StartError` that names it."""
-    _put(f"runs/{RUN}/run.json", msgspec.json.encode(RunRecord(run_id=RUN, parameters=PARAMETERS)))
-    _put(f"runs/{RUN}/state.bin", data)
+    put(f"runs/{RUN}/run.json", msgspec.json.encode(RunRecord(run_id=RUN, parameters=PARAMETERS)))
+    put(f"runs/{RUN}/state.bin", data)
     plan = RunPlan(run_id=RUN, parameters=PARAMETERS, resume=True)
     try:
         open_run(plan, run_settings(), recipe=PLAIN_RECIPE)
     except StartError as error:
-        _one_sentence(error, RUN)
+        check_sentence(error, RUN)
 
 
 def run_state_content(data: bytes) -> None:
@@ -183,13 +212,59 @@ def run_state_seed() -> bytes:
 
 
 @cache
+def state_dict_seed() -> bytes:
+    """The weights of a small perceptron, as `torch.save` writes them."""
+    layers = torch.nn.Sequential(torch.nn.Linear(72, 2), torch.nn.ReLU(), torch.nn.Linear(2, 5))
+    for parameter in layers.parameters():
+        torch.nn.init.constant_(parameter, 0.5)
+    written = io.BytesIO()
+    torch.save(layers.state_dict(), written)
+    return written.getvalue()
+
+
+@cache
 def run_state_pickle() -> bytes:
     """The description within that state."""
     with zipfile.ZipFile(io.BytesIO(zlib.decompress(run_state_seed()))) as archive:
         return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
-# --- recordings, tokens, settings --------------------------------------------------------------------------
+def unrecorded(data: bytes) -> None:
+    """The episodes of a run that may not be in the history yet: episodes, or one kind of error."""
+    put(f"runs/{RUN}/unrecorded.json", data)
+    try:
+        msgspec.json.encode(RunStore(folder()).read_unrecorded(RUN))
+    except msgspec.DecodeError as error:
+        check_sentence(error, "")
+
+
+def sweep_record(data: bytes) -> None:
+    """A sweep's `sweep.json`: a record, or `SweepNotFoundError` that names the sweep."""
+    store = SweepStore(folder())
+    put(f"sweeps/{RUN}/sweep.json", data)
+    try:
+        record = store.read(RUN)
+        msgspec.json.encode([store.state_of(record), record.told(), record.is_missing_trials()])
+    except SweepNotFoundError as error:
+        check_sentence(error, RUN)
+    assert store.find_unfinished([]) is None or store.read(RUN).trials == []
+
+
+def model_cache(data: bytes) -> None:
+    """What is kept of models, past its checksum: details, or nothing."""
+    digest = hashlib.sha256(data).hexdigest().encode()
+    msgspec.json.encode(ModelCache(put("models.cache", digest + data)).read())
+
+
+def state_dict(data: bytes) -> None:
+    """A perceptron from elsewhere: a checkpoint, or a sentence."""
+    try:
+        read_perceptron(put("perceptron.pt", data))
+    except (CheckpointError, ExchangeError) as error:
+        check_sentence(error, "perceptron.pt")
+
+
+# --- recordings, tokens --------------------------------------------------------------------------
 
 
 def recording(data: bytes) -> None:
@@ -197,7 +272,7 @@ def recording(data: bytes) -> None:
     try:
         decode(data, "fuzzed.rec").play()
     except RecordingError as error:
-        _one_sentence(error, ".rec")
+        check_sentence(error, ".rec")
 
 
 def recording_content(data: bytes) -> None:
@@ -213,45 +288,54 @@ def recording_seed() -> bytes:
 
 def tokens(data: bytes) -> None:
     """The tokens file: tokens, or `TokenFileError` that names it."""
-    path = _put("tokens.json", data)
+    path = put("tokens.json", data)
     try:
         for token in read_tokens(path).tokens:
             token.is_valid()
     except TokenFileError as error:
-        _one_sentence(error, "tokens.json")
+        check_sentence(error, "tokens.json")
 
 
-def settings(data: bytes) -> None:
-    """A settings file: settings, or `SettingsError`."""
-    path = _put("hamlet.toml", data)
-    try:
-        load_settings({"HAMLET_CONFIG": str(path)})
-    except SettingsError as error:
-        _one_sentence(error, "HAMLET_")
+@cache
+def company_seed() -> bytes:
+    """A short recording of three agents."""
+    config = WorldConfig(num_agents=3, contention=True)
+    start = start_of(config)
+    actions = bytes(range(3)) * 5
+    return encode(make_recording(config, start, actions, reasons=["asked_for"], source="session", episode=1))
 
 
+TRIAL: Final = PlannedTrial(
+    trial=SweepTrial(trial=1, run_id=RUN, seed=1, settings={"gamma": 0.9}, world=None, num_episodes=4),
+    parameters=PARAMETERS,
+)
+DETAILS: Final = ModelDetails(name="a.pt", size_bytes=3, modified="2026-01-01T00:00:00Z")
 TOKENS: Final = (
     b'{"salt":"00ff","tokens":[{"id":"a1","name":"Ada","role":"teacher","kind":"token","hash":"'
     + b"0" * 64
     + b'","created":"2026-01-01T00:00:00Z","expires":null}],"version":1}'
 )
-SETTINGS: Final = b'port = 9000\nprofile = "development"\nallowed_origins = ["https://a.example"]\n'
 
 
 def seeds() -> dict[str, list[bytes]]:
     """Something sound for each target to begin from."""
     return {
-        "histories": [history_seed()],
+        "histories": [history_seed(), *(older_history_seed(form) for form in (*OLDER_FORMS, "legacy"))],
         "history-logs": [history_log_seed()],
         "run-records": [
             msgspec.json.encode(RunRecord(run_id=RUN, parameters=PARAMETERS, model="a.pt", episode=3))
         ],
         "run-states": [run_state_seed()],
         "run-state-pickles": [run_state_pickle()],
-        "recordings": [recording_seed()],
-        "recording-contents": [recording_seed()[42:]],
+        "unrecorded": [msgspec.json.encode([ended(RUN, 1), ended(RUN, 2, failure_reason=None)])],
+        "sweep-records": [msgspec.json.encode(SweepRecord(sweep_id=RUN, trials=[TRIAL]))],
+        "model-caches": [
+            msgspec.json.encode({"form": 1, "version": __version__, "models": {"0" * 64: DETAILS}})
+        ],
+        "state-dicts": [state_dict_seed()],
+        "recordings": [recording_seed(), company_seed()],
+        "recording-contents": [recording_seed()[42:], company_seed()[42:]],
         "tokens": [TOKENS],
-        "settings": [SETTINGS],
     }
 
 
@@ -261,9 +345,12 @@ TARGETS: Final[dict[str, Any]] = {
     "run-records": run_record,
     "run-states": run_state,
     "run-state-pickles": run_state_content,
+    "unrecorded": unrecorded,
+    "sweep-records": sweep_record,
+    "model-caches": model_cache,
+    "state-dicts": state_dict,
     "recordings": recording,
     "recording-contents": recording_content,
     "tokens": tokens,
-    "settings": settings,
 }
 """Every target by the name of its corpus."""

@@ -23,7 +23,7 @@ from hamlet_trio.agent.checkpoint import (
 from hamlet_trio.agent.networks import build_network
 from hamlet_trio.protocol.commands import inference_commands, training_commands
 from hamlet_trio.protocol.errors import BadMessageError
-from tests.fuzz import file_targets
+from tests.fuzz import file_targets, shared_targets, written_targets
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 _NAME: Final = "fuzzed.pt"
@@ -94,11 +94,20 @@ def seeds() -> dict[str, list[bytes]]:
         name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         pickle = archive.read(name)
     order = b'{"command":"start_training","num_episodes":3,"network_type":"dueling","seed":null}'
-    return {
-        "commands": [b'{"command":"set_speed","speed":1.5}', b'{"type":"control","command":"play"}', order],
-        "checkpoints": [whole],
-        "pickles": [pickle],
-    } | file_targets.seeds()
+    return (
+        {
+            "commands": [
+                b'{"command":"set_speed","speed":1.5}',
+                b'{"type":"control","command":"play"}',
+                order,
+            ],
+            "checkpoints": [whole],
+            "pickles": [pickle],
+        }
+        | file_targets.seeds()
+        | written_targets.seeds()
+        | shared_targets.seeds()
+    )
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
@@ -106,5 +115,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "checkpoints": checkpoint,
     "pickles": pickled,
     **file_targets.TARGETS,
+    **written_targets.TARGETS,
+    **shared_targets.TARGETS,
 }
 """Every target by the name of its corpus."""

@@ -16,9 +16,10 @@ def test_kept_bytes_end_in_a_value_or_in_the_one_error(path: Path) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_seeds_are_sound_and_spoilt_ones_are_refused(name: str) -> None:
-    for seed in seeds()[name]:
+    sound = seeds()[name]
+    for seed in sound:
         TARGETS[name](seed)
-        for cut in range(1, len(seed), max(1, len(seed) // 60)):
+        for cut in range(1, len(seed), max(1, len(seed) * len(sound) // 60)):
             TARGETS[name](seed[:cut])
             TARGETS[name](seed[:cut] + bytes([seed[cut] ^ 0xFF]) + seed[cut + 1 :])
 
