@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -100,12 +100,26 @@ class Watch:
         wanted = len(self.episodes()) + number
         await self.until(lambda: len(self.episodes()) >= wanted)
 
+    async def until_told(self, kind: str, count: int) -> None:
+        """Wait until it heard so many messages of a kind."""
+        await self.until(lambda: self.kinds().count(kind) >= count)
+
     async def order(self, command: str, kind: str) -> None:
         """Send a command from this instance, and wait until everyone is told that it was carried out."""
         assert self._viewer is not None
         before = self.kinds().count(kind)
         await self._viewer.send(command)
-        await self.until(lambda: self.kinds().count(kind) > before)
+        await self.until_told(kind, before + 1)
+
+
+async def pause_and_resume(watches: Sequence[Watch]) -> None:
+    """Have each of them pause the run and let it go on, once all have heard what the one before ordered."""
+    for watch in watches:
+        for command, kind in (("pause", "paused"), ("resume", "resumed")):
+            wanted = {each: each.kinds().count(kind) + 1 for each in watches}
+            await watch.order(command, kind)
+            for each, count in wanted.items():
+                await each.until_told(kind, count)
 
 
 def viewing(port: int) -> Connect:
@@ -192,9 +206,7 @@ async def test_through_nginx_every_instance_shows_the_run_and_takes_orders(
         spread = [await viewers_at(port) for port in pair.ports]
         assert sum(spread) == 4
         assert all(spread)
-        for watch in watches:  # from each instance, wherever the run is
-            await watch.order("pause", "paused")
-            await watch.order("resume", "resumed")
+        await pause_and_resume(watches)  # from each instance, wherever the run is
         for watch in watches:
             await watch.until(lambda watch=watch: "state_update" in watch.kinds())  # type: ignore[misc]
             await watch.until(lambda watch=watch: bool(watch.episodes()))  # type: ignore[misc]

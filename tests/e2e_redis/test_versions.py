@@ -15,7 +15,7 @@ from hamlet_trio.history.queries import EpisodesQuery
 from tests.e2e.conftest import ROOT
 from tests.e2e_redis.conftest import Pair
 from tests.e2e_redis.pupil import Pupil, doors, plays
-from tests.e2e_redis.test_takeover import RUN, Watch, trains, viewing
+from tests.e2e_redis.test_takeover import RUN, Watch, pause_and_resume, trains, viewing
 from tests.needs import left_out
 from tests.shared.redis_server import running_redis
 from tests.training.support import plain
@@ -71,9 +71,7 @@ async def test_two_versions_share_the_run_and_the_sessions(mixed: Pair) -> None:
                 for port, watch in zip(mixed.ports, watches, strict=True):
                     await nursery.start(watch.live, viewing(port))
                     await watch.until(lambda watch=watch: "state_update" in watch.kinds())  # type: ignore[misc]
-                for watch in watches:
-                    await watch.order("pause", "paused")
-                    await watch.order("resume", "resumed")
+                await pause_and_resume(watches)
                 for pupil in pupils:
                     await pupil.until(lambda one: one.number >= 8)
                 mixed.servers[victim].signal(signal.SIGKILL)
