@@ -11,7 +11,8 @@ it('leaves an axis room for its longest number, and at least for five characters
 it('writes round numbers along the values, which all lie between the first and the last', () => {
   expect(valueTicks(3, 480, 5)).toEqual([0, 100, 200, 300, 400, 500])
   expect(valueTicks(-0.12, 0.31, 4)).toEqual([-0.2, 0, 0.2, 0.4])
-  expect(valueTicks(-90, -20, 4)).toEqual([-100, -80, -60, -40, -20, 0])
+  expect(valueTicks(-90, -20, 4)).toEqual([-100, -80, -60, -40, -20])
+  expect(valueTicks(0, 1, 3)).toEqual([0, 0.5, 1])
   for (const [low, high] of [[7, 7], [0, 0], [-3, -3], [1e-7, 2e-7], [123_456, 123_457], [-1, 1e6]] as const) {
     for (const most of [0.2, 1, 3, 10]) {
       const ticks = valueTicks(low, high, most)
@@ -26,6 +27,7 @@ it('writes round numbers along the values, which all lie between the first and t
 it('writes whole episodes, none outside the axis', () => {
   expect(episodeTicks(1, 60, 6)).toEqual([10, 20, 30, 40, 50, 60])
   expect(episodeTicks(1, 3, 10)).toEqual([1, 2, 3])
+  expect(episodeTicks(1, 60, 1)).toEqual([60])
   expect(episodeTicks(990, 1010, 4)).toEqual([990, 995, 1000, 1005, 1010])
 })
 

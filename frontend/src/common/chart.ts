@@ -65,21 +65,22 @@ function stepFor(range: number, most: number): number {
   return power * ([1, 2, 5].find((one) => one * power >= least) ?? 10)
 }
 
-/** Return the axis' ends and what is written along it: round numbers that hold all values, with zero at the edge where no value is beyond it. */
+/** Return what is written along the values' axis, its ends too: round numbers that hold all values. */
 export function valueTicks(low: number, high: number, most: number): number[] {
-  const room = low === high ? Math.abs(low) * 0.25 : (high - low) * 0.04
-  const from = low >= 0 ? Math.max(0, low - room) : low - room
-  const to = high < 0 ? Math.min(0, high + room) : high + room || 1
+  // A single value has room on both sides.
+  const room = low === high ? Math.abs(low) * 0.25 : 0
+  const [from, to] = low === 0 && high === 0 ? [0, 1] : [low - room, high + room]
   const step = stepFor(to - from, most)
   const [first, last] = [Math.floor(from / step), Math.ceil(to / step)]
   return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)))
 }
 
-/** Return the episodes that are written along the axis: episodes are counted, so there are no halves. */
+/** Return the episodes that are written along the axis: episodes are counted, so there are no halves. A narrow axis names its end. */
 export function episodeTicks(first: number, last: number, most: number): number[] {
   const step = Math.max(1, stepFor(last - first, most))
   const from = Math.ceil(first / step)
-  return Array.from({ length: Math.floor(last / step) - from + 1 }, (_, index) => (from + index) * step)
+  const ticks = Array.from({ length: Math.floor(last / step) - from + 1 }, (_, index) => (from + index) * step)
+  return ticks.length > 0 ? ticks : [last]
 }
 
 /** Return the width for the axis' numbers, in pixels: that of five characters, so that charts align, or of the longest. */
