@@ -10,6 +10,7 @@ from hamlet_trio.lesson.lesson_file import shipped_lesson
 from tests.e2e.conftest import Server
 from tests.e2e_page.conftest import BrowserUser, StartPageServer
 from tests.e2e_page.seen import expect_connected, expect_step_above, fact
+from tests.e2e_page.test_quality import violations
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,7 @@ def test_what_a_stop_asks_about_is_in_view(user: BrowserUser, size: tuple[int, i
     lesson_bar(page).get_by_role("button", name="Stop 6").click()
     at_stop(page, 6)
     expect(page.get_by_role("img", name=re.compile("^The lives on screen"))).to_be_in_viewport(ratio=1)
+    assert violations(page) == []
 
 
 def test_the_lesson_drives_the_page_from_stop_to_stop(user: BrowserUser) -> None:
