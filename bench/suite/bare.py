@@ -1,7 +1,7 @@
 """Serve the least Quart-Trio app that sends the same frames: `python -m bench.suite.bare PORT FILE`.
 
 `/ws` sends the frame that FILE holds ten times a second, on deadlines of its own, from `play` to `pause`.
-`/ws/training` sends every viewer the same frame twenty times a second.
+`/ws/training` sends every viewer the same frame twenty times a second. `/ws/room` reads and sends nothing.
 """
 
 import sys
@@ -37,6 +37,13 @@ def make_app(frame: str) -> QuartTrio:
         await socket.accept()
         while True:
             await socket.send(await board.following())
+
+    @app.websocket("/ws/room")
+    async def member() -> None:
+        socket = websocket._get_current_object()  # type: ignore[attr-defined]  # a werkzeug LocalProxy
+        await socket.accept()
+        while True:
+            await socket.receive()
 
     @app.while_serving
     async def show() -> AsyncGenerator[None, None]:
