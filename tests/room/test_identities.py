@@ -1,5 +1,6 @@
 """Who comes back is who it was: the same number, animal and colour, and its strokes are its own."""
 
+import json
 import random
 
 from hamlet_trio.room import RoomService
@@ -22,7 +23,10 @@ async def test_who_comes_back_is_who_it_was_and_owns_its_strokes(rooms: RoomServ
         assert joined["members"][-1] == before
         ben.say("erase", id="b")
         assert (await ben.expect("erased"))["id"] == "b"
-    await ann.heard()
+    # Nobody else is told the text by which one comes back.
+    heard = json.dumps(await ann.heard())
+    assert before["animal"] in heard
+    assert mine["voter"] not in heard
 
 
 def test_so_many_that_left_are_remembered_and_a_look_that_was_taken_is_not_given_again() -> None:
