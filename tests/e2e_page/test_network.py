@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -38,7 +39,8 @@ class UpgradeDroppingProxy:
 
     def _forward(self, client: socket.socket) -> None:
         with client, client.makefile("rb") as reader, socket.create_connection(self._server) as server:
-            head = b"".join(iter(reader.readline, b"\r\n"))
+            # To its end, where a browser opened a connection and then did not need it.
+            head = b"".join(takewhile(lambda line: line != b"\r\n", reader))
             server.sendall(_UPGRADE.sub(b"", head) + b"Connection: close\r\n\r\n")
             with suppress(ConnectionError):  # a browser that leaves does not wait for what it asked for
                 while part := server.recv(65536):
