@@ -10,6 +10,7 @@ function finished(steps: number, change: Partial<FinishedEpisode> = {}): Finishe
     model: 'a.pt',
     by: 'policy',
     start: 'usual',
+    world: null,
     end: {
       type: 'episode_end', episode: 1, steps, total_reward: steps / 10, reason: 'meter_depleted',
       failure_reason: 'mood_depleted',
@@ -42,6 +43,14 @@ describe('records', () => {
     expect(results.standings('random').map(({ bestSteps, episodes }) => [bestSteps, episodes])).toEqual([[30, 1]])
     expect(results.standings('usual').map(({ bestSteps, episodes }) => [bestSteps, episodes])).toEqual([[76, 1]])
     expect(results.standings('chosen')).toEqual([])
+  })
+
+  it('are told apart by the world', () => {
+    const results = useResults()
+    results.add(finished(76))
+    results.add(finished(2, { world: 'c0ffee' }))
+    expect(results.standings('usual').map(({ bestSteps, episodes }) => [bestSteps, episodes])).toEqual([[76, 1]])
+    expect(results.standings('usual', 'c0ffee').map(({ bestSteps }) => bestSteps)).toEqual([2])
   })
 
   it('count neither what was cut short nor what changed hands', () => {

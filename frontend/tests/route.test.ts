@@ -34,6 +34,12 @@ describe('the address', () => {
     expect(formatRoute({ ...route, view: 'train' })).toBe('?view=train')
   })
 
+  it('holds no company in Play, where a person lives alone', () => {
+    const route = parseRoute('?view=play&agents=3&contention=1')
+    expect(formatRoute(route)).toBe('?view=play')
+    expect(formatRoute({ ...route, view: 'watch' })).toBe('?agents=3&contention=1')
+  })
+
   it('holds the run whose recordings or failures are listed', () => {
     expect(formatRoute(parseRoute('?view=failures&of=r'))).toBe('?view=failures&of=r')
     expect(formatRoute(parseRoute('?view=watch&of=r'))).toBe('')

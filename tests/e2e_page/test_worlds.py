@@ -30,6 +30,9 @@ def test_a_world_is_chosen_and_stands_in_the_address(user: BrowserUser) -> None:
     page.get_by_role("button", name="World: Two bars").click()
     page.get_by_role("button", name="Twice as far").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("8 x 8")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
+        "Choose a model that was trained there"
+    )
     page.get_by_role("button", name="The model\u2019s own world").click()
     place(page, "Recreation", 1, 8)
     expect(page).not_to_have_url(re.compile("world="))

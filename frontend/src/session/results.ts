@@ -14,6 +14,8 @@ export interface EpisodeResult {
   ending: string
   /** How it began; results of earlier versions of the page do not say. */
   start?: StartKind
+  /** The digest of a world that is not the usual one. */
+  world?: string
 }
 
 export interface Standing {
@@ -53,11 +55,11 @@ export const useResults = defineStore('results', () => {
   const saveSoon = useDebounceFn(save, SAVE_MS, { maxWait: SAVE_MS })
   useEventListener(window, 'pagehide', save)
 
-  function add({ model, by, end, start }: FinishedEpisode): void {
+  function add({ model, by, end, start, world }: FinishedEpisode): void {
     const whole = end.reason === 'meter_depleted' || end.reason === 'max_steps'
     if (!whole || by === 'both') return
     const player = by === 'human' ? YOU : (model ?? UNTRAINED)
-    const result = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason, start }
+    const result = { steps: end.steps, total: end.total_reward, ending: end.failure_reason ?? end.reason, start, ...(world !== null && { world }) }
     // The latest player is last, so that the first model is the one to forget.
     const others = Object.entries(results.value).filter(([name]) => name !== player)
     const oldest = others.length >= KEPT_PLAYERS ? others.find(([name]) => name !== YOU)?.[0] : null
@@ -77,10 +79,10 @@ export const useResults = defineStore('results', () => {
     return results.value[player] ?? []
   }
 
-  /** Return everybody's standing over the lives that began in this way, the best first. */
-  function standings(start: StartKind): Standing[] {
+  /** Return everybody's standing over the lives in a world (null: the usual one) that began in this way, the best first. */
+  function standings(start: StartKind, world: string | null = null): Standing[] {
     return Object.entries(results.value)
-      .map(([player, episodes]) => [player, episodes.filter((one) => (one.start ?? 'usual') === start)] as const)
+      .map(([player, episodes]) => [player, episodes.filter((one) => (one.start ?? 'usual') === start && (one.world ?? null) === world)] as const)
       .filter(([, episodes]) => episodes.length > 0)
       .map(([player, episodes]) => standing(player, episodes))
       .sort((a, b) => b.bestSteps - a.bestSteps || b.bestTotal - a.bestTotal)

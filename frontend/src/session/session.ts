@@ -17,7 +17,7 @@ import { Resumption } from '@/session/resumption'
 import { type DesiredState, type FinishedEpisode, initialDesires, initialState } from '@/session/state'
 import { readingFrames } from '@/world/compact'
 import { frameOfInference, shownValues } from '@/world/frame'
-import { parseSpec } from '@/worlds/spec'
+import { ownDigest, parseSpec } from '@/worlds/spec'
 
 /** Hold one `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
@@ -345,7 +345,7 @@ export class InferenceSession {
     }
     this.feed.pace.rest()
     const by = this.outcomes.end(end)
-    if (by !== null && message.agents === undefined) this.finished({ model: this.state.model, by, end, start: this.starts.kind.value })
+    if (by !== null && message.agents === undefined) this.finished({ model: this.state.model, by, end, start: this.starts.kind.value, world: ownDigest(this.state.world) })
   }
 
   private branched(branch: Branched): void {

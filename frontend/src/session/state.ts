@@ -101,6 +101,8 @@ export function initialDesires(): DesiredState {
 export interface FinishedEpisode {
   /** How it began. */
   start: EpisodeStart['start']
+  /** The digest of its world, null for the usual one. */
+  world: string | null
   /** The model that played it, null for the untrained agent. */
   model: string | null
   /** Who chose the actions; an episode that changed hands counts for neither. */

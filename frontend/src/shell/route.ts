@@ -140,8 +140,9 @@ export function formatRoute(route: Route): string {
   if (route.view !== DEFAULTS.view) query.set('view', route.view)
   if (route.model !== null) query.set('model', route.model)
   if (route.world !== null && route.world.length <= LONGEST_IN_ADDRESS) query.set('world', route.world)
-  if (route.agents !== null) query.set('agents', String(route.agents))
-  if (route.contention !== null) query.set('contention', route.contention ? '1' : '0')
+  // In Play a person lives alone.
+  if (route.agents !== null && route.view !== 'play') query.set('agents', String(route.agents))
+  if (route.contention !== null && route.view !== 'play') query.set('contention', route.contention ? '1' : '0')
   if (route.start !== null) query.set('start', route.start)
   if (route.policy) query.set('policy', '1')
   if (route.recording !== null && route.view === 'watch') {

@@ -29,6 +29,11 @@ export function ownChanges(info: WorldInfo | null | undefined): Record<string, u
   return Object.fromEntries(changes.filter(([field]) => field !== 'num_agents' && field !== 'contention'))
 }
 
+/** Return the digest of a world, null for the usual one. */
+export function ownDigest(info: WorldInfo | null | undefined): string | null {
+  return info && Object.keys(ownChanges(info)).length > 0 ? info.digest : null
+}
+
 /** Return the title that an object brings along. */
 export function specTitle(spec: WorldSpec): string | null {
   return typeof spec === 'object' && typeof spec.title === 'string' && spec.title !== '' ? spec.title : null
