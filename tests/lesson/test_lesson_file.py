@@ -30,7 +30,7 @@ LESSON = f'title = "Mine"\n{STOP}'
 def test_the_shipped_lesson_leads_from_failure_to_changed_rules_in_both_languages() -> None:
     lesson = shipped_lesson()
     assert [stop.id for stop in lesson.stops] == [
-        *("fail", "sees", "play", "train", "compare", "cheater", "rules"),
+        *("fail", "sees", "play", "train", "compare", "cheater", "company", "rules"),
     ]
     for stop in lesson.stops:
         assert set(stop.title) == set(stop.text) == set(LANGUAGES)
