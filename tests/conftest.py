@@ -29,13 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def interrupts_reach_children() -> None:
-    """Have servers and commands start with SIGINT at its default, also where a script runs the tests.
+def signals_reach_children() -> None:
+    """Have servers and commands start with SIGINT and SIGHUP at their defaults, whoever runs the tests.
 
-    A shell without job control starts what it puts in the background with SIGINT ignored, and children
-    inherit that; a handler of ours is reset to the default when a child begins.
+    A shell without job control starts what it puts in the background with SIGINT ignored, nohup with SIGHUP,
+    and children inherit that; a handler of ours is reset to the default when a child begins.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.fixture

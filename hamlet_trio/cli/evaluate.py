@@ -8,6 +8,7 @@ import typer
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.cli.tables import console
 from hamlet_trio.cli.world import find_world
+from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.common.encoding import to_json
 from hamlet_trio.settings import load_settings
 
@@ -28,6 +29,14 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME|FILE", help="World to play in; by default the one it was trained in."),
     ] = None,
+    num_agents: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_AGENTS, help="Agents in the world, in place of its own number."),
+    ] = None,
+    contention: Annotated[
+        bool | None,
+        typer.Option(help="Whether each place serves one agent a step, in place of its own rule."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -45,11 +54,14 @@ def evaluate(
     from hamlet_trio.agent.evaluation import evaluate as play
     from hamlet_trio.agent.policy import Policy
     from hamlet_trio.common.text import printable
+    from hamlet_trio.protocol.world_info import with_company
+    from hamlet_trio.world.world_file import World
 
     torch.set_num_threads(1)
     try:
         loaded = load_checkpoint(find_checkpoint(checkpoint))
-        config = loaded.world_config() if world is None else find_world(world).config
+        chosen = World(config=loaded.world_config()) if world is None else find_world(world)
+        config = with_company(chosen, num_agents, contention, "evaluate").config
         result = play(
             Policy.from_checkpoint(loaded),
             config,

@@ -29,8 +29,7 @@ def test_train_evaluate_and_models(hamlet: Hamlet, hamlet_here: Hamlet, tmp_path
     assert result["network_type"] == "qnetwork"
     assert len(result["episodes"]) == 2
     assert result["mean_length"] == sum(row["length"] for row in result["episodes"]) / 2
-    (tmp_path / "pair.json").write_text('{"num_agents": 2}')
-    pair = hamlet("evaluate", str(model), "--episodes", "2", "--world", str(tmp_path / "pair.json")).stdout
+    pair = hamlet("evaluate", str(model), "--episodes", "2", "--num-agents", "2", "--contention").stdout
     assert [line.split()[1:4:2] for line in pair.splitlines() if "agent_" in line] == [
         [str(episode), f"agent_{agent}"] for episode in (1, 2) for agent in (0, 1)
     ]
