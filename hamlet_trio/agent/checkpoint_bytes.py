@@ -31,9 +31,8 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
         raise CheckpointError(f"{path.name} was not found.") from None
     except NotAFileError as error:
         raise CheckpointError(f"{path.name} is {error.strerror}.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CheckpointError(f"{path.name} cannot be read: {reason}.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.") from error
     if not data:
         raise CheckpointError(f"{path.name} is empty.")
     if len(data) > limit:

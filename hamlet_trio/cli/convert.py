@@ -64,7 +64,7 @@ def _read(path: Path, world: "WorldConfig | None") -> "tuple[Checkpoint, WorldCo
     """Return the model or perceptron in a file, and the world that it is for."""
     from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint
     from hamlet_trio.exchange.comparison import ExchangeError
-    from hamlet_trio.exchange.plain_torch import read_perceptron
+    from hamlet_trio.exchange.plain_torch import holds_weights_alone, read_perceptron
 
     try:
         checkpoint = load_checkpoint(path)
@@ -74,9 +74,13 @@ def _read(path: Path, world: "WorldConfig | None") -> "tuple[Checkpoint, WorldCo
         except ExchangeError as error:
             raise ExchangeError(f"{no_model} As a perceptron: {error}") from error
         return perceptron, perceptron.world_config()
+    config = world or checkpoint.world_config()
+    is_read = world is None and checkpoint.spec.observation_size == config.observation_size
+    if not is_read and holds_weights_alone(path):  # whose names happen to be ours
+        return read_perceptron(path, config), config
     if world is not None:
         raise UserError(f"{path} is a model, which brings its own world; leave out --world.")
-    return checkpoint, checkpoint.world_config()
+    return checkpoint, config
 
 
 def _write(checkpoint: "Checkpoint", config: "WorldConfig", out: Path, title: str | None) -> float:

@@ -59,7 +59,9 @@ def _describe(info: msgspec.inspect.Type) -> str:
             kind = "a whole number" if isinstance(info, inspect.IntType) else "a number"
             words = kind if info.ge is None else f"{kind} from {_number(info.ge)} to {_number(info.le)}"
         case inspect.StrType():
-            words = "text" + _length(info) + (f" of the form {info.pattern}" if info.pattern else "")
+            # `$` alone allows a line break at the end, which nobody has to be told.
+            pattern = (info.pattern or "").removesuffix(r"(?!\n)")
+            words = "text" + _length(info) + (f" of the form {pattern}" if pattern else "")
         case inspect.VarTupleType():
             words = "a list of text"
         case inspect.ListType():

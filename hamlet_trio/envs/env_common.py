@@ -113,8 +113,10 @@ def random_start_option(options: Mapping[str, Any] | None, default: bool) -> boo
     """Return the option `random_start` of a reset.
 
     Raises:
+        TypeError: when the options are no dict.
         ValueError: when it is not a boolean.
     """
+    check_kind(options)
     return check_random_start((options or {}).get("random_start", default), "options.random_start")
 
 
@@ -141,10 +143,15 @@ def check_seeds(seed: object, number: int) -> list[int | None]:
     return [None if first is None else first + index for index in range(number)]
 
 
-def check_options(options: Mapping[str, Any] | None, *, also: tuple[str, ...] = ()) -> None:
-    """Raise TypeError for what is no dict, and ValueError for an option that `reset` does not know."""
+def check_kind(options: object) -> None:
+    """Raise TypeError for options of a reset that are no dict."""
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options is {options!r}; allowed: a dict such as {{'random_start': True}}, or None")
+
+
+def check_options(options: Mapping[str, Any] | None, *, also: tuple[str, ...] = ()) -> None:
+    """Raise TypeError for what is no dict, and ValueError for an option that `reset` does not know."""
+    check_kind(options)
     known = (*RESET_OPTIONS, *also)
     for name in options or {}:
         if name not in known:

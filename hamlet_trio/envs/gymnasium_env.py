@@ -57,7 +57,8 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         Args:
             config: the world: a WorldConfig, a world's name, a world file, or the fields that it changes.
-            reward, max_steps: where given, they go before those of `config`.
+            reward: where given, in place of that of `config`.
+            max_steps: likewise.
             random_start: whether episodes start anywhere unless the options of `reset` say otherwise.
             render_mode: `human`, `rgb_array`, `ansi` or None.
 
@@ -130,7 +131,7 @@ class HamletEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
             self._worlds.observe()[0, 0],
             result.rewards.item(),
             result.terminated.item(),
-            result.truncated.item(),
+            bool(self._worlds.steps[0] >= self.config.max_steps),
             {**agent_info(self._worlds, 0)},
         )
 

@@ -94,6 +94,7 @@ class HamletParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[mis
         Unknown options are ignored, as PettingZoo's API test demands.
 
         Raises:
+            TypeError: when the options are no dict.
             ValueError: for a seed that is no whole number, or an option `random_start` that is not a boolean.
         """
         random_start = random_start_option(options, self._random_start)

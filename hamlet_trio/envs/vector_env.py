@@ -122,7 +122,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         """Take one step in every world.
 
         Returns observations (N, size) float32, rewards (N,) float64, terminations and truncations (N,) bool,
-        and infos.
+        and infos. As with Gymnasium's `TimeLimit`, a life that ends at the last step is truncated too.
 
         Raises:
             ValueError: for actions of another number, or other than 0 to 4.
@@ -135,7 +135,8 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             return self._step_and_begin(given)
         result = self._worlds.step(given)
         self._renderer.note(given, result)
-        rewards, ended, cut = result.rewards[:, 0], result.terminated[:, 0], result.truncated[:, 0]
+        rewards, ended = result.rewards[:, 0], result.terminated[:, 0]
+        cut = self._worlds.steps >= self._worlds.config.max_steps
         infos: dict[str, Any] = {}
         over = ended | cut
         if self._mode is AutoresetMode.SAME_STEP and over.any():
@@ -156,7 +157,7 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             result = self._worlds.step(actions[stepping], stepping)
             rewards[stepping] = result.rewards[:, 0]
             ended[stepping] = result.terminated[:, 0]
-            cut[stepping] = result.truncated[:, 0]
+            cut[stepping] = self._worlds.steps[stepping] >= self._worlds.config.max_steps
             self._renderer.note(actions[stepping], result, stepping)
         self._begin(np.flatnonzero(over))
         self._renderer.show()

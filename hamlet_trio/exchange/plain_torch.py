@@ -37,6 +37,12 @@ def read_perceptron(path: Path, config: WorldConfig | None = None) -> Checkpoint
     return from_state_dict(content, config, name=path.name)
 
 
+def holds_weights_alone(path: Path) -> bool:
+    """Return whether a file holds a state dict and nothing else; raises `CheckpointError` if unreadable."""
+    content = unpack(read_bytes(path), path.name)
+    return isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values())
+
+
 def from_state_dict(
     state_dict: object, config: WorldConfig | None = None, *, name: str = "the state dict"
 ) -> Checkpoint:

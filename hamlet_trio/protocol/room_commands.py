@@ -18,7 +18,7 @@ MemberId = Annotated[int, Meta(ge=1, le=2**31, description="number of a member")
 RoomName = Annotated[
     str,
     Meta(
-        pattern=r"^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$",
+        pattern=r"^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$(?!\n)",
         description="`class`, a room of four digits such as `4827`, or a group of one, such as `class-1`",
     ),
 ]
@@ -41,7 +41,7 @@ class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
         Meta(description="`proof` of that session, from its `connected`"),
     ] = None
     voter: Annotated[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")] | None,
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")] | None,
         Meta(
             description="random text of the client's own: who comes back with the same one has one vote, not "
             "two, and is the member that it was. Nobody is told it"
@@ -73,7 +73,7 @@ class MoveCursor(Struct, frozen=True, tag_field="command", tag="cursor"):
 class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
     """Draw a line or set a stamp; with the id of one's own earlier stroke, replace that."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="chosen by the member")]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)", description="chosen by the member")]
     points: Annotated[
         list[Point], Meta(min_length=1, max_length=MAX_POINTS, description="line, or a stamp's one place")
     ]
@@ -92,7 +92,7 @@ class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
 class Erase(Struct, frozen=True, tag_field="command", tag="erase"):
     """Remove a stroke of one's own."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="id of the stroke")]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)", description="id of the stroke")]
 
 
 class Clear(Struct, frozen=True, tag_field="command", tag="clear"):

@@ -96,7 +96,7 @@ class Claimed(Struct, frozen=True, tag="claimed"):
     number: int
     voter: str | None
     session: str | None
-    proof: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="`hash_of` of the proof")]
+    proof: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="`hash_of` of the proof")]
     id: str
 
 

@@ -45,9 +45,8 @@ def messages(endpoint: str) -> str:
 
 
 def message_parts() -> str:
-    """Show one headed table for each object that messages hold."""
-    sent = [each for unions in SCHEMA["endpoints"].values() for each in unions["messages"].values()]
-    return _headed(_reached(map(name_of, sent)))
+    """Show one headed table for each object that commands and messages hold."""
+    return _headed(_reached(_sent()))
 
 
 def http_routes() -> str:
@@ -63,10 +62,16 @@ def http_routes() -> str:
 def http_parts() -> str:
     """Show one headed table for each query, body and response, and for each object in them."""
     named = [name_of(part) for exchange in SCHEMA["http"].values() for part in exchange.values()]
-    sent = [each for unions in SCHEMA["endpoints"].values() for each in unions["messages"].values()]
-    shown = {*_reached(map(name_of, sent)), *map(name_of, sent)}
+    shown = {*_reached(_sent()), *_sent()}
     named = list(dict.fromkeys([*named, name_of(SCHEMA["problem"])]))
     return _headed(name for name in [*named, *_reached(named)] if name not in shown)
+
+
+def _sent() -> list[str]:
+    """List the commands and messages of all endpoints."""
+    kinds = ("messages", "commands")
+    unions = SCHEMA["endpoints"].values()
+    return [name_of(each) for kind in kinds for union in unions for each in union[kind].values()]
 
 
 def _headed(names: Iterable[str]) -> str:

@@ -17,7 +17,17 @@ _PLAIN = {
 _PLURAL = {"whole number": "whole numbers", "number": "numbers", "list": "lists"}
 
 # Objects whose fields stand under a heading that is not their name.
-_ANCHORS = {"TrainingParameters": "training-parameters", "EpisodeComplete": "training-episode_complete"}
+_ANCHORS = {
+    "TrainingParameters": "training-parameters",
+    "EpisodeComplete": "training-episode_complete",
+    "TrainingStarted": "training-training_started",
+    "Paused": "training-paused",
+    "Resumed": "training-resumed",
+    "CheckpointSaved": "training-checkpoint_saved",
+    "TrainingComplete": "training-training_complete",
+    "TrainingStopped": "training-training_stopped",
+    "TrainingFailed": "training-training_failed",
+}
 
 
 def name_of(reference: dict[str, Any]) -> str:

@@ -123,3 +123,8 @@ def test_it_can_be_drawn() -> None:
     assert isinstance(after, np.ndarray)
     assert before.shape == after.shape == (540, 960, 3)
     assert (before != after).any()
+
+
+def test_options_that_are_no_dict_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"options is \[1\]; allowed: a dict"):
+        parallel_env().reset(options=[1])  # type: ignore[arg-type]

@@ -122,6 +122,27 @@ def test_the_step_limit_of_gymnasium_is_the_worlds_own() -> None:
     assert envs.step(np.array([0, 0]))[3].all()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_life_that_ends_at_the_limit_is_truncated_too_as_by_gymnasium(mode: AutoresetMode) -> None:
+    always_up = np.zeros(2, dtype=np.int64)
+    singly = gymnasium.make_vec(
+        "Hamlet-v0",
+        2,
+        VectorizeMode.SYNC,
+        max_episode_steps=76,
+        vector_kwargs={"autoreset_mode": mode},
+    )
+    envs = HamletVectorEnv(2, autoreset_mode=mode, max_steps=76)
+    singly.reset()
+    envs.reset()
+    for _ in range(76):
+        ours, theirs = envs.step(always_up), singly.step(always_up)
+    for mine, other in zip(ours[2:4], theirs[2:4], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert ours[2].all()
+    assert ours[3].all()
+
+
 def test_a_copy_and_a_pickle_go_their_own_way() -> None:
     envs = HamletVectorEnv(2, random_start=True)
     envs.reset(seed=1)

@@ -147,6 +147,16 @@ def test_a_perceptron_saved_from_torch_becomes_a_model(tmp_path: Path, hidden: t
     assert (model["name"], model["network_type"]) == ("ours.pt", "qnetwork")
 
 
+def test_layers_may_have_our_names_in_any_world(tmp_path: Path) -> None:
+    layers = perceptron(8 + 16 * 16, 16, 5).state_dict()
+    torch.save({f"layers.{name}": values for name, values in layers.items()}, tmp_path / "theirs.pt")
+    result = CliRunner().invoke(app, ["convert", str(tmp_path / "theirs.pt"), str(tmp_path / "ours.pt")])
+    assert isinstance(result.exception, UserError)
+    assert "maps 264 values to 5; a network for this world maps the 72" in str(result.exception)
+    convert(tmp_path / "theirs.pt", tmp_path / "ours.pt", "--world", "twice-as-far")
+    assert load_checkpoint(tmp_path / "ours.pt").world_config().width == 16
+
+
 def test_layers_may_have_any_names(tmp_path: Path) -> None:
     layers = perceptron(72, 16, 5).state_dict()
     names = ("encoder.weight", "encoder.bias", "q.weight", "q.bias")

@@ -105,6 +105,19 @@ def test_a_sentence_says_what_is_allowed_at_this_endpoint(
     assert sentence in refusal(decoder, json.dumps(fields)).message
 
 
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("room", {"command": "join", "room": "4827\n"}),
+        ("room", {"command": "join", "room": "4827-8\n"}),
+        ("voter", {"command": "join", "room": "4827", "voter": "a" * 16 + "\n"}),
+        ("id", {"command": "erase", "id": "x\n"}),
+    ],
+)
+def test_no_name_ends_in_a_line_break(field: str, fields: dict[str, Any]) -> None:
+    assert refusal(room_commands, json.dumps(fields)).field == field
+
+
 def test_start_training_takes_the_defaults_of_the_protocol() -> None:
     command = training_commands.decode('{"command": "start_training"}')
     assert isinstance(command, StartTraining)
