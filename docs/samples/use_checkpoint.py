@@ -1,12 +1,15 @@
-"""Load a checkpoint and let it choose: python docs/samples/use_checkpoint.py [models/trained_agent.pt]"""
+"""Load a checkpoint, or the shipped one, and let it choose: python docs/samples/use_checkpoint.py [FILE]"""
 
 import sys
+from pathlib import Path
 
 from hamlet_trio.agent.checkpoint import CheckpointError, load_checkpoint
 from hamlet_trio.agent.policy import Policy
+from hamlet_trio.settings import load_settings
 from hamlet_trio.world import ACTIONS, Worlds
 
-path = sys.argv[1] if len(sys.argv) > 1 else "models/trained_agent.pt"
+shipped = Path(load_settings().models_dir) / "trained_agent.pt"
+path = Path(sys.argv[1]) if len(sys.argv) > 1 else shipped
 try:
     checkpoint = load_checkpoint(path)
 except CheckpointError as error:

@@ -11,12 +11,15 @@ from hamlet_trio.exchange.comparison import check_equal, q_values
 from hamlet_trio.world import WorldConfig
 
 
-def write_checkpoint(checkpoint: Checkpoint, path: Path, config: WorldConfig, title: str | None) -> float:
+def write_checkpoint(
+    checkpoint: Checkpoint, path: str | Path, config: WorldConfig, title: str | None
+) -> float:
     """Write a checkpoint, with a title if there is one; return the largest difference of Q-values.
 
     Raises `ExchangeError` if what was written would give other Q-values, and `OSError` if the file cannot be
     written.
     """
+    path = Path(path)
     if title is not None:
         metadata = msgspec.structs.replace(checkpoint.metadata, title=title)
         checkpoint = dataclasses.replace(checkpoint, metadata=metadata)

@@ -22,7 +22,7 @@ OUTPUT: Final = "q_values"
 """The output, (n, 5) float32."""
 
 
-def write_onnx(checkpoint: Checkpoint, path: Path, config: WorldConfig) -> float:
+def write_onnx(checkpoint: Checkpoint, path: str | Path, config: WorldConfig) -> float:
     """Write a checkpoint's network for any number of rows; return the largest difference of Q-values.
 
     The file is written once it was seen to give the network's Q-values, computed by ONNX's own reference
@@ -31,6 +31,7 @@ def write_onnx(checkpoint: Checkpoint, path: Path, config: WorldConfig) -> float
     Raises `ExchangeError` if the extra `onnx` is not installed or the Q-values differ, and `OSError` if the
     file cannot be written.
     """
+    path = Path(path)
     try:
         import onnx  # noqa: PLC0415  # an extra
         import onnxscript  # noqa: F401, PLC0415  # what torch exports with

@@ -21,7 +21,7 @@ _WRAPPED: Final = ("state_dict", "model_state_dict")
 """The names under which programs save a state dict beside other things."""
 
 
-def read_perceptron(path: Path, config: WorldConfig | None = None) -> Checkpoint:
+def read_perceptron(path: str | Path, config: WorldConfig | None = None) -> Checkpoint:
     """Read a multilayer perceptron's state dict as a checkpoint of the network type `qnetwork`.
 
     The file holds linear layers in the order of their application, whatever they are called: weights
@@ -33,6 +33,7 @@ def read_perceptron(path: Path, config: WorldConfig | None = None) -> Checkpoint
     Nothing in the file is executed. Raises `CheckpointError` for a file that is missing, damaged or tries to
     run code, and `ExchangeError` for weights that are no such perceptron, or not for this world.
     """
+    path = Path(path)
     content = unpack(read_bytes(path), path.name)
     return from_state_dict(content, config, name=path.name)
 

@@ -56,7 +56,7 @@ def plain_spec(spec: NetworkSpec) -> dict[str, Any]:
     return fields | {"sizes": spec.plain_sizes()}
 
 
-def write_stable_baselines(checkpoint: Checkpoint, path: Path, config: WorldConfig) -> float:
+def write_stable_baselines(checkpoint: Checkpoint, path: str | Path, config: WorldConfig) -> float:
     """Write a checkpoint as an agent for `DQN.load`; return the largest difference of Q-values.
 
     A `qnetwork` becomes stable-baselines3's own `MlpPolicy`, which can be loaded without Hamlet. Any other
@@ -68,6 +68,7 @@ def write_stable_baselines(checkpoint: Checkpoint, path: Path, config: WorldConf
     Raises `ExchangeError` if the Q-values differ or a setting is not allowed, and `OSError` if the file
     cannot be written.
     """
+    path = Path(path)
     network = checkpoint.network
     agent = _new_agent(checkpoint, config)
     for part in (agent.policy.q_net, agent.policy.q_net_target):

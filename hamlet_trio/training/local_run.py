@@ -41,7 +41,7 @@ def train_to_file(
     parameters: TrainingParameters,
     settings: Settings,
     *,
-    out: Path | None = None,
+    out: str | Path | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
     snapshots: Collection[int] = (),
     overwrite: bool = False,
@@ -65,6 +65,7 @@ def train_to_file(
     Raises `StartError` when the run cannot begin or `out` cannot be written, `DivergedError` when its loss
     is no longer finite, and `SaveError` when its end cannot be saved.
     """
+    out = None if out is None else Path(out)
     if out is not None:
         _check_out(out)
     listener = listener or RunListener()

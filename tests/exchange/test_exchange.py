@@ -22,7 +22,7 @@ from hamlet_trio.agent.networks import OptionsNetwork, build_network
 from hamlet_trio.cli import app
 from hamlet_trio.cli.errors import UserError
 from hamlet_trio.exchange.comparison import ExchangeError, observations_of, q_values
-from hamlet_trio.exchange.plain_torch import from_state_dict
+from hamlet_trio.exchange.plain_torch import from_state_dict, read_perceptron
 from hamlet_trio.world import WorldConfig, parallel_env
 
 WORLD = WorldConfig()
@@ -162,6 +162,7 @@ def test_layers_may_have_any_names(tmp_path: Path) -> None:
     names = ("encoder.weight", "encoder.bias", "q.weight", "q.bias")
     torch.save(dict(zip(names, layers.values(), strict=True)), tmp_path / "theirs.pt")
     assert "the same Q-values" in convert(tmp_path / "theirs.pt", tmp_path / "ours.pt")
+    assert read_perceptron(str(tmp_path / "theirs.pt")).spec.network_type == "qnetwork"
 
 
 def test_a_perceptron_for_a_world_of_another_shape_names_that_world(tmp_path: Path) -> None:
