@@ -114,15 +114,14 @@ class ReplicatedRooms(RoomService):
             # Whoever has no proof of a session of this instance is told so at once.
             membership.proved(command)
         member, here = membership.member, self._log.instance
+        voter = membership.keep_voter(command.voter)
         self._own[member.number] = membership
         if not membership.is_in(command.room):
-            await self._append(
-                Entered(*member.identity, member.teacher, command.voter, command.room, here, new_id())
-            )
+            await self._append(Entered(*member.identity, member.teacher, voter, command.room, here, new_id()))
         else:
             self.tell_again(membership)
         proof = hash_of(command.proof or "")
-        await self._append(Claimed(member.number, command.voter, command.session, proof, new_id()))
+        await self._append(Claimed(member.number, voter, command.session, proof, new_id()))
 
     def session_ended(self, membership: Membership) -> None:
         """Tell all instances that a session is over, in the order of the log."""

@@ -251,6 +251,7 @@ class Membership:
         self._service = service
         self._room: Room | None = None
         self._shared: SharedSession | None = None
+        self._voter: str | None = None
 
     @property
     def room(self) -> Room:
@@ -265,16 +266,21 @@ class Membership:
         Raises `BadMessageError` if the room is full, and then it stays where it is; and if the session is not
         proved to be its own.
         """
-        session = self.proved(command)
+        session, voter = self.proved(command), self.keep_voter(command.voter)
         if self.is_in(command.room):
-            self.room.change_voter(self.member, command.voter)
+            self.room.change_voter(self.member, voter)
             self.change_session(session)
             self._service.tell_again(self)
         else:
-            if not self.is_in_a_room and command.voter is not None:
-                self._service.come_back(self, command.voter)
-            self.member.voter = command.voter
+            if not self.is_in_a_room and voter is not None:
+                self._service.come_back(self, voter)
+            self.member.voter = voter
             self.enter(command.room, session)
+
+    def keep_voter(self, voter: str | None) -> str | None:
+        """Return the first `voter` of the connection, which stays: by another one it could vote again."""
+        self._voter = self._voter or voter
+        return self._voter
 
     @property
     def is_in_a_room(self) -> bool:

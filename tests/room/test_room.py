@@ -168,6 +168,18 @@ async def test_who_comes_back_has_one_vote(rooms: RoomService, ann: Member) -> N
     assert await ann.refused("join", voter="short") == "out_of_range"
 
 
+async def test_a_connection_votes_once_under_whatever_voter(rooms: RoomService, ann: Member) -> None:
+    async with member(rooms) as cat, member(rooms) as ben:
+        await cat.join(room="5101")
+        cat.say("ask", question="yes_or_no", choices=2)
+        for number in range(3):
+            await ben.join(room="5101", voter=f"another-name-each-{number}")
+            ben.say("vote", choice=1)
+            await ben.join(room="5102")
+        votes = [message["vote"] for message in await cat.heard() if message["type"] == "vote_changed"]
+    assert votes[-1]["counts"] == [0, 1]
+
+
 async def test_signals_go_to_one_member_of_the_group_unread(rooms: RoomService, ann: Member) -> None:
     async with member(rooms) as ben, member(rooms) as cat:
         for one in (ann, ben):
