@@ -20,6 +20,12 @@ def test_a_server_that_stayed_as_it_was_has_passed() -> None:
     assert judge(tally(), BEFORE, BEFORE._replace(megabytes=314, files=29), 0) == []
 
 
+def test_a_server_may_still_grow_in_its_first_minutes() -> None:
+    grown = BEFORE._replace(megabytes=340)
+    assert judge(tally(), BEFORE, grown, 0, minutes=1) == []
+    assert judge(tally(), BEFORE, grown, 0, minutes=60) == ["memory grew"]
+
+
 @pytest.mark.parametrize(
     ("counts", "after", "exit_code", "sentence"),
     [
