@@ -39,7 +39,7 @@ def check_number(
 def check_integer(field: str, value: object, low: int, high: int) -> None:
     """Raise ConfigError unless `value` is an integer in low..high."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(field, value, f"an integer from {low} to {high}")
+        raise ConfigError(field, value, f"an integer from {low:,} to {high:,}")
 
 
 def check_count(name: str, value: object) -> None:
