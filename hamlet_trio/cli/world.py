@@ -25,7 +25,7 @@ _DataDir = Annotated[
 def check(file: Annotated[Path, typer.Argument(help="A world file, in TOML or JSON.")]) -> None:
     """Check a world file; say which field is wrong, and what is allowed."""
     from hamlet_trio.common.agents import MAX_AGENTS
-    from hamlet_trio.protocol.world_info import MAX_SIDE
+    from hamlet_trio.protocol.world_info import MAX_SIDE, over_limits
 
     found = _from_file(file)
     config = found.config
@@ -33,7 +33,7 @@ def check(file: Annotated[Path, typer.Argument(help="A world file, in TOML or JS
         f"{file}: {found.title or 'a world'}, {config.width} x {config.height} cells, "
         f"{len(config.affordances)} affordances, digest {found.digest}."
     )
-    if max(config.width, config.height) > MAX_SIDE or config.num_agents > MAX_AGENTS:
+    if any(over_limits(config)):
         print(
             f"It is for Python alone: sessions and runs take at most {MAX_SIDE} x {MAX_SIDE} cells and "
             f"{MAX_AGENTS} agents."

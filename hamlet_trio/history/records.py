@@ -1,5 +1,6 @@
 """Records of training runs, as they are written to the history."""
 
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
@@ -16,8 +17,13 @@ RunState = Literal["running", Ending]
 
 
 def now() -> str:
-    """Return the present time in the form of the history: ISO 8601, UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    """Return the present time in the form of the history."""
+    return time_text(time.time())
+
+
+def time_text(seconds: float) -> str:
+    """Return a time, in seconds since 1970, in the form of the history: ISO 8601, UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 class RunStarted(Struct, frozen=True, kw_only=True):

@@ -79,8 +79,7 @@ class LoadedPolicy:
 
     def fits(self, config: WorldConfig) -> bool:
         """Return whether its network can read a world of this configuration."""
-        spec = self.policy.spec
-        return (spec.width, spec.height) == (config.width, config.height)
+        return self.policy.spec.fits(config)
 
 
 def _places(config: WorldConfig) -> tuple[tuple[int, int, int], ...]:

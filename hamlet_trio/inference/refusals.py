@@ -42,10 +42,5 @@ def unknown_agent(num_agents: int, command: str) -> BadMessageError:
 
 def unreadable_world(model: LoadedPolicy, config: WorldConfig, command: str) -> BadMessageError:
     """Return the refusal of a model whose network cannot read a world."""
-    spec = model.policy.spec
-    return BadMessageError(
-        ErrorCode.UNUSABLE_MODEL,
-        f"{model.name or 'The untrained agent'} reads a world of {spec.width} x {spec.height} cells; "
-        f"this one has {config.width} x {config.height}.",
-        command=command,
-    )
+    sentence = model.policy.spec.misfit(model.name or "The untrained agent", config)
+    return BadMessageError(ErrorCode.UNUSABLE_MODEL, sentence, command=command)

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,7 @@ from hamlet_trio.history import (
     RunStarted,
 )
 from hamlet_trio.history.missing import has_episode, missing_records
+from hamlet_trio.history.records import time_text
 from hamlet_trio.logs import Logger
 from hamlet_trio.protocol.episode import EpisodeComplete
 from hamlet_trio.protocol.messages import (
@@ -63,7 +63,7 @@ class FollowedHistory:
 
     def hear(self, run_id: str | None, message: FollowedMessage, at: float) -> bool:
         """Take note of a message of this run, told at this time; return whether it ends the run."""
-        record = _record_of(run_id, message, _iso(at))
+        record = _record_of(run_id, message, time_text(at))
         if record is not None:
             self._waiting.append(record)
         return isinstance(record, RunEnded)
@@ -76,7 +76,7 @@ class FollowedHistory:
         past: list[Record] = []
         for message, at in told:
             current = _run_named(message) or current
-            if (record := _record_of(current, message, _iso(at))) is not None:
+            if (record := _record_of(current, message, time_text(at))) is not None:
                 past.append(record)
         self._past = past
 
@@ -129,7 +129,3 @@ def _record_of(run_id: str | None, message: FollowedMessage, at: str) -> Record 
         case TrainingFailed(reason=reason, restart=False, model=model):
             record = RunEnded(run_id=run_id, state="failed", reason=reason, model=model, at=at)
     return record
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -10,7 +10,7 @@ from hamlet_trio.agent.models import ModelFolder, ModelNameError
 from hamlet_trio.common.lock import FileLock, LockedError
 from hamlet_trio.common.text import printable
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.parameters import Showing, TrainingParameters
+from hamlet_trio.protocol.parameters import Showing, TrainingParameters, world_of
 from hamlet_trio.training.run_models import problem_with_choice
 from hamlet_trio.training.store import RunNotFoundError, RunStore, new_run_id
 
@@ -121,8 +121,6 @@ def _plan_to_resume(
 
 
 def _check_unchanged(parameters: TrainingParameters, own: TrainingParameters) -> None:
-    from hamlet_trio.protocol.parameters import world_of  # noqa: PLC0415 - imports numpy
-
     for name in parameters.__struct_fields__:
         if name in ("num_episodes", "resume_from", *Showing.__struct_fields__):
             continue

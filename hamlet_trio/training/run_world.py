@@ -65,13 +65,10 @@ def check_network(parameters: TrainingParameters, spec: "NetworkSpec | None") ->
     Raises `BadMessageError`.
     """
     config = world_of(parameters).config
-    size = f"{config.width} x {config.height}"
     if spec is not None:
-        if (spec.width, spec.height) != (config.width, config.height):
-            sentence = (
-                f"{parameters.resume_from} reads a world of {spec.width} x {spec.height} cells; this one has "
-                f"{size}. Leave out `resume_from` to train a new agent there."
-            )
+        if not spec.fits(config):
+            why = spec.misfit(str(parameters.resume_from), config)
+            sentence = f"{why} Leave out `resume_from` to train a new agent there."
             raise BadMessageError(ErrorCode.UNUSABLE_MODEL, sentence, command=_COMMAND, field="resume_from")
         return
     network_type = parameters.network_type

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.agent.names import NetworkType
-from hamlet_trio.world import METERS
+from hamlet_trio.world import METERS, WorldConfig
 
 SCALARS: Final = 2 + len(METERS)
 """Values before the grid: x, y and the meters."""
@@ -148,6 +148,17 @@ class NetworkSpec(Struct, frozen=True, kw_only=True):
     def observation_size(self) -> int:
         """Values in one observation."""
         return SCALARS + self.width * self.height
+
+    def fits(self, config: WorldConfig) -> bool:
+        """Return whether the network can read a world of this configuration."""
+        return (self.width, self.height) == (config.width, config.height)
+
+    def misfit(self, name: str, config: WorldConfig) -> str:
+        """Return the sentence for a model of this name whose network cannot read a world."""
+        return (
+            f"{name} reads a world of {self.width} x {self.height} cells; "
+            f"this one has {config.width} x {config.height}."
+        )
 
     def plain_sizes(self) -> dict[str, Any]:
         """Return the sizes as plain values: numbers and lists of numbers."""
