@@ -7,6 +7,7 @@ from msgspec import Struct
 from hamlet_trio.agent.exploration import EpsilonGreedy
 from hamlet_trio.agent.policy import Policy
 from hamlet_trio.world import FAILURE_REASONS, WorldConfig, Worlds
+from hamlet_trio.world.config import config_or_usual
 
 _WORLDS_AT_ONCE = 1024
 _RANDOM_STARTS_SEED = 4_174_203_519  # of no run: a run derives its seeds by hashing its own
@@ -48,11 +49,12 @@ def evaluate(
     The same arguments give the same result.
 
     Raises:
+        TypeError: when `config` is no configuration.
         ValueError: when there are no episodes, epsilon is not from 0 to 1, or the policy is for a world of
             another shape.
         ConfigError: for a `max_steps` that is not allowed.
     """
-    config = WorldConfig() if config is None else config
+    config = config_or_usual(config)
     if max_steps is not None:
         config = msgspec.structs.replace(config, max_steps=max_steps)
     if episodes < 1:

@@ -89,7 +89,7 @@ def _builtin(value: object) -> object:
 
 
 def _is_name(world: str) -> bool:
-    return not world.endswith((".toml", ".json"))
+    return not world.endswith((".toml", ".json")) and Path(world).name == world
 
 
 def with_fields(config: WorldConfig, **fields: RewardName | int | None) -> WorldConfig:
@@ -135,7 +135,9 @@ def check_seeds(seed: object, number: int) -> list[int | None]:
     Raises:
         ValueError: for anything but a seed, None, or a sequence of one for each world.
     """
-    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+    if isinstance(seed, np.ndarray):
+        seed = seed.tolist()
+    if isinstance(seed, Sequence) and not isinstance(seed, str | bytes | bytearray):
         if len(seed) != number:
             raise ValueError(f"seed has {len(seed)} entries; allowed: one for each of {number} worlds")
         return [check_seed(one) for one in seed]

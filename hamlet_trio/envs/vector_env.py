@@ -63,9 +63,13 @@ class HamletVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         self._found = find_config(config)
         made = single_agent(with_fields(self._found, reward=reward, max_steps=max_steps))
         if max_episode_steps is not None:
-            has_limit = max_steps is not None or config is not None
-            limit = min(made.max_steps, max_episode_steps) if has_limit else max_episode_steps
-            made = with_fields(made, max_steps=NO_LIMIT if limit == -1 else limit)
+            limit = NO_LIMIT
+            if max_episode_steps != -1:  # which means none, as for `gymnasium.make`
+                check_count("max_episode_steps", max_episode_steps)
+                limit = max_episode_steps
+            if max_steps is not None or config is not None:
+                limit = min(made.max_steps, limit)
+            made = with_fields(made, max_steps=limit)
         self._mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self._mode}
         self.num_envs = num_envs

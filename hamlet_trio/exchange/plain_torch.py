@@ -16,6 +16,7 @@ from hamlet_trio.agent.safe_load import read_bytes, unpack
 from hamlet_trio.common.text import printable
 from hamlet_trio.exchange.comparison import ExchangeError, check_equal, q_values
 from hamlet_trio.world import ACTIONS, WorldConfig
+from hamlet_trio.world.config import config_or_usual
 
 _WRAPPED: Final = ("state_dict", "model_state_dict")
 """The names under which programs save a state dict beside other things."""
@@ -31,7 +32,8 @@ def read_perceptron(path: str | Path, config: WorldConfig | None = None) -> Chec
     other things, as `state_dict` or `model_state_dict`.
 
     Nothing in the file is executed. Raises `CheckpointError` for a file that is missing, damaged or tries to
-    run code, and `ExchangeError` for weights that are no such perceptron, or not for this world.
+    run code, `ExchangeError` for weights that are no such perceptron, or not for this world, and `TypeError`
+    for a `config` that is none.
     """
     path = Path(path)
     content = unpack(read_bytes(path), path.name)
@@ -48,7 +50,7 @@ def from_state_dict(
     state_dict: object, config: WorldConfig | None = None, *, name: str = "the state dict"
 ) -> Checkpoint:
     """As `read_perceptron`, from a state dict in memory, called `name` in messages."""
-    config = config or WorldConfig()
+    config = config_or_usual(config)
     layers = _layers(state_dict, name)
     renamed = {
         f"layers.{2 * index}.{part}": tensor

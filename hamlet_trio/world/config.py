@@ -293,3 +293,15 @@ def _check_distinct(field: str, values: Sequence[object]) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
             raise ConfigError(field, value, "another one for each affordance")
+
+
+def config_or_usual(config: WorldConfig | None) -> WorldConfig:
+    """Return a configuration, that of the usual world for None; raise TypeError for anything else."""
+    if config is None:
+        return WorldConfig()
+    if not isinstance(config, WorldConfig):
+        raise TypeError(
+            f"config is {config!r}; allowed: a WorldConfig or None; "
+            "WorldLibrary finds worlds by name, load_world reads a file"
+        )
+    return config

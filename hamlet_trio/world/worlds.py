@@ -11,7 +11,7 @@ from hamlet_trio.world import kernel
 from hamlet_trio.world.array_batch import ArrayWorldBatch
 from hamlet_trio.world.batch import StepResult, WorldBatch, WorldIndices
 from hamlet_trio.world.checks import check_count
-from hamlet_trio.world.config import METERS, WorldConfig
+from hamlet_trio.world.config import METERS, WorldConfig, config_or_usual
 from hamlet_trio.world.kernel_batch import KernelWorldBatch
 from hamlet_trio.world.rules import FloatArray, IndexArray, Rules
 from hamlet_trio.world.state import RandomState, WorldState
@@ -58,11 +58,12 @@ class Worlds:
         numpy; None takes the kernel where it is built. Copies and pickles choose anew, as with None.
 
         Raises:
+            TypeError: when `config` is no configuration.
             ValueError: when `num_worlds` is no whole number of 1 or more, or `seed` is negative.
             KernelMissingError: for `compiled=True` where the kernel is not built.
         """
         check_count("num_worlds", num_worlds)
-        self.config = WorldConfig() if config is None else config
+        self.config = config_or_usual(config)
         self.num_worlds = num_worlds
         self.num_agents = self.config.num_agents
         self.observation_size = self.config.observation_size

@@ -128,6 +128,8 @@ def test_a_world_is_chosen_by_name_or_file(tmp_path: Path, monkeypatch: pytest.M
     assert HamletEnv("ten").config.width == 10
     with pytest.raises(UnknownWorldError, match="`hamlet world list`"):
         HamletEnv("nowhere")
+    with pytest.raises(WorldError, match=r"must end in \.toml or \.json"):
+        HamletEnv("./worlds/ten")
     with pytest.raises(WorldError, match="width"):
         HamletEnv({"width": 1})
 

@@ -111,6 +111,8 @@ def test_each_world_has_its_seed() -> None:
     one, _ = envs.reset(seed=[5, None, 7])
     for index, seed in ((0, 5), (2, 7)):
         np.testing.assert_array_equal(one[index], HamletEnv(random_start=True).reset(seed=seed)[0])
+    counted, _ = envs.reset(seed=np.array(5))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(counted, envs.reset(seed=5)[0])
     with pytest.raises(ValueError, match="seed has 2 entries; allowed: one for each of 3 worlds"):
         envs.reset(seed=[1, 2])
 
@@ -120,6 +122,7 @@ def test_the_step_limit_of_gymnasium_is_the_worlds_own() -> None:
     envs.reset()
     assert not envs.step(np.array([0, 0]))[3].any()
     assert envs.step(np.array([0, 0]))[3].all()
+    assert HamletVectorEnv(2, max_steps=7, max_episode_steps=-1).config.max_steps == 7
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -163,12 +166,15 @@ def test_wrong_arguments_are_named() -> None:
         envs.reset(options={"mask": 1})
     with pytest.raises(ValueError, match=r"options\.reset_mask chooses no world"):
         envs.reset(options={"reset_mask": np.array([False, False])})
-    for seed in (1.5, "12", -1, [0, 1.5]):
+    for seed in (1.5, "12", b"12", -1, [0, 1.5]):
         with pytest.raises(ValueError, match=r"seed is .*; allowed: a whole number of 0 or more, or None"):
             envs.reset(seed=seed)  # type: ignore[arg-type]
     for number in (0, 2.5):
         with pytest.raises(ValueError, match=f"num_envs is {number}; allowed: a whole number of 1 or more"):
             HamletVectorEnv(number)  # type: ignore[arg-type]
+    for limit in (0, -5, "9"):
+        with pytest.raises(ValueError, match=r"max_episode_steps is .*; allowed: a whole number"):
+            HamletVectorEnv(2, max_episode_steps=limit)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -327,6 +327,11 @@ def test_a_number_of_worlds_or_seeds_that_cannot_be() -> None:
         Worlds(2).reset(seeds=[1])
 
 
+def test_a_name_is_no_configuration() -> None:
+    with pytest.raises(TypeError, match="config is 'poverty'; allowed: a WorldConfig or None; WorldLibrary"):
+        Worlds(2, "poverty")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
