@@ -1,6 +1,7 @@
 """A well-behaved client of either endpoint, on a WebSocket library that knows nothing of this project."""
 
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -16,6 +17,9 @@ QUICK: Final[dict[str, Any]] = {"network_type": "qnetwork", "batch_size": 8, "ma
 """Parameters of a run whose episodes are short and learn little, for tests that want their number alone."""
 
 Message = dict[str, Any]
+
+_NAMED: Final = 20  # messages that a failure names
+_TELLING: Final = ("type", "state", "reason", "episode", "step", "run_id")  # their fields in it
 
 
 def strict(text: str | bytes) -> Message:
@@ -45,11 +49,21 @@ class Player:
             return strict(await self.socket.get_message())
 
     async def expect(self, kind: str, **fields: Any) -> Message:
-        """The next message of this type with these fields; others are passed over."""
+        """The next message of this type with these fields; others are passed over, but for errors.
+
+        Where it does not come, the failure names what came in its place.
+        """
+        passed = deque[Message](maxlen=_NAMED)
         while True:
-            message = await self.receive()
+            try:
+                message = await self.receive()
+            except trio.TooSlowError:
+                raise AssertionError(f"no {kind} with {fields} came, but {list(passed)}") from None
             if message["type"] == kind and fields.items() <= message.items():
                 return message
+            passed.append({name: value for name, value in message.items() if name in _TELLING})
+            # What it waits for would not come, and nobody would see why.
+            assert message["type"] != "error" or kind == "error", message
 
     async def frames(self, count: int) -> list[Message]:
         """The next so many frames of steps."""

@@ -100,10 +100,17 @@ def _pair(models: Path, https_port: int, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def pair(_pair: Pair) -> Pair:
-    """Two running instances; whatever the test before killed runs again."""
+def pair(_pair: Pair) -> Iterator[Pair]:
+    """Two running instances; whatever the test before killed runs again.
+
+    A test that fails shows what they have logged meanwhile.
+    """
     _pair.mend()
-    return _pair
+    before = {id(server): len(server.lines) for server in _pair.servers}
+    yield _pair
+    for number, server in enumerate(_pair.servers):
+        for line in server.lines[before.get(id(server), 0) :]:
+            print(number, line)
 
 
 @pytest.fixture
