@@ -80,7 +80,8 @@ class FileLock:
         """Wait until no other process holds the lock, without keeping it.
 
         What is shared for a moment at the end is, under Linux, only what `is_held` asks for, so that no other
-        process finds the lock held. Raises `OSError` if the file cannot be opened.
+        process finds the lock held, unless the holder is of an earlier version, or was killed. Raises
+        `OSError` if the file cannot be opened.
         """
         descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         try:
@@ -139,8 +140,9 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
 
     def _unlock(descriptor: int) -> None:
-        _withdraw(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+        # Last, so that whoever waits for it finds the lock free.
+        _withdraw(descriptor)
 
 
 _FLOCK: Final = "hhqqi4x"
@@ -162,18 +164,25 @@ if sys.platform == "linux":
         _set(descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK)
 
     def _await_release(descriptor: int) -> None:
-        _set(descriptor, fcntl.F_OFD_SETLKW, fcntl.F_RDLCK)
-        _withdraw(descriptor)
-        if _is_locked(descriptor):  # by an earlier version
-            _wait(descriptor)
-            _unlock(descriptor)
+        while True:
+            _set(descriptor, fcntl.F_OFD_SETLKW, fcntl.F_RDLCK)
+            _withdraw(descriptor)
+            if not _is_locked(descriptor):
+                return
+            if not _is_announced(descriptor):  # by an earlier version; else the next holder was quick
+                _wait(descriptor)
+                _unlock(descriptor)
+                return
 
     def _is_held(path: Path) -> bool:
         with open(path, "rb") as file:
             return _is_locked(file.fileno())
 
+    def _is_announced(descriptor: int) -> bool:
+        return _set(descriptor, fcntl.F_OFD_GETLK, fcntl.F_RDLCK) != fcntl.F_UNLCK
+
     def _is_locked(descriptor: int) -> bool:
-        if _set(descriptor, fcntl.F_OFD_GETLK, fcntl.F_RDLCK) != fcntl.F_UNLCK:
+        if _is_announced(descriptor):
             return True
         status = os.fstat(descriptor)
         name = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"

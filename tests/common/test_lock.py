@@ -20,6 +20,16 @@ while not sys.stdin.closed:
     lock.is_held()
 """
 
+_WAIT = """
+import sys
+from pathlib import Path
+from hamlet_trio.common.lock import FileLock
+lock = FileLock(Path(sys.argv[1]))
+print("waiting", flush=True)
+while not sys.stdin.closed:
+    lock.wait()
+"""
+
 _HOLD_AS_BEFORE = """
 import sys
 file = open(sys.argv[1], "r+")
@@ -54,10 +64,11 @@ def test_it_is_held_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere asking takes the lock for a moment")
-def test_whoever_asks_keeps_nobody_from_taking_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [_ASK, _WAIT], ids=["ask", "wait"])
+def test_whoever_asks_or_waits_keeps_nobody_from_taking_it(tmp_path: Path, program: str) -> None:
     path = tmp_path / "lock"
     path.touch()
-    asking = _run(_ASK, path)
+    asking = _run(program, path)
     try:
         for _ in range(3000):
             with FileLock(path):
