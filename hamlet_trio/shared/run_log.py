@@ -46,9 +46,10 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
 _BEAT: Final = """
--- KEYS: lock, instances, board. ARGV: lease or "", milliseconds of it, instance, its viewers, milliseconds
--- for which they count, seconds for which the board is kept. Answers the holder, the viewers at the other
--- instances, the number of instances, and 1 if Redis is full: the lease is renewed first, and not lost then.
+-- KEYS: lock, instances, board, events. ARGV: lease or "", milliseconds of it, instance, its viewers,
+-- milliseconds for which they count, seconds for which the board is kept. Answers the holder, the viewers
+-- at the other instances, the number of instances, 1 if Redis is full, and the id of the last event. The
+-- lease is renewed first, and not lost where Redis is full.
 local held = redis.call('GET', KEYS[1]) or ''
 if held ~= '' and held == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -67,18 +68,23 @@ for i = 1, #entries, 2 do
     if entries[i] ~= ARGV[3] then viewers = viewers + tonumber(count) end
   end
 end
-return {held, viewers, instances, type(put) == 'table' and put['err'] and 1 or 0}
+local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
+local is_full = type(put) == 'table' and put['err'] and 1 or 0
+return {held, viewers, instances, is_full, last[1] and last[1][1] or '0-0'}
 """
 _TELL: Final = """
 -- KEYS: lock, board, events, frames. ARGV: lease, source, number of the portion, events and frames to keep,
--- seconds to keep the board, snapshot or "", number of events, (number, time, text) of each, number of the
--- last event so far, (events before it, text) of each frame.
+-- seconds to keep the board, snapshot or "", 1 to give the lease back, number of events, (number, time, text)
+-- of each, number of the last event so far, (events before it, text) of each frame.
 -- Answers the ids of the last event and frame; nothing if the lease is lost. A portion is told once.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local told = redis.call('HMGET', KEYS[2], 'source', 'portion', 'event', 'frame')
 local event, frame = told[3] or '0-0', told[4] or '0-0'
-if told[1] == ARGV[2] and tonumber(told[2]) >= tonumber(ARGV[3]) then return {event, frame} end
-local number, at = tonumber(ARGV[8]), 9
+local is_told = told[1] == ARGV[2] and tonumber(told[2]) >= tonumber(ARGV[3])
+local is_last = ARGV[8] == '1'
+-- Whoever has told the last portion, and heard no answer, no longer has the lease.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] and not (is_last and is_told) then return false end
+if is_told then return {event, frame} end
+local number, at = tonumber(ARGV[9]), 10
 for i = 1, number do
   event = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 's', ARGV[2], 'n', ARGV[at], 'a',
     ARGV[at + 1], 't', ARGV[at + 2])
@@ -95,6 +101,7 @@ while ARGV[at] do
 end
 redis.call('HSET', KEYS[2], 'source', ARGV[2], 'portion', ARGV[3], 'event', event, 'frame', frame)
 redis.call('EXPIRE', KEYS[2], ARGV[6])
+if is_last then redis.call('DEL', KEYS[1]) end
 return {event, frame}
 """
 
@@ -164,17 +171,21 @@ class Places(NamedTuple):
 class BeatResult(NamedTuple):
     """Who holds the lease, or "", the viewers at other instances, the number of instances.
 
-    `is_full`: Redis answers, and takes nothing more.
+    `is_full`: Redis answers, and takes nothing more. `last_event` is the id of the last event told so far.
     """
 
     holder: str
     viewers: int
     instances: int
     is_full: bool
+    last_event: str
 
 
 class Portion(NamedTuple):
-    """What is told at once. `number` grows from one to the next; `last` is that of the last event so far."""
+    """What is told at once. `number` grows from one to the next; `last` is that of the last event so far.
+
+    With one that `is_last` the lease is given back: whoever hears that a run is over can start the next one.
+    """
 
     source: str
     number: int
@@ -182,6 +193,7 @@ class Portion(NamedTuple):
     frames: Sequence[ToldFrame]
     last: int
     snapshot: bytes
+    is_last: bool = False
 
 
 class News(NamedTuple):
@@ -231,7 +243,7 @@ class RunLog:
 
     async def beat(self, viewers: int, lease: Lease | None) -> BeatResult:
         """Renew the lease, if there is one, and tell how many viewers this instance has."""
-        keys = [self._key("lock"), self._key("instances"), self._key("board")]
+        keys = [self._key("lock"), self._key("instances"), self._key("board"), self.events]
         own = "" if lease is None else lease.value
         arguments = [
             own,
@@ -241,14 +253,15 @@ class RunLog:
             _milliseconds(_PRESENT),
             _BOARD_SECONDS,
         ]
-        holder, others, instances, is_full = await self._script(_BEAT, keys, arguments)
-        return BeatResult(as_text(holder), int(others), int(instances), bool(is_full))
+        holder, others, instances, is_full, last = await self._script(_BEAT, keys, arguments)
+        return BeatResult(as_text(holder), int(others), int(instances), bool(is_full), as_text(last))
 
     async def tell(self, lease: Lease, portion: Portion) -> tuple[str, str] | None:
         """Append events and frames; return the ids of the last ones, None if the lease is lost."""
         keys = [self._key("lock"), self._key("board"), self.events, self.frames]
         arguments: list[bytes | str | int | float] = [lease.value, portion.source, portion.number]
-        arguments += [_KEPT_EVENTS, _KEPT_FRAMES, _BOARD_SECONDS, portion.snapshot, len(portion.events)]
+        arguments += [_KEPT_EVENTS, _KEPT_FRAMES, _BOARD_SECONDS, portion.snapshot]
+        arguments += [int(portion.is_last), len(portion.events)]
         for event in portion.events:
             arguments += [event.number, event.at, event.text]
         arguments.append(portion.last)

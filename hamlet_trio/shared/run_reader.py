@@ -52,6 +52,10 @@ class RunReader:
         assert self.places is not None, "only an instance that reads takes the lease"
         self.places = self.places._replace(events=events, frames=frames)
 
+    def has_read(self, event: str) -> bool:
+        """Return whether everything up to this event, given by its id, has been passed on."""
+        return self.places is not None and _order(self.places.events) >= _order(event)
+
     async def run(self, on_news: OnNews) -> None:
         """Read until cancelled."""
         backoff = Backoff(first=0.3, longest=2.0, healthy_after=5.0)

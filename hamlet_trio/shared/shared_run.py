@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.shared.redis_store import RedisStore, StoreUnavailableError
+from hamlet_trio.shared.redis_store import TIMEOUT, RedisStore, StoreUnavailableError
 from hamlet_trio.shared.run_log import (
     BEAT,
     BeatResult,
@@ -43,8 +43,8 @@ _FAREWELL: Final = 2.0
 class SharedRun:
     """Tell the run of this instance to the others, and pass on what they tell.
 
-    The lease decides who tells. `begin` starts telling after `take`; `end` gives the lease back once all has
-    been told. Events wait while Redis is away, at most `MAX_WAITING`; frames do not.
+    The lease decides who tells. `begin` starts telling after `take`; `end` gives the lease back with the last
+    that is told. Events wait while Redis is away, at most `MAX_WAITING`; frames do not.
 
     Attributes:
         takes_part: the lease is held, or was and is taken again when Redis is back.
@@ -93,8 +93,13 @@ class SharedRun:
 
         None if Redis does not answer.
         """
+        if self._is_leaving:
+            with trio.move_on_after(TIMEOUT):
+                await self._all_told.wait()
         if self.takes_part:  # the run before is still being told
             self._is_ending = False
+            if self._portion is not None:
+                self._portion = self._portion._replace(is_last=False)
             return True
         if self._reader.places is None:
             return None
@@ -114,6 +119,8 @@ class SharedRun:
 
     def begin(self, make_snapshot: Callable[[], bytes]) -> None:
         """Tell from now on; `make_snapshot` returns the state with all that has been told."""
+        if not self.takes_part:
+            self._all_told = trio.Event()
         self._make_snapshot = make_snapshot
         self._snapshot_due = True
         self.takes_part = self._reader.skips_run = True
@@ -122,7 +129,7 @@ class SharedRun:
 
     def tell_event(self, text: str) -> None:
         """Tell a lifecycle message, if this instance tells the run; never waits."""
-        if not self.takes_part:
+        if not self.takes_part or self._is_leaving:
             return
         if len(self._events) == MAX_WAITING:
             self._snapshot_due = True
@@ -132,32 +139,30 @@ class SharedRun:
 
     def tell_frame(self, text: str) -> None:
         """Tell a frame, if this instance tells the run, in place of the oldest one if too many wait."""
-        if self.takes_part:
+        if self.takes_part and not self._is_leaving:
             self._frames.append(ToldFrame(self._source, self._number, text))
             self._wake.set()
 
     async def give(self) -> None:
         """Give back a lease with which nothing was begun."""
-        if self._lease is not None and not self.takes_part:
+        if self.takes_part:  # the run before is still being told
+            self.end()
+        elif self._lease is not None:
             lease, self._lease = self._lease, None
-            await self._give(lease)
+            with suppress(StoreUnavailableError):  # then it runs out by itself
+                await self._log.give(lease)
 
     def end(self) -> None:
-        """Give the lease back once everything has been told."""
+        """Give the lease back with the last that is to be told."""
         self._is_ending = True
         self._wake.set()
 
     async def leave(self) -> None:
         """Tell what waits and give the lease back, as far as Redis allows within `_FAREWELL` seconds."""
         if self.takes_part:
-            self._all_told = trio.Event()
             self.end()
             with trio.move_on_after(_FAREWELL, shield=True):
                 await self._all_told.wait()
-
-    async def _give(self, lease: Lease) -> None:
-        with suppress(StoreUnavailableError):  # then it runs out by itself
-            await self._log.give(lease)
 
     async def _tell_all(self, on_lost: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -166,16 +171,19 @@ class SharedRun:
                 await self._wake.wait()
                 self._wake = trio.Event()
             elif not waits:
-                await self._stop_telling()
+                self._stop_telling()
+                await self.give()
             elif not await self._tell_some():
                 await on_lost()
             await trio.sleep(_PAUSE if self._is_hurried else _PAUSE_WITHOUT_FRAMES)
 
-    async def _stop_telling(self) -> None:
+    @property
+    def _is_leaving(self) -> bool:
+        """Whether the last portion is being told, with which the lease is given back."""
+        return self._portion is not None and self._portion.is_last
+
+    def _stop_telling(self) -> None:
         self.takes_part = self._reader.skips_run = False
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            await self._give(lease)
         self._all_told.set()
 
     async def _tell_some(self) -> bool:
@@ -199,6 +207,12 @@ class SharedRun:
             return True
         self._portion = None
         self._reader.told(*ids)
+        if portion.is_last:
+            self._lease = None  # given back
+            if self._is_ending:
+                self._stop_telling()
+            else:  # another run began before this was known
+                self._snapshot_due = True
         return True
 
     def _next_portion(self) -> Portion:
@@ -207,22 +221,28 @@ class SharedRun:
         self._is_hurried = bool(frames or self._events)
         self._portions += 1
         self._since_snapshot += len(events)
+        is_last = self._is_ending and not self._events
         snapshot = b""
-        if not self._events and (self._snapshot_due or self._since_snapshot >= _SNAPSHOT_EVERY):
+        is_due = self._snapshot_due or is_last or self._since_snapshot >= _SNAPSHOT_EVERY
+        if is_due and not self._events:
             snapshot = self._make_snapshot()
             self._snapshot_due, self._since_snapshot = False, 0
         last = self._events[0].number - 1 if self._events else self._number
-        return Portion(self._source, self._portions, events, frames, last, snapshot)
+        return Portion(self._source, self._portions, events, frames, last, snapshot, is_last)
 
     def _lose(self) -> None:
         self._logger.warning("run_lost", reason="Another instance has taken the run over.")
-        self.takes_part = self._reader.skips_run = False
+        self._stop_telling()
         self._events.clear()
         self._frames.clear()
         self._portion = None
         self._snapshot_due = False
 
     # --- following -------------------------------------------------------------------------------------
+
+    def has_read(self, event: str) -> bool:
+        """Return whether everything up to this event, given by its id, has been passed on."""
+        return self._reader.has_read(event)
 
     async def board(self) -> RunBoard | None:
         """Return the newest snapshot of the run; None if there is none, or Redis does not answer."""

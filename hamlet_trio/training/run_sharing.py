@@ -270,7 +270,8 @@ class RunSharing:
         if self._needs_board and not self._shared.takes_part:
             await self._catch_up()
         self._watch_sweep(beat.holder, now)
-        if not self.follows or beat.holder:
+        # An instance that ends a run gives its lease back with the last that it tells.
+        if not self.follows or beat.holder or not self._shared.has_read(beat.last_event):
             self._alone_since = math.inf
             if beat.is_full and self.follows:
                 self._show_instead(_REDIS_FULL)

@@ -100,7 +100,15 @@ async def test_one_run_is_seen_and_ordered_from_both(settings: Settings) -> None
             if message["type"] == "error"
         ]
         assert codes == ["already_training"]
-        assert len(HistoryReader(history_path(settings)).runs(RunsQuery())) == 2
+        # Whoever hears from the other instance that a run is over can start the next one.
+        for client in (there, here):
+            await client.send("start_training", num_episodes=1, **SHORT)
+            while (message := await client.read())["type"] != "training_started":
+                assert message["type"] != "error", message
+            for one in (there, here):
+                await one.until("training_complete")
+                await one.until_state("idle")
+        assert len(HistoryReader(history_path(settings)).runs(RunsQuery())) == 4
 
 
 @pytest.mark.long

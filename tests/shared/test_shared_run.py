@@ -128,6 +128,37 @@ async def test_only_one_takes_the_lease_and_the_others_hear_all_it_tells_once(in
 
 
 @pytest.mark.usefixtures("slow_redis")
+async def test_whoever_hears_the_last_of_a_run_finds_its_lease_free(
+    instance: Instances, redis: RedisServer
+) -> None:
+    first, second = instance(), instance()
+    await second.until(lambda: second.beat)
+    await first.begin()
+    first.run.tell_event("over")
+    first.run.end()
+    await second.until(lambda: second.heard)
+    assert redis.ask("GET", "test:run:lock") == b"$-1\r\n"
+    await second.begin()
+    assert not await first.takes_lease()
+
+    # The next run may begin here before the last one's end is told.
+    second.run.tell_event("over, too")
+    second.run.end()
+    assert await second.takes_lease()
+    second.run.begin(lambda: b"snapshot")
+    second.run.tell_event("again")
+    await first.until(lambda: len(first.heard) == 2)
+    assert first.heard == ["over, too", "again"]
+    assert not await first.takes_lease()
+
+    # Or not at all, as where something else is in its way.
+    second.run.end()
+    assert await second.takes_lease()
+    await second.run.give()
+    await first.begin()
+
+
+@pytest.mark.usefixtures("slow_redis")
 async def test_an_order_reaches_whoever_trains_and_its_answer_the_sender_alone(
     instance: Instances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +200,11 @@ async def test_a_portion_that_is_told_twice_is_heard_once(instance: Instances, r
     await one.until(lambda: len(one.heard) >= 2)
     assert redis.ask("XLEN", "test:run:events") == b":2\r\n"
     assert await one.log.tell(Lease(lease.instance, lease.fence - 1), portion) is None
+    last = portion._replace(number=2, events=[ToldEvent("source", 3, 0.0, "event 3")], last=3, is_last=True)
+    ids = await one.log.tell(lease, last)
+    assert await one.log.tell(lease, last) == ids, "the lease is given back with it"
+    assert redis.ask("XLEN", "test:run:events") == b":3\r\n"
+    assert await one.log.tell(lease, last._replace(number=3)) is None
 
 
 @pytest.mark.usefixtures("slow_redis")

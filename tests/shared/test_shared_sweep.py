@@ -16,15 +16,13 @@ async def start(client: Client) -> None:
 
 
 async def go_on(client: Client) -> Any:
-    """Start it again: for a moment after its end the place is not free yet."""
+    """Start it again: its place is free once everyone has heard that it is over."""
     await start(client)
     while True:
         message = await client.read()
         if message["type"] == "sweep_status" and message["state"] == "running":
             return message
-        if message["type"] == "error":
-            assert message["code"] == "already_training"
-            await start(client)
+        assert message["type"] != "error", message
 
 
 async def has_completed_one(client: Client) -> None:
