@@ -26,18 +26,22 @@ describe('FrameFeed', () => {
     const { loop, refresh } = screen()
     const feed = new FrameFeed(loop)
     const seen = new Set<number>()
+    const pictured = new Set<number>()
     let step = 0
     for (let now = 1000; now < 2000; now += 5) {
       step += 1
       feed.push(frameOfInference(update({ step })), now)
       if (now % 15 === 0) refresh(now)
       seen.add(feed.snapshot.value?.step ?? 0)
+      pictured.add(feed.pictured.value?.step ?? 0)
     }
     expect(feed.received).toBe(200)
     expect(feed.frame?.step).toBe(200)
     expect(seen.size).toBeLessThanOrEqual(12)
+    expect(pictured.size).toBeLessThanOrEqual(4)
     for (let now = 2000; refresh(now); now += 16);
     expect(feed.snapshot.value?.step).toBe(200)
+    expect(feed.pictured.value?.step).toBe(200)
   })
 
   it('draws one of several worlds once a turn, at whichever refresh the turn comes', () => {

@@ -44,6 +44,8 @@ export function useCanvas(
   }, { flush: 'post' })
   // Out of sight the sources are not even asked.
   watch(() => (seen.value ? sources() : null), (now) => { if (now !== null) draw() }, { flush: 'post' })
+  // A canvas is a layer of its own, which the browser hands over anew with every refresh, changed or not.
+  watch(seen, (now) => { if (canvas.value) canvas.value.style.visibility = now ? '' : 'hidden' }, { flush: 'post' })
   watch(() => preferences.dark, async () => {
     await nextTick()
     recolored()

@@ -17,11 +17,12 @@ export interface Ground {
  * that compared sessions share one layout and one paint.
  */
 const TEXT_MS = 100
-/** With several worlds side by side, nobody reads the digits of each ten times a second. */
-const CALM_TEXT_MS = 200
 /** Several worlds that move are drawn together, half as often as the screen refreshes: nobody follows them all. */
 const CALM_MOVE_MS = 1000 / 30
-const HEAT_MS = 400
+/** With several worlds side by side, nobody reads the digits of each ten times a second; each turn is also one of a move. */
+const CALM_TEXT_MS = 8 * CALM_MOVE_MS
+/** What shows a whole life follows twice a second, since one more step changes little in it; each turn is also one of calm text. */
+const PICTURE_MS = 2 * CALM_TEXT_MS
 
 const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>> = {
   up: { x: 0, y: -1 },
@@ -35,13 +36,13 @@ const DIRECTIONS: Readonly<Partial<Record<ActionName, { x: number; y: number }>>
  *
  * `push` takes every frame and keeps only the newest, outside Vue's reactivity: a hundred frames a
  * second cost little more than parsing them. Agents are drawn from `motions` when one begins,
- * text from `snapshot` and the heat map from `heat` a few times a second.
+ * text from `snapshot` a few times a second, and the heat map and the pictures of whole lives from `pictured`.
  */
 export class FrameFeed {
   frame: WorldFrame | null = null
   readonly motions = new Map<string, Motion>()
   readonly snapshot = shallowRef<WorldFrame | null>(null)
-  readonly heat = shallowRef<WorldFrame['heat']>({})
+  readonly pictured = shallowRef<WorldFrame | null>(null)
   readonly ground = shallowRef<Ground | null>(null)
   readonly pace = new Pace()
   /** The agent whose figures frames show, of several. */
@@ -57,7 +58,7 @@ export class FrameFeed {
   private moveMs = 0
   private ranged = false
   private textTurn = -1
-  private heatTurn = -1
+  private pictureTurn = -1
   private readonly leave: () => void
 
   constructor(private readonly loop: DrawLoop = drawLoop) {
@@ -134,9 +135,10 @@ export class FrameFeed {
     this.loop.wake()
   }
 
-  /** Show the newest frame in text and bars now, not at their next turn. */
+  /** Show the newest frame in text, bars and pictures now, not at their next turn. */
   show(): void {
     this.snapshot.value = this.frame
+    this.pictured.value = this.frame
   }
 
   /** Forget the stream, for instance after the connection was lost for good. */
@@ -144,7 +146,7 @@ export class FrameFeed {
     this.frame = null
     this.motions.clear()
     this.snapshot.value = null
-    this.heat.value = {}
+    this.pictured.value = null
     this.ground.value = null
     this.pace.rest()
   }
@@ -162,14 +164,14 @@ export class FrameFeed {
       this.textTurn = textTurn
       this.snapshot.value = frame
     }
-    const heatTurn = turnAt(now, HEAT_MS)
-    if (this.heat.value !== frame.heat && heatTurn !== this.heatTurn) {
-      this.heatTurn = heatTurn
-      this.heat.value = frame.heat
+    const pictureTurn = turnAt(now, PICTURE_MS)
+    if (this.pictured.value !== frame && pictureTurn !== this.pictureTurn) {
+      this.pictureTurn = pictureTurn
+      this.pictured.value = frame
     }
     return Math.min(
       this.snapshot.value === frame ? Infinity : nextTurn(now, this.textMs),
-      this.heat.value === frame.heat ? Infinity : nextTurn(now, HEAT_MS),
+      this.pictured.value === frame ? Infinity : nextTurn(now, PICTURE_MS),
     )
   }
 }

@@ -87,8 +87,9 @@ function sessionFrame(base: StateUpdate, delta: StateDelta): StateUpdate {
     ...(delta.q_values !== undefined && { q_values: doubles(delta.q_values) }),
     ...(delta.attention !== undefined && { attention: rows(doubles(delta.attention)) }),
     ...(delta.option_values !== undefined && { option_values: options(base.option_values ?? [], delta.option_values) }),
-    ...visitsAfter(base, delta.visited),
+    visits: visitsAfter(base, delta.visited),
   }
+  lazily(frame, 'heat_map', () => heatOf(frame.visits ?? [], base.grid.width))
   if (terms === null) delete frame.reward_breakdown
   else frame.reward_breakdown = breakdown(terms)
   return frame
@@ -186,8 +187,8 @@ function rows(weights: number[]): number[][] {
   return starts.map((start) => weights.slice(start, start + ATTENTION_SIDE))
 }
 
-/** The visits of each cell after those of a path, and their heat map. */
-function visitsAfter(base: StateUpdate, path: string): Pick<StateUpdate, 'visits' | 'heat_map'> {
+/** The visits of each cell after those of a path. */
+function visitsAfter(base: StateUpdate, path: string): number[] {
   const visits = [...(base.visits ?? [])]
   let digits = 1
   while (DIGITS.length ** digits < visits.length) digits += 1
@@ -196,13 +197,29 @@ function visitsAfter(base: StateUpdate, path: string): Pick<StateUpdate, 'visits
     for (const digit of path.slice(start, start + digits)) cell = DIGITS.length * cell + (VALUE_OF_DIGIT.get(digit) ?? 0)
     visits[cell] = (visits[cell] ?? 0) + 1
   }
+  return visits
+}
+
+/** The share of each visited cell "x,y", beside the most visited one. */
+function heatOf(visits: readonly number[], width: number): Record<string, number> {
   const most = Math.max(...visits)
   const heat: Record<string, number> = {}
-  const { width } = base.grid
   visits.forEach((count, cell) => {
     if (count > 0) heat[`${cell % width},${Math.floor(cell / width)}`] = Math.floor((2000 * count + most) / (2 * most)) / 1000
   })
-  return { visits, heat_map: heat }
+  return heat
+}
+
+/** Compute a property when it is first read: of a hundred frames a second, few are shown. */
+function lazily<Frame, Key extends keyof Frame>(frame: Frame, key: Key, compute: () => Frame[Key]): void {
+  const define = (what: PropertyDescriptor): void => { Object.defineProperty(frame, key, { configurable: true, enumerable: true, ...what }) }
+  define({
+    get() {
+      const value = compute()
+      define({ value, writable: true })
+      return value
+    },
+  })
 }
 
 /** Read numbers one after another. */
@@ -222,7 +239,9 @@ class Numbers {
 
 /** Return the numbers of a Base64 text of little-endian binary64. */
 function doubles(text: string): number[] {
-  const data = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  const bytes = atob(text)
+  const data = new Uint8Array(bytes.length)
+  for (let place = 0; place < bytes.length; place++) data[place] = bytes.charCodeAt(place)
   const view = new DataView(data.buffer)
   return Array.from({ length: data.length / 8 }, (_, number) => view.getFloat64(8 * number, true))
 }

@@ -67,7 +67,7 @@ export function frameOfInference(update: StateUpdate): WorldFrame {
     affordances: update.grid.affordances,
     followed: 'agent_0',
     states: update.agents,
-    heat: update.heat_map,
+    get heat() { return update.heat_map },
     failureReason: update.info.failure_reason,
     breakdown: update.reward_breakdown ?? null,
     qValues: update.q_values ?? null,
@@ -129,9 +129,9 @@ export function sameGround(a: WorldFrame, b: WorldFrame): boolean {
     a.width === b.width &&
     a.height === b.height &&
     a.affordances.length === b.affordances.length &&
-    a.affordances.every((place, index) => {
+    (a.affordances === b.affordances || a.affordances.every((place, index) => {
       const other = b.affordances[index]
       return other !== undefined && place.type === other.type && place.label === other.label && place.x === other.x && place.y === other.y
-    })
+    }))
   )
 }
