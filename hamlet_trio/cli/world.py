@@ -24,20 +24,12 @@ _DataDir = Annotated[
 @world.command()
 def check(file: Annotated[Path, typer.Argument(help="A world file, in TOML or JSON.")]) -> None:
     """Check a world file; say which field is wrong, and what is allowed."""
-    from hamlet_trio.common.agents import MAX_AGENTS
-    from hamlet_trio.protocol.world_info import MAX_SIDE, over_limits
-
     found = _from_file(file)
     config = found.config
     print(
         f"{file}: {found.title or 'a world'}, {config.width} x {config.height} cells, "
         f"{len(config.affordances)} affordances, digest {found.digest}."
     )
-    if any(over_limits(config)):
-        print(
-            f"It is for Python alone: sessions and runs take at most {MAX_SIDE} x {MAX_SIDE} cells and "
-            f"{MAX_AGENTS} agents."
-        )
 
 
 @world.command()

@@ -29,6 +29,18 @@ def fields_of(struct: type[Struct], field: str = "") -> list[str]:
     return [] if holder is None else [known.encode_name for known in holder.fields]
 
 
+def numbers(low: float, high: float | None, *, whole: bool = False, above_low: bool = False) -> str:
+    """Describe the numbers from `low` to `high`, or above `low`; `high` is None without such a limit."""
+    kind, lowest = "a whole number" if whole else "a number", f"{low:,.10g}"
+    if high is None:
+        return f"{kind} of {lowest} or more"
+    return (
+        f"{kind} above {lowest} and at most {high:,.10g}"
+        if above_low
+        else f"{kind} from {lowest} to {high:,.10g}"
+    )
+
+
 def _struct_at(struct: type[Struct], field: str) -> msgspec.inspect.StructType | None:
     """Return the struct that a field, such as `meters`, holds; the struct itself for no field."""
     found = [msgspec.inspect.type_info(struct)]
@@ -50,7 +62,7 @@ def _describe(info: msgspec.inspect.Type) -> str:
     inspect = msgspec.inspect
     match info:
         case inspect.Metadata():
-            words = _describe(info.type)
+            words = _limited(info) or _describe(info.type)
         case inspect.UnionType():
             words = " or ".join(_describe(part) for part in info.types)
         case inspect.LiteralType():
@@ -62,10 +74,10 @@ def _describe(info: msgspec.inspect.Type) -> str:
             # `$` alone allows a line break at the end, which nobody has to be told.
             pattern = (info.pattern or "").removesuffix(r"(?!\n)")
             words = "text" + _length(info) + (f" of the form {pattern}" if pattern else "")
-        case inspect.VarTupleType():
-            words = "a list of text"
-        case inspect.ListType():
-            words = f"a list of {_count(info)}, each {_describe(info.item_type)}"
+        case inspect.TupleType():
+            words = f"a list of {len(info.item_types)}, each {_describe(info.item_types[0])}"
+        case inspect.ListType() | inspect.VarTupleType():
+            words = f"a list{_count(info)}, each {_describe(info.item_type)}"
         case inspect.StructType():
             words = f"an object of {', '.join(known.encode_name for known in info.fields)}"
         case inspect.DictType():
@@ -80,15 +92,27 @@ def _describe(info: msgspec.inspect.Type) -> str:
     return words
 
 
+def _limited(info: msgspec.inspect.Metadata) -> str | None:
+    """Describe a number whose limits its struct holds itself."""
+    limits = info.extra_json_schema or {}
+    low = limits.get("minimum", limits.get("exclusiveMinimum"))
+    if low is None:
+        return None
+    whole = isinstance(info.type, msgspec.inspect.IntType)
+    return numbers(low, limits.get("maximum"), whole=whole, above_low="exclusiveMinimum" in limits)
+
+
 def _number(limit: float | None) -> str:
     """Return a limit without a decimal point that says nothing: 64.0 is as much a limit as 64."""
     return str(int(limit) if isinstance(limit, float) and limit.is_integer() else limit)
 
 
-def _count(info: msgspec.inspect.ListType) -> str:
+def _count(info: msgspec.inspect.ListType | msgspec.inspect.VarTupleType) -> str:
+    if info.max_length is None:
+        return ""
     if info.min_length == info.max_length:
-        return str(info.max_length)
-    return f"{f'{info.min_length} to' if info.min_length else 'at most'} {info.max_length}"
+        return f" of {info.max_length}"
+    return f" of {f'{info.min_length} to' if info.min_length else 'at most'} {info.max_length}"
 
 
 def _length(info: msgspec.inspect.StrType) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec import Struct
 
+from hamlet_trio.common.decoding import decode_any
 from hamlet_trio.common.descriptions import allowed, fields_of
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 
@@ -58,7 +59,7 @@ class CommandDecoder(Generic[Command]):
         try:
             fields = _envelope.decode(frame)
             name = self._command_name(fields)
-            command = self._decoders[name].decode(frame)
+            command = self._typed(name, frame, fields)
         except msgspec.ValidationError as error:
             reason = str(error)
         except (msgspec.DecodeError, RecursionError, UnicodeError):
@@ -78,6 +79,17 @@ class CommandDecoder(Generic[Command]):
                 ErrorCode.NOT_AN_OBJECT, 'Send one JSON object, such as {"command": "status"}.'
             )
         raise self._explain(name, fields, reason)
+
+    def _typed(self, name: str, frame: str, fields: dict[str, msgspec.Raw]) -> Command:
+        """Decode a command. Raises `msgspec.DecodeError`, of which `msgspec.ValidationError`."""
+        try:
+            return self._decoders[name].decode(frame)
+        except msgspec.ValidationError as error:
+            value = bytes(_value_of(fields, _field_at(str(error))))
+            if "out of range" not in str(error) or value[:1] not in (b"{", b"["):
+                raise
+        # A number too large for a float is in an object, such as a world, whose own check names its field.
+        return msgspec.convert(decode_any(frame), self._types[name])  # type: ignore[return-value]
 
     def _command_name(self, fields: dict[str, msgspec.Raw]) -> str:
         known = ", ".join(self._types)

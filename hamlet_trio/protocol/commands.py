@@ -5,12 +5,13 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import MAX_AGENTS, AgentId
+from hamlet_trio.common.sizes import MAX_SIDE
 from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.deltas import FrameForm
 from hamlet_trio.protocol.frame_parts import Fullness
 from hamlet_trio.protocol.parameters import Show, ShowEvery, Showing, StepDelay, TrainingParameters
 from hamlet_trio.protocol.sweeps import MAX_SERVED_TRIALS, SweepParameters
-from hamlet_trio.protocol.world_info import MAX_SIDE, WorldField
+from hamlet_trio.protocol.world_info import WorldField
 
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="multiple of 10 steps/s; clamped to 0.1..10")]
 SPEED_RANGE: Final = (0.1, 10.0)

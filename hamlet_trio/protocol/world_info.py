@@ -1,21 +1,15 @@
 """A world on the wire: what commands take, and what messages tell of it."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, UnsetType
 
-from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 
 if TYPE_CHECKING:
-    from hamlet_trio.world.config import WorldConfig
     from hamlet_trio.world.library import WorldLibrary
     from hamlet_trio.world.world_file import World
-
-MAX_SIDE: Final = 32
-"""Cells on a side of a world that sessions and runs take, at most."""
 
 WorldField = Annotated[
     str | dict[str, Any] | None,
@@ -36,8 +30,7 @@ class WorldInfo(Struct, frozen=True, kw_only=True):
 def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", command: str) -> "World":
     """Return the world that a command's `world` means; None is the usual one. Does file I/O.
 
-    Raises `BadMessageError`, with the field at fault, for a world that is unknown, not allowed, of more than
-    `MAX_SIDE` cells on a side, or of more than `MAX_AGENTS` agents.
+    Raises `BadMessageError`, with the field at fault, for a world that is unknown or not allowed.
     """
     from hamlet_trio.world.library import UnknownWorldError  # noqa: PLC0415 - imports numpy
     from hamlet_trio.world.world_file import World, WorldError, make_world  # noqa: PLC0415
@@ -55,20 +48,7 @@ def find_world(world: str | dict[str, Any] | None, library: "WorldLibrary", comm
     except WorldError as error:
         field = f"world.{error.field}" if error.field else "world"
         raise BadMessageError(ErrorCode.INVALID_WORLD, str(error), command=command, field=field) from None
-    for name, sentence in over_limits(found.config, "world."):
-        raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field=f"world.{name}")
     return found
-
-
-def over_limits(config: "WorldConfig", prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the fields in which a world is larger than sessions and runs take, each with a sentence.
-
-    `prefix` stands before a field's name in its sentence.
-    """
-    for name, most in (("width", MAX_SIDE), ("height", MAX_SIDE), ("num_agents", MAX_AGENTS)):
-        value = getattr(config, name)
-        if value > most:
-            yield name, f"`{prefix}{name}` is {value}; at most {most} is allowed here."
 
 
 def with_company(

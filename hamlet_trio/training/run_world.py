@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from hamlet_trio.agent.names import NETWORK_TYPES
-from hamlet_trio.common.agents import MAX_AGENTS
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.protocol.parameters import MAX_STREAMS, TrainingParameters, world_of
 from hamlet_trio.protocol.world_info import find_world, with_company
-from hamlet_trio.world import WorldConfig
+from hamlet_trio.world import ConfigError, WorldConfig
+from hamlet_trio.world.checks import check_sizes
 from hamlet_trio.world.library import WorldLibrary, worlds_path
 from hamlet_trio.world.world_file import World, as_fields
 
@@ -46,8 +46,12 @@ def with_world(
             ) from None
     world = with_company(world, *company, _COMMAND)
     config = world.config
-    if config.num_agents > MAX_AGENTS:
-        raise _refusal("num_agents", f"must be at most {MAX_AGENTS}; the world has {config.num_agents}.")
+    try:
+        check_sizes(msgspec.structs.asdict(config))
+    except ConfigError as error:
+        field = error.field if error.field == "num_agents" else "resume_from"
+        sentence = f"The model's own world cannot be used: {error}."
+        raise BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=_COMMAND, field=field) from None
     if parameters.num_envs * config.num_agents > MAX_STREAMS:
         most = MAX_STREAMS // config.num_agents
         raise _refusal("num_envs", f"must be at most {most} with {config.num_agents} agents in each world.")

@@ -12,7 +12,6 @@ from msgspec import Meta, Struct
 from quart import Blueprint, Response, request
 
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.protocol.world_info import over_limits
 from hamlet_trio.web.metaserver import Metaserver
 from hamlet_trio.web.problems import problem
 from hamlet_trio.web.responses import as_json
@@ -108,13 +107,11 @@ class WorldIndex:
         return response, stored.version
 
     def check(self, body: bytes, kind: "FileKind") -> CheckedWorld:
-        """Return the world of a file's bytes, which must be one that sessions and runs take."""
+        """Return the world of a file's bytes."""
         from hamlet_trio.world.world_file import read_world  # noqa: PLC0415
 
         with _refusing():
             world = read_world(body, kind)
-        for field, sentence in over_limits(world.config):
-            raise WorldRefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_WORLD, sentence, field)
         return CheckedWorld(**_fields(world))
 
     def put(self, name: str, body: bytes, replacing: str | None) -> bool:

@@ -1,8 +1,20 @@
-"""The checks behind the world's configuration, and the error that they raise."""
+"""The checks behind the world's configuration, and the error that they raise.
+
+The limits of a number stand at its field, as JSON Schema: `check_fields` holds them, and the schema of worlds
+and the page's editor show them. What one field allows another is checked beside them.
+"""
 
 import math
+from collections.abc import Mapping
+from functools import cache
 from numbers import Integral
-from typing import Final
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hamlet_trio.common.descriptions import numbers
+from hamlet_trio.common.sizes import SIZES
 
 LARGEST: Final = 1_000_000.0
 """No number of a world is larger, up or down, so that no sum of rewards or meters overflows."""
@@ -24,22 +36,83 @@ class ConfigError(ValueError):
         self.allowed = allowed
 
 
+def within(low: float = -LARGEST, high: float | None = LARGEST, *, above_low: bool = False) -> Meta:
+    """Return the limits of a number for its annotation; `high` is None where another field limits it."""
+    schema: dict[str, float] = {"exclusiveMinimum" if above_low else "minimum": low}
+    return Meta(extra_json_schema=schema if high is None else schema | {"maximum": high})
+
+
+Quantity = Annotated[float, within()]
+Amount = Annotated[float, within(0)]
+Share = Annotated[float, within(0, 1)]
+PositiveShare = Annotated[float, within(0, 1, above_low=True)]
+
+
+def check_fields(struct: Struct, path: str = "") -> None:
+    """Raise ConfigError unless each number of a struct is within the limits at its field.
+
+    `path` stands before a field's name in the error.
+    """
+    for name, whole, limits in _limited(type(struct)):
+        field = f"{path}.{name}" if path else name
+        value = getattr(struct, name)
+        low = limits.get("minimum", limits.get("exclusiveMinimum", -math.inf))
+        high = limits.get("maximum")
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is None:
+                continue
+            if whole:
+                check_integer(field, number, int(low), high if high is None else int(high))
+            else:
+                assert high is not None, "a limit that another field sets is one of whole numbers"
+                check_number(field, number, low, high, above_low="exclusiveMinimum" in limits)
+
+
+@cache
+def _limited(struct: type[Struct]) -> tuple[tuple[str, bool, Mapping[str, float]], ...]:
+    """Return the fields with limits: each name, whether it takes whole numbers only, and its limits."""
+    info = msgspec.inspect.type_info(struct)
+    assert isinstance(info, msgspec.inspect.StructType)
+    found: list[tuple[str, bool, Mapping[str, float]]] = []
+    for field in info.fields:
+        held = _innermost(field.type)
+        limits = isinstance(held, msgspec.inspect.Metadata) and held.extra_json_schema
+        if limits and limits.keys() & {"minimum", "exclusiveMinimum"}:
+            found.append((field.encode_name, isinstance(held.type, msgspec.inspect.IntType), limits))
+    return tuple(found)
+
+
+def _innermost(info: Any) -> Any:
+    """Return what a field holds: of a value that may be null the value, of a tuple what each entry is."""
+    match info:
+        case msgspec.inspect.UnionType(types=(first, *_)):
+            return _innermost(first)
+        case msgspec.inspect.TupleType(item_types=(first, *_)):
+            return _innermost(first)
+    return info
+
+
 def check_number(
     field: str, value: object, low: float = -LARGEST, high: float = LARGEST, *, above_low: bool = False
 ) -> None:
     """Raise ConfigError unless `value` is a number in low..high (more than `low` with `above_low`)."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if low <= number <= high and not (above_low and number == low):
-        return
-    lowest, highest = f"{low:,.10g}", f"{high:,.10g}"
-    limits = f"above {lowest} and at most {highest}" if above_low else f"from {lowest} to {highest}"
-    raise ConfigError(field, value, f"a number {limits}")
+    if not low <= number <= high or (above_low and number == low):
+        raise ConfigError(field, value, numbers(low, high, above_low=above_low))
 
 
-def check_integer(field: str, value: object, low: int, high: int) -> None:
-    """Raise ConfigError unless `value` is an integer in low..high."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(field, value, f"an integer from {low:,} to {high:,}")
+def check_integer(field: str, value: object, low: int, high: int | None) -> None:
+    """Raise ConfigError unless `value` is an integer in low..high; with `high` None, of `low` or more."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
+        raise ConfigError(field, value, numbers(low, high, whole=True))
+
+
+def check_sizes(fields: Mapping[str, object]) -> None:
+    """Raise ConfigError where one of these fields of a world is larger than `SIZES` allows."""
+    for name, (low, high) in SIZES.items():
+        if name in fields:
+            check_integer(name, fields[name], low, high)
 
 
 def check_count(name: str, value: object) -> None:

@@ -6,11 +6,23 @@ into its ValidationError, with the same sentence, when the configuration comes o
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
-from hamlet_trio.world.checks import ConfigError, check_integer, check_name, check_number
+from hamlet_trio.common.sizes import SHORTEST_SIDE
+from hamlet_trio.world.checks import (
+    Amount,
+    ConfigError,
+    PositiveShare,
+    Quantity,
+    Share,
+    check_fields,
+    check_integer,
+    check_name,
+    check_number,
+    within,
+)
 from hamlet_trio.world.reward_config import ShapedReward, SurvivalReward
 
 ACTIONS: Final = ("up", "down", "left", "right", "interact")
@@ -50,23 +62,20 @@ PLACE_TYPES: Final = {
 
 PlaceType = Literal["Bed", "Shower", "HomeMeal", "FastFood", "Job", "Recreation", "Bar", "Gym"]
 
-_LONGEST_SIDE = 128
-
-
-def _check_effects(path: str, effects: "Effects") -> None:
-    for meter, change in zip(METERS, effects.in_order(), strict=True):
-        check_number(f"{path}.{meter}", change)
+Side = Annotated[int, within(SHORTEST_SIDE, 128)]
+# The size of the grid limits it above.
+Coordinate = Annotated[int, within(0, None)]
 
 
 class Effects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A change of each meter, in the meters' own units."""
 
-    energy: float = 0.0
-    hygiene: float = 0.0
-    satiation: float = 0.0
-    money: float = 0.0
-    mood: float = 0.0
-    social: float = 0.0
+    energy: Quantity = 0.0
+    hygiene: Quantity = 0.0
+    satiation: Quantity = 0.0
+    money: Quantity = 0.0
+    mood: Quantity = 0.0
+    social: Quantity = 0.0
 
     def in_order(self) -> list[float]:
         """Return the six changes in the order of METERS."""
@@ -86,24 +95,23 @@ class Meter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    drain: float
-    start: float = 100.0
-    minimum: float = 0.0
-    maximum: float = 100.0
+    drain: Amount
+    start: Quantity = 100.0
+    minimum: Quantity = 0.0
+    maximum: Quantity = 100.0
     place: str | None = None
-    random_low: float = 0.2
-    random_high: float = 1.0
+    random_low: Share = 0.2
+    random_high: Share = 1.0
 
     def __post_init__(self) -> None:
         if self.name not in METERS:
             raise ConfigError("meters.name", self.name, ", ".join(METERS))
         path = f"meters.{self.name}"
-        check_number(f"{path}.minimum", self.minimum)
+        check_fields(self, path)
         check_number(f"{path}.maximum", self.maximum, self.minimum, above_low=True)
         # A fatal meter that starts empty would end every episode at its first step.
         fatal = self.name in FATAL_METERS
         check_number(f"{path}.start", self.start, self.minimum, self.maximum, above_low=fatal)
-        check_number(f"{path}.drain", self.drain, 0)
         check_number(f"{path}.random_low", self.random_low, 0, 1, above_low=fatal)
         check_number(f"{path}.random_high", self.random_high, self.random_low, 1)
         if self.place is not None:
@@ -127,11 +135,11 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    x: int
-    y: int
-    code: int
+    x: Coordinate
+    y: Coordinate
+    code: Annotated[int, within(1, len(PLACE_TYPES))]
     effects: Effects
-    tired_money: float | None = None
+    tired_money: Amount | None = None
     rewarded: Effects | None = None
     # Absent by default, so that files of worlds without it stay as they were.
     type: PlaceType | msgspec.UnsetType = msgspec.UNSET
@@ -152,20 +160,16 @@ class Affordance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         check_name("affordances.name", self.name)
         path = f"affordances.{self.name}"
-        check_integer(f"{path}.x", self.x, 0, _LONGEST_SIDE - 1)
-        check_integer(f"{path}.y", self.y, 0, _LONGEST_SIDE - 1)
-        check_integer(f"{path}.code", self.code, 1, 8)
-        _check_effects(f"{path}.effects", self.effects)
+        check_fields(self, path)
+        check_fields(self.effects, f"{path}.effects")
         if self.rewarded is not None:
-            _check_effects(f"{path}.rewarded", self.rewarded)
+            check_fields(self.rewarded, f"{path}.rewarded")
         if self.type is not msgspec.UNSET and self.type not in get_args(PlaceType):
             raise ConfigError(f"{path}.type", self.type, f"one of {', '.join(get_args(PlaceType))}")
-        if self.tired_money is not None:
-            if self.effects.money < 0:
-                raise ConfigError(
-                    f"{path}.tired_money", self.tired_money, "nothing where effects.money is a price"
-                )
-            check_number(f"{path}.tired_money", self.tired_money, 0)
+        if self.tired_money is not None and self.effects.money < 0:
+            raise ConfigError(
+                f"{path}.tired_money", self.tired_money, "nothing where effects.money is a price"
+            )
 
 
 DEFAULT_METERS: Final = (
@@ -201,7 +205,8 @@ class WorldConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that makes a world; the defaults are the reference rules.
 
     Attributes:
-        width, height: cells, 2 to 128 each; x runs to the right, y downward, both from 0.
+        width, height: cells, 2 to 128 each; x runs to the right, y downward, both from 0. A world from a
+            file or a command has at most 32, and 8 agents.
         start: (x, y) of agent_0; the next agents stand on the cells spiralling out from it.
         num_agents: agents in a world, at most one for each cell.
         contention: whether an affordance serves one agent a step only, the lowest index first.
@@ -222,20 +227,20 @@ class WorldConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ConfigError: for a field that is not allowed.
     """
 
-    width: int = 8
-    height: int = 8
+    width: Side = 8
+    height: Side = 8
     start: tuple[int, int] = (4, 4)
-    num_agents: int = 1
+    num_agents: Annotated[int, within(1, None)] = 1
     contention: bool = False
-    max_steps: int = 500
+    max_steps: Annotated[int, within(1, 10**9)] = 500
     meters: tuple[Meter, ...] = DEFAULT_METERS
     affordances: tuple[Affordance, ...] = DEFAULT_AFFORDANCES
     move: Effects = Effects(energy=-0.5, hygiene=-0.3, satiation=-0.4)
     failed_interact: Effects = Effects(energy=-1.0)
-    tired_below: float = 0.4
-    loneliness_below: float = 0.3
-    loneliness_mood: float = 5.0
-    end_penalty: float = 100.0
+    tired_below: Share = 0.4
+    loneliness_below: PositiveShare = 0.3
+    loneliness_mood: Amount = 5.0
+    end_penalty: Amount = 100.0
     meals: tuple[str, ...] = ("HomeMeal", "FastFood")
     reward: RewardName = "shaped"
     shaped: ShapedReward = ShapedReward()
@@ -247,8 +252,8 @@ class WorldConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 2 + len(METERS) + self.width * self.height
 
     def __post_init__(self) -> None:
-        check_integer("width", self.width, 2, _LONGEST_SIDE)
-        check_integer("height", self.height, 2, _LONGEST_SIDE)
+        check_fields(self)
+        # msgspec checks a tuple's length when it reads a file, but not in a call.
         if len(self.start) != 2:
             raise ConfigError("start", self.start, "a cell (x, y)")
         check_integer("start.x", self.start[0], 0, self.width - 1)
@@ -256,17 +261,12 @@ class WorldConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_integer("num_agents", self.num_agents, 1, self.width * self.height)
         if not isinstance(self.contention, bool):
             raise ConfigError("contention", self.contention, "true or false")
-        check_integer("max_steps", self.max_steps, 1, 10**9)
         if tuple(meter.name for meter in self.meters) != METERS:
             given = [meter.name for meter in self.meters]
             raise ConfigError("meters", given, f"one each, in this order: {', '.join(METERS)}")
         _check_affordances(self)
-        _check_effects("move", self.move)
-        _check_effects("failed_interact", self.failed_interact)
-        check_number("tired_below", self.tired_below, 0, 1)
-        check_number("loneliness_below", self.loneliness_below, 0, 1, above_low=True)
-        check_number("loneliness_mood", self.loneliness_mood, 0)
-        check_number("end_penalty", self.end_penalty, 0)
+        check_fields(self.move, "move")
+        check_fields(self.failed_interact, "failed_interact")
         if self.reward not in ("shaped", "survival"):
             raise ConfigError("reward", self.reward, "shaped, survival")
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.common.files import read_regular, write_atomically
-from hamlet_trio.common.text import printable
+from hamlet_trio.common.text import printable, readable
 from hamlet_trio.world.world_file import MAX_BYTES, World, WorldError, as_fields, load_world, read_world
 
 USUAL: Final = "usual"
@@ -26,6 +27,7 @@ ANY_VERSION: Final = "*"
 
 _PRESETS: Final = Path(__file__).with_name("presets")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_NAME_RULE: Final = "A world's name has 1 to 64 lower-case letters, digits and inner hyphens."
 
 
 def worlds_path(data_dir: str) -> Path:
@@ -53,7 +55,7 @@ class NamedWorld(Struct, frozen=True, kw_only=True):
     """A world of the library.
 
     Attributes:
-        name: lower-case letters, digits and hyphens.
+        name: lower-case letters, digits and hyphens; for a file that can name no world, that of the file.
         preset: whether it comes with the package.
         world: None where the file cannot be used.
         error: why it cannot be used, in one sentence.
@@ -86,11 +88,13 @@ class WorldLibrary:
     def worlds(self) -> list[NamedWorld]:
         """Return all worlds, the presets first; a file that cannot be used is listed with its error."""
         presets = {path.stem: path for path in _PRESETS.glob("*.toml")}
+        files = list(islice(self._files(), 2 * MAX_WORLDS))
         own = {name: path for name, path in self._own().items() if name not in presets}
         order = sorted(presets, key=lambda name: (name != USUAL, name))
         return [
             *(_read(name, presets[name], preset=True) for name in order),
             *(_read(name, own[name], preset=False) for name in sorted(own)),
+            *(_unnamed(path, own) for path in files if path not in own.values()),
         ]
 
     def get(self, name: str) -> World:
@@ -123,10 +127,7 @@ class WorldLibrary:
         """
         assert self._folder is not None, "a library of presets alone saves nothing"
         if not _NAME.fullmatch(name):
-            raise WorldError(
-                "A world's name has 1 to 64 lower-case letters, digits and inner hyphens.",
-                "name",
-            )
+            raise WorldError(_NAME_RULE, "name")
         if _preset(name):
             raise ReadOnlyWorldError(f"{name} is a preset and cannot be changed; choose another name.")
         with self._lock:
@@ -160,18 +161,24 @@ class WorldLibrary:
 
     def _own(self) -> dict[str, Path]:
         """Return the files of the folder by their worlds' names, at most twice `MAX_WORLDS`."""
-        if self._folder is None:
-            return {}
         found: dict[str, Path] = {}
+        for path in self._files():
+            if path.suffix in (".json", ".toml") and _NAME.fullmatch(path.stem):
+                found.setdefault(path.stem, path)  # of two files of one name, the JSON one
+        return dict(islice(found.items(), 2 * MAX_WORLDS))
+
+    def _files(self) -> Iterator[Path]:
+        """Yield the files of the folder that are to be worlds, in the order of their names."""
+        if self._folder is None:
+            return
         try:
             with os.scandir(self._folder) as entries:
                 paths = sorted(Path(entry.path) for entry in entries if entry.is_file())
         except OSError:
-            return {}  # missing or unreadable: there are the presets
+            return  # missing or unreadable: there are the presets
         for path in paths:
-            if path.suffix in (".json", ".toml") and _NAME.fullmatch(path.stem):
-                found.setdefault(path.stem, path)  # of two files of one name, the JSON one
-        return dict(islice(found.items(), 2 * MAX_WORLDS))
+            if path.suffix.lower() in (".json", ".toml") and not path.name.startswith("."):
+                yield path
 
 
 def as_json(world: World) -> bytes:
@@ -204,6 +211,17 @@ def _version(data: bytes) -> str:
 def _preset(name: str) -> Path | None:
     path = _PRESETS / f"{name}.toml"
     return path if _NAME.fullmatch(name) and path.is_file() else None
+
+
+def _unnamed(path: Path, own: Mapping[str, Path]) -> NamedWorld:
+    """Return what is told of a file that can name no world."""
+    if path.stem in own:
+        error = f"{own[path.stem].name} has the same name, and is used instead."
+    elif _preset(path.stem):
+        error = f"{path.stem} is a preset; rename the file."
+    else:
+        error = f"{_NAME_RULE} Rename the file."
+    return NamedWorld(name=readable(path.name), preset=False, world=None, error=error)
 
 
 def _read(name: str, path: Path, *, preset: bool) -> NamedWorld:

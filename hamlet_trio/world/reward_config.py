@@ -4,7 +4,15 @@ from itertools import pairwise
 
 import msgspec
 
-from hamlet_trio.world.checks import ConfigError, check_number
+from hamlet_trio.world.checks import (
+    Amount,
+    ConfigError,
+    PositiveShare,
+    Quantity,
+    Share,
+    check_fields,
+    check_number,
+)
 
 
 class Bands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,8 +22,8 @@ class Bands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values[1] for n > above[1], else values[2] for n > above[2], else values[3].
     """
 
-    above: tuple[float, float, float]
-    values: tuple[float, float, float, float]
+    above: tuple[Share, Share, Share]
+    values: tuple[Quantity, Quantity, Quantity, Quantity]
 
 
 _VITAL = Bands((0.8, 0.5, 0.3), (0.4, 0.15, -0.6, -2.5))
@@ -42,13 +50,13 @@ class ShapedReward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: Bands = Bands((0.6, 0.4, 0.2), (0.5, 0.2, -0.5, -2.0))
     mood: Bands = Bands((0.8, 0.5, 0.2), (0.2, 0.1, -0.3, -1.0))
     social: Bands = Bands((0.8, 0.5, 0.2), (0.15, 0.05, -0.3, -1.2))
-    interaction_scale: float = 2.0
-    money_need_scale: float = 1.5
-    critical_below: float = 0.5
-    money_critical_below: float = 0.4
-    proximity_scale: float = 0.5
-    hunger_below: float = 0.4
-    hunger_scale: float = 2.0
+    interaction_scale: Amount = 2.0
+    money_need_scale: Amount = 1.5
+    critical_below: PositiveShare = 0.5
+    money_critical_below: PositiveShare = 0.4
+    proximity_scale: Amount = 0.5
+    hunger_below: PositiveShare = 0.4
+    hunger_scale: Amount = 2.0
 
     def __post_init__(self) -> None:
         for meter in ("energy", "hygiene", "satiation", "money", "mood", "social"):
@@ -60,14 +68,8 @@ class ShapedReward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ConfigError(f"{path}.above", bands.above, "three falling thresholds")
             if len(bands.values) != 4:
                 raise ConfigError(f"{path}.values", bands.values, "four rewards")
-            for threshold in bands.above:
-                check_number(f"{path}.above", threshold, 0, 1)
-            for value in bands.values:
-                check_number(f"{path}.values", value)
-        for field in ("interaction_scale", "money_need_scale", "proximity_scale", "hunger_scale"):
-            check_number(f"shaped.{field}", getattr(self, field), 0)
-        for field in ("critical_below", "money_critical_below", "hunger_below"):
-            check_number(f"shaped.{field}", getattr(self, field), 0, 1, above_low=True)
+            check_fields(bands, path)
+        check_fields(self, "shaped")
 
 
 class SurvivalReward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,14 +78,12 @@ class SurvivalReward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `low_below`.
     """
 
-    per_step: float = 1.0
-    low_below: float = 0.5
-    low_penalty: float = 0.5
-    severe_below: float = 0.2
-    severe_penalty: float = 2.0
+    per_step: Quantity = 1.0
+    low_below: Share = 0.5
+    low_penalty: Quantity = 0.5
+    severe_below: Share = 0.2
+    severe_penalty: Quantity = 2.0
 
     def __post_init__(self) -> None:
-        for field in ("per_step", "low_penalty", "severe_penalty"):
-            check_number(f"survival.{field}", getattr(self, field))
-        check_number("survival.low_below", self.low_below, 0, 1)
+        check_fields(self, "survival")
         check_number("survival.severe_below", self.severe_below, 0, self.low_below)

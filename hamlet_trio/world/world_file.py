@@ -22,13 +22,14 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from hamlet_trio.common.decoding import decode_json
+from hamlet_trio.common.decoding import decode_any
 from hamlet_trio.common.descriptions import allowed
 from hamlet_trio.common.files import read_regular
+from hamlet_trio.common.sizes import MAX_SIDE, SIZES
 from hamlet_trio.common.text import printable
 from hamlet_trio.common.written_text import WrittenTextError, read_text, read_toml
-from hamlet_trio.world.checks import ConfigError
-from hamlet_trio.world.config import DEFAULT_METERS, PLACE_TYPES, WorldConfig
+from hamlet_trio.world.checks import ConfigError, check_sizes
+from hamlet_trio.world.config import DEFAULT_METERS, PLACE_TYPES, Affordance, Meter, WorldConfig
 
 MAX_BYTES: Final = 65_536
 """The size of a world file, at most."""
@@ -39,15 +40,7 @@ FileKind: TypeAlias = Literal["toml", "json"]
 _NAMED: Final = ("meters", "affordances")
 _USUAL: Final[dict[str, Any]] = msgspec.to_builtins(WorldConfig())
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
-_TYPES: Final = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "null": "nothing",
-}
+_STEP: Final = re.compile(r"\[(?P<index>\d*)\.*\]|(?P<name>[^.\[]+)")
 
 
 class WorldError(ValueError):
@@ -84,7 +77,7 @@ def read_world(data: bytes, kind: FileKind) -> World:
     if len(data) > MAX_BYTES:
         raise WorldError(f"The world has more than {MAX_BYTES:,} bytes, the most that is allowed.")
     try:
-        fields: Any = read_toml(data) if kind == "toml" else decode_json(read_text(data), Any)
+        fields: Any = read_toml(data) if kind == "toml" else decode_any(read_text(data))
     except WrittenTextError as error:
         raise WorldError(f"The world cannot be read: {error}.") from None
     except msgspec.DecodeError as error:
@@ -102,24 +95,34 @@ def load_world(path: Path) -> World:
 
 
 def make_world(fields: object) -> World:
-    """Make a world of decoded fields, as in a file. Raises `WorldError`."""
+    """Make a world of decoded fields, as in a file, of the sizes that sessions and runs take.
+
+    Raises `WorldError`.
+    """
     if not isinstance(fields, Mapping):
         raise WorldError("A world is an object of fields, such as `width` and `affordances`.")
     config = dict(fields)
     title = _text(config.pop("title", ""), "title", MAX_TITLE)
     about = _text(config.pop("about", ""), "about", MAX_ABOUT)
+    try:
+        check_sizes(config)
+    except ConfigError as error:
+        raise _refusal(error.field, error.allowed, error.value) from None
     return World(config=make_config(config), title=title, about=about)
 
 
 def make_config(fields: Mapping[str, Any]) -> WorldConfig:
-    """Make a configuration of the fields in which it differs from the usual one. Raises `WorldError`."""
+    """Make a configuration of the fields in which it differs from the usual one, of any size.
+
+    Raises `WorldError`.
+    """
     whole = _without_dangling(_merged(_USUAL, fields), fields)
     try:
         return msgspec.convert(whole, WorldConfig)
     except msgspec.ValidationError as error:
         raise _as_world_error(error, whole) from None
-    except (OverflowError, RecursionError):
-        raise WorldError("The world has a number that is too large, or is nested too deeply.") from None
+    except RecursionError:
+        raise WorldError("The world is nested too deeply.") from None
 
 
 def changes_of(config: WorldConfig) -> dict[str, Any]:
@@ -248,41 +251,67 @@ def _as_world_error(error: msgspec.ValidationError, whole: dict[str, Any]) -> Wo
     """Return the error as one sentence that names the field by its place in the file."""
     cause = error.__cause__
     if isinstance(cause, ConfigError):
-        return WorldError(
-            f"`{cause.field}` must be {cause.allowed}; it is {printable(repr(cause.value))}.", cause.field
-        )
+        return _refusal(cause.field, cause.allowed, cause.value)
     found = _AT.match(str(error))
     assert found is not None
-    field = _named_path(found["path"] or "", whole)
-    what = re.sub(r"`(\w+)(?: \| \w+)*`", lambda kind: _TYPES.get(kind[1], f"`{kind[1]}`"), found["what"])
+    path = found["path"] or ""
+    field, kind, _ = _at(path, whole)
     if unknown := re.match(r"Object contains unknown field `(.*)`$", found["what"], re.DOTALL):
         name = ".".join(part for part in (field, printable(unknown[1])) if part)
         return WorldError(f"There is no field `{name}` in a world.", name)
-    if found["what"].startswith("Invalid enum value"):
-        return WorldError(f"`{field}` must be {_choices(field)}.", field)
     if missing := re.match(r"Object missing required field `(.*)`$", found["what"]):
         name = f"{field}.{missing[1]}"
-        return WorldError(f"`{name}` is missing.", name)
-    return WorldError(f"`{field}`: {what[0].lower()}{what[1:]}.", field)
+        inner = ".".join(filter(None, (kind, missing[1])))
+        return WorldError(f"`{name}` is missing; it must be {_allowed(inner)}.", name)
+    # An entry of a list has no name of its own: the list is the field.
+    field, kind, value = _at(re.sub(r"\[[^\]]*\]$", "", path), whole)
+    return _refusal(field, _allowed(kind), value)
 
 
-def _choices(field: str) -> str:
-    """Return the values that a field of a fixed choice allows, in words."""
-    if field.endswith(".type"):
-        return f"one of {', '.join(PLACE_TYPES.values())}"
-    return allowed(WorldConfig, field)
+def _refusal(field: str, rule: str, value: object) -> WorldError:
+    return WorldError(f"`{field}` must be {rule}; it is {printable(_shown(value))}.", field)
 
 
-def _named_path(path: str, whole: dict[str, Any]) -> str:
-    """Return msgspec's path with names in place of numbers: `affordances[0].x` as `affordances.Bed.x`."""
+def _shown(value: object) -> str:
+    """Return a refused value, with the words of JSON."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    try:
+        return repr(value)
+    except RecursionError:
+        return "nested too deeply"
 
-    def name_of(found: re.Match[str]) -> str:
-        entries = whole.get(found[1])
-        entry = entries[int(found[2])] if isinstance(entries, list | tuple) else None
-        name = entry.get("name") if isinstance(entry, dict) else None
-        return f"{found[1]}.{printable(name)}" if isinstance(name, str) else found[0]
 
-    return re.sub(r"^(meters|affordances)\[(\d+)\]", name_of, path)
+def _allowed(kind: str) -> str:
+    """Return what a field may be, in words; `kind` is its path without names and numbers."""
+    name, _, inner = kind.partition(".")
+    if name in _NAMED and inner:
+        return allowed(Meter if name == "meters" else Affordance, inner)
+    return allowed(WorldConfig, kind)
+
+
+def _at(path: str, whole: dict[str, Any]) -> tuple[str, str, object]:
+    """Return the field at msgspec's path, such as `affordances[0].x`.
+
+    Returns its path with names (`affordances.Bed.x`), its path without names and numbers (`affordances.x`),
+    and its value.
+    """
+    names: list[str] = []
+    kinds: list[str] = []
+    value: Any = whole
+    for step in _STEP.finditer(path):
+        if (index := step["index"]) is None:
+            names.append(step["name"])
+            kinds.append(step["name"])
+            value = value.get(step["name"]) if isinstance(value, dict) else None
+            continue
+        value = value[int(index)] if index and isinstance(value, list | tuple) else None
+        name = value.get("name") if isinstance(value, dict) else None
+        if isinstance(name, str):
+            names.append(printable(name))
+        elif index:
+            names[-1] += f"[{index}]"
+    return ".".join(names), ".".join(kinds), value
 
 
 def file_schema() -> dict[str, Any]:
@@ -297,7 +326,16 @@ def file_schema() -> dict[str, Any]:
         if name == "affordances":
             change = {"anyOf": [change, {"const": False}]}
         by_name = {"type": "object", "additionalProperties": change}
-        fields[name] = {"anyOf": [{"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}, by_name]}
+        listed: dict[str, Any] = {"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}
+        if name == "affordances":
+            listed["maxItems"] = len(PLACE_TYPES)
+        fields[name] = {"anyOf": [listed, by_name]}
+    for name, (low, high) in SIZES.items():
+        fields[name] |= {"minimum": low, "maximum": high}
+    cell = {"type": "integer", "minimum": 0, "maximum": MAX_SIDE - 1}
+    fields["start"] |= {"prefixItems": [cell, cell]}
+    for axis in ("x", "y"):
+        definitions["Affordance"]["properties"][axis] = cell
     fields["title"] = {"type": "string", "maxLength": MAX_TITLE}
     fields["about"] = {"type": "string", "maxLength": MAX_ABOUT}
     return {

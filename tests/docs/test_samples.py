@@ -226,7 +226,7 @@ def test_configured_world() -> None:
     shapes, used, refusal = run_sample("configured_world.py").splitlines()
     assert shapes == "(4, 2, 2) (4, 2, 6) (4, 2)"
     assert used == "used: Lake mood: [59.9 79.9]"
-    assert refusal.startswith("`max_steps` must be an integer from 1")
+    assert refusal.startswith("`max_steps` must be a whole number from 1")
 
 
 def test_every_sample_is_run_here_and_named_on_a_page() -> None:

@@ -97,7 +97,7 @@ def test_a_world_is_chosen_by_name() -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    with pytest.raises(ConfigError, match="num_agents is 65; allowed: an integer from 1 to 64"):
+    with pytest.raises(ConfigError, match="num_agents is 65; allowed: a whole number from 1 to 64"):
         parallel_env(num_agents=65)
     with pytest.raises(ValueError, match="render_mode is 'paper'; allowed: human, rgb_array, ansi"):
         parallel_env(render_mode="paper")

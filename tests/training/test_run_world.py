@@ -14,7 +14,7 @@ from hamlet_trio.training.run import TrainingRun
 from hamlet_trio.training.run_world import check_network, with_world
 from hamlet_trio.world import WorldConfig
 from hamlet_trio.world.library import WorldLibrary, worlds_path
-from hamlet_trio.world.world_file import make_world
+from hamlet_trio.world.world_file import make_config, make_world
 
 NINE: dict[str, Any] = {"width": 9, "affordances": {"Gym": False}}
 
@@ -54,8 +54,8 @@ def test_a_model_brings_its_own_world_unless_one_was_chosen(tmp_path: Path) -> N
         ({"width": 1}, ErrorCode.INVALID_WORLD, "world.width"),
         ({"affordances": {"Bed": {"x": 99}}}, ErrorCode.INVALID_WORLD, "world.affordances.Bed.x"),
         ({"colour": 1}, ErrorCode.INVALID_WORLD, "world.colour"),
-        ({"width": 33}, ErrorCode.OUT_OF_RANGE, "world.width"),
-        ({"num_agents": 9}, ErrorCode.OUT_OF_RANGE, "world.num_agents"),
+        ({"width": 33}, ErrorCode.INVALID_WORLD, "world.width"),
+        ({"num_agents": 9}, ErrorCode.INVALID_WORLD, "world.num_agents"),
     ],
 )
 def test_a_world_that_no_run_can_take_is_refused(
@@ -64,6 +64,20 @@ def test_a_world_that_no_run_can_take_is_refused(
     with pytest.raises(BadMessageError) as caught:
         planned(tmp_path, world=world)
     assert (caught.value.code, caught.value.field, caught.value.command) == (code, field, "start_training")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"width": 40}, "resume_from"), ({"num_agents": 9}, "num_agents")]
+)
+def test_a_model_of_a_larger_world_than_runs_take_is_refused(
+    tmp_path: Path, changes: dict[str, int], field: str
+) -> None:
+    own = msgspec.to_builtins(make_config(changes))
+    with pytest.raises(
+        BadMessageError, match=f"{next(iter(changes))} is .*; allowed: a whole number from"
+    ) as caught:
+        planned(tmp_path, own)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.OUT_OF_RANGE, field)
 
 
 def test_a_network_that_cannot_read_the_world_is_refused_before_a_run_begins(tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ async def test_a_star_stands_for_any_version_but_for_none(app: HamletApp) -> Non
     ("body", "field"),
     [
         ({"width": 1}, "width"),
+        ({"width": 33}, "width"),
+        ({"num_agents": 9}, "num_agents"),
+        (b'{"height": 1e400}', "height"),
         ({"affordances": {"Bed": {"x": 99}}}, "affordances.Bed.x"),
         ({"colour": 1}, "colour"),
         (b"{", None),

@@ -119,7 +119,7 @@ def test_what_is_not_allowed_is_refused_by_name(field: str, make: Callable[[], o
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b'{"width":1}', "width is 1; allowed: an integer from 2 to 128"),
+        (b'{"width":1}', "width is 1; allowed: a whole number from 2 to 128"),
         (b'{"num_agents":"two"}', "Expected `int`, got `str` - at `$.num_agents`"),
         (b'{"depth":3}', "unknown field `depth`"),
         (b'{"move":{"energy":1,"fun":2}}', "unknown field `fun`"),

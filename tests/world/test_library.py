@@ -65,6 +65,20 @@ def test_a_saved_world_is_listed_read_and_removed(worlds: WorldLibrary) -> None:
         worlds.delete("nine")
 
 
+def test_a_file_that_can_name_no_world_is_listed_with_why(worlds: WorldLibrary, tmp_path: Path) -> None:
+    worlds.save("nine", NINE)
+    for name in ("Bad Name.json", "usual.toml", "nine.toml", "Ten.JSON", ".nine.json", "notes.txt"):
+        (tmp_path / "worlds" / name).write_text("")
+    listed = {entry.name: entry.error or "" for entry in worlds.worlds() if not entry.preset}
+    assert set(listed) == {"nine", "Bad Name.json", "usual.toml", "nine.toml", "Ten.JSON"}
+    assert listed["nine"] == ""
+    assert "lower-case letters" in listed["Bad Name.json"]
+    assert "is a preset" in listed["usual.toml"]
+    assert "nine.json has the same name" in listed["nine.toml"]
+    with pytest.raises(UnknownWorldError):
+        worlds.get("Bad Name.json")
+
+
 def test_a_world_is_replaced_only_with_its_current_version(worlds: WorldLibrary, tmp_path: Path) -> None:
     worlds.save("nine", NINE)
     version = version_of(tmp_path / "worlds" / "nine.json")
@@ -115,7 +129,7 @@ def test_one_bad_file_is_one_bad_file(worlds: WorldLibrary, tmp_path: Path) -> N
     (folder / "folder.json").mkdir()
     (folder / "notes.txt").write_text("not a world")
     listed = {entry.name: entry for entry in worlds.worlds() if not entry.preset}
-    assert set(listed) == {"bad", "nine"}
+    assert set(listed) == {"bad", "bad.toml", "nine"}
     assert listed["bad"].world is None
     assert listed["bad"].error is not None
     assert listed["nine"].world == NINE

@@ -1,7 +1,7 @@
 """A world file is a world or one sentence that names the field."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,35 @@ def test_a_removed_meal_is_no_meal_any_more() -> None:
 @pytest.mark.parametrize(
     ("text", "field", "words"),
     [
-        ("width = 1", "width", "an integer from 2 to 128"),
-        ('width = "a"', "width", "a whole number"),
+        ("width = 1", "width", "a whole number from 2 to 32; it is 1."),
+        ("width = 33", "width", "a whole number from 2 to 32"),
+        ("width = 1e308", "width", "a whole number from 2 to 32"),
+        ('width = "a"', "width", "a whole number from 2 to 32"),
+        ("num_agents = 99", "num_agents", "a whole number from 1 to 8"),
+        (
+            "width = 2\nheight = 2\nstart = [0, 0]\naffordances = []\nnum_agents = 5",
+            "num_agents",
+            "from 1 to 4",
+        ),
+        ("max_steps = 1.5", "max_steps", "a whole number from 1 to 1,000,000,000"),
+        ("start = [1]", "start", "a list of 2, each a whole number; it is [1]."),
+        ("meals = [1]", "meals", "a list, each text; it is [1]."),
+        (
+            "[shaped.mood]\nabove = [1, 0.5, 'x']",
+            "shaped.mood.above",
+            "a list of 3, each a number from 0 to 1",
+        ),
+        ('meters.money.drain = "x"', "meters.money.drain", "a number from 0 to 1,000,000"),
         ("colour = 1", "colour", "no field"),
         ("[shaped]\ncolour = 1", "shaped.colour", "no field"),
         ("[affordances.Bed]\nx = 99", "affordances.Bed.x", "from 0 to 7"),
         ('[affordances.Bed.effects]\nmoney = "free"', "affordances.Bed.effects.money", "a number"),
-        ("[affordances.Pub]\nx = 0\ny = 0", "affordances.Pub.code", "missing"),
-        ('[affordances.Bed]\ntype = "Pub"', "affordances.Bed.type", "Bed, Shower"),
+        (
+            "[affordances.Pub]\nx = 0\ny = 0",
+            "affordances.Pub.code",
+            "missing; it must be a whole number from 1",
+        ),
+        ('[affordances.Bed]\ntype = "Pub"', "affordances.Bed.type", "one of Bar, Bed, FastFood"),
         ("[affordances]\nPub = false", "affordances.Pub", "no affordance"),
         ("[meters]\nmoney = 3", "meters.money", "a table"),
         ("[meters.money]\nstart = 500", "meters.money.start", "at most 100"),
@@ -112,6 +133,34 @@ def test_an_error_names_the_field_and_what_is_allowed(text: str, field: str, wor
         toml(text)
     assert caught.value.field == field
     assert words in str(caught.value)
+
+
+LONG = "9" * 400
+LONGER = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", LONG, LONGER], ids=["1e400", "-1e400", "long", "longer"]
+)
+@pytest.mark.parametrize(
+    ("text", "field", "rule"),
+    [
+        ('{"width": %s}', "width", "a whole number from 2 to 32"),
+        ('{"end_penalty": %s}', "end_penalty", "a number from 0 to 1,000,000"),
+        (
+            '{"meters": {"money": {"start": %s}}}',
+            "meters.money.start",
+            "a number from -1,000,000 to 1,000,000",
+        ),
+    ],
+)
+def test_a_number_too_large_for_a_float_is_refused_at_its_field(
+    text: str, field: str, rule: str, number: str
+) -> None:
+    with pytest.raises(WorldError) as caught:
+        read_world((text % number).encode(), "json")
+    assert caught.value.field == field
+    assert f"`{field}` must be {rule}; it is " in str(caught.value)
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"width =", b"[" * 10_000, b"a" * (MAX_BYTES + 1)])
@@ -162,6 +211,39 @@ def test_the_schema_accepts_what_the_reader_takes() -> None:
     assert set(schema["properties"]) == {*WorldConfig.__struct_fields__, "title", "about"}
     assert not any("required" in part for part in schema["$defs"].values())
     json.dumps(schema)
+
+
+def numbers_of(
+    fields: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[Any]:
+    """Yield each number of the schema as (path, schema), those within a list too."""
+    for name, schema in fields.items():
+        for part in (schema, *schema.get("anyOf", ())):
+            for item in (part.get("items") or part, *part.get("prefixItems", ())[:1]):
+                if "$ref" in item:
+                    held = definitions[item["$ref"].rpartition("/")[2]]["properties"]
+                    yield from numbers_of(held, definitions, (*path, name))
+                elif item.get("type") in ("number", "integer"):
+                    yield (*path, name), item
+
+
+def test_the_schema_has_the_limits_of_every_number_and_the_reader_holds_them() -> None:
+    schema = file_schema()
+    found = list(numbers_of(schema["properties"], schema["$defs"]))
+    assert len(found) > 50
+    lists = {"start": 1, "above": 2, "values": 3}
+    for path, limits in found:
+        low = limits.get("minimum", limits.get("exclusiveMinimum"))
+        assert low is not None, path
+        for wrong in (low - 1, limits["maximum"] + 1):
+            # By their names, as in a file.
+            names = [*path[:1], *({"meters": ["money"], "affordances": ["Bed"]}.get(path[0], [])), *path[1:]]
+            fields: Any = [wrong, *([0] * lists[path[-1]])] if path[-1] in lists and len(path) != 2 else wrong
+            for name in reversed(names):
+                fields = {name: fields}
+            with pytest.raises(WorldError) as caught:
+                make_world(fields)
+            assert path[-1] in caught.value.field, path
 
 
 def test_a_file_is_read_by_its_ending(tmp_path: Path) -> None:
