@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hamlet_trio.agent.names import NETWORK_TYPES
 from hamlet_trio.protocol.errors import CloseCode, ErrorCode
+from hamlet_trio.web.access.roles import COMMANDS, ROUTES
 from hamlet_trio.web.schema import build_schema
 from scripts.doc_tables import kept
 from scripts.doc_tables.markdown import code, route, sentence, table
@@ -49,13 +50,32 @@ def message_parts() -> str:
     return _headed(_reached(_sent()))
 
 
+_ANSWERS: Final = {
+    "GET /api/schema": "JSON Schema of everything on this page",
+    "GET /metrics": "text for Prometheus",
+    "GET /api/runs/<run_id>/episodes.csv": "CSV",
+    "GET /api/recordings/<recording>/file": "[the recording](recordings.md#over-http)",
+    "GET /api/recordings/<recording>/film/file": "[the film](recordings.md#over-http)",
+}
+"""What the routes answer that send no JSON of ours; a `DELETE` answers with 204 and nothing else."""
+
+_PAGE_FILES: Final = "/<path:name>"
+
+
 def http_routes() -> str:
-    """List the routes that answer in JSON, with their query or body and their response."""
+    """List the routes with their queries or bodies and responses, but for sockets and the page's files."""
+    known = [named.partition(" ")[2] for named in SCHEMA["http"]]
+    rules = [rule for rule in dict.fromkeys([*known, *ROUTES]) if rule not in (_PAGE_FILES, *COMMANDS)]
     rows = []
-    for named, exchange in SCHEMA["http"].items():
+    for named in (f"{method} {rule}" for rule in rules for method in ROUTES[rule]):
+        exchange = SCHEMA["http"].get(named, {})
         asked = [link(name_of(exchange[part])) for part in ("query", "body") if part in exchange]
+        if exchange:
+            answer = link(name_of(exchange["response"]))
+        else:
+            answer = "204" if named.startswith("DELETE ") else _ANSWERS[named]
         form = "kept" if named in kept.ROUTES else "new"
-        rows.append((code(route(named)), form, "".join(asked), link(name_of(exchange["response"]))))
+        rows.append((code(route(named)), form, "".join(asked), answer))
     return table(("Route", "", "Query or body", "Response"), rows)
 
 

@@ -80,13 +80,34 @@ def test_every_setting_that_is_a_number_is_a_limit_with_an_answer() -> None:
     assert listed == numbers - {"HAMLET_PORT"}
 
 
+def served() -> set[str]:
+    """Return every route of the app with each of its methods; what differs from call to call is `*`."""
+    rules = create_app(load_settings({})).url_map.iter_rules()
+    return {
+        f"{method} {re.sub('<[^>]*>', '*', rule.rule)}"
+        for rule in rules
+        for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
+    }
+
+
 def test_routes_of_the_pages_and_of_the_app_agree() -> None:
-    rules = {rule.rule for rule in create_app(load_settings({})).url_map.iter_rules()}
-    named = set(ROUTE.findall(EVERY_PAGE))
-    assert named - rules == set(), "a page names a route that does not exist"
-    served = {rule for rule in rules if "<" not in rule}
-    documented = set(ROUTE.findall(TEXTS["protocol.md"])) | {"/"}
-    assert served - documented == set(), "docs/protocol.md does not name a route"
+    paths = {route.partition(" ")[2] for route in served()}
+    assert set(ROUTE.findall(EVERY_PAGE)) - paths == set(), "a page names a route that does not exist"
+    named = {
+        f"{found[1]} {re.sub('<[^>]*>|[A-Z][A-Z_]*', '*', found[2])}"
+        for _, code in inline_code()
+        if (found := re.fullmatch(r"(GET|POST|PUT|DELETE) (/\S*)", code))
+    }
+    assert named - served() == set(), "a page names a method that a route does not have"
+
+
+def test_the_table_of_routes_has_every_route_with_every_method() -> None:
+    section = TEXTS["protocol.md"].partition("## Over HTTP\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+) (/\S*)` \|", section, re.MULTILINE)
+    documented = {f"{method} {re.sub('[A-Z][A-Z_]*', '*', path)}" for method, path in rows}
+    # Sockets have a section each; the page's own files are no interface.
+    others = {"GET /ws", "GET /ws/training", "GET /ws/room", "GET /*"}
+    assert documented == served() - others
 
 
 @pytest.mark.parametrize(
