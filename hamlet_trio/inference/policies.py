@@ -1,6 +1,6 @@
 """The policies that sessions play: each file is read once and shared by all sessions that play it."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +13,9 @@ import trio
 from hamlet_trio.agent.models import ModelFolder, ModelNameError, UnknownModelError
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.common.agents import MAX_AGENTS
+from hamlet_trio.common.sizes import MAX_SIDE
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
-from hamlet_trio.protocol.world_info import MAX_SIDE
 from hamlet_trio.world import WorldConfig
 
 if TYPE_CHECKING:
@@ -60,19 +60,18 @@ class LoadedPolicy:
         self.name = None if version is None else version.name
         self.network_type: NetworkType = policy.spec.network_type
         self.users = 0
-        self._places = _places(config)
-        self._elsewhere: dict[tuple[tuple[int, int, int], ...], Policy] = {}
+        self._elsewhere: dict[Hashable, Policy] = {}
 
     def in_world(self, config: WorldConfig) -> "Policy":
         """Return the policy for a world with other places, which a network of options must know.
 
-        All sessions in worlds with the same places share one; the last `_WORLDS_KEPT` are kept.
+        All sessions in worlds that are alike to it share one; the last `_WORLDS_KEPT` are kept.
         """
-        places = _places(config)
-        if places == self._places:
+        seen = self._seen_of(config)
+        if seen == self._seen_of(self.config):
             return self.policy
-        policy = self._elsewhere.pop(places, None) or self.policy.in_world(config)
-        self._elsewhere[places] = policy
+        policy = self._elsewhere.pop(seen, None) or self._made_for(config)
+        self._elsewhere[seen] = policy
         if len(self._elsewhere) > _WORLDS_KEPT:
             del self._elsewhere[next(iter(self._elsewhere))]
         return policy
@@ -81,9 +80,31 @@ class LoadedPolicy:
         """Return whether its network can read a world of this configuration."""
         return self.policy.spec.fits(config)
 
+    def _seen_of(self, config: WorldConfig) -> Hashable:
+        """Return what the policy must know of a world."""
+        return tuple(sorted((place.code, place.x, place.y) for place in config.affordances))
 
-def _places(config: WorldConfig) -> tuple[tuple[int, int, int], ...]:
-    return tuple(sorted((place.code, place.x, place.y) for place in config.affordances))
+    def _made_for(self, config: WorldConfig) -> "Policy":
+        return self.policy.in_world(config)
+
+
+class UntrainedPolicy(LoadedPolicy):
+    """Random weights, which can be made for a world of any size."""
+
+    def __init__(self) -> None:
+        from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch)
+
+        super().__init__(Policy.untrained(_UNTRAINED_SEED), None, WorldConfig())
+
+    def fits(self, config: WorldConfig) -> bool:
+        """Return True: one is made for each size."""
+        return True
+
+    def _seen_of(self, config: WorldConfig) -> Hashable:
+        return config.width, config.height
+
+    def _made_for(self, config: WorldConfig) -> "Policy":
+        return type(self.policy).untrained(_UNTRAINED_SEED, width=config.width, height=config.height)
 
 
 class PolicyStore:
@@ -96,8 +117,6 @@ class PolicyStore:
 
     def __init__(self, models: ModelFolder, *, keeps_content: bool = False) -> None:
         """`keeps_content`: whether a policy keeps its file's bytes, for instances that lack that version."""
-        from hamlet_trio.agent.policy import Policy  # noqa: PLC0415 (torch: importing this module stays quick)
-
         self._models = models
         self._keeps_content = keeps_content
         self._loaded: dict[FileVersion, LoadedPolicy] = {}
@@ -106,7 +125,7 @@ class PolicyStore:
         self._by_content: WeakValueDictionary[tuple[str, str], LoadedPolicy] = WeakValueDictionary()
         self._reading = trio.Lock()
         self._limiter = trio.CapacityLimiter(4)
-        self._untrained = LoadedPolicy(Policy.untrained(_UNTRAINED_SEED), None, WorldConfig())
+        self._untrained = UntrainedPolicy()
 
     @property
     def loaded(self) -> int:

@@ -36,7 +36,7 @@ def recorded_already() -> BadMessageError:
 def unknown_agent(num_agents: int, command: str) -> BadMessageError:
     """Return the refusal of a command for an agent that the session does not have."""
     known = AGENT_IDS[0] if num_agents == 1 else f"{AGENT_IDS[0]} to {AGENT_IDS[num_agents - 1]}"
-    sentence = f"`agent` must be one of this session's: {known}; `set_world` changes their number."
+    sentence = f"`agent` must be one of those here: {known}; `set_world` changes their number."
     return BadMessageError(ErrorCode.OUT_OF_RANGE, sentence, command=command, field="agent")
 
 

@@ -133,6 +133,11 @@ class Replay:
         return self._trajectory.steps
 
     @property
+    def num_agents(self) -> int:
+        """The number of its agents."""
+        return len(self._agents)
+
+    @property
     def config(self) -> WorldConfig:
         """The configuration of its world."""
         return self.played.config
@@ -156,7 +161,7 @@ class Replay:
             steps=self.steps,
             markers=self._markers,
             can_branch=self.can_branch_in(config),
-            num_agents=len(self._agents),
+            num_agents=self.num_agents,
             q_value_range=self._q_value_range(),
         )
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
@@ -10,7 +12,7 @@ from hamlet_trio.inference.refusals import refusal
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.inference.session_snapshot import ReplayFacts
 from hamlet_trio.protocol.errors import ErrorCode
-from hamlet_trio.protocol.frames import NO_POLICY_VIEW, ShownOutputs
+from hamlet_trio.protocol.frames import NO_POLICY_VIEW, PolicyView, ShownOutputs
 from hamlet_trio.protocol.messages import ReplayEnded, StateUpdate
 from hamlet_trio.world import WorldConfig
 
@@ -30,6 +32,7 @@ class ReplayPlayer:
         self._share = share
         self._replay: Replay | None = None
         self._step = 0
+        self._agent: int | None = None
 
     @property
     def is_on(self) -> bool:
@@ -52,6 +55,23 @@ class ReplayPlayer:
         return self._replay is not None and self._step == self._replay.steps
 
     @property
+    def num_agents(self) -> int:
+        """The number of agents that can be followed: of the session, or of a replay that has more."""
+        return max(self._episode.num_agents, 0 if self._replay is None else self._replay.num_agents)
+
+    @property
+    def view(self) -> PolicyView:
+        """What frames on screen show: as in the session's own episode, but of the agent that is followed."""
+        view = self._episode.view
+        return view if self._replay is None or self._agent is None else replace(view, agent=self._agent)
+
+    def follow(self, view: PolicyView) -> None:
+        """Show these outputs; of the agent also in the session's own episode, if it has that many."""
+        self._agent = view.agent if self.is_on else None
+        agent = view.agent if view.agent < self._episode.num_agents else self._episode.view.agent
+        self._episode.view = replace(view, agent=agent)
+
+    @property
     def shown(self) -> tuple[WorldConfig, StateUpdate] | None:
         """The frame on screen and the configuration of its world, if a replay is on."""
         replay = self._replay
@@ -63,7 +83,7 @@ class ReplayPlayer:
 
     async def begin(self, replay: Replay) -> None:
         """Announce a replay, in place of the one that is on if any."""
-        self._replay, self._step = replay, 0
+        self._replay, self._step, self._agent = replay, 0, None
         await self._sender.send(replay.announcement(self._episode.config))
 
     async def rewind(self) -> None:
@@ -77,9 +97,9 @@ class ReplayPlayer:
         """Send the whole episode on screen: the replay that is on, or the session's own so far."""
         episode = self._episode
         if self._replay is not None:
-            life = await self._recordings.life(self._replay, self._share, episode.view.agent)
+            life = await self._recordings.life(self._replay, self._share, self.view.agent)
         else:
-            life = await self._recordings.own_life(episode.played, self._share, episode.view.agent)
+            life = await self._recordings.own_life(episode.played, self._share, self.view.agent)
         await self._sender.send(life)
 
     async def seek(self, step: int) -> None:
@@ -87,7 +107,7 @@ class ReplayPlayer:
         assert self._replay is not None
         self._step = min(step, self._replay.steps)
         visits = self._replay.visits_at(self._step)
-        frame = self._replay.frame_of_visits(self._step, self._episode.view, visits)
+        frame = self._replay.frame_of_visits(self._step, self.view, visits)
         await self._sender.send_frame(frame, visits)
 
     async def forward(self) -> None:
@@ -98,7 +118,7 @@ class ReplayPlayer:
     def inspect(self) -> ShownOutputs:
         """Return the outputs at the step on screen, as far as wanted and recorded."""
         assert self._replay is not None
-        view = self._episode.view
+        view = self.view
         outputs = self._replay.outputs_at(self._step, view.agent)
         return ShownOutputs(
             outputs.q_values if view.q_values else None,

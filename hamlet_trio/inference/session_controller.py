@@ -199,7 +199,8 @@ class SessionController(SessionState):
             case commands.LoadModel() as command, LoadedPolicy() as model:
                 await self._leave_for(self._world.change_model(model, command.agent))
             case commands.SetWorld() as command, (World() | None) as world:
-                await self._leave_for(self._world.change_world(world, command))
+                change = self._world.change_world(world, command, by_person=self._human is not None)
+                await self._leave_for(change)
             case _, Replay() as replay:
                 self._playing = False
                 await self._replay.begin(replay)
@@ -301,12 +302,13 @@ class SessionController(SessionState):
         self._count_for_class()
 
     async def _set_view(self, wanted: commands.SetView) -> None:
-        before = self._episode.view
-        view = self._episode.view = PolicyView(
+        before = self._replay.view
+        view = PolicyView(
             before.q_values if wanted.q_values is UNSET else wanted.q_values,
             before.attention if wanted.attention is UNSET else wanted.attention,
-            before.agent if wanted.agent is UNSET else self._world.number(wanted.agent, "set_view"),
+            before.agent if wanted.agent is UNSET else self._world.shown_number(wanted.agent, "set_view"),
         )
+        self._replay.follow(view)
         if wanted.frames is not UNSET:
             self._sender.frames = wanted.frames
         if view != before:
@@ -316,7 +318,7 @@ class SessionController(SessionState):
             outputs = self._replay.inspect()
         elif view.wants_outputs:
             outputs = await self._episode.inspect()
-        agent = AGENT_IDS[view.agent] if self._episode.num_agents > 1 else UNSET
+        agent = AGENT_IDS[view.agent] if self._replay.num_agents > 1 else UNSET
         await self._sender.send(
             messages.View(view.q_values, view.attention, *outputs, agent, self._sender.frames)
         )

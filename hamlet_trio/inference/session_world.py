@@ -66,6 +66,16 @@ class SessionWorld:
             raise unknown_agent(self._episode.num_agents, command)
         return number
 
+    def shown_number(self, agent: AgentId, command: str) -> int:
+        """Return the number of an agent that can be followed, in the session or on screen.
+
+        Raises `BadMessageError` if there are fewer.
+        """
+        number = AGENT_IDS.index(agent)
+        if number >= self._replay.num_agents:
+            raise unknown_agent(self._replay.num_agents, command)
+        return number
+
     async def change_model(self, model: LoadedPolicy, agent: AgentId | UnsetType) -> None:
         """Let a loaded model play, of one agent or of all.
 
@@ -95,16 +105,25 @@ class SessionWorld:
         await self._replay.end()
         await episode.leave("model_changed")
 
-    async def change_world(self, world: World | None, command: commands.SetWorld) -> None:
-        """Play in a world, None for the same, with as many agents as the command says."""
+    async def change_world(self, world: World | None, command: commands.SetWorld, *, by_person: bool) -> None:
+        """Play in a world, None for the same, with as many agents as the command says.
+
+        A person who plays alone (`by_person`) needs no model that can read it: the untrained agent stands in.
+        """
         chosen = self._world if world is None else world
         chosen = with_company(chosen, command.num_agents, command.contention, "set_world")
         before = self._episode.models
-        for model in before:
-            if not model.fits(chosen.config):
-                raise unreadable_world(model, chosen.config, "set_world")
+        unfit = next((model for model in before if not model.fits(chosen.config)), None)
+        stands_in = unfit is not None and by_person and chosen.config.num_agents == 1
+        if unfit is not None and not stands_in:
+            raise unreadable_world(unfit, chosen.config, "set_world")
         await self._enter(chosen, "set_world")
-        self._episode.fit_models()
+        if stands_in:
+            untrained = self._lease.acquire_untrained()
+            self._episode.change_models([untrained])
+            await self._sender.send(messages.ModelLoaded(None, untrained.network_type))
+        else:
+            self._episode.fit_models()
         self._release_unused(before)
         self._is_chosen = True
         await self._replay.end()

@@ -187,9 +187,13 @@ class EpisodeEnd(Struct, frozen=True, tag_field="type", tag="episode_end"):
 
 
 class ModelLoaded(Struct, frozen=True, tag_field="type", tag="model_loaded"):
-    """The session plays this model from the next episode on, which follows at once."""
+    """The session plays this model from the next episode on, which follows at once.
 
-    model: Annotated[str, Meta(description="file name of the model")]
+    `model` is null where a person has gone to a world that no model of the session can read: the untrained
+    agent stands in.
+    """
+
+    model: ModelName
     network_type: NetworkTypeOfModel
     agent: Annotated[AgentId | UnsetType, Meta(description="agent that plays it; left out: all")] = UNSET
 

@@ -12,6 +12,7 @@ from hamlet_trio.protocol.messages import (
     EpisodeStart,
     Error,
     ModelLoaded,
+    Playback,
     StateUpdate,
     View,
     WorldSet,
@@ -80,8 +81,8 @@ async def test_a_world_of_the_data_folder_is_found_by_its_name(
         ("nowhere", "unknown_world", "world"),
         ({"width": 1}, "invalid_world", "world.width"),
         ({"affordances": {"Bed": {"x": 99}}}, "invalid_world", "world.affordances.Bed.x"),
-        ({"width": 33}, "out_of_range", "world.width"),
-        ({"num_agents": 9}, "out_of_range", "world.num_agents"),
+        ({"width": 33}, "invalid_world", "world.width"),
+        ({"num_agents": 9}, "invalid_world", "world.num_agents"),
         (NINE, "unusable_model", None),
         (7, "wrong_type", "world"),
     ],
@@ -122,6 +123,37 @@ async def test_a_model_brings_its_own_world_unless_one_was_chosen(
             await client.expect(ModelLoaded)
             await client.expect(EpisodeStart)
             assert "Gym" not in places(await client.expect(StateUpdate))
+
+
+async def test_a_person_who_plays_alone_needs_no_model_that_reads_the_world(
+    service: InferenceService,
+) -> None:
+    with real_time_limit():
+        async with greeted(service) as client:
+            client.say("take_control")
+            await client.expect(Playback)
+            client.say("set_world", world=NINE | {"num_agents": 2})
+            assert (await client.expect(Error)).code == "unusable_model", (
+                "a model would have to play the other"
+            )
+            client.say("set_world", world=NINE)
+            loaded = await client.expect(ModelLoaded)
+            assert (loaded.model, loaded.network_type) == (None, "dueling")
+            assert (await client.expect(WorldSet)).world.width == 9
+            assert (await client.expect(EpisodeStart)).model_name is None
+            await client.expect(StateUpdate)
+            client.say("act", action=0)
+            assert (await client.expect(StateUpdate)).grid.agents[0].y == 3
+            # What plays when the person lets go is a network for that grid.
+            await client.ask("release_control")
+            client.say("step")
+            assert (await client.expect(StateUpdate)).step == 2
+            # The model comes back with its world.
+            client.say("set_world", world="usual")
+            await client.skip_to(EpisodeStart)
+            await client.expect(StateUpdate)
+            client.say("load_model", model="up.pt")
+            assert (await client.skip_to(ModelLoaded)).model == "up.pt"
 
 
 async def test_recording_rewinding_and_branching_stay_in_the_world(service: InferenceService) -> None:
