@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from hamlet_trio.protocol.episode import CHARTS, FIGURES
 from hamlet_trio.web.schema import build_schema
+from hamlet_trio.world.config import FATAL_METERS
+from hamlet_trio.world.world_file import file_schema
 
 TARGET: Final = Path(__file__).resolve().parent.parent / "src" / "protocol" / "messages.ts"
 
@@ -54,6 +56,7 @@ def render(schema: dict[str, Any]) -> str:
         literals = (code if title == "CloseCode" else f"'{code}'" for code in table)
         parts.append(f"export type {title} =\n{_union(literals)}\n")
     parts.append(_charts())
+    parts.append(_world_limits())
     return "\n".join(parts)
 
 
@@ -79,6 +82,52 @@ def _charts() -> str:
     kinds = "readonly { name: string; digits: number; lines: readonly EpisodeCurve[] }[]"
     line = "export type EpisodeLine = (typeof EPISODE_CHARTS)[number]['lines'][number]"
     return "\n".join([*lines, f"] as const satisfies {kinds}", "", line, ""])
+
+
+def _world_limits() -> str:
+    """The numbers of a world that a file may hold, by their fields without the names of meters and places."""
+    schema = file_schema()
+    lines = [
+        "export interface NumberLimits {",
+        "  low: number",
+        "  high: number",
+        "  /** Whether `low` itself is not allowed. */",
+        "  above?: true",
+        "  whole?: true",
+        "}",
+        "",
+        "export const WORLD_LIMITS: Readonly<Record<string, NumberLimits>> = {",
+    ]
+    for field, limits in _numbers(schema["properties"], schema["$defs"]):
+        above = "exclusiveMinimum" in limits
+        low = limits["exclusiveMinimum" if above else "minimum"]
+        words = f"low: {low:.10g}, high: {int(limits['maximum'])}" + (", above: true" if above else "")
+        whole = ", whole: true" if limits["type"] == "integer" else ""
+        lines.append(f"  '{field}': {{ {words}{whole} }},")
+    fatal = ", ".join(f"'{meter}'" for meter in FATAL_METERS)
+    most = next(part["maxItems"] for part in schema["properties"]["affordances"]["anyOf"] if "items" in part)
+    lines += ["}", "", "/** The meters that end a life where they are empty. */"]
+    lines += [
+        f"export const FATAL_METERS: readonly string[] = [{fatal}]",
+        "",
+        f"export const MAX_PLACES = {most}",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _numbers(
+    fields: dict[str, Any], definitions: dict[str, Any], path: str = ""
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield the fields of a schema that hold a number with limits, each by its dotted path."""
+    for name, schema in fields.items():
+        for part in (schema, *schema.get("anyOf", ())):
+            inner = part.get("items", part)
+            if not isinstance(inner, dict):
+                continue
+            if "$ref" in inner:
+                yield from _numbers(definitions[_target(inner)]["properties"], definitions, f"{path}{name}.")
+            elif part.get("type") in ("number", "integer") and "maximum" in part:
+                yield f"{path}{name}", part
 
 
 def _camel(words: str) -> str:

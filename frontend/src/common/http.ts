@@ -73,7 +73,7 @@ async function problemOf(response: Response): Promise<HttpProblem> {
   const { detail, title, code, field } = isJson
     ? ((await response.json()) as { detail?: string; title?: string; code?: string; field?: string })
     : {}
-  return new HttpProblem(told(detail ?? title ?? fallback, code), response.status, code ?? null, after, field ?? null)
+  return new HttpProblem(told(detail ?? title ?? fallback, code, { field }), response.status, code ?? null, after, field ?? null)
 }
 
 /** A document of the server and how loading it went; `absent` is a 404: this server has no such route. */

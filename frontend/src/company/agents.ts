@@ -1,7 +1,7 @@
 import { t } from '@/language/text'
 import type { TakeControl } from '@/protocol/messages'
 import type { WorldFrame } from '@/world/frame'
-import { failureLabel, placeName } from '@/world/labels'
+import { endingLabel, failureLabel, placeName } from '@/world/labels'
 
 export type AgentId = NonNullable<TakeControl['agent']>
 
@@ -15,6 +15,12 @@ const LETTERS = 'ABCDEFGH'
 /** Return the letter by which people tell an agent from the others. */
 export function letterOf(id: string): string {
   return LETTERS[AGENT_IDS.indexOf(id as AgentId)] ?? id
+}
+
+/** Say how a life ended; of one of several agents, whose life it was. */
+export function endingOf(end: Parameters<typeof endingLabel>[0], agent: string | null | undefined): string {
+  const ending = endingLabel(end)
+  return agent ? t('company.ending', { letter: letterOf(agent), ending }) : ending
 }
 
 /** Say what one of several agents does at the step on screen. */

@@ -13,6 +13,19 @@ export interface Draft {
   config: Config
   /** The own world of the server that it was opened from, or saved as. */
   name: string | null
+  /** The preset that it was opened from: its name and rules. Until it has a title, it is told by them. */
+  preset?: { title: string; config: Config } | null
+}
+
+/** Return the title of a draft: its own, else that of its preset, with a word where it was changed. */
+export function titleOf(draft: Draft): string {
+  const { title, preset } = draft
+  if (title || !preset) return title
+  return isPreset(draft) ? preset.title : t('editor.changed', { title: preset.title })
+}
+
+function isPreset({ title, preset, config }: Draft): boolean {
+  return title === '' && Boolean(preset) && same(preset?.config, config)
 }
 
 /** What this tab remembers of the draft while another view is shown, and over a reload. */
@@ -48,7 +61,10 @@ function isJson(text: string): boolean {
   return text.trimStart().startsWith('{')
 }
 
-function specOf(usual: Config, { title, about, config }: Draft): Record<string, unknown> {
+function specOf(usual: Config, draft: Draft): Record<string, unknown> {
+  const { about, config } = draft
+  // A preset is told by its rules, in each reader's language.
+  const title = isPreset(draft) ? '' : titleOf(draft)
   return { ...(title && { title }), ...(about && { about }), ...changesOf(usual, config) }
 }
 
@@ -94,10 +110,10 @@ export function useDraft(problem: ShallowRef<WorldProblem | null>) {
     await attempt(async () => {
       const { world, version } = await worlds.get(name)
       versions.set(name, version)
-      show({
-        title: world.preset ? t('editor.changed', { title: worlds.titleOf(world) }) : world.title,
-        about: world.preset ? '' : world.about, config: world.config as Config, name: world.preset ? null : name,
-      })
+      const config = world.config as Config
+      show(world.preset
+        ? { title: '', about: '', config, name: null, preset: { title: worlds.titleOf(world), config } }
+        : { title: world.title, about: world.about, config, name })
     })
   }
 

@@ -1,8 +1,6 @@
 import type { Config, Meter, Place } from '@/editor/config'
+import { MAX_PLACES } from '@/protocol/messages'
 import type { MeterName } from '@/world/meters'
-
-export const MAX_PLACES = 8
-export const MAX_SIDE = 32
 
 /** The known types by the code of the usual world's place; the code is what the agent sees. */
 const TYPES: Readonly<Record<number, string>> = {

@@ -559,11 +559,14 @@ export interface AgentResult {
   failure_reason: string | null
 }
 
-/** The session plays this model from the next episode on, which follows at once. */
+/**
+ * The session plays this model from the next episode on, which follows at once. `model` is null where a
+ * person has gone to a world that no model of the session can read: the untrained agent stands in.
+ */
 export interface ModelLoaded {
   type: 'model_loaded'
-  /** file name of the model */
-  model: string
+  /** file name of the model that plays; null: untrained agent */
+  model: string | null
   /** type of the Q-network */
   network_type: 'dueling' | 'egocentric' | 'options' | 'qnetwork' | 'relational' | 'spatial' | 'spatial_dueling'
   /** agent that plays it; left out: all */
@@ -2546,3 +2549,73 @@ export const EPISODE_CHARTS = [
 ] as const satisfies readonly { name: string; digits: number; lines: readonly EpisodeCurve[] }[]
 
 export type EpisodeLine = (typeof EPISODE_CHARTS)[number]['lines'][number]
+
+export interface NumberLimits {
+  low: number
+  high: number
+  /** Whether `low` itself is not allowed. */
+  above?: true
+  whole?: true
+}
+
+export const WORLD_LIMITS: Readonly<Record<string, NumberLimits>> = {
+  'width': { low: 2, high: 32, whole: true },
+  'height': { low: 2, high: 32, whole: true },
+  'num_agents': { low: 1, high: 8, whole: true },
+  'max_steps': { low: 1, high: 1000000000, whole: true },
+  'meters.drain': { low: 0, high: 1000000 },
+  'meters.start': { low: -1000000, high: 1000000 },
+  'meters.minimum': { low: -1000000, high: 1000000 },
+  'meters.maximum': { low: -1000000, high: 1000000 },
+  'meters.random_low': { low: 0, high: 1 },
+  'meters.random_high': { low: 0, high: 1 },
+  'affordances.x': { low: 0, high: 31, whole: true },
+  'affordances.y': { low: 0, high: 31, whole: true },
+  'affordances.code': { low: 1, high: 8, whole: true },
+  'affordances.effects.energy': { low: -1000000, high: 1000000 },
+  'affordances.effects.hygiene': { low: -1000000, high: 1000000 },
+  'affordances.effects.satiation': { low: -1000000, high: 1000000 },
+  'affordances.effects.money': { low: -1000000, high: 1000000 },
+  'affordances.effects.mood': { low: -1000000, high: 1000000 },
+  'affordances.effects.social': { low: -1000000, high: 1000000 },
+  'affordances.tired_money': { low: 0, high: 1000000 },
+  'affordances.rewarded.energy': { low: -1000000, high: 1000000 },
+  'affordances.rewarded.hygiene': { low: -1000000, high: 1000000 },
+  'affordances.rewarded.satiation': { low: -1000000, high: 1000000 },
+  'affordances.rewarded.money': { low: -1000000, high: 1000000 },
+  'affordances.rewarded.mood': { low: -1000000, high: 1000000 },
+  'affordances.rewarded.social': { low: -1000000, high: 1000000 },
+  'move.energy': { low: -1000000, high: 1000000 },
+  'move.hygiene': { low: -1000000, high: 1000000 },
+  'move.satiation': { low: -1000000, high: 1000000 },
+  'move.money': { low: -1000000, high: 1000000 },
+  'move.mood': { low: -1000000, high: 1000000 },
+  'move.social': { low: -1000000, high: 1000000 },
+  'failed_interact.energy': { low: -1000000, high: 1000000 },
+  'failed_interact.hygiene': { low: -1000000, high: 1000000 },
+  'failed_interact.satiation': { low: -1000000, high: 1000000 },
+  'failed_interact.money': { low: -1000000, high: 1000000 },
+  'failed_interact.mood': { low: -1000000, high: 1000000 },
+  'failed_interact.social': { low: -1000000, high: 1000000 },
+  'tired_below': { low: 0, high: 1 },
+  'loneliness_below': { low: 0, high: 1, above: true },
+  'loneliness_mood': { low: 0, high: 1000000 },
+  'end_penalty': { low: 0, high: 1000000 },
+  'shaped.interaction_scale': { low: 0, high: 1000000 },
+  'shaped.money_need_scale': { low: 0, high: 1000000 },
+  'shaped.critical_below': { low: 0, high: 1, above: true },
+  'shaped.money_critical_below': { low: 0, high: 1, above: true },
+  'shaped.proximity_scale': { low: 0, high: 1000000 },
+  'shaped.hunger_below': { low: 0, high: 1, above: true },
+  'shaped.hunger_scale': { low: 0, high: 1000000 },
+  'survival.per_step': { low: -1000000, high: 1000000 },
+  'survival.low_below': { low: 0, high: 1 },
+  'survival.low_penalty': { low: -1000000, high: 1000000 },
+  'survival.severe_below': { low: 0, high: 1 },
+  'survival.severe_penalty': { low: -1000000, high: 1000000 },
+}
+
+/** The meters that end a life where they are empty. */
+export const FATAL_METERS: readonly string[] = ['energy', 'hygiene', 'satiation', 'mood', 'money']
+
+export const MAX_PLACES = 8

@@ -5,6 +5,9 @@ import type { EpisodeEnd, InferenceCommand, SetWorld } from '@/protocol/messages
 import type { FrameFeed } from '@/session/feed'
 import type { DesiredState } from '@/session/state'
 
+/** How an episode ended, of several agents for the one that was followed. */
+export type LifeEnd = EpisodeEnd & { agent?: AgentId }
+
 type Desired = Pick<DesiredState, 'agents' | 'contention' | 'model'>
 
 /** Hold which agents live together in a session, which model plays each of them, and which one the page follows. */
@@ -88,11 +91,11 @@ export class Company {
   }
 
   /** Return how an episode ended for the agent that is followed. */
-  endOf(end: EpisodeEnd): EpisodeEnd {
+  endOf(end: EpisodeEnd): LifeEnd {
     const result = end.agents?.[this.followed]
     if (result === undefined) return end
     const { steps, total_reward, failure_reason } = result
     const lived = end.reason === 'meter_depleted' ? 'max_steps' : end.reason
-    return { ...end, steps, total_reward, failure_reason, reason: failure_reason === null ? lived : 'meter_depleted' }
+    return { ...end, agent: this.followed, steps, total_reward, failure_reason, reason: failure_reason === null ? lived : 'meter_depleted' }
   }
 }

@@ -274,7 +274,7 @@ export class InferenceSession {
       case 'class_joined': state.player = message.player; break
       case 'recording_saved': this.replays.saved(message.recording); break
       case 'error':
-        state.error = told(message.message, message.code)
+        state.error = told(message.message, message.code, message)
         this.replays.refused(message.command)
         if (message.command === 'act') this.actions.clear()
         if (message.command === 'set_start') this.starts.refused()

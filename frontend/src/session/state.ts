@@ -1,3 +1,4 @@
+import type { LifeEnd } from '@/session/company'
 import { t } from '@/language/text'
 import type { ClassPlayer, EpisodeEnd, EpisodeStart, Playback, WorldInfo } from '@/protocol/messages'
 
@@ -18,7 +19,7 @@ export interface SessionState {
   controller: Playback['controller']
   episode: number
   /** The episode on screen is over and the next has not begun. */
-  over: EpisodeEnd | null
+  over: LifeEnd | null
   /** How the last finished episode ended. */
   last: EpisodeEnd | null
   /** The world that is played in. */

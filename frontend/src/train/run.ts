@@ -187,7 +187,7 @@ export class TrainingRun {
         if (this.sweep.value?.sweep_id === message.sweep_id) this.sweep.value = progressed(this.sweep.value, message)
         break
       case 'error':
-        state.error = { message: told(message.message, message.code), field: message.field }
+        state.error = { message: told(message.message, message.code, message), field: message.field }
         break
     }
   }
