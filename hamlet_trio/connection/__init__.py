@@ -2,6 +2,7 @@
 
 from hamlet_trio.connection.commands import AbuseError, CommandStream, Permit, TokenBucket, permit_all
 from hamlet_trio.connection.message_queue import MessageQueue, QueueFullError, QueueStatistics
+from hamlet_trio.connection.read_batch import ReadBatch, ReadNow
 from hamlet_trio.connection.shared_sessions import Receive, SharedSession, SharedSessions, hash_of
 from hamlet_trio.connection.subscriber import Closing, Subscriber
 from hamlet_trio.connection.transport import NoRoomError, OverloadedError, ServerFullError, Transport
@@ -16,6 +17,8 @@ __all__ = [
     "Permit",
     "QueueFullError",
     "QueueStatistics",
+    "ReadBatch",
+    "ReadNow",
     "Receive",
     "ServerFullError",
     "SharedSession",

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import trio
 
+from hamlet_trio.connection.read_batch import ReadBatch
 from hamlet_trio.connection.transport import Transport
 from hamlet_trio.protocol.command_decoder import CommandDecoder
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
@@ -101,11 +102,11 @@ class CommandStream(Generic[Command]):
             return error
         return self._permit(command) or command
 
-    def carry_out_with(self, carry_out: Callable[[Command], bool]) -> None:
+    def carry_out_with(self, carry_out: Callable[[Command], bool], batch: ReadBatch) -> None:
         """Have a function carry out commands as they come, without a task's being woken, where it can.
 
         It returns whether it did, and must neither wait nor raise. `receive` returns all others, and
-        whatever is refused.
+        whatever is refused. While it carries out all, they come with those of the others in the `batch`.
         """
 
         def take(text: str) -> bool:
@@ -120,7 +121,7 @@ class CommandStream(Generic[Command]):
             self._bucket.give_back()
             return False
 
-        self._transport.take_with(take)
+        self._transport.take_with(take, batch)
 
     def _admit(self) -> bool:
         """Count a frame; return whether the rate allows it."""

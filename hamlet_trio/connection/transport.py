@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from hamlet_trio.connection.read_batch import ReadBatch
+
 
 class Transport(Protocol):
     """One accepted connection.
@@ -23,11 +25,12 @@ class Transport(Protocol):
         """Send one text frame if that needs no waiting and no `send` is under way; return whether it did."""
         ...
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         """Offer a function texts before `receive` returns them, where the connection can do that.
 
         It is offered a text only while nothing that came before is under way to `receive`'s caller or at work
-        there, and returns whether it took it. It must neither wait nor raise.
+        there, and returns whether it took it. It must neither wait nor raise. While it takes all that comes,
+        the connection is read with others of the `batch`.
         """
         ...
 

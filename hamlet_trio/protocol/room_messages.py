@@ -56,6 +56,7 @@ class Joined(Struct, frozen=True, kw_only=True, tag_field="type", tag="joined"):
     strokes: Annotated[list[Stroke], Meta(description="what is drawn, oldest first")]
     drawing: Annotated[bool, Meta(description="whether members may draw")]
     vote: Annotated[VoteState | None, Meta(description="the last vote, if any")]
+    choice: Annotated[int | None, Meta(description="what the member itself chose in it, from 0, if anything")]
     spotlight: Annotated[int | None, Meta(description="member whose life is shown to everybody")]
     stun_port: Annotated[
         int | None, Meta(description="UDP port of the server's STUN answerer; null: there is none")
@@ -97,7 +98,8 @@ class Cursors(Struct, frozen=True, tag_field="type", tag="cursors"):
     """Where members point that moved since the last time; at most ten times a second."""
 
     cursors: Annotated[
-        dict[str, list[float] | None], Meta(description="[x, y] in cells by member, null: nowhere")
+        dict[str, list[float] | None],
+        Meta(description="[x, y] in cells by member, null: nowhere; oneself may be among them"),
     ]
 
 

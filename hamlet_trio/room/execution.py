@@ -7,7 +7,8 @@ from hamlet_trio.protocol.room_commands import RoomCommand
 from hamlet_trio.protocol.room_messages import Moved
 
 if TYPE_CHECKING:
-    from hamlet_trio.room.service import Membership, RoomService
+    from hamlet_trio.room.membership import Membership
+    from hamlet_trio.room.service import RoomService
 
 
 def execute(service: "RoomService", membership: "Membership", command: RoomCommand) -> None:

@@ -9,7 +9,8 @@ from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol.errors import BadMessageError, CloseCode
 from hamlet_trio.protocol.room_commands import name_of, room_commands
-from hamlet_trio.room.service import Membership, RoomService
+from hamlet_trio.room.membership import Membership
+from hamlet_trio.room.service import RoomService
 from hamlet_trio.settings import Settings
 
 
@@ -32,7 +33,7 @@ async def serve_member(
 
     async def receive(membership: Membership) -> None:
         stream = CommandStream(transport, room_commands, settings, permit)
-        stream.carry_out_with(partial(service.carry_out_nowait, membership))
+        stream.carry_out_with(partial(service.carry_out_nowait, membership), service.pointing)
         try:
             while True:
                 command = await stream.receive()

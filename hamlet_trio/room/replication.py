@@ -33,8 +33,9 @@ from hamlet_trio.room.entries import (
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.execution import execute
 from hamlet_trio.room.identities import Identity
+from hamlet_trio.room.membership import Membership
 from hamlet_trio.room.room_broadcast import RoomMember
-from hamlet_trio.room.service import Membership, RoomService, RoomStatistics
+from hamlet_trio.room.service import RoomService, RoomStatistics
 from hamlet_trio.room.session_claims import RemoteSubscriber, RoomClaims
 from hamlet_trio.settings import Settings
 

@@ -72,7 +72,8 @@ class Room:
 
     def tell_joined(self, number: int, *, stun_port: int | None) -> None:
         """Tell a member what there is."""
-        self.members[number][1].tell(
+        member, subscriber = self.members[number]
+        subscriber.tell(
             messages.Joined(
                 you=number,
                 room=self.name,
@@ -80,6 +81,7 @@ class Room:
                 strokes=list(self._strokes.values()),
                 drawing=self._drawing,
                 vote=self._vote,
+                choice=self._choices.get(_voter(member)),
                 spotlight=self.followers.spotlight,
                 stun_port=stun_port,
                 peers=self.peers,
@@ -138,15 +140,12 @@ class Room:
         return bool(self._cursors)
 
     def tell_cursors(self) -> None:
-        """Send everybody where the others point that moved."""
+        """Send where members point that moved, in one text for all, to whom it tells of another."""
         moved, self._cursors = self._cursors, {}
-        shared = encode(messages.Cursors({str(number): at for number, at in moved.items()}))
+        text = encode(messages.Cursors({str(number): at for number, at in moved.items()}))
         for number, (_, subscriber) in self.members.items():
-            if number not in moved:
-                subscriber.put_frame(shared)
-            elif len(moved) > 1:
-                others = {str(other): at for other, at in moved.items() if other != number}
-                subscriber.put_frame(encode(messages.Cursors(others)))
+            if len(moved) > 1 or number not in moved:
+                subscriber.put_frame(text)
 
     # --- drawing -------------------------------------------------------------------------------------
 

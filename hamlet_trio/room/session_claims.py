@@ -10,7 +10,7 @@ from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.room.entries import Claimed, Ended, MemberLife, Offered, Relayed, new_id
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.frame_relay import FrameRelay, RemoteSession
-from hamlet_trio.room.service import Membership
+from hamlet_trio.room.membership import Membership
 
 ANSWER_WITHIN: Final = 3.0
 """Seconds in which the instance of a claimed session offers it; else there is no such session."""

@@ -11,7 +11,7 @@ import trio
 from quart import Blueprint, Response, Websocket, request, websocket
 from structlog.contextvars import bound_contextvars
 
-from hamlet_trio.connection import NoRoomError
+from hamlet_trio.connection import NoRoomError, ReadBatch
 from hamlet_trio.inference import serve_session
 from hamlet_trio.inference.session_keeper import new_secret, session_id_of
 from hamlet_trio.logs import get_logger
@@ -55,10 +55,10 @@ class WebSocketTransport:
         self._wait_again()
         return frame
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         """Offer the function each short text as it comes, in order. Needs the guard."""
         if self._direct is not None:
-            self._direct.take_with(partial(self._offer, self._direct, take))
+            self._direct.take_with(partial(self._offer, self._direct, take), batch)
 
     def _offer(self, direct: GuardedWebSocket, take: Callable[[str], bool], text: str) -> bool:
         if direct.handed != self._done or not take(text):

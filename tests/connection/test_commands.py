@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hamlet_trio.connection import AbuseError, CommandStream
+from hamlet_trio.connection import AbuseError, CommandStream, ReadBatch
 from hamlet_trio.protocol.commands import Status, inference_commands
 from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
 from hamlet_trio.settings import Settings
@@ -30,7 +30,7 @@ class Frames:
     def send_nowait(self, text: str) -> bool:
         raise AssertionError("reading commands sends nothing")
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         self.offer = take
 
 
@@ -98,7 +98,7 @@ async def test_what_is_carried_out_as_it_comes_counts_as_what_is_received(mock_c
         done.append(command)
         return len(done) != 2
 
-    stream.carry_out_with(carry_out)
+    stream.carry_out_with(carry_out, ReadBatch())
     assert [frames.offer(str(frames.frame)) for _ in range(4)] == [True, False, True, True]
     assert await stream.receive() == Status()  # the one that was not taken counts here
     assert frames.offer(str(frames.frame))
@@ -116,6 +116,7 @@ async def test_what_is_refused_is_not_carried_out_as_it_comes() -> None:
     def carry_out(command: object) -> bool:
         raise AssertionError(command)
 
-    CommandStream(frames, inference_commands, SETTINGS, lambda _: forbidden).carry_out_with(carry_out)
+    stream = CommandStream(frames, inference_commands, SETTINGS, lambda _: forbidden)
+    stream.carry_out_with(carry_out, ReadBatch())
     assert not frames.offer(str(frames.frame))
     assert not frames.offer("nonsense")

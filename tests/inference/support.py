@@ -22,7 +22,7 @@ from hamlet_trio.agent.checkpoint import Checkpoint, CheckpointMetadata, save_ch
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.agent.names import NetworkType
 from hamlet_trio.agent.networks import build_network
-from hamlet_trio.connection import ServerFullError
+from hamlet_trio.connection import ReadBatch, ServerFullError
 from hamlet_trio.inference import InferenceService, serve_session
 from hamlet_trio.inference.engine import PolicyEngine
 from hamlet_trio.inference.policies import PolicyStore
@@ -122,7 +122,7 @@ class Client:
             return False
         return True
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         pass
 
     # --- the client ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hamlet_trio.connection import Permit, permit_all
+from hamlet_trio.connection import Permit, ReadBatch, permit_all
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.room import RoomService, serve_member
 from hamlet_trio.settings import Settings
@@ -40,7 +40,7 @@ class Member:
             return False
         return True
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         self._take = take
 
     def say(self, command: str, **fields: object) -> None:

@@ -13,6 +13,7 @@ from hamlet_trio.protocol.errors import BadMessageError, CloseCode, ErrorCode
 from hamlet_trio.protocol.room_commands import room_commands
 from hamlet_trio.room import RoomService
 from hamlet_trio.room.room import MAX_STROKE_BYTES, MAX_STROKES
+from hamlet_trio.room.service import MAX_EMPTY_ROOMS
 from hamlet_trio.settings import Settings
 from tests.room.support import Member, member
 
@@ -63,8 +64,8 @@ async def test_cursors_are_sent_ten_times_a_second_and_only_the_newest(
         assert await ben.heard() == []
     ben.say("cursor", at=None)
     await advance(mock_clock, 0.1)
-    assert (await ben.heard())[0]["cursors"] == {str(ann.number): [19, 1]}
-    assert (await ann.heard())[0]["cursors"] == {str(ben.number): None}
+    both = {str(ann.number): [19, 1], str(ben.number): None}
+    assert [message["cursors"] for one in (ann, ben) for message in await one.heard()] == [both, both]
     await advance(mock_clock, 5)
     assert await ben.heard() == [], "nothing moves, so nothing is sent"
 
@@ -246,6 +247,37 @@ async def test_groups_are_made_by_lot_and_end(rooms: RoomService) -> None:
             assert (await one.expect("moved"))["room"] == "class"
             await one.join()
         assert rooms.statistics().rooms == 1
+
+
+async def test_rooms_keep_what_was_drawn_while_somebody_is_in_one_of_them(rooms: RoomService) -> None:
+    async with member(rooms) as ann, member(rooms) as ben:
+        for one, place in ((ann, "4827"), (ben, "4827"), (ben, "4827-1"), (ann, "4827-1"), (ann, "4827")):
+            await one.join(room=place)
+            one.say("draw", id=place, points=[[1, 1]])
+        ben.say("ask", question="yes_or_no", choices=2)
+        ben.say("vote", choice=1)
+        await ben.join(room="4827")
+        # The group is empty, and was not forgotten; nor is the room when its last member goes there.
+        assert [stroke["id"] for stroke in (await ann.join(room="4827-1"))["strokes"]] == ["4827-1"] * 2
+        joined = await ben.join(room="4827-1")
+        assert (joined["vote"]["counts"], joined["choice"]) == ([0, 1], 1)
+        assert len((await ann.join(room="4827"))["strokes"]) == 2
+        assert (await ann.join(room="4827-2"))["choice"] is None
+        await ben.join(room="class")
+        await ann.join(room="class")
+        # All have left.
+        for place in ("4827", "4827-1"):
+            assert (await ann.join(room=place))["strokes"] == []
+
+
+async def test_only_so_many_empty_groups_are_kept(rooms: RoomService, ann: Member, ben: Member) -> None:
+    for number in range(1, MAX_EMPTY_ROOMS + 3):
+        await ben.join(room=f"class-{number}")
+        ben.say("draw", id="a", points=[[1, 1]])
+    await ben.join()
+    # A look at the first, which is gone, costs the third its place.
+    for number, kept in ((1, 0), (4, 1), (MAX_EMPTY_ROOMS + 2, 1)):
+        assert len((await ben.join(room=f"class-{number}"))["strokes"]) == kept
 
 
 async def test_a_teacher_sends_a_member_to_a_group_and_sees_how_many_are_there(

@@ -12,7 +12,7 @@ from hamlet_trio.room import RoomService
 from hamlet_trio.room.entries import Claimed, Ended, Entry, Gone, Offered
 from hamlet_trio.room.entry_queue import EntryQueue
 from hamlet_trio.room.frame_relay import RemoteSession
-from hamlet_trio.room.service import Membership
+from hamlet_trio.room.membership import Membership
 from hamlet_trio.room.session_claims import RoomClaims
 from hamlet_trio.settings import Settings
 

@@ -10,7 +10,7 @@ import psutil
 import trio
 
 from hamlet_trio.agent.models import ModelFolder
-from hamlet_trio.connection import Transport
+from hamlet_trio.connection import ReadBatch, Transport
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -59,7 +59,7 @@ class Line:
             return False
         return True
 
-    def take_with(self, take: Callable[[str], bool]) -> None:
+    def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
         pass
 
 

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from hamlet_trio.agent.checkpoint import load_checkpoint
+from hamlet_trio.connection import ReadBatch
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
 from hamlet_trio.settings import Settings
@@ -190,7 +191,7 @@ async def test_a_viewer_that_never_reads_is_closed_with_1013_and_nobody_waits_fo
         def send_nowait(self, text: str) -> bool:
             return False
 
-        def take_with(self, take: Callable[[str], bool]) -> None:
+        def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
             pass
 
     small = msgspec.structs.replace(settings, viewer_event_queue=16, viewer_frame_queue=2)

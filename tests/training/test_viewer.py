@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hamlet_trio.agent.models import ModelFolder
 from hamlet_trio.common.lock import FileLock
-from hamlet_trio.connection import ServerFullError
+from hamlet_trio.connection import ReadBatch, ServerFullError
 from hamlet_trio.history import HistoryWriter
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.protocol.parameters import TrainingParameters
@@ -205,7 +205,7 @@ async def test_an_error_of_ours_closes_with_1011_and_is_logged(
         def send_nowait(self, text: str) -> bool:
             return False
 
-        def take_with(self, take: Callable[[str], bool]) -> None:
+        def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
             pass
 
     async with serving(settings) as server:

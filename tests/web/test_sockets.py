@@ -18,7 +18,7 @@ from quart import Response
 from quart_trio import QuartTrio
 from trio.testing import MockClock
 
-from hamlet_trio.connection import ServerFullError, Transport
+from hamlet_trio.connection import ReadBatch, ServerFullError, Transport
 from hamlet_trio.protocol.errors import CloseCode
 from hamlet_trio.settings import Settings
 from hamlet_trio.web.access.login_routes import install_access_control
@@ -122,6 +122,14 @@ async def test_texts_that_are_taken_as_they_come_keep_their_order(tmp_path: Path
     sent = [f"{'now' if number % 3 else 'later'} {number}" for number in range(300)]
     heard: list[str] = []
     taken: list[str] = []
+    batch = ReadBatch()
+    sizes: set[int] = set()
+
+    async def take_turns() -> None:
+        while True:
+            sizes.add(len(batch))
+            batch.read()
+            await trio.lowlevel.checkpoint()
 
     async def session(transport: Transport, **given: object) -> None:
         def take(text: str) -> bool:
@@ -131,13 +139,16 @@ async def test_texts_that_are_taken_as_they_come_keep_their_order(tmp_path: Path
             heard.append(text)
             return True
 
-        transport.take_with(take)
-        while len(heard) < len(sent):
-            text = await transport.receive()
-            for _ in range(5):  # it takes a while, during which more is read
-                await trio.lowlevel.checkpoint()
-            heard.append(str(text))
-            await transport.send("heard")
+        transport.take_with(take, batch)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_turns)
+            while len(heard) < len(sent):
+                text = await transport.receive()
+                for _ in range(5):  # it takes a while, during which more is read
+                    await trio.lowlevel.checkpoint()
+                heard.append(str(text))
+                await transport.send("heard")
+            nursery.cancel_scope.cancel()
 
     async with serving(tmp_path, session) as server, connect(server.port) as client:
         await client.open_websocket("/")
@@ -160,6 +171,8 @@ async def test_texts_that_are_taken_as_they_come_keep_their_order(tmp_path: Path
         assert await client.read_close() == 1000
     assert heard == sent
     assert len(taken) > 10
+    assert sizes == {0, 1}  # it was read in turns, and by its own task
+    assert len(batch) == 0
 
 
 async def test_a_session_is_given_its_id(tmp_path: Path) -> None:
@@ -286,7 +299,7 @@ async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock
         def send_nowait(self, text: str) -> bool:
             return text == "frame"
 
-        def take_with(self, take: Callable[[str], bool]) -> None:
+        def take_with(self, take: Callable[[str], bool], batch: ReadBatch) -> None:
             self.take = take
 
         async def receive(self) -> str:
@@ -302,7 +315,7 @@ async def test_every_frame_of_either_side_puts_the_end_off(mock_clock: MockClock
             patience,
             10,
         )
-        transport.take_with("frame".__eq__)
+        transport.take_with("frame".__eq__, ReadBatch())
 
         async def send_nowait() -> None:
             assert transport.send_nowait("frame")

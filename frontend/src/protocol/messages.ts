@@ -1461,6 +1461,8 @@ export interface Joined {
   drawing: boolean
   /** the last vote, if any */
   vote: VoteState | null
+  /** what the member itself chose in it, from 0, if anything */
+  choice: number | null
   /** member whose life is shown to everybody */
   spotlight: number | null
   /** UDP port of the server's STUN answerer; null: there is none */
@@ -1554,7 +1556,7 @@ export interface Signalled {
 /** Where members point that moved since the last time; at most ten times a second. */
 export interface Cursors {
   type: 'cursors'
-  /** [x, y] in cells by member, null: nowhere */
+  /** [x, y] in cells by member, null: nowhere; oneself may be among them */
   cursors: Record<string, number[] | null>
 }
 

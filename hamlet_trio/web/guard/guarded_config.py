@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from hypercorn.config import Config
 from hypercorn.events import Event
 from msgspec import Struct
 
+from hamlet_trio.connection import ReadBatch
 from hamlet_trio.settings import Settings
 
 PING_INTERVAL: Final = 25.0
@@ -70,15 +71,27 @@ def guarded(config: Config) -> GuardedConfig:
     return config
 
 
+class InputTaker(Protocol):
+    """A WebSocket that takes input before Hypercorn does."""
+
+    @property
+    def batch(self) -> ReadBatch | None:
+        """With whom the connection is read once all that has come is taken; None: by itself."""
+        ...
+
+    def take_nowait(self, data: bytes) -> bytes:
+        """Take what can be taken of bytes that arrived, without waiting; return the rest."""
+        ...
+
+
 @dataclass
 class DirectPath(Event):
     """Connect a WebSocket with its connection, past the layers between them.
 
-    `take_nowait` is the WebSocket's: of bytes that arrived it takes what it can without waiting, and returns
-    the rest. `write_nowait` is the connection's, for bytes to be sent.
+    `taker` is the WebSocket. `write_nowait` is the connection's, for bytes to be sent.
     """
 
-    take_nowait: Callable[[bytes], bytes]
+    taker: InputTaker
     write_nowait: Callable[[bytes], bool] | None = None
 
 

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -13,7 +12,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
 
 from hamlet_trio.logs import get_logger
-from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, guarded
+from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, InputTaker, guarded
 
 LINGER: Final = 1.0  # seconds for which an ended connection still discards input
 _SEND_SIZE: Final = 2**16  # bytes that must leave within one `send_timeout`
@@ -49,7 +48,8 @@ class GuardedTCPServer(TCPServer):
         self._ending = False
         self._plain_socket = _plain_socket(stream)
         self._rest = b""  # accepted by `write_nowait` but not yet by the kernel
-        self._take_nowait: Callable[[bytes], bytes] | None = None
+        self._taker: InputTaker | None = None
+        self._left = b""  # read with others, and for the protocol
 
     async def run(self) -> None:
         """Serve the connection until it ends; raise nothing but cancellation."""
@@ -75,7 +75,7 @@ class GuardedTCPServer(TCPServer):
             await self._end()
         elif isinstance(event, DirectPath):
             event.write_nowait = self.write_nowait
-            self._take_nowait = event.take_nowait
+            self._taker = event.taker
         else:
             await super().protocol_send(event)
 
@@ -143,10 +143,9 @@ class GuardedTCPServer(TCPServer):
         with self._reading:
             try:
                 while not self._ending:
-                    data = await self._receive()
-                    rest = data if self._take_nowait is None else self._take_nowait(data)
-                    if (rest or not data) and not self._ending:
-                        await self.protocol.handle(RawData(rest))
+                    data = await self._receive_untaken()
+                    if not self._ending:
+                        await self.protocol.handle(RawData(data))
                     if not data:
                         break
             except ConnectionEnded:
@@ -155,6 +154,35 @@ class GuardedTCPServer(TCPServer):
                 pass
         await self.idle_task.stop()
         await self.protocol.handle(Closed())
+
+    async def _receive_untaken(self) -> bytes:
+        """Return what has arrived and nobody took, or nothing once the connection has ended; a checkpoint."""
+        while not self._ending and (data := await self._receive()):
+            if self._taker is None:
+                return data
+            rest = self._taker.take_nowait(data)
+            if not rest and self._plain_socket is not None and self._taker.batch is not None:
+                await self._taker.batch.join(self._read_now)
+                rest, self._left = self._left, b""
+            if rest:
+                return rest
+        return b""
+
+    def _read_now(self) -> bool:
+        """Have what has arrived taken, without waiting; return whether there was something and all was taken.
+
+        What was not taken is left for the task that reads.
+        """
+        assert self._plain_socket is not None
+        assert self._taker is not None
+        try:
+            data = os.read(self._plain_socket.fileno(), MAX_RECV)
+        except OSError:  # nothing has arrived; or an end, which the task that reads will find too
+            return False
+        if self._ending:
+            return False
+        self._left = self._taker.take_nowait(data)
+        return bool(data) and not self._left
 
     async def _receive(self) -> bytes:
         """Return what has arrived, or nothing once the connection has ended; a checkpoint."""

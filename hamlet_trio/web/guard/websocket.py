@@ -15,6 +15,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.handshake import WEBSOCKET_VERSION, server_extensions_handshake
 from wsproto.utilities import generate_accept_token
 
+from hamlet_trio.connection import ReadBatch
 from hamlet_trio.protocol.errors import ErrorCode
 from hamlet_trio.web.guard.deflate import BoundedDeflate
 from hamlet_trio.web.guard.guarded_config import ConnectionEnded, DirectPath, guarded
@@ -50,6 +51,7 @@ class GuardedWebSocket(WSStream):
     _writes_frames = False  # the handshake is done, and texts are sent uncompressed
     _write_nowait: Callable[[bytes], bool] | None = None
     _take: Take | None = None
+    _batch: ReadBatch | None = None
     handed = 0
     """Messages that went to the app through its queue, and not to what `take_with` names."""
 
@@ -107,13 +109,19 @@ class GuardedWebSocket(WSStream):
             self._sent_at = trio.current_time()
         return is_taken
 
-    def take_with(self, take: Take) -> None:
+    def take_with(self, take: Take, batch: ReadBatch) -> None:
         """Offer the app's function each short text before it goes through the app's queue.
 
-        It is called by the task that reads, and may take one only when the app has done with all that were
-        `handed` to it before. It must not wait and not raise.
+        It is called by whoever reads, and may take one only when the app has done with all that were `handed`
+        to it before. It must not wait and not raise. While it takes all that comes, the connection is read
+        with the others of the batch.
         """
-        self._take = take
+        self._take, self._batch = take, batch
+
+    @property
+    def batch(self) -> ReadBatch | None:
+        """With whom the connection is read once all that has come is taken."""
+        return self._batch
 
     def take_nowait(self, data: bytes) -> bytes:
         """Hand the short texts at the beginning of these bytes past Hypercorn to the app; return the rest.
@@ -179,7 +187,7 @@ class GuardedWebSocket(WSStream):
         self._writes_frames = not extensions
         self.handshake.accepted = True
         await self.send(Response(stream_id=self.stream_id, status_code=101, headers=headers))
-        direct = DirectPath(self.take_nowait)
+        direct = DirectPath(self)
         await self.send(direct)  # type: ignore[arg-type]  # GuardedHTTP hands it on
         self._write_nowait = direct.write_nowait
         self.task_group.spawn(self._ping)

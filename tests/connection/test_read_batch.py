@@ -1,0 +1,55 @@
+"""Connections that are read together, and leave the batch by what is found on them."""
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from hamlet_trio.connection import ReadBatch
+
+
+async def test_a_connection_is_read_until_it_has_nothing_more(nursery: trio.Nursery) -> None:
+    batch = ReadBatch()
+    waiting = {"ann": 3, "ben": 1}
+    left: list[str] = []
+
+    async def join(name: str) -> None:
+        def read_now() -> bool:
+            waiting[name] -= 1
+            return waiting[name] > 0
+
+        await batch.join(read_now)
+        left.append(name)
+
+    for name in waiting:
+        nursery.start_soon(join, name)
+    await wait_all_tasks_blocked()
+    for expected in (["ben"], ["ben"], ["ben", "ann"]):
+        batch.read()
+        await wait_all_tasks_blocked()
+        assert left == expected
+    assert len(batch) == 0
+    batch.read()
+    assert waiting == {"ann": 0, "ben": 0}
+
+
+async def test_who_is_cancelled_is_not_read_any_more() -> None:
+    batch = ReadBatch()
+
+    def read_now() -> bool:
+        raise AssertionError("it has gone")
+
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await batch.join(read_now)
+    batch.read()
+    assert len(batch) == 0
+
+
+async def test_without_turns_everybody_reads_alone(nursery: trio.Nursery) -> None:
+    batch = ReadBatch()
+    for number in range(3):
+        nursery.start_soon(batch.join, lambda number=number: number >= 0)
+    await wait_all_tasks_blocked()
+    assert len(batch) == 3
+    batch.dissolve()
+    await wait_all_tasks_blocked()
+    assert len(batch) == 0
