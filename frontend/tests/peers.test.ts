@@ -185,7 +185,7 @@ describe('a room', () => {
   const FOX: Member = { member: 1, animal: 'fox', colour: 'blue', teacher: true, has_session: true, follows: null }
   const OWL: Member = { member: 2, animal: 'owl', colour: 'red', teacher: false, has_session: true, follows: null }
   const JOINED: Joined = {
-    type: 'joined', you: 1, room: '4827-1', members: [FOX, OWL], strokes: [], drawing: true, vote: null, spotlight: null,
+    type: 'joined', you: 1, room: '4827-1', members: [FOX, OWL], strokes: [], drawing: true, vote: null, choice: null, spotlight: null,
     stun_port: null, peers: true, seq: 1,
   }
   let client: RoomClient

@@ -14,7 +14,7 @@ const OWL: Member = { member: 2, animal: 'owl', colour: 'red', teacher: false, h
 
 function joined(change: Partial<Joined> = {}): Joined {
   return {
-    type: 'joined', you: 1, room: '4827', members: [FOX, OWL], strokes: [], drawing: true, vote: null, spotlight: null,
+    type: 'joined', you: 1, room: '4827', members: [FOX, OWL], strokes: [], drawing: true, vote: null, choice: null, spotlight: null,
     stun_port: null, peers: false, seq: 1, ...change,
   }
 }
@@ -112,6 +112,43 @@ describe('a room', () => {
     hear(joined({ room: '4827-1' }))
     expect(client.state.choice).toBeNull()
     expect(client.cursors.size).toBe(0)
+  })
+
+  it('marks its own vote again after a reload', () => {
+    const vote = { number: 1, question: 'yes_or_no' as const, counts: [0, 1], open: true }
+    hear(joined({ vote, choice: 1 }))
+    expect(client.state.choice).toBe(1)
+  })
+
+  it('that is full leaves its member where it was, says so, and can be tried again', () => {
+    const full: RoomMessage = { type: 'error', code: 'room_full', message: 'No.', command: 'join', field: null }
+    hear(joined())
+    client.enter('4827-1')
+    hear(full)
+    expect([client.state.room, client.state.full, client.state.you, client.state.error]).toEqual(['4827', '4827-1', 1, null])
+    // The address goes back too.
+    expect(moved).toEqual(['4827'])
+    client.enter('4827')
+    expect(client.state.full).toBe('4827-1')
+    client.enter('4827-1')
+    expect(SocketDouble.newest.sent.at(-1)).toEqual({ command: 'join', room: '4827-1' })
+    hear(joined({ room: '4827-1' }))
+    expect([client.state.room, client.state.full]).toEqual(['4827-1', null])
+  })
+
+  it('that is full from the beginning is told, and can be tried again', () => {
+    hear({ type: 'error', code: 'room_full', message: 'No.', command: 'join', field: null })
+    expect([client.state.room, client.state.full, client.state.you]).toEqual(['4827', '4827', null])
+    expect(moved).toEqual([])
+    client.enter('4827')
+    expect(SocketDouble.newest.commands()).toEqual(['join', 'join'])
+    hear(joined())
+    expect([client.state.full, client.state.you]).toEqual([null, 1])
+  })
+
+  it('tells who plays the life that is shown', () => {
+    hear(joined({ spotlight: 2 }), { type: 'frame', member: 2, message: { type: 'playback', playing: false, speed: 1, controller: 'human' } })
+    expect(client.state.controller).toBe('human')
   })
 
   it('is joined by a new connection when the server knows this browser as somebody else', () => {

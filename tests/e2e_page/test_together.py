@@ -94,6 +94,11 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     ann.keyboard.press("ArrowLeft")
     ann.keyboard.press("Enter")
     expect(ben.locator(".room-layer .stroke")).to_have_count(3)
+    # The keys point as well, until Escape.
+    expect(ben.locator(".room-layer .cursor")).to_have_count(1)
+    ann.keyboard.press("Escape")
+    expect(ben.locator(".room-layer .cursor")).to_have_count(0)
+    ann.get_by_role("button", name="Draw").click()
     assert violations(ann) == []
     assert violations(ben) == []
     ann.get_by_role("button", name="Undo").click()
@@ -112,6 +117,11 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     expect(ann.get_by_text("1 vote", exact=True)).to_be_visible()
     assert violations(ben) == []
     assert ben.evaluate("document.documentElement.scrollWidth") == 360
+    ben.reload()
+    expect(ben.get_by_role("group", name="Vote").get_by_role("button", name="Left")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
     ann.get_by_role("button", name="End the vote and let the model act").click()
     for page in (ann, ben):
         expect(page.locator(".result").get_by_text("the model")).to_be_visible()
@@ -133,6 +143,65 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     assert name
     ben.reload()
     expect(you).to_have_attribute("title", name)
+
+
+def test_a_life_that_is_voted_on_stands_still_and_goes_on_by_whom_it_is_played(user: BrowserUser) -> None:
+    ann, ben = together(user)
+    ben.get_by_role("button", name="Start", exact=True).click()
+    ann.get_by_role("button", name="2 members").click()
+    ann.get_by_role("button", name="Watch the life of").click()
+    expect_step_above(ann, 2)
+    ann.get_by_role("button", name="Vote").click()
+    ann.get_by_role("button", name="Which action would you take?").click()
+    expect(ben.get_by_text("Your life stands still until")).to_be_visible()
+    expect(ben.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    ann.get_by_role("button", name="End the vote and let the model act").click()
+    for page in (ann, ben):
+        expect(page.locator(".result").get_by_text("the model")).to_be_visible()
+    expect(ben.get_by_role("button", name="Let it go on")).to_be_visible()
+
+    ben.get_by_role("link", name="Play", exact=True).click()
+    expect_connected(ben)
+    expect(ann.get_by_role("heading", name="The life of")).to_be_visible()
+    ann.get_by_role("button", name="Which action would you take?").click()
+    expect(ben.get_by_text("Your life stands still until")).to_be_visible()
+    ben.locator("main").press("ArrowLeft")
+    ann.get_by_role("button", name="End the vote and let the player act").click()
+    expect(ben.get_by_text("Now it is your move")).to_be_visible()
+    expect(fact(ben, "Step")).to_have_text("0")
+    ben.locator("main").press("ArrowRight")
+    for page in (ann, ben):
+        expect(page.locator(".result").get_by_text("the player")).to_be_visible()
+    expect(ben.get_by_role("alert")).to_have_text("")
+
+
+def test_a_full_group_says_so_and_what_to_do(user: BrowserUser) -> None:
+    ann, ben = together(user, viewport={"width": 360, "height": 740}, has_touch=True)
+    ann.evaluate(
+        """([room]) => Promise.all(Array.from({ length: 8 }, () => new Promise((joined) => {
+            const socket = new WebSocket(`ws://${location.host}/ws/room`)
+            socket.onopen = () => { socket.send(JSON.stringify({ command: 'join', room })) }
+            socket.onmessage = joined
+        }))).then(() => undefined)""",
+        [f"{ann.url[-4:]}-1"],
+    )
+    alert = ben.locator(".room-bar").get_by_role("alert")
+    # From within the room one stays there.
+    ben.get_by_role("button", name="2 members").click()
+    ben.get_by_role("button", name="Group 1: 8").click()
+    expect(alert).to_contain_text("every place is taken")
+    assert violations(ben) == []
+    expect(ben).to_have_url(re.compile(r"room=\d{4}$"))
+    expect(ann.get_by_role("button", name="2 members")).to_be_visible()
+    # By a link one is nowhere, and can go to all.
+    ben.goto(f"{ann.url}-1")
+    expect(alert).to_contain_text("every place is taken")
+    expect(ann.get_by_role("button", name="1 member")).to_be_visible()
+    assert violations(ben) == []
+    ben.get_by_role("button", name="Go to the whole room").click()
+    expect(ben).to_have_url(re.compile(r"room=\d{4}$"))
+    expect(ann.get_by_role("button", name="2 members")).to_be_visible()
+    expect(alert).to_have_count(0)
 
 
 def test_an_address_with_no_room_s_number_says_what_one_is(user: BrowserUser) -> None:

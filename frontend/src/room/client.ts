@@ -4,46 +4,15 @@ import { socketUrl } from '@/common/http'
 import { told } from '@/language/server'
 import { type ConnectionState, ReconnectingSocket } from '@/common/socket'
 import type {
-  InferenceMessage, Joined, Member, RoomCommand, RoomMessage, StateUpdate, Stroke, VoteState,
+  InferenceMessage, Joined, Member, RoomCommand, RoomMessage, StateUpdate,
 } from '@/protocol/messages'
 import { PeerMesh } from '@/room/peers'
+import { type RoomState, emptyRoom } from '@/room/state'
 import { FrameFeed } from '@/session/feed'
 import type { SharedSession } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
 
 export type Spot = readonly [number, number]
-
-export interface RoomState {
-  /** One's own number; null while there is no connection. */
-  you: number | null
-  /** The room that one is in, or wants to be in. */
-  room: string
-  members: readonly Member[]
-  strokes: readonly Stroke[]
-  /** Whether members may draw. */
-  drawing: boolean
-  vote: VoteState | null
-  /** One's own vote in it. */
-  choice: number | null
-  /** The member whose life is shown to everybody. */
-  spotlight: number | null
-  /** How many members each group has. */
-  groups: Readonly<Record<string, number>>
-  /** Whether the server lets members of this group connect to each other. */
-  peers: boolean
-  stunPort: number | null
-  /** Whether every other member of the group is connected to this one. */
-  direct: boolean
-  /** Why the server refused the last command. */
-  error: string | null
-}
-
-function empty(room: string): RoomState {
-  return {
-    you: null, room, members: [], strokes: [], drawing: true, vote: null, choice: null, spotlight: null, groups: {},
-    peers: false, stunPort: null, direct: false, error: null,
-  }
-}
 
 /** The server hands on no more than ten places a second; other members take more. */
 const POINT_MS = 100
@@ -94,7 +63,7 @@ export class RoomClient {
     /** Random text by which the server knows this tab again, so that it has one vote. */
     private readonly voter: string | null = null,
   ) {
-    this.state = shallowReactive(empty(room))
+    this.state = shallowReactive(emptyRoom(room))
     this.socket = new ReconnectingSocket(url, {
       opened: () => this.join(),
       message: (message) => { this.receive(message) },
@@ -102,7 +71,7 @@ export class RoomClient {
         this.cursors.clear()
         this.source = null
         this.entered = null
-        Object.assign(this.state, empty(this.state.room))
+        Object.assign(this.state, emptyRoom(this.state.room))
         this.meet()
       },
     })
@@ -131,9 +100,10 @@ export class RoomClient {
     this.socket.send(command)
   }
 
+  /** Enter a room; one that was full is tried again. */
   enter(room: string): void {
-    if (room === this.state.room) return
-    this.state.room = room
+    if (room === this.state.room && room !== this.state.full) return
+    Object.assign(this.state, { room, full: null })
     this.send(this.join())
   }
 
@@ -260,6 +230,7 @@ export class RoomClient {
         break
       case 'cursors':
         for (const [number, at] of Object.entries(message.cursors)) {
+          if (Number(number) === state.you) continue
           // A member that is connected has sent something newer, unless the connection has just broken.
           if (this.mesh.isAlive(Number(number))) this.relayed.set(Number(number), at)
           else this.pointed(Number(number), at)
@@ -319,6 +290,9 @@ export class RoomClient {
       this.source = null
     }
     this.entered = message.room
+    // A vote may be on its way.
+    this.state.choice = message.choice ?? this.state.choice
+    if (this.state.full === message.room) this.state.full = null
     Object.assign(this.state, {
       you: message.you, room: message.room, members: message.members, strokes: message.strokes, drawing: message.drawing,
       vote: message.vote, spotlight: message.spotlight, peers: message.peers, stunPort: message.stun_port, error: null,
@@ -347,8 +321,20 @@ export class RoomClient {
     if (number !== this.shown) {
       this.feed.clear()
       this.shown = number
+      this.state.controller = 'policy'
     }
+    if (message.type === 'playback') this.state.controller = message.controller
     if (message.type === 'state_update') this.feed.push(frameOfInference(message))
+  }
+
+  /** Stay in the room where this member is, if it is in one. */
+  private foundFull(): void {
+    const { room } = this.state
+    if (this.entered !== null && this.entered !== room) {
+      this.state.room = this.entered
+      this.moved(this.entered)
+    }
+    this.state.full = room
   }
 
   private refused(error: Extract<RoomMessage, { type: 'error' }>): void {
@@ -356,6 +342,10 @@ export class RoomClient {
       // The session has ended, or is on another instance: one is in the room all the same, and is not followed.
       this.session = null
       this.socket.send(this.join())
+      return
+    }
+    if (error.code === 'room_full' && error.command === 'join') {
+      this.foundFull()
       return
     }
     // Nobody gave these commands, or the room has changed meanwhile: a member has just left, a stroke is gone.

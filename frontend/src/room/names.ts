@@ -5,3 +5,10 @@ import type { Member } from '@/protocol/messages'
 export function memberName(member: Pick<Member, 'animal' | 'colour'>): string {
   return t('room.member', { animal: t(`room.animal.${member.animal}`), colour: t(`room.colour.${member.colour}`) })
 }
+
+/** Return what a room is called, such as "4827, group 2". */
+export function roomName(room: string): string {
+  const [base = '', group] = room.split('-')
+  const number = base === 'class' ? t('room.class') : base
+  return group === undefined ? number : t('room.group', { room: number, group })
+}

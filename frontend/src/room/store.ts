@@ -59,6 +59,21 @@ export const useRoom = defineStore('room', () => {
   const feed = computed<FrameFeed | null>(() => (watched.value === null ? (own.value?.feed ?? null) : (client.value?.feed ?? null)))
   watch(() => client.value?.state.spotlight, () => { dismissed.value = null })
 
+  /** Whether everybody sees one's own life. */
+  const isShown = computed(() => {
+    const { spotlight, you } = client.value?.state ?? {}
+    return typeof spotlight === 'number' && spotlight === you
+  })
+  /** Whether an open vote asks what one's own life does next: it stands still until then. */
+  const isAsked = computed(() => {
+    const vote = client.value?.state.vote
+    return isShown.value && vote?.open === true && vote.question === 'which_action'
+  })
+  /** Whether a person chooses the actions of the life on screen. */
+  const playsByHand = computed(() => (
+    watched.value === null ? (own.value?.desired.human ?? false) : client.value?.state.controller === 'human'
+  ))
+
   /** The step on screen when the vote on the next action was closed; null while none waits for the model. */
   const closedAt = ref<{ episode: number; step: number } | null>(null)
   /** What the model did after that vote, as an action's number. */
@@ -71,9 +86,8 @@ export const useRoom = defineStore('room', () => {
     if (vote.question !== 'which_action' || before?.number !== vote.number || !before.open) return
     const frame = feed.value?.frame
     closedAt.value = frame ? { episode: frame.episode, step: frame.step } : null
-    // The one whose life it is lets the model show.
-    const { spotlight, you } = client.value?.state ?? {}
-    if (spotlight === you && leads.value) own.value?.step()
+    // The one whose life it is lets the model show, or acts as it likes.
+    if (isShown.value && !playsByHand.value) own.value?.step()
   })
   watch(() => feed.value?.snapshot.value, (frame) => {
     const closed = closedAt.value
@@ -89,11 +103,23 @@ export const useRoom = defineStore('room', () => {
   /** Whether one's own life stopped for a vote, and has not gone on since. */
   const stopped = ref(false)
   watch(() => own.value?.playing, (playing) => { if (playing) stopped.value = false })
+  watch([isAsked, () => own.value?.playing], ([asked, playing]) => {
+    if (!asked || !playing) return
+    own.value?.pause()
+    stopped.value = true
+  })
+  // All hear with it who plays.
+  watch(isAsked, (asked) => { if (asked && own.value?.desired.human) own.value.takeControl() })
+  /** Whether the vote has ended and all wait for what this person does now. */
+  const isAwaited = computed(() => isShown.value && playsByHand.value && closedAt.value !== null)
 
   // A connection keeps the rights with which it began.
   watch(() => access.who, (_, before) => { if (before !== null) client.value?.reopen() })
   watch([client, direct], () => { client.value?.connect(direct.value) })
-  watch(() => own.value?.state.shared ?? null, (shared) => { client.value?.share(shared) })
+  // Whoever is followed stays so in another view, whose session is only beginning: the one before is there until then.
+  watch([own, () => own.value?.state.shared ?? null], ([session, shared]) => {
+    if (session === null || shared !== null) client.value?.share(shared)
+  })
   watch([() => access.asked && access.mayWatch, () => routes.route.room], ([may, room]) => {
     if (!may || room === null) {
       client.value?.close()
@@ -111,6 +137,8 @@ export const useRoom = defineStore('room', () => {
   function join(room?: string): void {
     isNew.value = room === undefined
     wrong.value = null
+    // The address may name it already, if it was full.
+    if (room !== undefined) client.value?.enter(room)
     routes.go({ room: room ?? String(FIRST_NUMBER + Math.floor(Math.random() * NUMBERS)) })
   }
 
@@ -130,16 +158,13 @@ export const useRoom = defineStore('room', () => {
     if (typeof me.value?.follows === 'number') client.value.send({ command: 'follow', member: null })
   }
 
-  /** Begin a vote. One on the next action needs a situation that all see, which waits for them. */
+  /** Begin a vote. One on the next action needs a situation that all see: the life on this screen, which waits for them. */
   function ask(question: Ask['question']): void {
     const { state } = client.value ?? {}
     if (!state) return
-    if (question === 'which_action' && state.spotlight === null && me.value?.has_session) {
-      client.value?.send({ command: 'spotlight', member: state.you })
-    }
-    if (question === 'which_action' && own.value?.playing) {
-      own.value.pause()
-      stopped.value = true
+    const member = watched.value ?? state.you
+    if (question === 'which_action' && state.spotlight !== member && client.value?.member(member)?.has_session) {
+      client.value.send({ command: 'spotlight', member })
     }
     client.value?.send({ command: 'ask', question, choices: QUESTIONS[question] })
   }
@@ -154,6 +179,7 @@ export const useRoom = defineStore('room', () => {
   }
 
   return {
-    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, join, leave, offer, withdraw, back, ask, goOn, vote,
+    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, isAsked, isAwaited, playsByHand,
+    join, leave, offer, withdraw, back, ask, goOn, vote,
   }
 })
