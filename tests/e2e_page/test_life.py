@@ -110,7 +110,9 @@ def test_earlier_lives_are_drawn_on_request(user: BrowserUser) -> None:
     button = page.get_by_role("button", name="Earlier lives")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
-    assert page.locator(".life canvas").evaluate("(canvas) => canvas.toDataURL()") != before
+    page.wait_for_function(
+        "(before) => document.querySelector('.life canvas').toDataURL() !== before", arg=before
+    )
 
 
 def test_a_recordings_life_is_there_whole_from_its_first_step(user: BrowserUser) -> None:

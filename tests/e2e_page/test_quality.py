@@ -200,9 +200,12 @@ def test_the_agent_walks_smoothly_unless_motion_is_reduced(user: BrowserUser) ->
         page = user.open("?view=play", reduced_motion=motion)
         expect_connected(page)
         page.evaluate(watch)
-        for step, key in enumerate(["ArrowUp", "ArrowLeft", "ArrowUp", "ArrowLeft"], start=1):
-            page.keyboard.press(key)
+        # Where the browser draws seldom, it may be on its way between two pictures.
+        for step in range(1, 41 if smooth else 5):
+            page.keyboard.press(("ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight")[step % 4])
             expect(fact(page, "Step")).to_have_text(str(step))
+            if smooth and page.evaluate(between):
+                break
         page.wait_for_function("() => window.places.size >= 3")
         assert (page.evaluate(between) > 0) is smooth
 
@@ -234,7 +237,7 @@ def test_everything_can_be_reached_by_keyboard(user: BrowserUser) -> None:
     page.get_by_role("link", name="Compare").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Compare models side by side")).to_be_attached()
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_the_theme_is_remembered_before_the_first_paint(user: BrowserUser) -> None:
