@@ -38,11 +38,16 @@ def expect_step_above(page: Page | Locator, step: int) -> None:
 
 
 def agent_cell(page: Page | Locator) -> tuple[int, int]:
-    """Return the agent's column and row, from 1, as the world describes itself."""
-    label = page.get_by_role("img", name=re.compile("cells")).first.get_attribute("aria-label") or ""
-    found = re.search(r"agent 0 in column (\d+), row (\d+)", label)
-    assert found, label
-    return int(found[1]), int(found[2])
+    """Return the agent's column and row, from 1, as it is drawn.
+
+    What the world says of itself may follow later.
+    """
+    column, row = page.locator(".agent").first.evaluate("""(agent) => {
+        const { left, top, width, height } = agent.getBoundingClientRect();
+        const plane = agent.parentElement.getBoundingClientRect();
+        return [(left - plane.left) / width, (top - plane.top) / height];
+    }""")
+    return round(column) + 1, round(row) + 1
 
 
 def start_training(page: Page, **entries: str) -> None:
