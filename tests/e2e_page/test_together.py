@@ -155,6 +155,10 @@ def test_a_life_that_is_voted_on_stands_still_and_goes_on_by_whom_it_is_played(u
     ann.get_by_role("button", name="Which action would you take?").click()
     expect(ben.get_by_text("Your life stands still until")).to_be_visible()
     expect(ben.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    # Whoever wants to go on is told why not.
+    ben.locator(".sheet").get_by_role("button", name="Close").click()
+    ben.get_by_role("button", name="Start", exact=True).click()
+    expect(ben.get_by_text("Your life stands still until")).to_be_visible()
     ann.get_by_role("button", name="End the vote and let the model act").click()
     for page in (ann, ben):
         expect(page.locator(".result").get_by_text("the model")).to_be_visible()

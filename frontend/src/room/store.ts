@@ -64,6 +64,9 @@ export const useRoom = defineStore('room', () => {
     const { spotlight, you } = client.value?.state ?? {}
     return typeof spotlight === 'number' && spotlight === you
   })
+  /** How often this person wanted to go on while the life stands still for a vote. */
+  const reminders = ref(0)
+  function waits(): void { reminders.value += 1 }
   /** Whether an open vote asks what one's own life does next: it stands still until then. */
   const isAsked = computed(() => {
     const vote = client.value?.state.vote
@@ -87,7 +90,7 @@ export const useRoom = defineStore('room', () => {
     const frame = feed.value?.frame
     closedAt.value = frame ? { episode: frame.episode, step: frame.step } : null
     // The one whose life it is lets the model show, or acts as it likes.
-    if (isShown.value && !playsByHand.value) own.value?.step()
+    if (isShown.value && !own.value?.desired.human) own.value?.step()
   })
   watch(() => feed.value?.snapshot.value, (frame) => {
     const closed = closedAt.value
@@ -107,11 +110,12 @@ export const useRoom = defineStore('room', () => {
     if (!asked || !playing) return
     own.value?.pause()
     stopped.value = true
+    waits()
   })
   // All hear with it who plays.
   watch(isAsked, (asked) => { if (asked && own.value?.desired.human) own.value.takeControl() })
   /** Whether the vote has ended and all wait for what this person does now. */
-  const isAwaited = computed(() => isShown.value && playsByHand.value && closedAt.value !== null)
+  const isAwaited = computed(() => isShown.value && own.value?.desired.human === true && closedAt.value !== null)
 
   // A connection keeps the rights with which it began.
   watch(() => access.who, (_, before) => { if (before !== null) client.value?.reopen() })
@@ -179,7 +183,7 @@ export const useRoom = defineStore('room', () => {
   }
 
   return {
-    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, isAsked, isAwaited, playsByHand,
+    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, isAsked, isAwaited, playsByHand, reminders, waits,
     join, leave, offer, withdraw, back, ask, goOn, vote,
   }
 })
