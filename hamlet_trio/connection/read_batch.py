@@ -34,6 +34,8 @@ class ReadBatch:
         """Read each connection that is here once, without waiting."""
         for read_now, left in list(self._members.items()):
             if not read_now():
+                # At once: another turn may come before its task runs.
+                del self._members[read_now]
                 left.set()
 
     def dissolve(self) -> None:

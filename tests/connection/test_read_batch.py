@@ -31,6 +31,21 @@ async def test_a_connection_is_read_until_it_has_nothing_more(nursery: trio.Nurs
     assert waiting == {"ann": 0, "ben": 0}
 
 
+async def test_a_connection_that_has_left_is_not_read_before_its_task_runs(nursery: trio.Nursery) -> None:
+    batch = ReadBatch()
+    read: list[str] = []
+
+    def read_now() -> bool:
+        read.append("once")
+        return False
+
+    nursery.start_soon(batch.join, read_now)
+    await wait_all_tasks_blocked()
+    batch.read()
+    batch.read()
+    assert read == ["once"]
+
+
 async def test_who_is_cancelled_is_not_read_any_more() -> None:
     batch = ReadBatch()
 
