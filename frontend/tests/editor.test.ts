@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { nextTick, shallowRef } from 'vue'
 
 import { type Config, changesOf } from '@/editor/config'
-import { useDraft } from '@/editor/draft'
+import { titleOf, useDraft } from '@/editor/draft'
 import { START, addPlace, moveBy, moveTo, removePlace, setEffect, setSize } from '@/editor/edits'
+import { fieldOf, isWithin, limitsOf } from '@/editor/limits'
 import { useUndo } from '@/editor/undo'
 import { differences } from '@/editor/words'
 import type { WorldProblem } from '@/worlds/store'
@@ -87,6 +88,24 @@ describe('the changes of a world', () => {
   })
 })
 
+describe('a number of a world', () => {
+  it('has the limits of its field, the start of a meter those of the meter', () => {
+    const config = usual()
+    expect(fieldOf('meters.start', 'energy')).toBe('meters.energy.start')
+    expect(fieldOf('affordances.effects.money', 'A. b')).toBe('affordances.A. b.effects.money')
+    expect(fieldOf('width')).toBe('width')
+    expect(limitsOf(config, 'width')).toEqual({ low: 2, high: 32, whole: true })
+    expect(limitsOf(config, 'meters.start', 'energy')).toEqual({ low: 0, high: 100, above: true })
+    expect(limitsOf(config, 'affordances.effects.money', 'Bed')).toEqual({ low: -1_000_000, high: 1_000_000 })
+  })
+
+  it.each([
+    [{ low: 2, high: 32, whole: true }, 2, true], [{ low: 2, high: 32, whole: true }, 2.5, false],
+    [{ low: 2, high: 32, whole: true }, 33, false], [{ low: 0, high: 100, above: true }, 0, false],
+    [{ low: 0, high: 100, above: true }, 0.01, true], [{ low: -1e6, high: 1e6 }, 1e308, false],
+  ] as const)('within %j is %d: %s', (limits, value, answer) => { expect(isWithin(limits, value)).toBe(answer) })
+})
+
 describe('the draft', () => {
   afterEach(() => { vi.unstubAllGlobals() })
 
@@ -124,6 +143,17 @@ describe('the draft', () => {
     expect(undo.value.value?.config.width).toBe(9)
     undo.undo()
     expect(undo.value.value?.config.width).toBe(8)
+  })
+
+  it('is called changed once it is', async () => {
+    serve()
+    const { begin, undo, spec } = editor()
+    await begin(null)
+    const before = undo.value.value
+    expect([before && titleOf(before), spec.value]).toEqual(['The usual world', {}])
+    if (before) undo.change({ ...before, config: setSize(before.config, 9, 8) })
+    const after = undo.value.value
+    expect([after && titleOf(after), spec.value]).toEqual(['The usual world, changed', { title: 'The usual world, changed', width: 9 }])
   })
 
   it('is there again with its undo when the view comes back, unless another world is asked for', async () => {

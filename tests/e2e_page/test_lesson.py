@@ -63,6 +63,8 @@ def test_what_a_stop_asks_about_is_in_view(user: BrowserUser, size: tuple[int, i
     lesson_bar(page).get_by_role("button", name="Stop 6").click()
     at_stop(page, 6)
     expect(page.get_by_role("img", name=re.compile("^The lives on screen"))).to_be_in_viewport(ratio=1)
+    lesson_bar(page).get_by_role("button", name="Stop 8").click()
+    expect(page.get_by_role("button", name="Watch the model in it")).to_be_in_viewport(ratio=1)
     assert violations(page) == []
 
 

@@ -38,6 +38,13 @@ def test_a_world_is_chosen_and_stands_in_the_address(user: BrowserUser) -> None:
     place(page, "Recreation", 1, 8)
     expect(page).not_to_have_url(re.compile("world="))
 
+    # Who plays needs no model that can read the world.
+    page = user.open("?view=play&world=twice-as-far")
+    place(page, "Job", 13, 13)
+    page.keyboard.press("ArrowUp")
+    expect(fact(page, "Step")).to_have_text("1")
+    expect(page.get_by_role("combobox", name="A model at your side")).to_contain_text("Untrained agent")
+
 
 @pytest.mark.long
 def test_a_world_made_by_keyboard_is_trained_in_and_watched_elsewhere(teacher: BrowserUser) -> None:
