@@ -65,7 +65,7 @@ async def test_two_versions_share_the_run_and_the_sessions(mixed: Pair) -> None:
             playing.start_soon(pupil.live)
         # It was started at the earlier version: that one ends, and then the new one.
         for victim in (0, 1):
-            assert trains(mixed.redis, mixed) == victim
+            assert await trains(mixed.redis, mixed) == victim
             watches = [Watch(), Watch()]
             async with trio.open_nursery() as nursery:
                 for port, watch in zip(mixed.ports, watches, strict=True):
