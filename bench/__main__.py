@@ -24,6 +24,7 @@ BENCHMARKS = SPEED | {
     "history": "what keeping runs costs the trainer, and questions to a history of a million episodes",
     "learning": "survival after learning over seeds, beside plain DQN, stable-baselines3 and random play",
     "leaderboard": "contenders of several libraries in Hamlet-v0 and Hamlet-random-v0, over seeds",
+    "exploit": "agents trained under a reward that invites them to live badly, and what they are paid",
     "company": "three agents trained together, beside three copies trained alone, over seeds",
     "plan": "what numbers of watchers need, from measured costs of a session, a viewer and a trial",
     "soak": "a class at work while garbage, vanishing clients, killed trainers and a full disk surround it",

@@ -1,8 +1,9 @@
-"""The tables of learning results, from the committed ones of `python -m bench learning` and `company`."""
+"""The tables of learning results: of `python -m bench learning`, `company` and `exploit`, as committed."""
 
 from collections.abc import Callable, Mapping
 
 from bench.company.published import published as company_results
+from bench.exploit.published import published as exploit_results
 from bench.learning.configurations import CONFIGURATIONS
 from bench.learning.published import published, split
 from bench.learning.table import Interval, rows
@@ -106,8 +107,27 @@ def company() -> str:
     )
 
 
+def exploited() -> str:
+    """List what agents are paid in a world whose reward can be exploited, beside how long they live."""
+    return table(
+        ("Agent", "Survives", "Return", "Places used"),
+        [
+            [
+                f"`{result.network_type}`, {result.episodes} episodes in that world, seed {result.seed}"
+                if result.network_type
+                else "the shipped agent, trained in the usual world",
+                str(result.survived),
+                f"{result.episode_return:,.0f}",
+                str(result.used),
+            ]
+            for result in exploit_results()
+        ],
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "learning-runs": learning_runs,
     "learning-parts": learning_parts,
     "learning-company": company,
+    "learning-exploited": exploited,
 }
