@@ -1,5 +1,6 @@
 """Draw the frames of a recording of several agents: all of them alike, or one that is followed."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -17,12 +18,33 @@ from hamlet_trio.world import ACTIONS, INTERACT, METERS
 
 _ROW_TOKEN: Final = 84
 """Size of the cell for which the token in an agent's row is drawn."""
+_APART: Final = 0.22
+"""How far from the middle of a cell agents stand that share it, in cells, so that each letter is seen."""
+_APART_OF_FOLLOWED: Final = 0.36
+"""The same for those in the cell of the agent that is followed, which stands in the middle."""
+_SHARING: Final = 0.75
+"""Their size, of that of an agent alone. Both are as on the page."""
 
 
 def tokens_of(index: int, size: int) -> tuple[Image.Image, Image.Image]:
     """Return the token of the agent of that number, RGBA, and the one of its end."""
     letter, colour = LETTERS[index], AGENT_COLORS[index]
     return lettered_token(size, letter, colour), lettered_token(size, letter, colour, pale=True)
+
+
+def _aside(size: int, place: int, together: int, apart: float = _APART) -> tuple[int, int]:
+    """Return where one of several agents in a cell of this size stands, in pixels from its middle."""
+    turn = 2 * math.pi * place / together
+    return round(-apart * size * math.cos(turn)), round(-apart * size * math.sin(turn))
+
+
+def _by_cell(trajectories: Sequence[Trajectory], step: int) -> dict[tuple[int, int], list[int]]:
+    """Return the numbers of the agents in each cell that has any."""
+    cells: dict[tuple[int, int], list[int]] = {}
+    for index, one in enumerate(trajectories):
+        x, y = one.positions[step].tolist()
+        cells.setdefault((x, y), []).append(index)
+    return cells
 
 
 class CompanyPainter(ScenePainter):
@@ -39,6 +61,7 @@ class CompanyPainter(ScenePainter):
         size = layout.cell_size(self.config)
         self._use_ring = ring(size)
         self._tokens = [tokens_of(index, size) for index in range(len(trajectories))]
+        self._small_tokens = [tokens_of(index, round(_SHARING * size)) for index in range(len(trajectories))]
         self._row_tokens = [tokens_of(index, _ROW_TOKEN) for index in range(len(trajectories))]
 
     def frame(self, step: int) -> Image.Image:
@@ -74,24 +97,22 @@ class CompanyPainter(ScenePainter):
 
     def _paint_grid(self, image: Image.Image, step: int) -> None:
         """Paint the agents; in one cell they stand beside each other, those that have ended beneath."""
-        cells: dict[tuple[int, int], list[int]] = {}
-        for index, one in enumerate(self._trajectories):
-            x, y = one.positions[step].tolist()
-            cells.setdefault((x, y), []).append(index)
-        for cell, together in cells.items():
+        for cell, together in _by_cell(self._trajectories, step).items():
             x, y = layout.agent_centre(self.config, *cell)
-            room = layout.cell_size(self.config) // 4
+            alone = len(together) == 1
             ended_first = sorted(together, key=lambda index: failure_at(self._trajectories[index], step) == 0)
-            for place, index in enumerate(ended_first):
+            for index in ended_first:
                 one = self._trajectories[index]
-                aside = round((place - (len(together) - 1) / 2) * room)
+                size, place = layout.cell_size(self.config), together.index(index)
+                right, down = (0, 0) if alone else _aside(size, place, len(together))
                 ended = failure_at(one, step) != 0
                 if step and not ended and int(one.actions[step]) == INTERACT:
                     colour = layout.ACCENT if one.interacted[step] >= 0 else layout.CRITICAL
-                    at = (x + aside - self._use_ring.width // 2, y - self._use_ring.height // 2)
+                    at = (x + right - self._use_ring.width // 2, y + down - self._use_ring.height // 2)
                     image.paste(colour, at, self._use_ring)
-                token = self._tokens[index][ended]
-                image.paste(token, (x + aside - token.width // 2, y - token.height // 2), token)
+                token = (self._tokens if alone else self._small_tokens)[index][ended]
+                at = (x + right - token.width // 2, y + down - token.height // 2)
+                image.paste(token, at, token)
 
     def _paint_row(self, image: Image.Image, draw: ImageDraw.ImageDraw, index: int, step: int) -> None:
         row, one = self._rows[index], self._trajectories[index]
@@ -141,21 +162,24 @@ class FollowingPainter(Painter):
         super().__init__(recording, trajectories[agent], agent)
         size = layout.cell_size(self.config)
         self._tokens = [tokens_of(index, size) for index in range(len(trajectories))]
+        self._small_tokens = [tokens_of(index, round(_SHARING * size)) for index in range(len(trajectories))]
 
     def token_of(self, scene: Scene) -> Image.Image:
         """Return the token of the agent that is followed."""
         return self._tokens[self._followed][failure_at(self._trajectories[self._followed], scene.step) != 0]
 
     def paint_others(self, image: Image.Image, scene: Scene) -> None:
-        """Paint each other agent, beside the one that is followed if it is in the same cell."""
-        for index, one in enumerate(self._trajectories):
-            if index == self._followed:
-                continue
-            x, y = one.positions[scene.step].tolist()
-            aside = layout.cell_size(self.config) // 4 if (x, y) == scene.cells[-1] else 0
-            x, y = layout.agent_centre(self.config, x, y)
-            token = self._tokens[index][failure_at(one, scene.step) != 0]
-            image.paste(token, (x + aside - token.width // 2, y - token.height // 2), token)
+        """Paint each other agent, beside those that are in the same cell."""
+        for cell, together in _by_cell(self._trajectories, scene.step).items():
+            others = [index for index in together if index != self._followed]
+            alone, size = len(together) == 1, layout.cell_size(self.config)
+            apart = _APART if len(others) == len(together) else _APART_OF_FOLLOWED
+            x, y = layout.agent_centre(self.config, *cell)
+            for place, index in enumerate(others):
+                right, down = (0, 0) if alone else _aside(size, place, len(others), apart)
+                ended = failure_at(self._trajectories[index], scene.step) != 0
+                token = (self._tokens if alone else self._small_tokens)[index][ended]
+                image.paste(token, (x + right - token.width // 2, y + down - token.height // 2), token)
 
 
 FramePainter = Painter | CompanyPainter

@@ -1,12 +1,13 @@
 """Films, decoded again by ffprobe and ffmpeg: length, size, and what one frame shows."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -155,6 +156,30 @@ def test_a_film_of_one_of_several_agents_shows_its_meters_and_the_others() -> No
         painter_of(recording, played, "agent_5")
     with pytest.raises(ValueError, match="one agent, agent_0, and no agent_1"):
         painter_of(record(actions=WALK), record(actions=WALK).play_company(), "agent_1")
+
+
+@pytest.mark.parametrize("agent", [None, "agent_2"])
+def test_each_letter_is_seen_where_agents_share_a_cell(agent: Literal["agent_2"] | None) -> None:
+    config = WorldConfig(num_agents=4)
+    # All into the same corner.
+    recording = record(config=config, actions=[0] * 4 * 8 + [2] * 4 * 8, policy=Policy.untrained(1))
+    played = recording.play_company()
+    assert len({tuple(one.positions[14].tolist()) for one in played}) == 1
+    image = np.asarray(painter_of(recording, played, agent).frame(14))
+    x, y = layout.agent_centre(config, *played[0].positions[14].tolist())
+    size = layout.cell_size(config)
+    around = [index for index in range(4) if agent is None or index != 2]
+    apart = (0.22 if agent is None else 0.36) * size
+    for index in range(4):
+        turn = 2 * math.pi * around.index(index) / len(around) if index in around else None
+        right, down = (0.0, 0.0) if turn is None else (-apart * math.cos(turn), -apart * math.sin(turn))
+        half, left, top = round(0.1 * size), round(x + right), round(y + down)
+        inside = image[top - half : top + half, left - half : left + half]
+        letter = (inside == 255).all(axis=2).sum()
+        ground = (inside == ImageColor.getrgb(AGENT_COLORS[index])).all(axis=2).sum()
+        # Of the middle of a token all is letter or its own colour, but for soft edges.
+        assert letter > 40
+        assert letter + ground > 0.6 * inside[:, :, 0].size
 
 
 def test_films_have_the_colours_of_the_page() -> None:
