@@ -54,10 +54,10 @@ export function byStage(models: readonly Model[]): Model[] {
   )
 }
 
-/** Return when a run began, from the name of its model's file; null for other names. */
-function runTime(name: string): Date | null {
+/** Return when a run was begun, from its id; null for other ids. */
+export function timeOfRun(runId: string): Date | null {
   const [, year, month, day, hour, minute, second] =
-    /^run-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+-ep\d+\.pt$/.exec(name)?.map(Number) ?? []
+    /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]+$/.exec(runId)?.map(Number) ?? []
   if (year === undefined || month === undefined) return null
   return new Date(Date.UTC(year, month - 1, day, hour, minute, second))
 }
@@ -70,7 +70,7 @@ export function nameOf(model: Model): string {
 
 /** Return the name of a model's file as people read it. */
 export function shortName(name: string): string {
-  const began = runTime(name)
+  const began = timeOfRun(/^run-(.+)-ep\d+\.pt$/.exec(name)?.[1] ?? '')
   if (began !== null) return t('models.run', { time: shownTime(began) })
   const special = SPECIAL[name]
   if (special) return t(special)
@@ -95,7 +95,7 @@ function named(name: string, variant: string | null): string {
 }
 
 const CARDS = {
-  [LAST]: 'trained', 'checkpoint_ep50.pt': 'ep50', 'checkpoint_ep455.pt': 'ep455', 'checkpoint_ep1000.pt': 'ep1000',
+  [LAST]: 'trained', 'shipped_agent.pt': 'trained', 'checkpoint_ep50.pt': 'ep50', 'checkpoint_ep455.pt': 'ep455', 'checkpoint_ep1000.pt': 'ep1000',
   'checkpoint_ep400_shortsighted.pt': 'shortsighted',
 } as const satisfies Record<string, keyof English['models']['card']>
 

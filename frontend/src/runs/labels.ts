@@ -1,4 +1,5 @@
 import { shownTime } from '@/common/time'
+import { timeOfRun } from '@/models/details'
 import type { RunSummary } from '@/protocol/messages'
 import { t } from '@/language/text'
 
@@ -18,7 +19,7 @@ export function sourceLabel(run: Pick<RunSummary, 'source'>): string {
   return known ? t(`runs.source.${known}`) : run.source
 }
 
-/** Return a run's name as people read it: the name of its model where somebody gave one, else when it began. */
-export function runName(run: Pick<RunSummary, 'began'>, given: string | null | undefined): string {
-  return given || t('runs.of', { time: shownTime(new Date(run.began)) })
+/** Return a run's name as people read it: the name of its model where somebody gave one, else when it was begun, as its models are called. */
+export function runName(run: Pick<RunSummary, 'began' | 'run_id'>, given: string | null | undefined): string {
+  return given || t('runs.of', { time: shownTime(timeOfRun(run.run_id) ?? new Date(run.began)) })
 }
