@@ -127,8 +127,8 @@ def test_the_lesson_goes_on_where_it_was_left(user: BrowserUser) -> None:
 def test_the_lesson_is_told_in_german(user: BrowserUser) -> None:
     page = user.open("?lesson=fail", locale="de-DE")
     expect(page.get_by_role("heading", name="Sieh zu, wie er scheitert")).to_be_visible()
-    # The link names the stop alone; the stop brings its model, its speed and what it begins with.
-    expect(page).to_have_url(re.compile("model=checkpoint_ep50.pt&speed=2&lesson=fail"))
+    # The link names the stop alone; the stop brings its model and what it begins with.
+    expect(page).to_have_url(re.compile("model=checkpoint_ep50.pt&lesson=fail"))
     expect(fact(page, "Schritt")).not_to_have_text("0")
     expect(page.get_by_role("button", name="Weiter")).to_be_visible()
 
