@@ -130,6 +130,28 @@ async def test_a_state_that_could_not_be_kept_is_kept_once_redis_takes_it(
                 await trio.sleep(0.1)
 
 
+async def test_an_empty_group_keeps_its_drawings_at_an_instance_that_begins_late(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamlet_trio.room.replication._SAVE_EVERY", 4)
+    async with instance(redis) as first, member(first) as ann, member(first) as ben:
+        await join(ann)
+        await join(ben, "4827-1")
+        for number in range(8):
+            ben.say("draw", id=f"s{number}", points=[[1, 1]])
+            await ben.until("drawn")
+        await join(ben)
+        with trio.fail_after(PATIENCE):
+            # Until a state is kept in which the group is empty.
+            state = b""
+            while b'"s7"' not in state or b'"room":"4827-1"' in state:
+                ann.say("draw", id="a", points=[[1, 1]])
+                await ann.until("drawn")
+                state = redis.ask("GET", "test:rooms:state")
+        async with instance(redis) as second, member(second) as late:
+            assert len((await join(late, "4827-1"))["strokes"]) == 8
+
+
 async def test_a_kept_state_or_an_entry_that_cannot_be_read_ends_nothing(redis: RedisServer) -> None:
     redis.ask("SET", "test:rooms:state", '0-1 {"rooms": "\\ud800 [[[')
     redis.ask("XADD", "test:rooms:log", "*", "e", '{"type": "entered", "number": "[[[')
