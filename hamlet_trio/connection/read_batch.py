@@ -21,9 +21,13 @@ class ReadBatch:
 
     def __init__(self) -> None:
         self._members: Final[dict[ReadNow, trio.Event]] = {}
+        self._is_dissolved = False
 
     async def join(self, read_now: ReadNow) -> None:
         """Leave a connection's input to `read` until `read_now` returns False."""
+        if self._is_dissolved:
+            await trio.lowlevel.checkpoint()
+            return
         left = self._members[read_now] = trio.Event()
         try:
             await left.wait()
@@ -39,7 +43,8 @@ class ReadBatch:
                 left.set()
 
     def dissolve(self) -> None:
-        """Have each connection read by its own task again; for when no more turns come."""
+        """Have each connection read by its own task again, for good: no more turns come."""
+        self._is_dissolved = True
         for left in self._members.values():
             left.set()
 

@@ -68,3 +68,5 @@ async def test_without_turns_everybody_reads_alone(nursery: trio.Nursery) -> Non
     batch.dissolve()
     await wait_all_tasks_blocked()
     assert len(batch) == 0
+    with trio.fail_after(1):
+        await batch.join(lambda: True)  # no turn would let it go
