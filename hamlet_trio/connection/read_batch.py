@@ -1,6 +1,7 @@
 """Read several connections together, so that a stream of small messages does not wake a task for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import trio
@@ -21,11 +22,11 @@ class ReadBatch:
 
     def __init__(self) -> None:
         self._members: Final[dict[ReadNow, trio.Event]] = {}
-        self._is_dissolved = False
+        self._has_turns = False
 
     async def join(self, read_now: ReadNow) -> None:
-        """Leave a connection's input to `read` until `read_now` returns False."""
-        if self._is_dissolved:
+        """Leave a connection's input to `read` until `read_now` returns False, or no more turns come."""
+        if not self._has_turns:
             await trio.lowlevel.checkpoint()
             return
         left = self._members[read_now] = trio.Event()
@@ -42,11 +43,19 @@ class ReadBatch:
                 del self._members[read_now]
                 left.set()
 
-    def dissolve(self) -> None:
-        """Have each connection read by its own task again, for good: no more turns come."""
-        self._is_dissolved = True
-        for left in self._members.values():
-            left.set()
+    @contextmanager
+    def taking_turns(self) -> Iterator[None]:
+        """Have connections read together within the context, whose owner calls `read` again and again.
+
+        Outside of it each is read by its own task.
+        """
+        self._has_turns = True
+        try:
+            yield
+        finally:
+            self._has_turns = False
+            for left in self._members.values():
+                left.set()
 
     def __len__(self) -> int:
         """Return how many connections are here."""

@@ -86,7 +86,7 @@ class RoomService:
         async with trio.open_nursery() as nursery:
             if self._settings.stun_port and self._settings.room_peers:
                 nursery.start_soon(self._answer_stun)
-            try:
+            with self.pointing.taking_turns():
                 while True:
                     await self._moved.wait()
                     self._moved = trio.Event()
@@ -96,8 +96,6 @@ class RoomService:
                         if room.has_cursors:
                             room.tell_cursors()
                     await trio.sleep(CURSOR_INTERVAL)
-            finally:
-                self.pointing.dissolve()
 
     async def _answer_stun(self) -> None:
         def listening(port: int) -> None:

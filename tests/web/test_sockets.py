@@ -126,10 +126,11 @@ async def test_texts_that_are_taken_as_they_come_keep_their_order(tmp_path: Path
     sizes: set[int] = set()
 
     async def take_turns() -> None:
-        while True:
-            sizes.add(len(batch))
-            batch.read()
-            await trio.lowlevel.checkpoint()
+        with batch.taking_turns():
+            while True:
+                sizes.add(len(batch))
+                batch.read()
+                await trio.lowlevel.checkpoint()
 
     async def session(transport: Transport, **given: object) -> None:
         def take(text: str) -> bool:
