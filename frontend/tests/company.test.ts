@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { doing } from '@/company/agents'
+import { doing, endingOf, longest } from '@/company/agents'
 import type { AgentState, StateUpdate, WorldInfo } from '@/protocol/messages'
 import { InferenceSession } from '@/session/session'
 import type { DesiredState } from '@/session/state'
@@ -58,6 +58,20 @@ function begin(socket: SocketDouble): void {
 }
 
 describe('several agents in a session', () => {
+  it('end one by one: the page says whose life it was, and when the last one ended', () => {
+    const { session, socket } = connect({ agents: 2 })
+    begin(socket)
+    const agents = {
+      agent_0: { steps: 86, total_reward: 5, failure_reason: 'energy_depleted' }, agent_1: { steps: 300, total_reward: 9, failure_reason: 'mood_depleted' },
+    }
+    socket.receive({ type: 'episode_end', episode: 2, steps: 300, total_reward: 5, reason: 'meter_depleted', failure_reason: 'energy_depleted', agents })
+    const { over } = session.state
+    expect(over).toMatchObject({ steps: 86, agent: 'agent_0' })
+    expect(over && endingOf(over, over.agent)).toMatch(/^A: /)
+    expect(over && endingOf(over, null)).not.toMatch(/^A: /)
+    expect(longest(agents)).toBe(300)
+  })
+
   it('are chosen, each with a model, and are there again on another connection', () => {
     const { session, socket } = connect()
     session.company.choose(2, true)

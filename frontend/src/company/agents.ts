@@ -1,5 +1,5 @@
 import { t } from '@/language/text'
-import type { TakeControl } from '@/protocol/messages'
+import type { AgentResult, TakeControl } from '@/protocol/messages'
 import type { WorldFrame } from '@/world/frame'
 import { endingLabel, failureLabel, placeName } from '@/world/labels'
 
@@ -15,6 +15,11 @@ const LETTERS = 'ABCDEFGH'
 /** Return the letter by which people tell an agent from the others. */
 export function letterOf(id: string): string {
   return LETTERS[AGENT_IDS.indexOf(id as AgentId)] ?? id
+}
+
+/** Return the steps of the agent that lived longest: the episode ends with it, whomever the page follows. */
+export function longest(agents: Readonly<Record<string, AgentResult>>): number {
+  return Math.max(...Object.values(agents).map(({ steps }) => steps))
 }
 
 /** Say how a life ended; of one of several agents, whose life it was. */
