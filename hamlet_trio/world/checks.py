@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from numbers import Integral
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -48,48 +48,66 @@ Share = Annotated[float, within(0, 1)]
 PositiveShare = Annotated[float, within(0, 1, above_low=True)]
 
 
+class _Limits(NamedTuple):
+    """The limits at a field: of its number, which may be null, or of each number of its list."""
+
+    name: str
+    whole: bool
+    low: float
+    high: float | None
+    above_low: bool
+    listed: bool
+    nullable: bool
+
+
 def check_fields(struct: Struct, path: str = "") -> None:
     """Raise ConfigError unless each number of a struct is within the limits at its field.
 
     `path` stands before a field's name in the error.
     """
-    for name, whole, limits in _limited(type(struct)):
-        field = f"{path}.{name}" if path else name
-        value = getattr(struct, name)
-        low = limits.get("minimum", limits.get("exclusiveMinimum", -math.inf))
-        high = limits.get("maximum")
-        for number in value if isinstance(value, tuple) else (value,):
-            if number is None:
-                continue
-            if whole:
-                check_integer(field, number, int(low), high if high is None else int(high))
+    for limits in _limits_of(type(struct)):
+        field = f"{path}.{limits.name}" if path else limits.name
+        value = getattr(struct, limits.name)
+        if value is None and limits.nullable:
+            continue
+        for number in value if limits.listed else (value,):
+            if limits.whole:
+                high = None if limits.high is None else int(limits.high)
+                check_integer(field, number, int(limits.low), high)
             else:
-                assert high is not None, "a limit that another field sets is one of whole numbers"
-                check_number(field, number, low, high, above_low="exclusiveMinimum" in limits)
+                assert limits.high is not None, "a limit that another field sets is one of whole numbers"
+                check_number(field, number, limits.low, limits.high, above_low=limits.above_low)
 
 
 @cache
-def _limited(struct: type[Struct]) -> tuple[tuple[str, bool, Mapping[str, float]], ...]:
-    """Return the fields with limits: each name, whether it takes whole numbers only, and its limits."""
+def _limits_of(struct: type[Struct]) -> tuple[_Limits, ...]:
+    """Return the limits at the fields of a struct."""
     info = msgspec.inspect.type_info(struct)
     assert isinstance(info, msgspec.inspect.StructType)
-    found: list[tuple[str, bool, Mapping[str, float]]] = []
+    found: list[_Limits] = []
     for field in info.fields:
-        held = _innermost(field.type)
-        limits = isinstance(held, msgspec.inspect.Metadata) and held.extra_json_schema
-        if limits and limits.keys() & {"minimum", "exclusiveMinimum"}:
-            found.append((field.encode_name, isinstance(held.type, msgspec.inspect.IntType), limits))
+        held: Any = field.type
+        nullable, listed = isinstance(held, msgspec.inspect.UnionType), False
+        if nullable:
+            held = held.types[0]
+        if isinstance(held, msgspec.inspect.TupleType):
+            held, listed = held.item_types[0], True
+        schema = isinstance(held, msgspec.inspect.Metadata) and held.extra_json_schema
+        if not schema or not schema.keys() & {"minimum", "exclusiveMinimum"}:
+            continue
+        above = "exclusiveMinimum" in schema
+        found.append(
+            _Limits(
+                field.encode_name,
+                whole=isinstance(held.type, msgspec.inspect.IntType),
+                low=schema["exclusiveMinimum" if above else "minimum"],
+                high=schema.get("maximum"),
+                above_low=above,
+                listed=listed,
+                nullable=nullable,
+            )
+        )
     return tuple(found)
-
-
-def _innermost(info: Any) -> Any:
-    """Return what a field holds: of a value that may be null the value, of a tuple what each entry is."""
-    match info:
-        case msgspec.inspect.UnionType(types=(first, *_)):
-            return _innermost(first)
-        case msgspec.inspect.TupleType(item_types=(first, *_)):
-            return _innermost(first)
-    return info
 
 
 def check_number(
