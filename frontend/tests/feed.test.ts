@@ -69,9 +69,9 @@ describe('FrameFeed', () => {
       waiting = null
       callback?.(now)
     }
-    // Thirty a second, with which text and heat map have their turns, and the first one.
-    expect(drawn).toBeLessThanOrEqual(1 + 30 * (spanMs / 1000) + 1)
-    expect(drawn).toBeGreaterThan(55)
+    // Twenty-five a second, with which text and pictures have their turns, and the first one.
+    expect(drawn).toBeLessThanOrEqual(1 + 25 * (spanMs / 1000) + 1)
+    expect(drawn).toBeGreaterThan(45)
     expect(nextTurn(1000, 200)).toBe(1200)
   })
 

@@ -17,10 +17,10 @@ export interface Ground {
  * that compared sessions share one layout and one paint.
  */
 const TEXT_MS = 100
-/** Several worlds that move are drawn together, half as often as the screen refreshes: nobody follows them all. */
-const CALM_MOVE_MS = 1000 / 30
+/** Several worlds that move are drawn together, as often as television draws: nobody follows them all. */
+const CALM_MOVE_MS = 1000 / 25
 /** With several worlds side by side, nobody reads the digits of each ten times a second; each turn is also one of a move. */
-const CALM_TEXT_MS = 8 * CALM_MOVE_MS
+const CALM_TEXT_MS = 6 * CALM_MOVE_MS
 /** What shows a whole life follows twice a second, since one more step changes little in it; each turn is also one of calm text. */
 const PICTURE_MS = 2 * CALM_TEXT_MS
 
