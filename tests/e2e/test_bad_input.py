@@ -131,15 +131,30 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = {
-    "/ws": ["play", "pause", "step", "reset", "set_speed", "load_model", "take_control", "act", "set_view"],
+    "/ws": [
+        *("play", "pause", "step", "reset", "set_speed", "load_model", "take_control", "act", "set_view"),
+        "set_world",
+    ],
     "/ws/training": ["pause", "resume", "stop", "status", "start_training"],
 }
+# Of a world too, which both sockets take.
+WORLDS = st.dictionaries(
+    st.sampled_from(
+        ["width", "height", "start", "num_agents", "meters", "affordances", "move", "reward", "title"]
+    ),
+    JSON
+    | st.integers(1, 40)
+    | st.dictionaries(st.sampled_from(["Bed", "energy", "x", "drain"]), JSON, max_size=2),
+    max_size=3,
+)
 FIELD_NAMES = ["speed", "model", "action", "q_values", "attention", "type", "num_episodes", "gamma", "seed"]
 
 
 def commands(path: str) -> st.SearchStrategy[str]:
     """Objects close to a command; a `start_training` among them is never one that would start."""
-    fields = st.dictionaries(st.sampled_from(FIELD_NAMES) | st.text(max_size=8), JSON, max_size=4)
+    fields = st.dictionaries(
+        st.sampled_from(FIELD_NAMES) | st.text(max_size=8), JSON, max_size=4
+    ) | WORLDS.map(lambda world: {"world": world})
 
     def build(name: str, values: dict[str, Any]) -> str:
         spoilt = {"num_episodes": "spoilt"} if name == "start_training" else {}

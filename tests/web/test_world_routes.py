@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from quart import Response
 
 from hamlet_trio.web.app import HamletApp
 from hamlet_trio.world import library
+from tests.world.test_world_file import json_values, names
 
 NINE = {"title": "Nine", "width": 9}
+
+worlds_as_json = st.dictionaries(
+    names, json_values | st.integers(1, 40) | st.dictionaries(names, json_values, max_size=2), max_size=3
+).map(lambda fields: json.dumps(fields).encode())
 
 
 async def ask(
@@ -94,6 +101,19 @@ async def test_an_invalid_world_names_its_field(app: HamletApp, body: object, fi
     answer = await told(refused)
     assert (refused.status_code, answer["code"], answer.get("field")) == (422, "invalid_world", field)
     assert (await ask(app, "GET", "/api/worlds/mine")).status_code == 404
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200) | worlds_as_json)
+async def test_any_body_is_a_world_or_a_refusal(app: HamletApp, body: bytes) -> None:
+    checked = await ask(app, "POST", "/api/world_check", body)
+    saved = await ask(app, "PUT", "/api/worlds/any", body)
+    if checked.status_code == 200:
+        assert saved.status_code == 201
+        assert (await ask(app, "DELETE", "/api/worlds/any")).status_code == 204
+        return
+    for refused in (checked, saved):
+        assert (refused.status_code, (await told(refused))["code"]) == (422, "invalid_world")
 
 
 async def test_a_world_is_checked_in_json_or_toml_and_saved_nowhere(app: HamletApp) -> None:
