@@ -28,6 +28,7 @@ from hamlet_trio.protocol.messages import (
     WorldSet,
 )
 from hamlet_trio.world import WorldConfig, Worlds
+from scripts.doc_tables.kept import MESSAGES as KEPT
 from tests.inference.support import (
     DOWN,
     INTERACT,
@@ -123,6 +124,36 @@ async def test_an_agent_that_is_not_there_is_refused(service: InferenceService) 
                 assert "agent_0 to agent_2" in error.message
             assert uses(service.policies) == 1
             assert await client.refusal("set_view", agent="agent_8") == "out_of_range"
+
+
+def read_as(known: Any, value: Any, at: str = "") -> None:
+    """Read a value as a strict client does that knows another one: its fields are there, with their types."""
+    if isinstance(known, dict):
+        assert isinstance(value, dict), at
+        for name, inner in known.items():
+            assert name in value, f"{at}.{name}"
+            read_as(inner, value[name], f"{at}.{name}")
+    elif isinstance(known, list):
+        assert isinstance(value, list), at
+        for inner in value:
+            read_as(known[0] if known else inner, inner, f"{at}[]")
+    elif not isinstance(known, int | float) or isinstance(known, bool):
+        assert isinstance(value, type(known)), at
+    else:
+        assert isinstance(value, int | float), at
+
+
+async def test_a_client_that_knows_one_agent_reads_the_frames_of_several(service: InferenceService) -> None:
+    with real_time_limit():
+        async with greeted(service) as client:
+            known = [msgspec.to_builtins(await client.step()) for _ in range(2)]
+        async with greeted(service) as client:
+            await company(client, contention=True)
+            for alone in known:
+                frame = msgspec.to_builtins(await client.step())
+                fields = {name: alone[name] for name in KEPT["inference"]["state_update"]}
+                read_as(fields, frame)
+                assert frame["agents"]["agent_0"]["last_action"] == alone["agents"]["agent_0"]["last_action"]
 
 
 @pytest.mark.parametrize(
