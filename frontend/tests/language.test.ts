@@ -138,7 +138,7 @@ describe('what the server says', () => {
     expect(told('The room is full: 40.', 'room_full')).toBe('Der Raum ist voll.')
     expect(told('A sentence.', 'a_new_code')).toBe('A sentence.')
     expect(told('400 is too much.', 'out_of_range')).toBe('Dieser Wert ist nicht erlaubt: 400 is too much.')
-    expect(told('`width` must be 2 to 32.', 'invalid_world', { field: 'world.width' })).toBe('So ist die Welt nicht erlaubt. Erlaubt bei „width“: ganz, 2 bis 32.')
+    expect(told('`width` must be 2 to 32.', 'invalid_world', { field: 'world.width' })).toBe('So ist die Welt nicht erlaubt. Erlaubt bei „width“: eine ganze Zahl von 2 bis 32.')
     expect(told('x', 'invalid_world', { field: 'affordances.A. b.effects.money' })).toContain('„affordances.A. b.effects.money“: −1.000.000 bis 1.000.000.')
     expect(told('x', 'invalid_world', { field: 'meters.energy.place' })).toBe('So ist die Welt nicht erlaubt: x')
     expect(told('It reads 8 x 8.', 'unusable_model', { command: 'set_world' })).toContain('Das Modell kann diese Welt nicht lesen')
@@ -158,14 +158,26 @@ describe('the language', () => {
 describe('a number in a field', () => {
   it.each([
     ['0,5', 0.5], ['0.5', 0.5], [',5', 0.5], ['-0,25', -0.25], ['\u22125', -5], ['1.000,5', 1000.5], ['1,000.5', 1000.5],
-    ['1.000.000', 1_000_000], ['1e-4', 0.0001], ['1,000', 1], [' 12 ', 12], ['1 000', 1000],
+    ['1.000.000', 1_000_000], ['1e-4', 0.0001], ['1,000', 1000], ['-12,345', -12_345], ['1.000', 1], ['0,500', 0.5], ['1,50', 1.5], [' 12 ', 12], ['1 000', 1000],
+    ['1\u2019000', 1000], ['1.', 1],
   ])('%s is %d', (text, value) => { expect(parseNumber(text)).toBe(value) })
 
   it.each([['10.000', 10_000], ['10,000', 10_000], ['0,5', 0.5], ['500', 500]])('for whole numbers %s is %d', (text, value) => {
     expect(parseNumber(text, true)).toBe(value)
   })
 
-  it.each(['', 'many', '0,5,5', '1,2,3.4.5', '1.000,000.000', '0x10', '1-2', ','])('%s is none', (text) => { expect(parseNumber(text)).toBeNull() })
+  it.each([
+    ['1.000', 1000], ['-1.000.000', -1_000_000], ['1.000,5', 1000.5], ['0,5', 0.5], ['0.5', 0.5], ['1,000', 1], ['0.125', 0.125], ['12.50', 12.5],
+  ])('in German %s is %d', (text, value) => {
+    speak('de', german)
+    try {
+      expect(parseNumber(text)).toBe(value)
+    } finally {
+      speak('en', englishTexts)
+    }
+  })
+
+  it.each(['', 'many', '0,5,5', '1,2,3.4.5', '1.000,000.000', '0x10', '1-2', ',', '1.00,5', '1,00,000', '1 00', '1 0', '+', 'e5'])('%s is none', (text) => { expect(parseNumber(text)).toBeNull() })
 
   it('comes back as it was shown', () => {
     for (const value of [0.001, -12.5, 10_000, 1e-7]) expect(parseNumber(typed(value))).toBe(value)

@@ -176,6 +176,54 @@ def test_no_number_moves_a_button_and_each_says_what_is_allowed(teacher: Browser
     expect(columns).to_have_value("9")
 
 
+def test_a_number_is_for_the_place_it_was_typed_for_and_a_wrong_one_stays(teacher: BrowserUser) -> None:
+    page = teacher.open("?view=editor&world=usual")
+    bar, job = (page.get_by_role("button", name=re.compile(f"^{name}, column")) for name in ("Bar", "Job"))
+    money = page.get_by_label("Money (a minus is a price)")
+    bar.click()
+    usual = money.input_value()
+    # Neither another place nor the start takes it, whatever the field is when the pointer goes down.
+    money.fill("-99")
+    job.click()
+    expect(page.get_by_text("Bar costs 99; usually it")).to_be_visible()
+    expect(page.get_by_text(re.compile("^Job (costs|earns)"))).to_have_count(0)
+    bar.click()
+    expect(money).to_have_value("\u221299")
+    money.fill("-98")
+    page.get_by_role("button", name=re.compile("^Start of the agent, column")).click()
+    expect(page.get_by_text("Bar costs 98; usually it")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    bar.click()
+    expect(money).to_have_value(usual)
+
+    # What is not allowed stays as it was typed, is nobody else's, and nothing goes ahead with the old number.
+    money.fill("many")
+    job.click()
+    expect(money).to_have_attribute("aria-invalid", "false")
+    energy = page.get_by_label("Energy at the start")
+    page.get_by_label("Name to save it under").fill("never")
+    for name in ("Watch the model in it", "Train in it", "Save", "Copy link", "Download"):
+        button = page.get_by_role("button", name=name, exact=True)
+        job.click()
+        button.or_(page.get_by_role("link", name=name, exact=True)).click()
+        expect(money).to_be_focused()
+        expect(money).to_have_value("many")
+        expect(money.locator("xpath=..").get_by_role("alert")).to_be_visible()
+        expect(page.get_by_role("heading", name="Make a world")).to_be_visible()
+    expect(page.get_by_text("First correct the number at \u201cBar, Money").first).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(money).to_have_value(usual)
+    expect(page.get_by_text("First correct the number")).to_have_count(0)
+    energy.fill("1000")
+    energy.press("Tab")
+    expect(energy).to_have_value("1000")
+    expect(energy.locator("xpath=..").get_by_text("Allowed: above 0, to 100.")).to_be_visible()
+    energy.fill("50")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as never.")).to_be_visible()
+
+
 def boxes(buttons: Locator) -> Any:
     """Return where the named buttons are, but for places on the grid, which move with its size."""
     return buttons.evaluate_all(

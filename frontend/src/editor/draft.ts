@@ -70,9 +70,9 @@ function specOf(usual: Config, draft: Draft): Record<string, unknown> {
 
 /**
  * Hold the world that is edited. What comes from an address, a file or pasted text is read by the server, which
- * has the rules: a world that it refuses is told in `problem`, and the draft stays.
+ * has the rules: a world that it refuses is told in `problem`, and the draft stays. `opened` is called when another one is shown.
  */
-export function useDraft(problem: ShallowRef<WorldProblem | null>) {
+export function useDraft(problem: ShallowRef<WorldProblem | null>, opened: () => void = () => {}) {
   const worlds = useWorlds()
   const usual = shallowRef<Config | null>(null)
   const undo = useUndo<Draft | null>(null)
@@ -128,6 +128,7 @@ export function useDraft(problem: ShallowRef<WorldProblem | null>) {
   /** What was there is one step of undo away. */
   function show(draft: Draft): void {
     problem.value = null
+    opened()
     if (undo.value.value === null) undo.restart(draft)
     else undo.change(draft)
   }

@@ -17,9 +17,13 @@ export function limitsOf(config: Config | null, kind: string, name: string | nul
 
 /** What an input of a field needs beside its number. */
 export interface FieldNeeds {
+  /** Its path, as the server names it. */
+  field: string
   limits: NumberLimits
   refused: boolean
-  onRefuse: () => void
+  /** What was typed and refused. */
+  held: string | null
+  onHold: (text: string | null, label: string) => void
 }
 
 export function isWithin({ low, high, above, whole }: NumberLimits, value: number): boolean {

@@ -6,22 +6,36 @@ export function typed(value: number): string {
   return n(value, { useGrouping: false, maximumSignificantDigits: 15 })
 }
 
+const WHOLE = String.raw`[1-9]\d{0,2}(?<group>[.,\s'\u2019])\d{3}(?:\k<group>\d{3})*`
+const GROUPED = new RegExp(`^${WHOLE}$`)
+const GROUPED_WITH_DECIMALS = new RegExp(String.raw`^${WHOLE}(?<decimal>[.,])\d*$`)
+const DECIMALS = /^(?:\d+[.,]?\d*|[.,]\d+)$/
+
 /**
- * Return the number that a text means, or null. A comma and a point both begin the decimals, whatever the language:
- * "0,5" and "0.5" are a half everywhere. Where one of them stands several times, or the other follows it, it parts
- * thousands; so it does before three digits in a field for whole numbers: "10.000" and "10,000" are ten thousand there.
+ * Return the number that a text means, or null. Separators part thousands where they stand in groups of three: spaces
+ * and apostrophes, and the point or the comma that does so in the page's language ("1.000" is a thousand in German
+ * and one in English), stands several times, or stands in a field for whole numbers. Elsewhere a comma and a point
+ * both begin the decimals: "0,5" and "0.5" are a half everywhere.
  */
 export function parseNumber(text: string, whole = false): number | null {
-  const plain = text.trim().replaceAll(/[\s\u00a0\u202f'\u2019]/g, '').replace('\u2212', '-')
-  if (!/^[+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?$/i.test(plain)) return null
-  const marks = plain.replaceAll(/[^.,]/g, '')
-  const last = marks.at(-1)
-  let digits = plain
-  if (last !== undefined) {
-    const groups = marks.indexOf(last) !== marks.length - 1 || (whole && marks.length === 1 && /^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(plain))
-    if (groups && !/^[+-]?\d{1,3}([.,])\d{3}(\1\d{3})*$/.test(plain)) return null
-    digits = groups ? plain.replaceAll(last, '') : plain.replaceAll(last === ',' ? '.' : ',', '').replace(last, '.')
-  }
-  const value = Number(digits)
+  const parts = /^(?<sign>[+-]?)(?<digits>[^e]*)(?<power>e[+-]?\d+)?$/i.exec(text.trim().replace('\u2212', '-'))?.groups
+  const digits = parts && plainDigits(parts.digits ?? '', whole)
+  if (!parts || !digits) return null
+  const value = Number(`${parts.sign}${digits}${parts.power ?? ''}`)
   return Number.isFinite(value) ? value : null
+}
+
+/** Return digits without separators of thousands and with a point before the decimals, null where they mean no number. */
+function plainDigits(text: string, whole: boolean): string | null {
+  const group = GROUPED.exec(text)?.groups?.group
+  const isMark = group === '.' || group === ','
+  if (group !== undefined && (!isMark || whole || group !== decimalMark() || text.split(group).length > 2)) return text.replaceAll(group, '')
+  const mixed = GROUPED_WITH_DECIMALS.exec(text)?.groups
+  if (mixed !== undefined && mixed.group !== mixed.decimal) return text.replaceAll(mixed.group ?? '', '').replace(',', '.')
+  return DECIMALS.test(text) ? text.replace(',', '.') : null
+}
+
+/** Return the mark before the decimals in the page's language. */
+function decimalMark(): string {
+  return n(0.5).includes(',') ? ',' : '.'
 }
