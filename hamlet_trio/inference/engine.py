@@ -30,7 +30,11 @@ MAX_GROUPS: Final = 32
 
 
 class TooManyWorldsError(Exception):
-    """Sessions play in as many configurations as are allowed."""
+    """Sessions play in as many configurations as are allowed: `most` beside the usual one."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} worlds are in use")
+        self.most = most
 
 
 class Slot:
@@ -117,7 +121,7 @@ class PolicyEngine:
             group = self._usual if config == self._usual.config else self._groups.get(config)
             if group is None:
                 if len(self._groups) >= MAX_GROUPS:
-                    raise TooManyWorldsError
+                    raise TooManyWorldsError(MAX_GROUPS)
                 # Not abandoned: it takes some hundredths of a second.
                 group = await trio.to_thread.run_sync(make_group, self._usual.capacity, config)
                 self._groups[config] = group

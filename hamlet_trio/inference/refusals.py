@@ -16,7 +16,6 @@ _SENTENCES: Final = {
     ErrorCode.RECORDING_ENDED: "The replay is at its end; send `seek` to go back, or `leave_replay`.",
     ErrorCode.CANNOT_BRANCH: "The recording's world is not that of this session; it can only be watched.",
     ErrorCode.SESSION_BUSY: "Send `resume_session` before any other command, once on a connection.",
-    ErrorCode.TOO_MANY_WORLDS: ErrorCode.TOO_MANY_WORLDS.description,
     ErrorCode.INTERNAL_ERROR: "This could not be made; the server's log has the cause.",
     ErrorCode.RATE_LIMITED: "Too many commands wait already; this one was not carried out.",
 }
@@ -25,6 +24,16 @@ _SENTENCES: Final = {
 def refusal(code: ErrorCode, command: str | None = None) -> BadMessageError:
     """Return the refusal of a command for one of the reasons that need no more words."""
     return BadMessageError(code, _SENTENCES[code], command=command)
+
+
+def too_many_worlds(most: int, command: str) -> BadMessageError:
+    """Return the refusal of one more world than sessions may play in at once."""
+    sentence = (
+        f"Sessions play in {most} different worlds beside the usual one, the most that are allowed at once; "
+    )
+    return BadMessageError(
+        ErrorCode.TOO_MANY_WORLDS, sentence + "choose one that is in use.", command=command
+    )
 
 
 def recorded_already() -> BadMessageError:

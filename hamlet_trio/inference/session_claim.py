@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from hamlet_trio.inference.engine import TooManyWorldsError
 from hamlet_trio.inference.fair_share import Share
 from hamlet_trio.inference.recording_worker import RecordingWorker
-from hamlet_trio.inference.refusals import refusal
+from hamlet_trio.inference.refusals import too_many_worlds
 from hamlet_trio.inference.replay import Replay
 from hamlet_trio.inference.session_keeper import unknown_session
 from hamlet_trio.logs import get_logger
 from hamlet_trio.protocol.commands import ResumeSession
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import BadMessageError
 
 if TYPE_CHECKING:
     from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
@@ -60,7 +60,7 @@ class SessionClaims:
             self._lease.release(model)
         self._keeper.give_back(self._kept)
         if isinstance(error, TooManyWorldsError):
-            return refusal(ErrorCode.TOO_MANY_WORLDS, "resume_session")
+            return too_many_worlds(error.most, "resume_session")
         get_logger().warning("snapshot_refused", session_id=self._kept.session_id, reason=str(error))
         return unknown_session()
 

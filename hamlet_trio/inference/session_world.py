@@ -10,9 +10,9 @@ from hamlet_trio.inference.engine import TooManyWorldsError
 from hamlet_trio.inference.live_episode import LiveEpisode
 from hamlet_trio.inference.message_sender import MessageSender
 from hamlet_trio.inference.policies import LoadedPolicy, PolicyLease
-from hamlet_trio.inference.refusals import refusal, unknown_agent, unreadable_world
+from hamlet_trio.inference.refusals import too_many_worlds, unknown_agent, unreadable_world
 from hamlet_trio.protocol import commands, messages
-from hamlet_trio.protocol.errors import BadMessageError, ErrorCode
+from hamlet_trio.protocol.errors import BadMessageError
 from hamlet_trio.protocol.world_info import WorldInfo, with_company, world_info
 from hamlet_trio.world.world_file import World
 
@@ -136,8 +136,8 @@ class SessionWorld:
         changes = world.config != episode.config
         try:
             await episode.move(world.config)
-        except TooManyWorldsError:
-            raise refusal(ErrorCode.TOO_MANY_WORLDS, command) from None
+        except TooManyWorldsError as error:
+            raise too_many_worlds(error.most, command) from None
         if episode.view.agent >= episode.num_agents:
             episode.view = replace(episode.view, agent=0)
         self._world = world

@@ -277,9 +277,7 @@ def _check_affordances(config: WorldConfig) -> None:
         check_integer(f"{path}.x", affordance.x, 0, config.width - 1)
         check_integer(f"{path}.y", affordance.y, 0, config.height - 1)
     names = [affordance.name for affordance in config.affordances]
-    _check_distinct("affordances.name", names)
-    _check_distinct("affordances.code", [affordance.code for affordance in config.affordances])
-    _check_distinct("affordances.cell", [(affordance.x, affordance.y) for affordance in config.affordances])
+    _check_distinct(config.affordances)
     for meter in config.meters:
         if meter.place is not None and meter.place not in names:
             allowed = f"null or an affordance of this world: {', '.join(names)}"
@@ -289,10 +287,18 @@ def _check_affordances(config: WorldConfig) -> None:
             raise ConfigError("meals", meal, f"affordances of this world: {', '.join(names)}")
 
 
-def _check_distinct(field: str, values: Sequence[object]) -> None:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise ConfigError(field, value, "another one for each affordance")
+def _check_distinct(affordances: Sequence[Affordance]) -> None:
+    """Raise ConfigError where two affordances share a name, a code or a cell."""
+    for index, one in enumerate(affordances):
+        path = f"affordances.{one.name}"
+        for other in affordances[:index]:
+            if one.name == other.name:
+                raise ConfigError(f"{path}.name", one.name, "a name that no other affordance has")
+            if one.code == other.code:
+                raise ConfigError(f"{path}.code", one.code, f"another code than that of {other.name}")
+            if (one.x, one.y) == (other.x, other.y):
+                rule = f"another column than that of {other.name}, or `{path}.y` another row"
+                raise ConfigError(f"{path}.x", one.x, rule)
 
 
 def config_or_usual(config: WorldConfig | None) -> WorldConfig:

@@ -196,7 +196,11 @@ def version_of(path: Path) -> str | None:
 
 def _check_version(name: str, path: Path, version: str | None) -> None:
     if version not in (ANY_VERSION, version_of(path)):
-        raise WorldExistsError(f"There is a world {name} already, in another version than yours.")
+        raise WorldExistsError(
+            f"There is a world {name} already; choose another name, or replace it."
+            if version is None
+            else f"There is a world {name} already, in another version than yours."
+        )
 
 
 def _unknown(name: str) -> UnknownWorldError:

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from hamlet_trio.common.decoding import decode_any
-from hamlet_trio.common.descriptions import allowed
+from hamlet_trio.common.descriptions import allowed, fields_of
 from hamlet_trio.common.files import read_regular
 from hamlet_trio.common.sizes import MAX_SIDE, SIZES
 from hamlet_trio.common.text import printable
@@ -258,7 +258,9 @@ def _as_world_error(error: msgspec.ValidationError, whole: dict[str, Any]) -> Wo
     field, kind, _ = _at(path, whole)
     if unknown := re.match(r"Object contains unknown field `(.*)`$", found["what"], re.DOTALL):
         name = ".".join(part for part in (field, printable(unknown[1])) if part)
-        return WorldError(f"There is no field `{name}` in a world.", name)
+        known = ", ".join(_fields_at(kind))
+        where = f"`{field}`" if field else "A world"
+        return WorldError(f"There is no field `{name}` in a world. {where} takes: {known}.", name)
     if missing := re.match(r"Object missing required field `(.*)`$", found["what"]):
         name = f"{field}.{missing[1]}"
         inner = ".".join(filter(None, (kind, missing[1])))
@@ -290,6 +292,14 @@ def _allowed(kind: str) -> str:
     return allowed(WorldConfig, kind)
 
 
+def _fields_at(kind: str) -> list[str]:
+    """Return the fields at a path without names and numbers."""
+    name, _, inner = kind.partition(".")
+    if name in _NAMED:
+        return fields_of(Meter if name == "meters" else Affordance, inner)
+    return [*([] if kind else ["title", "about"]), *fields_of(WorldConfig, kind)]
+
+
 def _at(path: str, whole: dict[str, Any]) -> tuple[str, str, object]:
     """Return the field at msgspec's path, such as `affordances[0].x`.
 
@@ -307,7 +317,7 @@ def _at(path: str, whole: dict[str, Any]) -> tuple[str, str, object]:
             continue
         value = value[int(index)] if index and isinstance(value, list | tuple) else None
         name = value.get("name") if isinstance(value, dict) else None
-        if isinstance(name, str):
+        if isinstance(name, str) and name:
             names.append(printable(name))
         elif index:
             names[-1] += f"[{index}]"

@@ -201,6 +201,7 @@ async def test_the_number_of_worlds_at_once_is_bounded(
             two.say("set_world", world={"max_steps": 9})
             error = await two.expect(Error)
             assert (error.code, error.command) == ("too_many_worlds", "set_world")
+            assert "in 1 different worlds beside the usual one" in error.message
             await set_world(two, NO_GYM)
             await set_world(one, "usual")
 
