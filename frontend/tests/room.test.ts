@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import type { Joined, Member, RoomMessage } from '@/protocol/messages'
+import type { Joined, Member, RoomMessage, VoteState } from '@/protocol/messages'
 import { RoomClient, type Spot } from '@/room/client'
 import { arrowHead, extended } from '@/room/strokes'
 import { ownVoter } from '@/room/voter'
@@ -185,6 +185,25 @@ describe('a room', () => {
     expect(client.watched).toBe(2)
     hear({ type: 'frame', member: 2, message: update({ step: 7 }) }, { type: 'frame', member: 3, message: update({ step: 9 }) })
     expect(client.feed.frame?.step).toBe(7)
+  })
+
+  it('shows the life of an open vote to all, and until one looked away from its result', () => {
+    const vote: VoteState = { number: 3, question: 'which_action', counts: [0, 0, 0, 0, 0], open: true, member: 2, agent: 'agent_1' }
+    hear(joined({ members: [FOX, OWL, { ...OWL, member: 4 }], spotlight: 4 }))
+    expect(client.watched).toBe(4)
+    hear({ type: 'vote_changed', vote, seq: 2 }, { type: 'frame', member: 2, message: update() })
+    expect([client.asked, client.watched, client.feed.followed.value]).toEqual([2, 2, 'agent_1'])
+    hear({ type: 'member_left', member: 2, seq: 3 })
+    expect(client.watched).toBe(4)
+    hear({ type: 'member_joined', member: OWL, seq: 4 }, { type: 'vote_changed', vote: { ...vote, open: false }, seq: 5 })
+    expect(client.watched).toBe(2)
+    hear({ type: 'spotlight_set', member: 1, seq: 6 })
+    expect([client.asked, client.watched]).toEqual([null, null])
+  })
+
+  it('takes nobody to a vote that ended before they came', () => {
+    hear(joined({ vote: { number: 3, question: 'which_action', counts: [1, 0, 0, 0, 0], open: false, member: 2 } }))
+    expect(client.watched).toBeNull()
   })
 
   it('is pointed at ten times a second at most, and the newest counts', () => {

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.protocol.command_decoder import CommandDecoder
 
 MAX_ROOM: Final = 40
@@ -24,6 +25,7 @@ RoomName = Annotated[
 ]
 SignalKind = Literal["offer", "answer", "candidate"]
 Question = Literal["which_action", "will_it_survive", "what_fails_first", "yes_or_no"]
+Actor = Literal["policy", "human"]
 Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
 Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description="x and y in cells")]
 
@@ -131,6 +133,11 @@ class Ask(Struct, frozen=True, tag_field="command", tag="ask"):
 
     question: Annotated[Question, Meta(description="key of the question")]
     choices: Annotated[int, Meta(ge=2, le=8, description="number of choices")]
+    member: Annotated[
+        MemberId | UnsetType,
+        Meta(description="member whose life the vote is about, which is shown to everybody; left out: none"),
+    ] = UNSET
+    agent: Annotated[AgentId | UnsetType, Meta(description="agent of that life; left out: `agent_0`")] = UNSET
 
 
 class CastVote(Struct, frozen=True, tag_field="command", tag="vote"):
@@ -141,6 +148,14 @@ class CastVote(Struct, frozen=True, tag_field="command", tag="vote"):
 
 class CloseVote(Struct, frozen=True, tag_field="command", tag="close_vote"):
     """End the vote that is open; its result stays until the next one."""
+
+
+class SetOutcome(Struct, frozen=True, tag_field="command", tag="set_outcome"):
+    """Tell what the agent did next in one's own life, which the vote that has ended was about; once."""
+
+    vote: Annotated[int, Meta(ge=1, le=2**31, description="`number` of the vote")]
+    action: Annotated[int, Meta(ge=0, le=4, description="action of the next step")]
+    by: Annotated[Actor, Meta(description="who chose it: the model, or a person")]
 
 
 class MakeGroups(Struct, frozen=True, tag_field="command", tag="make_groups"):
@@ -174,6 +189,7 @@ RoomCommand = (
     | Ask
     | CastVote
     | CloseVote
+    | SetOutcome
     | MakeGroups
     | MoveMember
     | Gather

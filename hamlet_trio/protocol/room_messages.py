@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hamlet_trio.common.agents import AgentId
 from hamlet_trio.protocol.errors import Error
-from hamlet_trio.protocol.room_commands import Question, SignalKind
+from hamlet_trio.protocol.room_commands import Actor, Question, SignalKind
 
 Animal = Literal[
     "bear", "cat", "cow", "dog", "duck", "fox", "frog", "hare",
@@ -15,6 +16,11 @@ Animal = Literal[
 Colour = Literal["amber", "blue", "green", "grey", "orange", "pink", "red", "violet"]
 
 Seq = Annotated[int, Meta(description="number of the room's change, growing by one")]
+
+
+EndedBy = Annotated[
+    int | UnsetType, Meta(description="who ended drawing, and may draw all the same; left out: it is allowed")
+]
 
 
 class Member(Struct, frozen=True):
@@ -38,6 +44,13 @@ class Stroke(Struct, frozen=True):
     stamp: Annotated[int | UnsetType, Meta(description="picture, 0 to 11; left out: a line")] = UNSET
 
 
+class Outcome(Struct, frozen=True):
+    """What the agent did that a vote was about."""
+
+    action: Annotated[int, Meta(description="action of its next step, 0 to 4")]
+    by: Annotated[Actor, Meta(description="who chose it")]
+
+
 class VoteState(Struct, frozen=True):
     """A vote and what was voted so far."""
 
@@ -45,6 +58,13 @@ class VoteState(Struct, frozen=True):
     question: Annotated[Question, Meta(description="key of the question")]
     counts: Annotated[list[int], Meta(description="votes of each choice")]
     open: Annotated[bool, Meta(description="whether one can still vote")]
+    member: Annotated[
+        int | UnsetType, Meta(description="member whose life it is about; left out: no life")
+    ] = UNSET
+    agent: Annotated[AgentId | UnsetType, Meta(description="agent of that life; left out: `agent_0`")] = UNSET
+    outcome: Annotated[
+        Outcome | UnsetType, Meta(description="what it did next, once that life has told it")
+    ] = UNSET
 
 
 class Joined(Struct, frozen=True, kw_only=True, tag_field="type", tag="joined"):
@@ -55,6 +75,7 @@ class Joined(Struct, frozen=True, kw_only=True, tag_field="type", tag="joined"):
     members: Annotated[list[Member], Meta(description="everybody in it, oneself included")]
     strokes: Annotated[list[Stroke], Meta(description="what is drawn, oldest first")]
     drawing: Annotated[bool, Meta(description="whether members may draw")]
+    drawing_ended_by: EndedBy = UNSET
     vote: Annotated[VoteState | None, Meta(description="the last vote, if any")]
     choice: Annotated[int | None, Meta(description="what the member itself chose in it, from 0, if anything")]
     spotlight: Annotated[int | None, Meta(description="member whose life is shown to everybody")]
@@ -123,6 +144,7 @@ class DrawingSet(Struct, frozen=True, tag_field="type", tag="drawing_set"):
 
     allowed: Annotated[bool, Meta(description="whether members may draw")]
     seq: Seq
+    drawing_ended_by: EndedBy = UNSET
 
 
 class Following(Struct, frozen=True, tag_field="type", tag="following"):

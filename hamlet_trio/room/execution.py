@@ -50,12 +50,15 @@ def _draw(
         case commands.Clear():
             room.clear()
         case commands.SetDrawing(allowed=allowed):
-            room.set_drawing(allowed=allowed)
+            room.set_drawing(number, allowed=allowed)
         case _:
             assert_never(command)
 
 
-def _vote(membership: "Membership", command: commands.Ask | commands.CastVote | commands.CloseVote) -> None:
+def _vote(
+    membership: "Membership",
+    command: commands.Ask | commands.CastVote | commands.CloseVote | commands.SetOutcome,
+) -> None:
     match command:
         case commands.Ask():
             membership.room.ask(command)
@@ -63,5 +66,7 @@ def _vote(membership: "Membership", command: commands.Ask | commands.CastVote | 
             membership.room.vote(membership.member.number, choice)
         case commands.CloseVote():
             membership.room.close_vote()
+        case commands.SetOutcome():
+            membership.room.set_outcome(membership.member.number, command)
         case _:
             assert_never(command)

@@ -14,12 +14,20 @@ from hamlet_trio.room.room_broadcast import RoomBroadcast, RoomMember
 class Followers:
     """Hand on what members' sessions send to those who see them, and to nobody else.
 
-    A member sees the life of the one that it follows, unless it gets that directly, and the life that
-    `spotlight` names. A session that nobody sees is not received, so that its frames are not even encoded.
+    A member sees the life of the one that it follows, unless it gets that directly, and the lives that
+    `spotlight` and `asked` name. A session that nobody sees is not received, so that its frames are not even
+    encoded.
+
+    Attributes:
+        spotlight: whose life the teacher shows to everybody.
+        absent: whose life the spotlight comes back to when its member does.
+        asked: whose life all see for a vote, present or not.
     """
 
     def __init__(self, broadcast: RoomBroadcast) -> None:
         self.spotlight: int | None = None
+        self.absent: int | None = None
+        self.asked: int | None = None
         self._broadcast = broadcast
 
     def follow(self, member: RoomMember, number: int | None) -> None:
@@ -56,14 +64,31 @@ class Followers:
         if number is not None:
             self._check_session(number)
         before, self.spotlight = self.spotlight, number
+        self.absent = None
         self._broadcast.tell_all(messages.SpotlightSet(number, self._broadcast.next()))
         self._attend(before, number)
         self.show_now(number, self._broadcast.members)
 
+    def attend_vote(self, number: int | None) -> None:
+        """Have everybody see the life that a vote is about, or none."""
+        if number == self.asked:
+            return
+        before, self.asked = self.asked, number
+        self._attend(before, number)
+        if number != self.spotlight:
+            self.show_now(number, self._broadcast.members)
+
     def arrived(self, number: int) -> None:
-        """Show a new member the life that everybody sees."""
-        self._attend(self.spotlight)
-        self.show_now(self.spotlight, [number])
+        """Show a new member the lives that everybody sees, and its own again if it was one of them."""
+        self._come_back(number)
+        for shown in {self.spotlight, self.asked}:
+            self._attend(shown)
+            self.show_now(shown, [number])
+
+    def _come_back(self, number: int) -> None:
+        """Give the spotlight back to a member that lost it with its connection or its session."""
+        if number == self.absent and self._broadcast.members[number][0].session is not None:
+            self.set_spotlight(number)
 
     def left(self, member: RoomMember) -> None:
         """Have nobody see the life of a member that is not in the room any more."""
@@ -71,13 +96,17 @@ class Followers:
             member.session.follow(member.number, None)
         self._attend(member.follows)
 
-    def end(self, number: int) -> None:
-        """Have nobody see a member's life any more, and tell everybody: it left, or its session ended."""
+    def end(self, number: int, *, may_return: bool = True) -> None:
+        """Have nobody see a member's life any more, and tell everybody: it left, or its session ended.
+
+        With `may_return`, the spotlight comes back with it, unless it shows something else by then.
+        """
         for member, _ in self._broadcast.members.values():
             if member.follows == number:
                 self.follow(member, None)
         if self.spotlight == number:
             self.set_spotlight(None)
+            self.absent = number if may_return else None
 
     def change_session(self, member: RoomMember, session: SharedSession | None) -> None:
         """Record that a member has another session, which its followers see, or none; tell everybody."""
@@ -90,6 +119,7 @@ class Followers:
             self._attend(member.number)
             self.show_now(member.number, self._seeing(member.number))
         self._broadcast.tell_all(messages.MemberChanged(member.described(), self._broadcast.next()))
+        self._come_back(member.number)
 
     def of(self, number: int) -> list[Subscriber]:
         """Return the subscribers of those who see a member's life over the server; never its own."""
@@ -112,7 +142,7 @@ class Followers:
             other
             for other, (member, _) in self._broadcast.members.items()
             if other != number
-            and (number == self.spotlight or (number == member.follows and not member.direct))
+            and (number in (self.spotlight, self.asked) or (number == member.follows and not member.direct))
         ]
 
     def _check_session(self, number: int) -> None:

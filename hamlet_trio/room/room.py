@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from hamlet_trio.connection import Subscriber
 from hamlet_trio.protocol import room_commands as commands
@@ -31,6 +31,8 @@ class RoomState(Struct, frozen=True):
     vote: messages.VoteState | None
     choices: dict[str, int]
     spotlight: int | None = None
+    absent: int | None = None
+    ended_by: int | None = None
 
 
 class Room:
@@ -52,7 +54,7 @@ class Room:
         self._max_members = max_members
         self._strokes: OrderedDict[tuple[int, str], messages.Stroke] = OrderedDict()
         self._stroke_bytes = 0
-        self._drawing = True
+        self._ended_by: int | None = None
         self._cursors: dict[int, list[float] | None] = {}
         self._vote: messages.VoteState | None = None
         self._choices: dict[str, int] = {}
@@ -79,7 +81,8 @@ class Room:
                 room=self.name,
                 members=[each.described() for each, _ in self.members.values()],
                 strokes=list(self._strokes.values()),
-                drawing=self._drawing,
+                drawing=self._ended_by is None,
+                drawing_ended_by=self._told_ended_by(),
                 vote=self._vote,
                 choice=self._choices.get(_voter(member)),
                 spotlight=self.followers.spotlight,
@@ -96,13 +99,16 @@ class Room:
                 ErrorCode.ROOM_FULL, f"The room {self.name} has {self._max_members} members already."
             )
 
-    def leave(self, number: int) -> None:
-        """Remove a member; those that followed it see their own lives again."""
+    def leave(self, number: int, *, lost: bool) -> None:
+        """Remove a member; those that followed it see their own lives again.
+
+        `lost` tells that its connection ended, so that it may come back, and its life to the spotlight.
+        """
         member, _ = self.members.pop(number)
         self._cursors.pop(number, None)
         self.followers.left(member)
         self._tell_all(messages.MemberLeft(number, self._next()))
-        self.followers.end(number)
+        self.followers.end(number, may_return=lost)
 
     def find(self, number: int) -> tuple[RoomMember, Subscriber]:
         """Return a member; raises `BadMessageError` with `unknown_member` if it is not here."""
@@ -151,7 +157,7 @@ class Room:
 
     def draw(self, number: int, command: commands.Draw) -> None:
         """Add a stroke, or replace the member's stroke of that id; the oldest beyond the bounds go."""
-        if not self._drawing:
+        if self._ended_by not in (None, number):
             raise BadMessageError(ErrorCode.DRAWING_ENDED, ErrorCode.DRAWING_ENDED.description)
         stroke = messages.Stroke(number, command.id, command.points, command.ink, command.stamp)
         self._remove((number, command.id))
@@ -175,10 +181,13 @@ class Room:
         self._stroke_bytes = 0
         self._tell_all(messages.Erased(None, None, self._next()))
 
-    def set_drawing(self, *, allowed: bool) -> None:
-        """Allow the members to draw, or end it."""
-        self._drawing = allowed
-        self._tell_all(messages.DrawingSet(allowed, self._next()))
+    def set_drawing(self, number: int, *, allowed: bool) -> None:
+        """Allow all to draw, or end it for all but this member, who ends it."""
+        self._ended_by = None if allowed else number
+        self._tell_all(messages.DrawingSet(allowed, self._next(), self._told_ended_by()))
+
+    def _told_ended_by(self) -> int | UnsetType:
+        return UNSET if self._ended_by is None else self._ended_by
 
     def _erase(self, key: tuple[int, str]) -> None:
         self._remove(key)
@@ -192,10 +201,20 @@ class Room:
     # --- votes ---------------------------------------------------------------------------------------
 
     def ask(self, command: commands.Ask) -> None:
-        """Begin a vote in place of the one before."""
+        """Begin a vote in place of the one before. The life that it is about is shown to everybody.
+
+        Raises `BadMessageError` with `unknown_member` if that member is not here or has no session.
+        """
+        if command.member is not UNSET and command.member != self.followers.spotlight:
+            self.followers.set_spotlight(command.member)
         self._choices = {}
         number = 1 if self._vote is None else self._vote.number + 1
-        self._set_vote(messages.VoteState(number, command.question, [0] * command.choices, open=True))
+        counts = [0] * command.choices
+        self._set_vote(
+            messages.VoteState(
+                number, command.question, counts, open=True, member=command.member, agent=command.agent
+            )
+        )
 
     def vote(self, number: int, choice: int) -> None:
         """Count a member's vote, or its new one in place of the old one."""
@@ -233,6 +252,21 @@ class Room:
         """End the vote; its result stays."""
         self._set_vote(msgspec.structs.replace(self._open_vote(), open=False))
 
+    def set_outcome(self, number: int, command: commands.SetOutcome) -> None:
+        """Add to the vote that has ended what a member's life did next.
+
+        Raises `BadMessageError` with `no_vote` if no such vote on that life waits for it.
+        """
+        vote = self._vote
+        waits = vote is not None and not vote.open and vote.outcome is UNSET
+        if vote is None or not waits or (vote.number, vote.member) != (command.vote, number):
+            raise BadMessageError(
+                ErrorCode.NO_VOTE,
+                "No vote on your life has ended and waits for its next action.",
+                field="vote",
+            )
+        self._set_vote(msgspec.structs.replace(vote, outcome=messages.Outcome(command.action, command.by)))
+
     def _open_vote(self) -> messages.VoteState:
         if self._vote is None or not self._vote.open:
             raise BadMessageError(ErrorCode.NO_VOTE, ErrorCode.NO_VOTE.description)
@@ -240,6 +274,7 @@ class Room:
 
     def _set_vote(self, vote: messages.VoteState) -> None:
         self._vote = vote
+        self.followers.attend_vote(_asked(vote))
         self._tell_all(messages.VoteChanged(vote, self._next()))
 
     # --- what lasts ----------------------------------------------------------------------------------
@@ -251,17 +286,22 @@ class Room:
             self.name,
             self._broadcast.seq,
             strokes,
-            self._drawing,
+            self._ended_by is None,
             self._vote,
             dict(self._choices),
             self.followers.spotlight,
+            self.followers.absent,
+            self._ended_by,
         )
 
     def restore(self, state: RoomState) -> None:
         """Take over the state of another room, without telling anybody."""
         self._broadcast.seq = state.seq
-        self._drawing, self._vote, self._choices = state.drawing, state.vote, state.choices
-        self.followers.spotlight = state.spotlight
+        # An older instance tells not who ended it: nobody here.
+        self._ended_by = None if state.drawing else (state.ended_by or 0)
+        self._vote, self._choices = state.vote, state.choices
+        self.followers.spotlight, self.followers.absent = state.spotlight, state.absent
+        self.followers.asked = None if state.vote is None else _asked(state.vote)
         self._strokes = OrderedDict(((stroke.member, stroke.id), stroke) for stroke in state.strokes)
         self._stroke_bytes = sum(map(_size, state.strokes))
 
@@ -282,6 +322,11 @@ class Room:
 def _voter(member: RoomMember) -> str:
     """Return under which text a member's vote counts."""
     return str(member.number) if member.voter is None else member.voter
+
+
+def _asked(vote: messages.VoteState) -> int | None:
+    """Return whose life all see for a vote: until it is known what came next."""
+    return None if vote.member is UNSET or vote.outcome is not UNSET else vote.member
 
 
 def _size(stroke: messages.Stroke) -> int:

@@ -199,7 +199,7 @@ class RoomService:
 
     def leave(self, room: Room, number: int, *, to: str | None = None) -> None:
         """Take a member out of its room; `to` is the one that it enters next, if any."""
-        room.leave(number)
+        room.leave(number, lost=to is None)
         if not room.members:
             self._forget_empty(room.name, is_left=to is None or _base(to) != _base(room.name))
         if room.name != _base(room.name):

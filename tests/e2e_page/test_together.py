@@ -137,6 +137,30 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     expect(ann.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     ben.get_by_role("button", name="Back to my own life").click()
     expect(ben.get_by_role("heading", name="The life of")).to_have_count(0)
+    # Another vote on that life shows it again, also to whoever looked away or closed the sheet.
+    # The keyboard goes where the vote goes.
+    ann.get_by_role("button", name="Which action would you take?").press("Enter")
+    expect(ann.get_by_role("group", name="Vote").get_by_role("button", name="Up")).to_be_focused()
+    expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
+    expect(ben.get_by_role("button", name="Back to my own life")).to_have_count(0)
+    ben.locator(".sheet").get_by_role("button", name="Close").click()
+    # It is about the same life after a reload of whose it is, and stands still there.
+    ann.reload()
+    expect(ann.get_by_text("Your life stands still until")).to_be_visible()
+    expect_connected(ann)
+    expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
+    stood = fact(ann, "Step").inner_text()
+    for control in ("Step", "Reset", "Start"):
+        ann.get_by_role("button", name=control, exact=True).click()
+    expect(ann.get_by_role("group", name="Vote").get_by_role("button", name="Up")).to_be_visible()
+    expect(fact(ann, "Step")).to_have_text(stood)
+    ann.get_by_role("button", name="End the vote and let the model act").press("Enter")
+    expect(ann.locator(".outcome")).to_be_focused()
+    ben.get_by_role("button", name="Back to my own life").click()
+    for page in (ann, ben):
+        expect(page.locator(".result .model")).to_contain_text("the model")
+    answers = [page.locator(".result .model .label").inner_text() for page in (ann, ben)]
+    assert answers[0] == answers[1]
     # A reload changes nobody into another.
     you = ben.locator(".room-bar .you")
     name = you.get_attribute("title")

@@ -26,6 +26,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "ask": {"question": "yes_or_no", "choices": 2},
     "vote": {"choice": 0},
     "close_vote": {},
+    "set_outcome": {"vote": 1, "action": 0, "by": "policy"},
     "make_groups": {"size": 2},
     "move_member": {"member": GONE, "room": "class-1"},
     "gather": {},

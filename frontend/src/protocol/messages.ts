@@ -1411,6 +1411,10 @@ export interface Ask {
   question: 'what_fails_first' | 'which_action' | 'will_it_survive' | 'yes_or_no'
   /** number of choices */
   choices: number
+  /** number of a member */
+  member?: number
+  /** agent of that life; left out: `agent_0` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
 }
 
 /** Vote, or change one's vote while the vote is open. */
@@ -1423,6 +1427,17 @@ export interface CastVote {
 /** End the vote that is open; its result stays until the next one. */
 export interface CloseVote {
   command: 'close_vote'
+}
+
+/** Tell what the agent did next in one's own life, which the vote that has ended was about; once. */
+export interface SetOutcome {
+  command: 'set_outcome'
+  /** `number` of the vote */
+  vote: number
+  /** action of the next step */
+  action: number
+  /** who chose it: the model, or a person */
+  by: 'human' | 'policy'
 }
 
 /** Share the members of the room out among groups by lot; each is told its group with `moved`. */
@@ -1459,6 +1474,8 @@ export interface Joined {
   strokes: Stroke[]
   /** whether members may draw */
   drawing: boolean
+  /** who ended drawing, and may draw all the same; left out: it is allowed */
+  drawing_ended_by?: number
   /** the last vote, if any */
   vote: VoteState | null
   /** what the member itself chose in it, from 0, if anything */
@@ -1513,6 +1530,20 @@ export interface VoteState {
   counts: number[]
   /** whether one can still vote */
   open: boolean
+  /** member whose life it is about; left out: no life */
+  member?: number
+  /** agent of that life; left out: `agent_0` */
+  agent?: 'agent_0' | 'agent_1' | 'agent_2' | 'agent_3' | 'agent_4' | 'agent_5' | 'agent_6' | 'agent_7'
+  /** what it did next, once that life has told it */
+  outcome?: Outcome
+}
+
+/** What the agent did that a vote was about. */
+export interface Outcome {
+  /** action of its next step, 0 to 4 */
+  action: number
+  /** who chose it */
+  by: 'human' | 'policy'
 }
 
 /** Somebody came into the room. */
@@ -1587,6 +1618,8 @@ export interface DrawingSet {
   allowed: boolean
   /** number of the room's change, growing by one */
   seq: number
+  /** who ended drawing, and may draw all the same; left out: it is allowed */
+  drawing_ended_by?: number
 }
 
 /** A member follows another, or nobody. */
@@ -2386,6 +2419,7 @@ export type RoomCommand =
   | Ask
   | CastVote
   | CloseVote
+  | SetOutcome
   | MakeGroups
   | MoveMember
   | Gather

@@ -87,6 +87,7 @@ export class ReplayController {
 
   started(replay: ReplayStarted): void {
     this.feed.pace.rest()
+    this.feed.setRange(replay.q_value_range)
     Object.assign(this.state, { replay, opening: null })
   }
 
@@ -96,6 +97,7 @@ export class ReplayController {
     this.dismissRecorded()
     this.desired.recording = null
     this.state.replay = null
+    this.feed.setRange(null)
   }
 
   saved(recorded: RecordingInfo): void {

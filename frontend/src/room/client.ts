@@ -7,7 +7,7 @@ import type {
   InferenceMessage, Joined, Member, RoomCommand, RoomMessage, StateUpdate,
 } from '@/protocol/messages'
 import { PeerMesh } from '@/room/peers'
-import { type RoomState, emptyRoom } from '@/room/state'
+import { type RoomState, askedLife, change, emptyRoom, isShownToAll, memberOf, strike } from '@/room/state'
 import { FrameFeed } from '@/session/feed'
 import type { SharedSession } from '@/session/state'
 import { frameOfInference } from '@/world/frame'
@@ -17,6 +17,7 @@ export type Spot = readonly [number, number]
 /** The server hands on no more than ten places a second; other members take more. */
 const POINT_MS = 100
 const DIRECT_POINT_MS = 50
+const FIRST_AGENT = 'agent_0'
 
 /** Hold one `/ws/room` connection: who is in the room, what they draw, vote and show. */
 export class RoomClient {
@@ -77,23 +78,22 @@ export class RoomClient {
     })
   }
 
-  get connection(): ConnectionState {
-    return this.socket.state
-  }
+  get connection(): ConnectionState { return this.socket.state }
 
-  get me(): Member | null {
-    return this.member(this.state.you)
-  }
+  get me(): Member | null { return this.member(this.state.you) }
 
-  /** The member whose life is on this screen: the one that the teacher shows, else the one that is followed. */
+  /** The member on whose life there is a vote that this member takes part in, until it looks away from the result. */
+  get asked(): number | null { return askedLife(this.state) }
+
+  /** The member whose life is on this screen: the one that all vote on, else the teacher shows, else is followed. */
   get watched(): number | null {
     const { spotlight, you } = this.state
+    const { asked } = this
+    if (asked !== null) return asked === you ? null : asked
     return spotlight !== null && spotlight !== you ? spotlight : (this.me?.follows ?? null)
   }
 
-  member(number: number | null): Member | null {
-    return this.state.members.find((one) => one.member === number) ?? null
-  }
+  member(number: number | null): Member | null { return memberOf(this.state, number) }
 
   send(command: RoomCommand): void {
     this.state.error = null
@@ -196,7 +196,7 @@ export class RoomClient {
   private shownBy(member: number, update: StateUpdate): void {
     if (member !== this.me?.follows) return
     if (this.source !== member) this.receiveFrom(member)
-    if (member !== this.state.spotlight) this.followed(member, update)
+    if (!isShownToAll(this.state, member)) this.followed(member, update)
   }
 
   private join(): RoomCommand {
@@ -217,7 +217,7 @@ export class RoomClient {
         this.meet()
         break
       case 'member_changed':
-        this.change(message.member.member, message.member)
+        change(state, message.member.member, message.member)
         // Its instance was not heard of for a while; the session is there all the same, or will be refused.
         if (message.member.member === state.you && !message.member.has_session && this.told !== null && this.told === this.session) {
           this.socket.send(this.join())
@@ -237,27 +237,29 @@ export class RoomClient {
         }
         break
       case 'drawn':
-        this.strike(message.stroke.member, message.stroke.id)
+        strike(state, message.stroke.member, message.stroke.id)
         state.strokes = [...state.strokes, message.stroke]
         break
       case 'erased':
         if (message.member === null) state.strokes = []
-        else this.strike(message.member, message.id)
+        else strike(state, message.member, message.id)
         break
       case 'drawing_set':
-        state.drawing = message.allowed
+        Object.assign(state, { drawing: message.allowed, drawingEndedBy: message.drawing_ended_by ?? null })
         break
       case 'following':
-        this.change(message.member, { follows: message.follows })
+        change(state, message.member, { follows: message.follows })
         if (message.member === state.you) this.source = null
         else if (message.follows === state.you && this.update !== null) this.publish(this.update)
         break
       case 'spotlight_set':
         state.spotlight = message.member
+        // The result was seen, and all look at something else.
+        if (state.vote?.open === false && state.vote.member !== message.member) state.joinedVote = null
         break
       case 'vote_changed':
         if (message.vote.number !== state.vote?.number) state.choice = null
-        state.vote = message.vote
+        this.setVote(message.vote)
         break
       case 'groups':
         state.groups = message.groups
@@ -270,7 +272,7 @@ export class RoomClient {
           this.waits = false
           state.error = null
         }
-        if (message.member !== this.source || message.member === state.spotlight) {
+        if (message.member !== this.source || isShownToAll(state, message.member)) {
           this.followed(message.member, message.message as InferenceMessage)
         }
         break
@@ -295,19 +297,26 @@ export class RoomClient {
     if (this.state.full === message.room) this.state.full = null
     Object.assign(this.state, {
       you: message.you, room: message.room, members: message.members, strokes: message.strokes, drawing: message.drawing,
-      vote: message.vote, spotlight: message.spotlight, peers: message.peers, stunPort: message.stun_port, error: null,
+      drawingEndedBy: message.drawing_ended_by ?? null,
+      spotlight: message.spotlight, peers: message.peers, stunPort: message.stun_port, error: null,
     })
+    this.setVote(message.vote)
     this.meet()
     // It may have begun while the answer was on its way.
     if (this.told !== this.session) this.send(this.join())
   }
 
-  private change(number: number, change: Partial<Member>): void {
-    this.state.members = this.state.members.map((one) => (one.member === number ? { ...one, ...change } : one))
+  private setVote(vote: RoomState['vote']): void {
+    const isNew = vote?.number !== this.state.vote?.number
+    this.state.vote = vote
+    if (vote?.open) this.state.joinedVote = vote.number
+    if (isNew) this.showAgent()
   }
 
-  private strike(member: number, id: string | null): void {
-    this.state.strokes = this.state.strokes.filter((stroke) => stroke.member !== member || stroke.id !== id)
+  /** Show the agent that the vote on the life in `feed` is about, else its first one. */
+  private showAgent(): void {
+    const agent = this.asked === this.shown ? this.state.vote?.agent : undefined
+    if (this.feed.followed.value !== (agent ?? FIRST_AGENT)) this.feed.follow(agent ?? FIRST_AGENT)
   }
 
   private pointed(number: number, at: readonly number[] | null): void {
@@ -321,6 +330,7 @@ export class RoomClient {
     if (number !== this.shown) {
       this.feed.clear()
       this.shown = number
+      this.showAgent()
       this.state.controller = 'policy'
     }
     if (message.type === 'playback') this.state.controller = message.controller

@@ -4,7 +4,8 @@ import { computed, ref, shallowRef, watch } from 'vue'
 import { useAccess } from '@/access/access'
 import { useLoginCheck } from '@/access/check'
 import { asFlag, remembered } from '@/common/storage'
-import type { Ask } from '@/protocol/messages'
+import type { AgentId } from '@/company/agents'
+import type { Ask, StateUpdate } from '@/protocol/messages'
 import { RoomClient } from '@/room/client'
 import { ownVoter } from '@/room/voter'
 import type { FrameFeed } from '@/session/feed'
@@ -51,57 +52,77 @@ export const useRoom = defineStore('room', () => {
 
   const me = computed(() => client.value?.me ?? null)
   const leads = computed(() => me.value?.teacher ?? false)
+  /** Whether all look at the life that a vote is about. */
+  const isVotedOn = computed(() => (client.value?.asked ?? null) !== null)
+  /** Whether this person may draw: whoever ended drawing for the others goes on. */
+  const mayDraw = computed(() => {
+    const { drawing, drawingEndedBy, you } = client.value?.state ?? {}
+    return drawing === true || (typeof you === 'number' && drawingEndedBy === you)
+  })
   /** The member whose life is on this screen in place of one's own. */
   const watched = computed(() => {
     const number = client.value?.watched ?? null
+    if (isVotedOn.value) return number
     return number !== null && number === client.value?.state.spotlight && dismissed.value === number ? (me.value?.follows ?? null) : number
   })
   const feed = computed<FrameFeed | null>(() => (watched.value === null ? (own.value?.feed ?? null) : (client.value?.feed ?? null)))
   watch(() => client.value?.state.spotlight, () => { dismissed.value = null })
 
-  /** Whether everybody sees one's own life. */
-  const isShown = computed(() => {
-    const { spotlight, you } = client.value?.state ?? {}
-    return typeof spotlight === 'number' && spotlight === you
-  })
   /** How often this person wanted to go on while the life stands still for a vote. */
   const reminders = ref(0)
   function waits(): void { reminders.value += 1 }
   /** Whether an open vote asks what one's own life does next: it stands still until then. */
   const isAsked = computed(() => {
     const vote = client.value?.state.vote
-    return isShown.value && vote?.open === true && vote.question === 'which_action'
+    return vote?.open === true && vote.member === client.value?.state.you
   })
   /** Whether a person chooses the actions of the life on screen. */
   const playsByHand = computed(() => (
     watched.value === null ? (own.value?.desired.human ?? false) : client.value?.state.controller === 'human'
   ))
 
-  /** The step on screen when the vote on the next action was closed; null while none waits for the model. */
-  const closedAt = ref<{ episode: number; step: number } | null>(null)
-  /** What the model did after that vote, as an action's number. */
-  const modelChoice = ref<number | null>(null)
-  watch(() => client.value?.state.vote, (vote, before) => {
-    if (!vote || vote.open) {
-      closedAt.value = modelChoice.value = null
+  /** The vote that one's own life stood still for. */
+  let stoodFor: number | null = null
+  /** The vote on one's own life that has ended, and the step after which its outcome comes; null while none waits. */
+  const awaited = shallowRef<{ vote: number; agent: AgentId; episode: number; step: number } | null>(null)
+  watch(() => client.value?.state.vote, (vote) => {
+    if (!vote) return
+    if (vote.open) {
+      awaited.value = null
+      stoodFor = vote.member === client.value?.state.you ? vote.number : null
       return
     }
-    if (vote.question !== 'which_action' || before?.number !== vote.number || !before.open) return
-    const frame = feed.value?.frame
-    closedAt.value = frame ? { episode: frame.episode, step: frame.step } : null
+    if (vote.number !== stoodFor) return
+    stoodFor = null
+    const frame = own.value?.feed.frame
+    if (!frame || vote.member !== client.value?.state.you) return
+    awaited.value = { vote: vote.number, agent: vote.agent ?? 'agent_0', episode: frame.episode, step: frame.step }
     // The one whose life it is lets the model show, or acts as it likes.
-    if (isShown.value && !own.value?.desired.human) own.value?.step()
-  })
-  watch(() => feed.value?.snapshot.value, (frame) => {
-    const closed = closedAt.value
-    if (!frame || closed === null || frame.episode !== closed.episode || frame.step <= closed.step) return
-    modelChoice.value = frame.action
-    closedAt.value = null
+    if (!own.value?.desired.human) own.value?.step()
   })
 
+  /** Tell the room what one's own life did after a vote on it. */
+  function answer(session: InferenceSession, update: StateUpdate): void {
+    const wait = awaited.value
+    if (wait === null || (update.episode === wait.episode && update.step <= wait.step)) return
+    awaited.value = null
+    const action = ACTIONS.findIndex(({ name }) => name === update.agents[wait.agent]?.last_action)
+    if (update.episode !== wait.episode || action < 0) return
+    const isPerson = session.state.controller === 'human' && (session.company.person.value ?? 'agent_0') === wait.agent
+    client.value?.send({ command: 'set_outcome', vote: wait.vote, action, by: isPerson ? 'human' : 'policy' })
+  }
+
   watch(own, (session, before) => {
-    if (before) before.published = null
-    if (session) session.published = (update) => { client.value?.publish(update) }
+    if (before) Object.assign(before, { published: null, holds: null })
+    if (session === null) return
+    session.published = (update) => {
+      client.value?.publish(update)
+      answer(session, update)
+    }
+    session.holds = () => {
+      if (isAsked.value) waits()
+      return isAsked.value
+    }
   })
   /** Whether one's own life stopped for a vote, and has not gone on since. */
   const stopped = ref(false)
@@ -112,10 +133,14 @@ export const useRoom = defineStore('room', () => {
     stopped.value = true
     waits()
   })
-  // All hear with it who plays.
-  watch(isAsked, (asked) => { if (asked && own.value?.desired.human) own.value.takeControl() })
+  watch([isAsked, own, () => client.value?.state.vote?.agent], ([asked, session, agent]) => {
+    if (!asked || session === null) return
+    if (agent !== undefined && agent !== session.company.followed) session.company.follow(agent)
+    // All hear with it who plays.
+    if (session.desired.human) session.takeControl()
+  })
   /** Whether the vote has ended and all wait for what this person does now. */
-  const isAwaited = computed(() => isShown.value && own.value?.desired.human === true && closedAt.value !== null)
+  const isAwaited = computed(() => own.value?.desired.human === true && awaited.value !== null)
 
   // A connection keeps the rights with which it began.
   watch(() => access.who, (_, before) => { if (before !== null) client.value?.reopen() })
@@ -159,6 +184,7 @@ export const useRoom = defineStore('room', () => {
   function back(): void {
     if (client.value === null) return
     dismissed.value = client.value.state.spotlight
+    client.value.state.joinedVote = null
     if (typeof me.value?.follows === 'number') client.value.send({ command: 'follow', member: null })
   }
 
@@ -167,10 +193,13 @@ export const useRoom = defineStore('room', () => {
     const { state } = client.value ?? {}
     if (!state) return
     const member = watched.value ?? state.you
-    if (question === 'which_action' && state.spotlight !== member && client.value?.member(member)?.has_session) {
-      client.value.send({ command: 'spotlight', member })
-    }
-    client.value?.send({ command: 'ask', question, choices: QUESTIONS[question] })
+    const isOfLife = question === 'which_action' && member !== null && client.value?.member(member)?.has_session
+    const shown = feed.value
+    const several = (shown?.frame?.agents.length ?? 1) > 1
+    client.value?.send({
+      command: 'ask', question, choices: QUESTIONS[question],
+      ...(isOfLife && { member, ...(several && { agent: shown?.followed.value as AgentId }) }),
+    })
   }
 
   /** Let one's own life go on after a vote. */
@@ -183,7 +212,7 @@ export const useRoom = defineStore('room', () => {
   }
 
   return {
-    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, modelChoice, stopped, isAsked, isAwaited, playsByHand, reminders, waits,
+    client, own, feed, tool, isNew, wrong, direct, me, leads, watched, isVotedOn, mayDraw, stopped, isAsked, isAwaited, playsByHand, reminders, waits,
     join, leave, offer, withdraw, back, ask, goOn, vote,
   }
 })

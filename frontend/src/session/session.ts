@@ -19,6 +19,9 @@ import { readingFrames } from '@/world/compact'
 import { frameOfInference, shownValues } from '@/world/frame'
 import { ownDigest, parseSpec } from '@/worlds/spec'
 
+/** Commands after which the world on screen is another one. */
+const MOVES: ReadonlySet<InferenceCommand['command']> = new Set(['step', 'reset', 'act', 'seek', 'set_start', 'load_recording', 'leave_replay'])
+
 /** Hold one `/ws` connection with its world: its own model, speed, episode and statistics. */
 export class InferenceSession {
   readonly feed = new FrameFeed()
@@ -31,16 +34,18 @@ export class InferenceSession {
   readonly desired: DesiredState
 
   readonly replays: ReplayController
-  readonly starts = new StartChoice((command) => this.socket.send(command))
+  readonly starts = new StartChoice((command) => this.send(command))
   readonly company: Company
   readonly policy = new PolicyAsker((command) => this.socket.send(command))
 
   /** Hears of every frame, for those who follow this life. */
   published: ((update: StateUpdate) => void) | null = null
+  /** Tells whether this life has to stand still now, and that somebody wanted it to go on. */
+  holds: (() => boolean) | null = null
 
   private readonly resumption: Resumption
   private readonly socket: ReconnectingSocket<InferenceMessage, InferenceCommand>
-  private readonly actions = new ActionQueue((action) => this.socket.send({ command: 'act', action }))
+  private readonly actions = new ActionQueue((action) => this.send({ command: 'act', action }))
   private speedSentAt = -Infinity
   private hidden = false
   private previousEnd: EpisodeEnd | null = null
@@ -56,7 +61,7 @@ export class InferenceSession {
     this.desired = shallowReactive<DesiredState>({ ...initialDesires(), ...desired })
     this.state.speed = this.desired.speed
     this.starts.chosen.value = parseStart(start)
-    this.replays = new ReplayController(this.feed, (command) => this.socket.send(command), this.desired)
+    this.replays = new ReplayController(this.feed, (command) => this.send(command), this.desired)
     this.company = new Company((command) => this.socket.send(command), this.feed, this.desired)
     this.resumption = new Resumption(place, this, (command) => this.socket.send(command), () => { this.socket.reopen() })
     this.socket = new ReconnectingSocket(url, readingFrames({
@@ -87,6 +92,7 @@ export class InferenceSession {
 
   /** Play; while a model is being loaded, that model plays as soon as it is there. */
   play(): void {
+    if (this.holds?.()) return
     this.desired.playing = true
     this.replays.dismissRecorded()
     if (this.state.loading === null) this.socket.send({ command: 'play' })
@@ -110,10 +116,10 @@ export class InferenceSession {
     if (this.state.playing || this.desired.playing) this.pause()
     this.replays.dismissRecorded()
     if (this.replays.state.replay !== null) this.replays.forth()
-    else this.socket.send({ command: 'step' })
+    else this.send({ command: 'step' })
   }
 
-  reset(): void { this.socket.send({ command: 'reset' }) }
+  reset(): void { this.send({ command: 'reset' }) }
 
   setSpeed(speed: number): void {
     this.desired.speed = speed
@@ -261,14 +267,10 @@ export class InferenceSession {
       case 'policy_map': this.policy.answered(message); break
       case 'replay_started':
         this.replays.started(message)
-        this.feed.setRange(message.q_value_range)
         this.socket.send({ command: 'get_life' })
         state.error = null
         break
-      case 'replay_ended':
-        this.replays.ended()
-        this.feed.setRange(null)
-        break
+      case 'replay_ended': this.replays.ended(); break
       case 'life': this.lives.told(message, this.replays.state.replay !== null); break
       case 'branched': this.branched(message); break
       case 'class_joined': state.player = message.player; break
@@ -311,6 +313,9 @@ export class InferenceSession {
     this.starts.restore()
     if (!loads) this.continueAsDesired()
   }
+
+  /** Send a command, unless it would change a life that stands still. */
+  private send(command: InferenceCommand): boolean { return !(MOVES.has(command.command) && this.holds?.()) && this.socket.send(command) }
 
   private askWorld(): void {
     const world = parseSpec(this.desired.world)

@@ -53,6 +53,7 @@ from hamlet_trio.protocol.room_commands import (
     MoveMember,
     SetDirect,
     SetDrawing,
+    SetOutcome,
     Signal,
     Spotlight,
 )
@@ -147,7 +148,9 @@ INFERENCE_COMMANDS: Final[dict[type[Struct], Role]] = dict.fromkeys(
 """The role required by each command on `/ws`: a session belongs to its viewer."""
 
 ROOM_COMMANDS: Final[dict[type[Struct], Role]] = {
-    **dict.fromkeys((Join, Signal, MoveCursor, Draw, Erase, Follow, SetDirect, CastVote), Role.VIEWER),
+    **dict.fromkeys(
+        (Join, Signal, MoveCursor, Draw, Erase, Follow, SetDirect, CastVote, SetOutcome), Role.VIEWER
+    ),
     **dict.fromkeys(
         (Clear, SetDrawing, Spotlight, Ask, CloseVote, MakeGroups, MoveMember, Gather), Role.TEACHER
     ),
