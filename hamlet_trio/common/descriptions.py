@@ -62,7 +62,7 @@ def _describe(info: msgspec.inspect.Type) -> str:
     inspect = msgspec.inspect
     match info:
         case inspect.Metadata():
-            words = _limited(info) or _describe(info.type)
+            words = (info.extra or {}).get("form") or _limited(info) or _describe(info.type)
         case inspect.UnionType():
             words = " or ".join(_describe(part) for part in info.types)
         case inspect.LiteralType():

@@ -1,11 +1,12 @@
 """The commands that members of a room send on `/ws/room`."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hamlet_trio.common.agents import AgentId
 from hamlet_trio.protocol.command_decoder import CommandDecoder
+from hamlet_trio.protocol.frame_parts import ActionName, Meters
 
 MAX_ROOM: Final = 40
 MAX_GROUP: Final = 8
@@ -14,17 +15,31 @@ MAX_SIGNAL: Final = 8192
 INKS: Final = 8
 STAMPS: Final = 12
 _FAR: Final = 64.0
+_CHARACTERS: Final = "letters from A to Z or a to z, digits, hyphens or underscores"
 
 MemberId = Annotated[int, Meta(ge=1, le=2**31, description="number of a member")]
 RoomName = Annotated[
     str,
     Meta(
         pattern=r"^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$(?!\n)",
+        extra={
+            "form": "`class` or a number from 1000 to 9999, for a group of it followed by a hyphen and a "
+            "number from 1 to 99, such as `4827-2`"
+        },
         description="`class`, a room of four digits such as `4827`, or a group of one, such as `class-1`",
     ),
 ]
+StrokeId = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)", extra={"form": f"1 to 32 {_CHARACTERS}"})
+]
 SignalKind = Literal["offer", "answer", "candidate"]
 Question = Literal["which_action", "will_it_survive", "what_fails_first", "yes_or_no"]
+_CHOICES: Final[dict[Question, int]] = {
+    "which_action": len(get_args(ActionName)),
+    "will_it_survive": 2,
+    "what_fails_first": len(Meters.__struct_fields__),
+    "yes_or_no": 2,
+}
 Actor = Literal["policy", "human"]
 Coordinate = Annotated[float, Meta(ge=-1, le=_FAR)]
 Point = Annotated[list[Coordinate], Meta(min_length=2, max_length=2, description="x and y in cells")]
@@ -43,7 +58,10 @@ class Join(Struct, frozen=True, kw_only=True, tag_field="command", tag="join"):
         Meta(description="`proof` of that session, from its `connected`"),
     ] = None
     voter: Annotated[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")] | None,
+        Annotated[
+            str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)", extra={"form": f"16 to 64 {_CHARACTERS}"})
+        ]
+        | None,
         Meta(
             description="random text of the client's own: who comes back with the same one has one vote, not "
             "two, and is the member that it was. Nobody is told it"
@@ -75,7 +93,7 @@ class MoveCursor(Struct, frozen=True, tag_field="command", tag="cursor"):
 class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
     """Draw a line or set a stamp; with the id of one's own earlier stroke, replace that."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)", description="chosen by the member")]
+    id: Annotated[StrokeId, Meta(description="chosen by the member")]
     points: Annotated[
         list[Point], Meta(min_length=1, max_length=MAX_POINTS, description="line, or a stamp's one place")
     ]
@@ -94,7 +112,7 @@ class Draw(Struct, frozen=True, kw_only=True, tag_field="command", tag="draw"):
 class Erase(Struct, frozen=True, tag_field="command", tag="erase"):
     """Remove a stroke of one's own."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)", description="id of the stroke")]
+    id: Annotated[StrokeId, Meta(description="id of the stroke")]
 
 
 class Clear(Struct, frozen=True, tag_field="command", tag="clear"):
@@ -129,7 +147,9 @@ class Spotlight(Struct, frozen=True, tag_field="command", tag="spotlight"):
 
 
 class Ask(Struct, frozen=True, tag_field="command", tag="ask"):
-    """Begin a vote on one of the page's own questions; it replaces the vote before."""
+    """Begin a vote on one of the page's own questions; it replaces the vote before. `which_action` has five
+    choices, `what_fails_first` one for each meter, the others two.
+    """
 
     question: Annotated[Question, Meta(description="key of the question")]
     choices: Annotated[int, Meta(ge=2, le=8, description="number of choices")]
@@ -138,6 +158,11 @@ class Ask(Struct, frozen=True, tag_field="command", tag="ask"):
         Meta(description="member whose life the vote is about, which is shown to everybody; left out: none"),
     ] = UNSET
     agent: Annotated[AgentId | UnsetType, Meta(description="agent of that life; left out: `agent_0`")] = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse another number of choices than the question has."""
+        if self.choices != (choices := _CHOICES[self.question]):
+            raise ValueError(f"`choices` of {self.question} must be {choices}; {self.choices} was sent.")
 
 
 class CastVote(Struct, frozen=True, tag_field="command", tag="vote"):

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from hamlet_trio.protocol import room_commands as commands
 from hamlet_trio.protocol.room_commands import RoomCommand
-from hamlet_trio.protocol.room_messages import Moved
 
 if TYPE_CHECKING:
     from hamlet_trio.room.membership import Membership
@@ -27,7 +26,7 @@ def execute(service: "RoomService", membership: "Membership", command: RoomComma
         case commands.MakeGroups(size=size):
             service.make_groups(membership.room, size)
         case commands.MoveMember(member=moved, room=name):
-            membership.room.find(moved)[1].tell(Moved(name))
+            service.send_to(membership.room, moved, name)
         case commands.Gather():
             service.gather(membership.room)
         case commands.Spotlight(member=shown):

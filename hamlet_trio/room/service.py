@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Final
 
 import trio
@@ -233,18 +234,31 @@ class RoomService:
         self._identities.clear()
 
     def make_groups(self, room: Room, size: int) -> None:
-        """Tell the members of a room but the teachers, in a random order, which of its groups to join.
+        """Tell the members of a room and its groups but the teachers, by lot, which group to join.
 
         Groups are as equal as they can be, and none is larger than `size`.
         """
-        students = [(member, one) for member, one in room.members.values() if not member.teacher]
+        present = [each for one in self._family(_base(room.name)) for each in one.members.items()]
+        # In an order that all instances have.
+        members = [each for _, each in sorted(present, key=itemgetter(0))]
+        students = [(member, one) for member, one in members if not member.teacher]
         if len(students) < 2:
             # Without logins everybody is a teacher.
-            students = list(room.members.values())
+            students = members
         self._lots.shuffle(students)
         count = -(-len(students) // size)
         for index, (_, subscriber) in enumerate(students):
             subscriber.tell(Moved(f"{_base(room.name)}-{index % count + 1}"))
+
+    def send_to(self, room: Room, number: int, name: str) -> None:
+        """Tell a member of a room to join another one.
+
+        Raises `BadMessageError` with `unknown_member`, and with `room_full` where that one has no place.
+        """
+        _, subscriber = room.find(number)
+        if name != room.name:
+            self.check_room(name)
+        subscriber.tell(Moved(name))
 
     def gather(self, room: Room) -> None:
         """Tell the members of a room's groups to join it."""

@@ -149,6 +149,7 @@ def test_two_point_draw_and_vote(user: BrowserUser) -> None:
     expect(ann.get_by_text("Your life stands still until")).to_be_visible()
     expect_connected(ann)
     expect(ben.get_by_role("heading", name="The life of")).to_be_visible()
+    expect(fact(ann, "Step")).to_have_text(re.compile("[1-9]"))
     stood = fact(ann, "Step").inner_text()
     for control in ("Step", "Reset", "Start"):
         ann.get_by_role("button", name=control, exact=True).click()

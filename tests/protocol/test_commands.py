@@ -249,12 +249,19 @@ def test_any_frame_becomes_a_command_or_a_refusal(frame: str | bytes | None) -> 
         (
             room_commands,
             {"command": "join", "room": "nope"},
-            r'`room` must be text of the form ^(class|[1-9][0-9]{3})(-[1-9][0-9]?)?$; "nope" was sent.',
+            "`room` must be `class` or a number from 1000 to 9999, for a group of it followed by a hyphen "
+            'and a number from 1 to 99, such as `4827-2`; "nope" was sent.',
+        ),
+        (
+            room_commands,
+            {"command": "ask", "question": "which_action", "choices": 3},
+            "`choices` of which_action must be 5; 3 was sent.",
         ),
         (
             room_commands,
             {"command": "erase", "id": ""},
-            '`id` must be text of the form ^[A-Za-z0-9_-]{1,32}$; "" was sent.',
+            "`id` must be 1 to 32 letters from A to Z or a to z, digits, hyphens or underscores; "
+            '"" was sent.',
         ),
     ],
 )

@@ -181,6 +181,8 @@ async def test_groups_are_made_by_lot_and_end(rooms: RoomService) -> None:
         members = [await stack.enter_async_context(member(rooms)) for _ in range(10)]
         for one in members:
             await one.join()
+        # Who sits in a group already is shared out with the others, and none is put onto those who sit there.
+        await members[9].join(room="class-1")
         members[0].say("make_groups", size=4)
         groups: dict[str, int] = {}
         for one in members:
@@ -247,6 +249,11 @@ async def test_a_full_group_refuses_and_the_member_stays(rooms: RoomService, ann
             await one.join(room="class-1")
         await ann.heard()
         assert await ann.refused("join", room="class-1") == "room_full"
+        # Whoever sends a member there is told, and the member nothing.
+        async with member(rooms) as ben:
+            await ben.join()
+            assert await ann.refused("move_member", member=ben.number, room="class-1") == "room_full"
+            assert [each for each in await ben.heard() if each["type"] == "moved"] == []
         ann.say("draw", id="a", points=[[1, 1]])
         assert (await ann.heard())[-1]["type"] == "drawn"
 

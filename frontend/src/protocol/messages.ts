@@ -1404,7 +1404,10 @@ export interface Spotlight {
   member: number | null
 }
 
-/** Begin a vote on one of the page's own questions; it replaces the vote before. */
+/**
+ * Begin a vote on one of the page's own questions; it replaces the vote before. `which_action` has five
+ * choices, `what_fails_first` one for each meter, the others two.
+ */
 export interface Ask {
   command: 'ask'
   /** key of the question */
