@@ -180,6 +180,12 @@ def test_a_life_that_is_voted_on_stands_still_and_goes_on_by_whom_it_is_played(u
     ann.get_by_role("button", name="Which action would you take?").click()
     expect(ben.get_by_text("Your life stands still until")).to_be_visible()
     expect(ben.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    # What would tell the answer is hidden, and another view leads to the life.
+    expect(ben.get_by_text("Hidden until the vote has ended.")).to_be_visible()
+    ann.get_by_role("link", name="Runs", exact=True).click()
+    ann.get_by_role("button", name="Show it").click()
+    expect(ann.get_by_role("heading", name="The life of")).to_be_visible()
+    expect(ann.get_by_role("button", name="Show it")).to_have_count(0)
     # Whoever wants to go on is told why not.
     ben.locator(".sheet").get_by_role("button", name="Close").click()
     ben.get_by_role("button", name="Start", exact=True).click()
