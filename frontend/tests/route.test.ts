@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { AS_ALL, formatOwn } from '@/compare/own'
-import { formatRoute, parseRoute } from '@/shell/route'
+import { formatRoute, parseRoute, unreadParts } from '@/shell/route'
 
 describe('the address', () => {
   it('is empty for what everyone sees first', () => {
@@ -32,6 +32,14 @@ describe('the address', () => {
     expect(route).toMatchObject({ runs: ['a', 'b'], figure: 'return', smooth: 25, seeds: true })
     expect(parseRoute(formatRoute(route))).toEqual(route)
     expect(formatRoute({ ...route, view: 'train' })).toBe('?view=train')
+  })
+
+  it.each([
+    ['?agents=0', 'agents'], ['?agents=9', 'agents'], ['?agents=abc', 'agents'], ['?agents=2.5', 'agents'], ['?contention=x', 'contention'], ['?world=%7B', 'world'],
+  ] as const)('of which nothing can be made, %s, is left out and told', (search, part) => {
+    expect(parseRoute(search)[part]).toBeNull()
+    expect(unreadParts(search).map((one) => one.part)).toEqual([part])
+    expect(unreadParts('?agents=8&contention=0&world=%7B%7D')).toEqual([])
   })
 
   it('holds no company in Play, where a person lives alone', () => {

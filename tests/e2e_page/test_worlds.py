@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.e2e_page.conftest import BrowserUser
 from tests.e2e_page.seen import expect_connected, fact
@@ -266,6 +266,20 @@ def test_what_comes_from_outside_is_checked_and_the_draft_outlives_its_view(teac
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_label("Rows")).to_have_value("8")
 
+    # What is no name is told so here, and moves nothing that is pressed.
+    copy = page.get_by_role("button", name="Copy link")
+    where = copy.bounding_box()
+    for name in ("..", ".", "a/b", "../x", "A"):
+        page.get_by_label("Name to save it under").fill(name)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("A world\u2019s name has 1 to 64 lower-case letters")).to_be_visible()
+        assert copy.bounding_box() == where
+    for content, words in ((b"", "is empty"), (b"\xff\x00\x81", "not JSON"), (b"x" * 70_000, "65,536 bytes")):
+        file: FilePayload = {"name": "world.json", "mimeType": "application/json", "buffer": content}
+        page.get_by_label("A file (JSON or TOML)").set_input_files(file)
+        expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+        expect(page.get_by_label("Rows")).to_have_value("8")
+
     # Somebody else has saved another version meanwhile.
     page.get_by_label("Name to save it under").fill("wide")
     page.get_by_role("button", name="Save").click()
@@ -275,3 +289,12 @@ def test_what_comes_from_outside_is_checked_and_the_draft_outlives_its_view(teac
     other.get_by_role("button", name="Save").click()
     other.get_by_role("button", name="Replace it with mine").click()
     expect(other.get_by_text("Saved as wide.")).to_be_visible()
+
+    # It is deleted where worlds are chosen. An address of which nothing can be made is told.
+    other = teacher.open("?agents=9&model=trained_agent.pt")
+    expect(other.get_by_text("The address asks for \u201c9\u201d agents")).to_be_visible()
+    expect_connected(other)
+    other.get_by_role("button", name="World").first.click()
+    other.get_by_role("button", name=re.compile(r"^Delete wide")).click()
+    other.get_by_role("button", name="Delete", exact=True).click()
+    expect(other.get_by_role("button", name=re.compile(r"^Delete wide"))).to_have_count(0)

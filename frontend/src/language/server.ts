@@ -10,9 +10,49 @@ export function told(
   if (spoken() === 'en' || !code || !Object.hasOwn(texts().errors, code)) return message
   if (code === 'unusable_model' && at.command === 'set_world') return t('worlds.unreadable')
   const field = at.field?.replace(/^world\./, '')
+  const sentence = code === 'invalid_world' || code === 'world_changed' ? toldOfWorld(message, field ?? '') : null
+  if (sentence !== null) return sentence
   const limits = code === 'invalid_world' && field ? limitsAt(field) : null
   if (field && limits) return t('worlds.notAllowed', { field, allowed: allowedWords(limits) })
   return t(`errors.${code as keyof English['errors']}`, { message })
+}
+
+/** What the server says of a world beyond the limits of numbers: how its sentence begins to be known, and the page's own. */
+const OF_WORLDS: readonly [RegExp, (found: readonly string[], field: string) => string][] = [
+  [/^There is a world (\S+) already; choose/, ([name = '']) => t('worlds.taken', { name })],
+  [/ must be another column than that of (.+), or `/, ([other = ''], field) => t('worlds.sameCell', { place: placeIn(field), other })],
+  [/ must be another code than that of (.+); it is /, ([other = ''], field) => t('worlds.sameCode', { place: placeIn(field), other })],
+  [/^There is no field `(.+)` in a world\. .* takes: (.+)\.$/, ([field = '', allowed = '']) => t('worlds.noField', { field, allowed })],
+  [/^A world's name has /, () => t('worlds.nameRule')],
+  [/ it is not JSON/, () => t('worlds.notJson')],
+  [/ it is not valid TOML/, () => t('worlds.notToml')],
+  [/ is not UTF-8| it is UTF-16/, () => t('worlds.notText')],
+  [/ has more than ([\d,]+) bytes/, ([most = '']) => t('worlds.tooLarge', { most: plainNumber(most) })],
+  [/ must be a (whole )?number (?:from|above) (-?[\d.,e+]+) (?:to|and at most) (-?[\d.,e+]+); /, (found, field) => notAllowed(found, field)],
+]
+
+function toldOfWorld(message: string, field: string): string | null {
+  for (const [pattern, say] of OF_WORLDS) {
+    const found = pattern.exec(message)
+    if (found !== null) return say(found.slice(1), field)
+  }
+  return null
+}
+
+/** The range of a number as the server told it, which may depend on other fields: a cell on the world's width. */
+function notAllowed([whole, low = '', high = '']: readonly string[], field: string): string {
+  const known = limitsAt(field)
+  const limits = { low: plainNumber(low), high: plainNumber(high), ...(whole && { whole: true as const }), ...(known?.above && { above: true as const }) }
+  return t('worlds.notAllowed', { field, allowed: allowedWords(limits) })
+}
+
+function plainNumber(english: string): number {
+  return Number(english.replaceAll(',', ''))
+}
+
+/** Return the place in a field such as `affordances.Bed.x`. */
+function placeIn(field: string): string {
+  return field.replace(/^affordances\./, '').replace(/\.\w+$/, '')
 }
 
 /** Return the limits of a field of a world such as `meters.energy.start`, null for one that is no number. */

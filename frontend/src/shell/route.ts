@@ -1,6 +1,6 @@
 import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
-import { reactive, readonly } from 'vue'
+import { reactive, readonly, shallowRef } from 'vue'
 
 import { type Own, formatOwn, parseOwn } from '@/compare/own'
 import { FIGURE_NAMES, type FigureName, MOST_CHOSEN } from '@/runs/figures'
@@ -102,16 +102,54 @@ function within(text: string | null, low: number, high: number): number | null {
   return number >= low && number <= high ? number : null
 }
 
+/** A part of the address that says nothing that is possible. The page goes on without it, and says so. */
+export interface UnreadPart {
+  part: 'agents' | 'contention' | 'world'
+  text: string
+}
+
+/** How each of these parts must look. */
+const READABLE: Readonly<Record<UnreadPart['part'], (text: string) => boolean>> = {
+  agents: (text) => /^[1-9]$/.test(text) && Number(text) <= MAX_AGENTS,
+  contention: (text) => text === '0' || text === '1',
+  world: (text) => !text.trimStart().startsWith('{') || isJson(text),
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Return the parts of an address that cannot be read. */
+export function unreadParts(search: string): UnreadPart[] {
+  const query = new URLSearchParams(search)
+  return (['agents', 'contention', 'world'] as const).flatMap((part) => {
+    const text = query.get(part)
+    return text !== null && text !== '' && !READABLE[part](text) ? [{ part, text }] : []
+  })
+}
+
+/** Return a part of the address, null for one that is absent or cannot be read. */
+function readable(query: URLSearchParams, part: UnreadPart['part']): string | null {
+  const text = query.get(part)
+  return text && READABLE[part](text) ? text : null
+}
+
 export function parseRoute(search: string): Route {
   const query = new URLSearchParams(search)
   const view = query.get('view')
+  const [agents, contention] = [readable(query, 'agents'), readable(query, 'contention')]
   const speed = Number(query.get('speed') ?? DEFAULTS.speed)
   return {
     view: VIEWS.find((name) => name === view) ?? DEFAULTS.view,
     model: query.get('model') || null,
-    world: query.get('world') || null,
-    agents: within(query.get('agents'), 1, MAX_AGENTS),
-    contention: query.has('contention') ? query.get('contention') === '1' : null,
+    world: readable(query, 'world'),
+    agents: agents === null ? null : Number(agents),
+    contention: contention === null ? null : contention === '1',
     start: formatStart(parseStart(query.get('start'))),
     policy: query.get('policy') === '1',
     recording: query.get('recording') || null,
@@ -173,6 +211,8 @@ export function formatRoute(route: Route): string {
 
 export const useRoute = defineStore('route', () => {
   const route = reactive(parseRoute(location.search))
+  /** What the address that was opened says and the page could not read. */
+  const unread = shallowRef<readonly UnreadPart[]>(unreadParts(location.search))
   /** The model that each view showed last: a view that is left keeps its session. */
   const lastModels = new Map<ViewName, string | null>()
 
@@ -195,7 +235,10 @@ export const useRoute = defineStore('route', () => {
     return view === route.view || !lastModels.has(view) ? route.model : (lastModels.get(view) ?? null)
   }
 
-  useEventListener(window, 'popstate', () => { Object.assign(route, parseRoute(location.search)) })
+  useEventListener(window, 'popstate', () => {
+    Object.assign(route, parseRoute(location.search))
+    unread.value = unreadParts(location.search)
+  })
 
-  return { route: readonly(route) as Readonly<Route>, go, linkTo }
+  return { route: readonly(route) as Readonly<Route>, unread, go, linkTo }
 })

@@ -3,6 +3,14 @@ import type { SetWorld, WorldInfo } from '@/protocol/messages'
 /** What `world` takes in commands: the name of a world, or an object of what differs from the usual one. */
 export type WorldSpec = NonNullable<SetWorld['world']>
 
+/** The size of a world's file, at most. */
+export const MAX_WORLD_BYTES = 65_536
+
+/** Return whether a world can have this name. */
+export function isWorldName(name: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)
+}
+
 /** Longer worlds stay out of the address: some programs cut long links. */
 export const LONGEST_IN_ADDRESS = 1800
 
