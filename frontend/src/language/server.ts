@@ -20,13 +20,9 @@ export function told(
 /** What the server says of a world beyond the limits of numbers: how its sentence begins to be known, and the page's own. */
 const OF_WORLDS: readonly [RegExp, (found: readonly string[], field: string) => string][] = [
   [/^There is a world (\S+) already; choose/, ([name = '']) => t('worlds.taken', { name })],
-  [/ must be another column than that of (.+), or `/, ([other = ''], field) => t('worlds.sameCell', { place: placeIn(field), other })],
-  [/ must be another code than that of (.+); it is /, ([other = ''], field) => t('worlds.sameCode', { place: placeIn(field), other })],
-  [/^There is no field `(.+)` in a world\. .* takes: (.+)\.$/, ([field = '', allowed = '']) => t('worlds.noField', { field, allowed })],
+  [/ must be another (?:column|code) than that of (.+?)(?:, or `|; it is )/, ([other = ''], field) => t('worlds.shared', { place: placeIn(field), other })],
   [/^A world's name has /, () => t('worlds.nameRule')],
-  [/ it is not JSON/, () => t('worlds.notJson')],
-  [/ it is not valid TOML/, () => t('worlds.notToml')],
-  [/ is not UTF-8| it is UTF-16/, () => t('worlds.notText')],
+  [/^The world cannot be read: /, () => t('worlds.notRead')],
   [/ has more than ([\d,]+) bytes/, ([most = '']) => t('worlds.tooLarge', { most: plainNumber(most) })],
   [/ must be a (whole )?number (?:from|above) (-?[\d.,e+]+) (?:to|and at most) (-?[\d.,e+]+); /, (found, field) => notAllowed(found, field)],
 ]
@@ -41,8 +37,7 @@ function toldOfWorld(message: string, field: string): string | null {
 
 /** The range of a number as the server told it, which may depend on other fields: a cell on the world's width. */
 function notAllowed([whole, low = '', high = '']: readonly string[], field: string): string {
-  const known = limitsAt(field)
-  const limits = { low: plainNumber(low), high: plainNumber(high), ...(whole && { whole: true as const }), ...(known?.above && { above: true as const }) }
+  const limits = { ...limitsAt(field), low: plainNumber(low), high: plainNumber(high), ...(whole && { whole: true as const }) }
   return t('worlds.notAllowed', { field, allowed: allowedWords(limits) })
 }
 

@@ -5,7 +5,7 @@ import { reactive, readonly, shallowRef } from 'vue'
 import { type Own, formatOwn, parseOwn } from '@/compare/own'
 import { FIGURE_NAMES, type FigureName, MOST_CHOSEN } from '@/runs/figures'
 import { formatStart, parseStart } from '@/session/starts'
-import { LONGEST_IN_ADDRESS } from '@/worlds/spec'
+import { LONGEST_IN_ADDRESS, parseSpec } from '@/worlds/spec'
 
 export const VIEWS = ['watch', 'compare', 'play', 'train', 'runs', 'replays', 'failures', 'editor', 'lab'] as const
 export type ViewName = (typeof VIEWS)[number]
@@ -65,8 +65,6 @@ export const MAX_COMPARED = 4
 /** Episodes of which a smoothed curve shows the mean, at most. */
 export const LONGEST_MEAN = 100
 
-/** Agents that a world has at most. */
-const MAX_AGENTS = 8
 const ROOM = /^(class|[1-9]\d{3})(-[1-9]\d?)?$/
 
 const DEFAULTS: Readonly<Route> = {
@@ -108,20 +106,9 @@ export interface UnreadPart {
   text: string
 }
 
-/** How each of these parts must look. */
-const READABLE: Readonly<Record<UnreadPart['part'], (text: string) => boolean>> = {
-  agents: (text) => /^[1-9]$/.test(text) && Number(text) <= MAX_AGENTS,
-  contention: (text) => text === '0' || text === '1',
-  world: (text) => !text.trimStart().startsWith('{') || isJson(text),
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
+function isReadable(part: UnreadPart['part'], text: string): boolean {
+  if (part !== 'world') return (part === 'agents' ? /^[1-8]$/ : /^[01]$/).test(text)
+  return !text.trimStart().startsWith('{') || typeof parseSpec(text) !== 'string'
 }
 
 /** Return the parts of an address that cannot be read. */
@@ -129,14 +116,14 @@ export function unreadParts(search: string): UnreadPart[] {
   const query = new URLSearchParams(search)
   return (['agents', 'contention', 'world'] as const).flatMap((part) => {
     const text = query.get(part)
-    return text !== null && text !== '' && !READABLE[part](text) ? [{ part, text }] : []
+    return text !== null && text !== '' && !isReadable(part, text) ? [{ part, text }] : []
   })
 }
 
 /** Return a part of the address, null for one that is absent or cannot be read. */
 function readable(query: URLSearchParams, part: UnreadPart['part']): string | null {
   const text = query.get(part)
-  return text && READABLE[part](text) ? text : null
+  return text && isReadable(part, text) ? text : null
 }
 
 export function parseRoute(search: string): Route {

@@ -27,7 +27,9 @@ function presetKey({ name, preset }: Pick<ListedWorld, 'name' | 'preset'>): keyo
   return preset && Object.hasOwn(texts().worlds.preset, key) ? key as keyof Presets : null
 }
 
+/** Return the address of a world; raises `HttpProblem` for what is no name, some of which are parts of an address, such as `..`. */
 function addressOf(name: string): string {
+  if (!isWorldName(name)) throw new HttpProblem(t('worlds.nameRule'), 422, 'invalid_world', null, 'name')
   return `api/worlds/${encodeURIComponent(name)}`
 }
 
@@ -42,8 +44,6 @@ export const useWorlds = defineStore('worlds', () => {
 
   /** Return one world with the version that saving over it takes. Raises `HttpProblem`. */
   async function get(name: string): Promise<{ world: WorldResponse; version: string | null }> {
-    // Some that are none are parts of an address, such as `..`.
-    if (!isWorldName(name)) throw new HttpProblem(t('worlds.noSuch', { name }), 404, 'unknown_world')
     let version: string | null = null
     const world = await request<WorldResponse>(addressOf(name), {
       answered: (headers) => { version = headers.get('etag') },
@@ -59,25 +59,12 @@ export const useWorlds = defineStore('worlds', () => {
   /** Save a world, in place of the version that the person has seen. Returns the new version; raises `HttpProblem`. */
   async function save(name: string, world: object, version: string | null): Promise<string | null> {
     let saved: string | null = null
-    if (!isWorldName(name)) throw new HttpProblem(t('worlds.nameRule'), 422, 'invalid_world', null, 'name')
     await request(addressOf(name), {
       method: 'PUT', body: world, headers: version === null ? {} : { 'if-match': version },
       answered: (headers) => { saved = headers.get('etag') },
     })
     await refresh()
     return saved
-  }
-
-  /** Delete a world of this server; raises `HttpProblem`. */
-  async function remove(name: string): Promise<void> {
-    await request<null>(addressOf(name), { method: 'DELETE' })
-    await refresh()
-  }
-
-  /** Return the title of a world in a list: with its name where another one has the same title. */
-  function listTitleOf(world: ListedWorld): string {
-    const title = titleOf(world)
-    return all.value.some((other) => other.name !== world.name && titleOf(other) === title) ? t('worlds.titleAndName', { title, name: world.name }) : title
   }
 
   function titleOf(world: Pick<ListedWorld, 'name' | 'title' | 'preset'>): string {
@@ -106,5 +93,5 @@ export const useWorlds = defineStore('worlds', () => {
     return Object.keys(ownChanges(info)).length > 0 ? t('worlds.itsOwn') : t('worlds.preset.usual.title')
   }
 
-  return { all, byName, problem, refused, refresh, get, check, save, remove, titleOf, listTitleOf, aboutOf, titleOfSpec, titleOfInfo }
+  return { all, byName, problem, refused, refresh, get, check, save, titleOf, aboutOf, titleOfSpec, titleOfInfo }
 })
