@@ -3,7 +3,7 @@ import { type ShallowRef, computed, shallowRef, watch } from 'vue'
 import { HttpProblem } from '@/common/http'
 import { type Config, changesOf, same } from '@/editor/config'
 import { useUndo } from '@/editor/undo'
-import { specText } from '@/worlds/spec'
+import { MAX_WORLD_BYTES, specText } from '@/worlds/spec'
 import { type WorldProblem, useWorlds } from '@/worlds/store'
 import { t } from '@/language/text'
 
@@ -121,6 +121,7 @@ export function useDraft(problem: ShallowRef<WorldProblem | null>, opened: () =>
   async function openText(text: string, kind: 'json' | 'toml' = isJson(text) ? 'json' : 'toml'): Promise<void> {
     await attempt(async () => {
       if (text.trim() === '') throw new HttpProblem(t('worlds.empty'), 422, 'invalid_world')
+      if (new Blob([text]).size > MAX_WORLD_BYTES) throw new HttpProblem(t('worlds.tooLarge', { most: MAX_WORLD_BYTES }), 413, null)
       const { title, about, config } = await worlds.check(text, kind)
       show({ title, about, config: config as Config, name: null })
     })
