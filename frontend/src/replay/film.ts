@@ -20,11 +20,14 @@ export class FilmMaker {
   private asking: ReturnType<typeof setTimeout> | null = null
   private over = false
 
-  /** `agent` is the one of several that the film follows; null: it shows all alike. */
-  constructor(recording: string, format: Film['format'], speed: number, agent: Film['agent'] = null) {
+  /**
+   * `agent` is the one of several that the film follows; null: it shows all alike.
+   * It is ordered once `cancelled` is done: else the end of the same film before it would end this one.
+   */
+  constructor(recording: string, format: Film['format'], speed: number, agent: Film['agent'] = null, cancelled?: Promise<void>) {
     this.path = `api/recordings/${encodeURIComponent(recording)}/film`
     this.query = { format, speed: String(speed), ...(agent !== null && { agent }) }
-    void this.follow(request<Film>(this.path, { method: 'POST', query: this.query }))
+    void this.follow(Promise.resolve(cancelled).then(() => request<Film>(this.path, { method: 'POST', query: this.query })))
   }
 
   /** The address of the finished film. */
