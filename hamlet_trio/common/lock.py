@@ -4,6 +4,7 @@ import contextlib
 import os
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -80,8 +81,7 @@ class FileLock:
         """Wait until no other process holds the lock, without keeping it.
 
         What is shared for a moment at the end is, under Linux, only what `is_held` asks for, so that no other
-        process finds the lock held, unless the holder is of an earlier version, or was killed. Raises
-        `OSError` if the file cannot be opened.
+        process finds the lock held. Raises `OSError` if the file cannot be opened.
         """
         descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         try:
@@ -147,6 +147,8 @@ else:
 
 _FLOCK: Final = "hhqqi4x"
 """The struct flock of fcntl(2): type, whence, start, length (0: the whole file), process (always 0)."""
+_AGAIN: Final = 0.1
+"""Seconds between two looks at the lock of an earlier version."""
 
 if sys.platform == "linux":
 
@@ -169,10 +171,10 @@ if sys.platform == "linux":
             _withdraw(descriptor)
             if not _is_locked(descriptor):
                 return
-            if not _is_announced(descriptor):  # by an earlier version; else the next holder was quick
-                _wait(descriptor)
-                _unlock(descriptor)
-                return
+            if not _is_announced(descriptor):
+                # By an earlier version, whose flock(2) cannot be awaited without taking it from the next
+                # holder; or by one that is about to announce it.
+                time.sleep(_AGAIN)
 
     def _is_held(path: Path) -> bool:
         with open(path, "rb") as file:
